@@ -1,0 +1,101 @@
+import { Problems } from "../config/problems.ts";
+import type { Clock } from "./clock.ts";
+
+interface WakeUp {
+  readonly atMs: number;
+  readonly wake: () => void;
+}
+
+/** A clock that moves only when it is told to, for tests: everything that waits on it wakes in order, with no real time. */
+export class MockClock implements Clock {
+  #now: number;
+  readonly #epochAhead: number;
+  // Kept in order of instant; equal instants in order of arrival.
+  #wakeUps: WakeUp[] = [];
+
+  /** Both default 0; `epochNow` moves with `now`. Throws InvalidConfig for a number that is not finite. */
+  constructor(options: { readonly startMs?: number | undefined; readonly epochMs?: number | undefined } = {}) {
+    const { startMs = 0, epochMs = 0 } = options;
+    requireFinite("startMs", startMs);
+    requireFinite("epochMs", epochMs);
+    this.#now = startMs;
+    this.#epochAhead = epochMs - startMs;
+  }
+
+  now(): number {
+    return this.#now;
+  }
+
+  epochNow(): number {
+    return this.#now + this.#epochAhead;
+  }
+
+  wakeAt(atMs: number, wake: () => void): () => void {
+    const wakeUp = { atMs, wake };
+    let place = this.#wakeUps.length;
+    while (place > 0 && this.#wakeUps[place - 1]!.atMs > atMs) place--;
+    this.#wakeUps.splice(place, 0, wakeUp);
+    return () => {
+      const at = this.#wakeUps.indexOf(wakeUp);
+      if (at >= 0) this.#wakeUps.splice(at, 1);
+    };
+  }
+
+  /** Moves forward by `ms`, waking on the way whoever is due, each at its own instant. Throws InvalidConfig below 0. */
+  advanceMs(ms: number): void {
+    const end = this.#endOf(ms);
+    while (this.#wakeNext(end));
+    this.#now = Math.max(this.#now, end);
+  }
+
+  /** `advanceMs` in seconds. */
+  advanceSecs(seconds: number): void {
+    this.advanceMs(seconds * 1_000);
+  }
+
+  /** Jumps to an instant, which may lie in the past; whoever is due by then wakes on the way. */
+  set(ms: number): void {
+    requireFinite("ms", ms);
+    if (ms >= this.#now) this.advanceMs(ms - this.#now);
+    this.#now = ms;
+  }
+
+  /** As `advanceMs`, but lets promises run after every wake-up: for `acquire`, `run`, `stream`, `map`. */
+  async advanceMsAsync(ms: number): Promise<void> {
+    const end = this.#endOf(ms);
+    await promisesToRun();
+    while (this.#wakeNext(end)) await promisesToRun();
+    this.#now = Math.max(this.#now, end);
+    await promisesToRun();
+  }
+
+  #endOf(ms: number): number {
+    requireFinite("ms", ms, 0);
+    return this.#now + ms;
+  }
+
+  #wakeNext(end: number): boolean {
+    const next = this.#wakeUps[0];
+    if (next === undefined || next.atMs > end) return false;
+    this.#wakeUps.shift();
+    this.#now = Math.max(this.#now, next.atMs);
+    next.wake();
+    return true;
+  }
+}
+
+const runtime = globalThis as unknown as { setTimeout(callback: () => void, ms: number): unknown };
+
+// A macrotask: by the time it runs, every chain of resolved promises has run, however long.
+function promisesToRun(): Promise<void> {
+  return new Promise((resolve) => {
+    runtime.setTimeout(resolve, 0);
+  });
+}
+
+function requireFinite(path: string, value: unknown, least = Number.NEGATIVE_INFINITY): void {
+  if (typeof value === "number" && Number.isFinite(value) && value >= least) return;
+  const problems = new Problems();
+  problems.add(path, least === 0 ? "a finite number >= 0" : "a finite number", value);
+  problems.throwIfAny();
+}

@@ -1,0 +1,97 @@
+import { DIMENSIONS, type Dimension } from "./dimension.ts";
+import { LIMIT_NAMES, quotaOfWord } from "./limits.ts";
+import type { Limits, QuotaConfig } from "./options.ts";
+import { rollingWindowMs, type WindowSpec, windowKey } from "./window.ts";
+
+/** How a quota is counted. */
+export type Strategy = "sliding_window" | "token_bucket" | "fixed_window" | "concurrency";
+
+/** One limit, checked and complete: every field there, whole numbers, nothing shared with what the caller gave. */
+export interface QuotaSpec {
+  readonly dimension: Dimension;
+  /** Index of the dimension in arrays of amounts. */
+  readonly index: number;
+  readonly limit: number;
+  /** As it was declared; null for concurrency. */
+  readonly window: WindowSpec | null;
+  /** Length of a rolling window in ms; null for concurrency and calendar periods. */
+  readonly windowMs: number | null;
+  readonly strategy: Strategy;
+  /** The most it can hold at once: `burst` of a token bucket, else `limit`. */
+  readonly capacity: number;
+  /** A known reset instant of a fixed window, Unix ms. */
+  readonly resetEpochMs: number | null;
+  readonly countsAtEnd: boolean;
+  /** Equal for quotas of the same dimension and window. */
+  readonly key: string;
+}
+
+/** The quotas that `limits` and `quotas` declare together, `limits` first. Both must have passed the validator. */
+export function quotaSpecs(
+  limits: { readonly [K in keyof Limits]?: number | null | undefined } | undefined,
+  quotas: readonly QuotaConfig[] | undefined,
+  windowByDefault: WindowSpec | null,
+): QuotaSpec[] {
+  const specs: QuotaSpec[] = [];
+  for (const word of LIMIT_NAMES) {
+    const amount = limits?.[word];
+    if (amount !== undefined && amount !== null) specs.push(quotaSpec(quotaOfWord(word, amount), windowByDefault));
+  }
+  for (const quota of quotas ?? []) specs.push(quotaSpec(quota, windowByDefault));
+  return specs;
+}
+
+function quotaSpec(quota: QuotaConfig, windowByDefault: WindowSpec | null): QuotaSpec {
+  const { dimension } = quota;
+  const index = DIMENSIONS.indexOf(dimension);
+  const limit = wholeLimit(quota.limit);
+  if (dimension === "concurrency" || !("dimension" in quota)) {
+    const key = quotaKey("concurrency", null);
+    const base = { dimension, index, limit, window: null, windowMs: null, strategy: "concurrency" as const };
+    return { ...base, capacity: limit, resetEpochMs: null, countsAtEnd: false, key };
+  }
+  const { strategy, burst, resetEpochMs, countsAtEnd } = quota as Exclude<
+    QuotaConfig,
+    { dimension: "concurrency"; window?: never }
+  >;
+  const window = frozenWindow((quota as { window?: WindowSpec }).window ?? (windowByDefault as WindowSpec));
+  const windowMs = rollingWindowMs(window);
+  return {
+    dimension,
+    index,
+    limit,
+    window,
+    windowMs,
+    strategy: windowMs === null ? "fixed_window" : (strategy ?? "sliding_window"),
+    capacity: burst === undefined ? limit : wholeLimit(burst),
+    resetEpochMs: resetEpochMs ?? null,
+    countsAtEnd: countsAtEnd ?? false,
+    key: quotaKey(dimension, window),
+  };
+}
+
+/** Equal for quotas of the same dimension and the same (length of) window. */
+export function quotaKey(dimension: Dimension, window: WindowSpec | null): string {
+  return `${dimension} ${windowKey(dimension === "concurrency" ? null : window)}`;
+}
+
+/** True when nothing about the limit changed, so that its usage may stay. */
+export function sameSpec(a: QuotaSpec, b: QuotaSpec): boolean {
+  return (
+    a.key === b.key &&
+    a.limit === b.limit &&
+    a.strategy === b.strategy &&
+    a.capacity === b.capacity &&
+    a.resetEpochMs === b.resetEpochMs &&
+    a.countsAtEnd === b.countsAtEnd
+  );
+}
+
+// More than a double counts exactly can never be used up either; `+ 0` turns -0 into 0.
+function wholeLimit(limit: number): number {
+  return Math.min(Math.floor(limit), Number.MAX_SAFE_INTEGER) + 0;
+}
+
+function frozenWindow(window: WindowSpec): WindowSpec {
+  return typeof window === "string" ? window : Object.freeze({ ...window });
+}

@@ -1,0 +1,36 @@
+/** What kind of end a request had; the bare strings are accepted everywhere. */
+export const StatusClass = {
+  Success: "success",
+  RateLimited: "rate_limited",
+  Forbidden: "forbidden",
+  ServerError: "server_error",
+  Timeout: "timeout",
+  ClientError: "client_error",
+  Unauthorized: "unauthorized",
+  Overloaded: "overloaded",
+  QuotaExhausted: "quota_exhausted",
+  Cancelled: "cancelled",
+} as const;
+/** One of the ten classes, as its snake_case string. */
+export type StatusClass = (typeof StatusClass)[keyof typeof StatusClass];
+
+/** Every status class, in the order of `StatusClass`. */
+export const STATUS_CLASSES: readonly StatusClass[] = Object.values(StatusClass);
+
+// Codes that do not mean what their hundreds say; 529 is what some providers send for "overloaded".
+const EXCEPTIONS: { readonly [code: number]: StatusClass } = {
+  401: "unauthorized",
+  402: "quota_exhausted",
+  403: "forbidden",
+  408: "timeout",
+  429: "rate_limited",
+  503: "overloaded",
+  504: "timeout",
+  529: "overloaded",
+};
+
+/** The class of an HTTP status code, a whole number from 100 to 599; null for anything else. */
+export function statusClassOfCode(code: number): StatusClass | null {
+  if (!Number.isInteger(code) || code < 100 || code > 599) return null;
+  return EXCEPTIONS[code] ?? (code < 400 ? "success" : code < 500 ? "client_error" : "server_error");
+}

@@ -1,0 +1,133 @@
+import type { Problem } from "./config/problems.ts";
+import type { Attempt } from "./run/attempt.ts";
+import type { Refusal, RefusalReason } from "./selection/refusal.ts";
+
+// `instanceof` fails between two copies of the package (one ESM, one CommonJS); a registered symbol does not.
+const brand = Symbol.for("grate-limiter.error");
+
+type ErrorCode =
+  | "unknown_capability"
+  | "unknown_provider"
+  | "no_available_providers"
+  | "invalid_config"
+  | "closed"
+  | "unsupported";
+
+function hasCode(value: unknown, code?: ErrorCode): boolean {
+  if (typeof value !== "object" || value === null || !(brand in value)) return false;
+  return code === undefined || (value as { code?: unknown }).code === code;
+}
+
+/** What every error of this package is; `code` tells them apart, also across two copies of the package. */
+export class GrateLimiterError extends Error {
+  readonly code: ErrorCode;
+
+  constructor(code: ErrorCode, message: string) {
+    super(message);
+    this.code = code;
+  }
+
+  /** True for an error of this package, whichever copy of it made the error. */
+  static is(value: unknown): value is GrateLimiterError {
+    return hasCode(value);
+  }
+}
+Object.defineProperty(GrateLimiterError.prototype, brand, { value: true });
+nameErrors(GrateLimiterError, "GrateLimiterError");
+
+/** No capability of that name was declared; `capability` is the name that was asked for. */
+export class UnknownCapability extends GrateLimiterError {
+  declare readonly code: "unknown_capability";
+  readonly capability: string;
+
+  constructor(capability: string, hint = "") {
+    super("unknown_capability", `unknown capability ${quoted(capability)}${hint}`);
+    this.capability = capability;
+  }
+
+  static override is(value: unknown): value is UnknownCapability {
+    return hasCode(value, "unknown_capability");
+  }
+}
+nameErrors(UnknownCapability, "UnknownCapability");
+
+/** No provider of that name is registered; `provider` is the name that was given. */
+export class UnknownProvider extends GrateLimiterError {
+  declare readonly code: "unknown_provider";
+  readonly provider: string;
+
+  constructor(provider: string, hint = "") {
+    super("unknown_provider", `unknown provider ${quoted(provider)}${hint}`);
+    this.provider = provider;
+  }
+
+  static override is(value: unknown): value is UnknownProvider {
+    return hasCode(value, "unknown_provider");
+  }
+}
+nameErrors(UnknownProvider, "UnknownProvider");
+
+/**
+ * No provider of the capability can take the request: `reasons` says why for each, `retryAfterMs` when it is worth
+ * asking again (null: no known time). `attempts` is empty if nothing was sent; else `cause` is the last attempt's error.
+ */
+export class NoAvailableProviders extends GrateLimiterError {
+  declare readonly code: "no_available_providers";
+  readonly kind: "refused" | "queue_full" | "attempts_failed" | "retry_budget" | "timed_out" = "refused";
+  readonly capability: string;
+  readonly retryAfterMs: number | null;
+  readonly retryAfterSeconds: number | null;
+  readonly reasons: readonly RefusalReason[];
+  readonly attempts: readonly Attempt[] = [];
+
+  constructor(capability: string, refusal: Refusal) {
+    super("no_available_providers", `no provider available for ${quoted(capability)}: ${explain(refusal.reasons)}`);
+    this.capability = capability;
+    this.retryAfterMs = refusal.retryAfterMs;
+    this.retryAfterSeconds = refusal.retryAfterSeconds;
+    this.reasons = refusal.reasons;
+  }
+
+  static override is(value: unknown): value is NoAvailableProviders {
+    return hasCode(value, "no_available_providers");
+  }
+}
+nameErrors(NoAvailableProviders, "NoAvailableProviders");
+
+/** Something given was not allowed; `problems` lists everything that was wrong in that call, and nothing was changed. */
+export class InvalidConfig extends GrateLimiterError {
+  declare readonly code: "invalid_config";
+  readonly problems: readonly Problem[];
+
+  constructor(problems: readonly Problem[], lines: readonly string[]) {
+    super("invalid_config", lines.length === 1 ? lines[0]! : `${lines.length} problems\n  ${lines.join("\n  ")}`);
+    this.problems = problems;
+  }
+
+  static override is(value: unknown): value is InvalidConfig {
+    return hasCode(value, "invalid_config");
+  }
+}
+nameErrors(InvalidConfig, "InvalidConfig");
+
+// On the prototype, as for the built-in errors: not in JSON, and right even after a minifier renamed the class.
+function nameErrors(errorClass: { readonly prototype: Error }, name: string): void {
+  Object.defineProperty(errorClass.prototype, "name", { value: name, configurable: true, writable: true });
+}
+
+function quoted(name: string): string {
+  return JSON.stringify(name);
+}
+
+const REASONS_SHOWN = 8;
+
+function explain(reasons: readonly RefusalReason[]): string {
+  if (reasons.length === 0) return "it has no providers";
+  const shown = reasons.slice(0, REASONS_SHOWN).map((reason) => {
+    const when = reason.retryAfterMs === null ? "" : ` (retry in ${reason.retryAfterMs} ms)`;
+    const what = "needed" in reason ? ` (${reason.dimension}: ${reason.needed} of at most ${reason.limit})` : "";
+    return `${quoted(reason.provider)} ${reason.reason.replaceAll("_", " ")}${what}${when}`;
+  });
+  if (reasons.length > REASONS_SHOWN) shown.push(`${reasons.length - REASONS_SHOWN} more`);
+  return shown.join(", ");
+}

@@ -1,0 +1,67 @@
+import type { Dimension } from "./config/dimension.ts";
+import type { StatusClass } from "./config/status-class.ts";
+import type { WindowSpec } from "./config/window.ts";
+
+/** What a listener is told, by event; plain objects that are never written to again. */
+export interface LimiterEvents<P extends string = string> {
+  /** Also when a cooldown is lengthened: `durationMs` is from now to its end. */
+  cooldownStarted: { readonly provider: P; readonly status: StatusClass; readonly durationMs: number };
+  /** Once, by the first call at or after the end that reads the provider. */
+  cooldownEnded: { readonly provider: P };
+  /** A dead key: `unauthorized` was observed. */
+  providerDead: { readonly provider: P };
+  providerRevived: { readonly provider: P };
+  /** A quota went from something left to nothing; for a pool's it names the provider that did it. */
+  limitReached: {
+    readonly provider: P;
+    readonly dimension: Dimension;
+    readonly window: WindowSpec | null;
+    readonly pool: string | null;
+  };
+}
+
+/** The names of the events. */
+export const EVENT_NAMES: readonly (keyof LimiterEvents)[] = [
+  "cooldownStarted",
+  "cooldownEnded",
+  "providerDead",
+  "providerRevived",
+  "limitReached",
+];
+
+type Listener = (event: never) => void;
+
+/** Holds back what happened during a call until the call's state is complete, then tells the listeners, in order. */
+export class Events {
+  readonly #listeners = new Map<keyof LimiterEvents, Listener[]>();
+  #pending: { readonly name: keyof LimiterEvents; readonly event: unknown }[] = [];
+
+  on(name: keyof LimiterEvents, listener: Listener): () => void {
+    // Each registration is one of its own, also of the same function; lists are replaced, so that telling is not disturbed.
+    const registration: Listener = (event) => listener(event);
+    this.#listeners.set(name, [...(this.#listeners.get(name) ?? []), registration]);
+    return () => {
+      const left = (this.#listeners.get(name) ?? []).filter((other) => other !== registration);
+      if (left.length > 0) this.#listeners.set(name, left);
+      else this.#listeners.delete(name);
+    };
+  }
+
+  raise<E extends keyof LimiterEvents>(name: E, event: LimiterEvents[E]): void {
+    if (this.#listeners.has(name)) this.#pending.push({ name, event });
+  }
+
+  /** Tells what was raised since; what a listener throws is the listener's own affair. */
+  flush(): void {
+    while (this.#pending.length > 0) {
+      const { name, event } = this.#pending.shift()!;
+      for (const listener of this.#listeners.get(name) ?? []) {
+        try {
+          listener(event as never);
+        } catch {
+          // An exception in a listener changes nothing.
+        }
+      }
+    }
+  }
+}

@@ -1,0 +1,83 @@
+// How fast a quota is being used, from two exponentially weighted rates.
+//
+//   an amount a at t:  r_T = r_T x e^(-dt / T) + a / T      T = 3 s and 30 s, dt seconds since the last amount
+//   read at t:         r_T x e^(-dt / T);  burn = (r_3 + r_30) / 2
+//
+// Regimes: no burn until a second amount came, however late, for one amount is no rate. In the first 5 s after the first
+// amount ever the slow rate knows too little: burn = max(r_3, sum of all amounts / max(elapsed, 3 s)).
+// Source: measured on LLM traces, the mean of the two scales is near the best single estimator at every horizon from
+// 2 to 30 s without tuning; trend terms never win, because such load returns to its mean.
+
+const FAST_SECONDS = 3;
+const SLOW_SECONDS = 30;
+const WARM_UP_MS = 5_000;
+
+/** Measures how fast a quota is used; no clock, instants in ms. */
+export interface BurnMeter {
+  record(amount: number, now: number): void;
+  /** Amount per second at `now`. */
+  perSecond(now: number): number;
+  /** At least `perSecond(now)`, and cheaper. */
+  perSecondAtMost(now: number): number;
+  /** Goes on where `other`, of the same kind, is. */
+  carry(other: BurnMeter): void;
+}
+
+/** The mean of a fast and a slow rate; constant memory. */
+export class BurnRate implements BurnMeter {
+  #fast = 0;
+  #slow = 0;
+  #total = 0;
+  #amounts = 0;
+  #firstAt = 0;
+  #at = 0;
+
+  /** Counts `amount` > 0 at `now` (ms); an instant before the last one counts as the last. */
+  record(amount: number, now: number): void {
+    if (this.#amounts === 0) {
+      this.#firstAt = now;
+      this.#at = now;
+    }
+    const elapsed = this.#elapsedSeconds(now);
+    this.#fast = this.#fast * decay(elapsed, FAST_SECONDS) + amount / FAST_SECONDS;
+    this.#slow = this.#slow * decay(elapsed, SLOW_SECONDS) + amount / SLOW_SECONDS;
+    this.#total += amount;
+    this.#amounts++;
+    if (now > this.#at) this.#at = now;
+  }
+
+  /** Amount per second at `now`; 0 before a second amount came. */
+  perSecond(now: number): number {
+    if (this.#amounts < 2) return 0;
+    const elapsed = this.#elapsedSeconds(now);
+    const fast = this.#fast * decay(elapsed, FAST_SECONDS);
+    const sinceFirstMs = Math.max(now, this.#at) - this.#firstAt;
+    if (sinceFirstMs < WARM_UP_MS) return Math.max(fast, this.#total / Math.max(sinceFirstMs / 1_000, FAST_SECONDS));
+    return (fast + this.#slow * decay(elapsed, SLOW_SECONDS)) / 2;
+  }
+
+  /** At least `perSecond(now)`, without an exponential. */
+  perSecondAtMost(now: number): number {
+    if (this.#amounts < 2) return 0;
+    if (now - this.#firstAt < WARM_UP_MS) return Math.max(this.#fast, this.#total / FAST_SECONDS);
+    return (this.#fast + this.#slow) / 2;
+  }
+
+  carry(other: BurnMeter): void {
+    if (!(other instanceof BurnRate)) return;
+    this.#fast = other.#fast;
+    this.#slow = other.#slow;
+    this.#total = other.#total;
+    this.#amounts = other.#amounts;
+    this.#firstAt = other.#firstAt;
+    this.#at = other.#at;
+  }
+
+  #elapsedSeconds(now: number): number {
+    return Math.max(0, now - this.#at) / 1_000;
+  }
+}
+
+function decay(elapsedSeconds: number, scaleSeconds: number): number {
+  return elapsedSeconds === 0 ? 1 : Math.exp(-elapsedSeconds / scaleSeconds);
+}

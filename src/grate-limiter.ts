@@ -1,0 +1,255 @@
+import { EngineTime } from "./clock/engine-time.ts";
+import { RealClock } from "./clock/real-clock.ts";
+import type { Dimension } from "./config/dimension.ts";
+import { healthSettings } from "./config/health-settings.ts";
+import type {
+  CapabilityConfig,
+  CapabilityProvider,
+  GrateLimiterOptions,
+  PoolConfig,
+  ProviderConfig,
+  ProviderPatch,
+} from "./config/options.ts";
+import { nearest } from "./config/problems.ts";
+import { quotaKey } from "./config/quota-spec.ts";
+import { Validator } from "./config/validator.ts";
+import type { WindowSpec } from "./config/window.ts";
+import { GrateLimiterError, UnknownCapability, UnknownProvider } from "./errors.ts";
+import { EVENT_NAMES, Events, type LimiterEvents } from "./events.ts";
+import type { QuotaForecast } from "./forecast/quota-forecast.ts";
+import { forecasts, type Inspection, inspect } from "./inspect.ts";
+import { type Metrics, newCounters } from "./metrics.ts";
+import { applyObservation } from "./observation/apply-observation.ts";
+import type { Observation } from "./observation/observation.ts";
+import { readObservation } from "./observation/read-observation.ts";
+import { profileNamed } from "./profile/profiles.ts";
+import type { Provider } from "./provider/provider.ts";
+import { Registry } from "./provider/registry.ts";
+import type { ScoringStrategy } from "./scoring/scoring-strategy.ts";
+import { WeightedScorer } from "./scoring/weighted-scorer.ts";
+import type { Decision } from "./selection/decision.ts";
+import { ANY_REQUEST, Request, type SelectOptions } from "./selection/request.ts";
+import { type SelectionParts, select, tellEndedCooldown } from "./selection/selector.ts";
+
+/**
+ * Which provider to use for the next request, and what happened to it. In process, synchronous, no timers; all times
+ * come from one clock, so that the same calls at the same instants give the same answers.
+ *
+ * Names of providers and capabilities are inferred from the constructor's options and checked at compile time.
+ */
+export class GrateLimiter<P extends string = string, Routes extends Record<string, P> = Record<string, P>> {
+  readonly #time: EngineTime;
+  readonly #validator: Validator;
+  readonly #registry: Registry;
+  readonly #parts: SelectionParts;
+  #isClosed = false;
+
+  /** Everything has a default. Throws InvalidConfig, which lists every problem. */
+  constructor(options: GrateLimiterOptions<P, Routes> = {}) {
+    const profile = profileNamed((options as { profile?: unknown } | null)?.profile);
+    this.#validator = new Validator(profile.dialect);
+    this.#validator.checkOptions(options);
+    this.#time = new EngineTime(options.clock ?? new RealClock());
+    const health = healthSettings(options.health);
+    this.#registry = new Registry(profile, this.#time, health, options.defaultCooldownSeconds ?? 60);
+    this.#parts = {
+      registry: this.#registry,
+      profile,
+      strategy: strategyOf(options.scoring),
+      minimumHealth: options.minimumHealthScore ?? 0.2,
+      counters: newCounters(),
+      events: new Events(),
+    };
+    const { now } = this.#time;
+    for (const [name, pool] of Object.entries(options.pools ?? {})) this.#registry.upsertPool({ ...pool, name }, now);
+    for (const provider of options.providers ?? []) this.#registry.upsertProvider(provider, now);
+    const capabilities: [string, readonly CapabilityProvider[]][] = Object.entries(options.capabilities ?? {});
+    for (const [name, providers] of capabilities) this.#registry.upsertCapability({ name, providers });
+  }
+
+  /** Replaces the configuration, keeps health; a quota that did not change keeps its usage, a changed one starts empty. Throws InvalidConfig. */
+  upsertProvider(config: ProviderConfig<P>): void {
+    this.#validator.checkProvider(config, this.#registry.pools);
+    const now = this.#time.read();
+    const provider = this.#registry.upsertProvider(config, now);
+    tellEndedCooldown(provider, this.#parts.events, now);
+    if (provider.health.resurrect()) this.#parts.events.raise("providerRevived", { provider: provider.name });
+    this.#parts.events.flush();
+  }
+
+  /** Changes parts, keeps usage and health; throws UnknownProvider, InvalidConfig. */
+  updateProvider(name: P, patch: ProviderPatch): void {
+    this.#validator.checkPatch(patch, this.#registry.pools);
+    const now = this.#time.read();
+    this.#registry.updateProvider(this.#known(name, now), patch, now);
+    this.#parts.events.flush();
+  }
+
+  /** False if there was none. Capabilities go on naming it, and take it up again when it is upserted. */
+  removeProvider(name: P): boolean {
+    return this.#registry.removeProvider(name);
+  }
+
+  /** Ends death, cooldown and bad health by hand: health 1, latency kept; throws UnknownProvider. */
+  reviveProvider(name: P): void {
+    const now = this.#time.read();
+    const provider = this.#known(name, now);
+    const { events } = this.#parts;
+    const wasDead = provider.health.isDead;
+    provider.health.revive(now);
+    if (provider.forgetCooldown()) events.raise("cooldownEnded", { provider: name });
+    if (wasDead) events.raise("providerRevived", { provider: name });
+    events.flush();
+  }
+
+  /** A changed limit keeps the pool's usage; a quota that is no longer named is gone. Throws InvalidConfig. */
+  upsertPool(config: PoolConfig): void {
+    this.#validator.checkPool(config);
+    this.#registry.upsertPool(config, this.#time.read());
+  }
+
+  /** Declares a capability or replaces its list; names need not be registered yet. Throws InvalidConfig. */
+  upsertCapability(config: CapabilityConfig<P> & { readonly name: keyof Routes & string }): void {
+    this.#validator.checkCapability(config);
+    this.#registry.upsertCapability(config);
+  }
+
+  /** False if there was none. */
+  removeCapability(name: keyof Routes & string): boolean {
+    return this.#registry.capabilities.delete(name);
+  }
+
+  /**
+   * Advice only: reserves nothing; may name a provider without room, then `waitMs` is not 0.
+   * Throws UnknownCapability, NoAvailableProviders, InvalidConfig, and what a scoring strategy throws.
+   */
+  select<C extends keyof Routes & string>(capability: C, options?: SelectOptions<Routes[C]>): Decision<Routes[C]> {
+    if (this.#isClosed) throw new GrateLimiterError("closed", "the limiter was closed");
+    if (options !== undefined) this.#validator.checkSelect(options);
+    const known = this.#registry.capabilities.get(capability);
+    if (known === undefined) {
+      this.#parts.profile.miscalls.unknownCapability(this.#parts.counters);
+      throw new UnknownCapability(capability, hint(capability, this.#registry.capabilities.keys()));
+    }
+    const request = options === undefined ? ANY_REQUEST : new Request(options);
+    try {
+      return select(known, request, this.#parts, this.#time.read()) as Decision<Routes[C]>;
+    } finally {
+      this.#parts.events.flush();
+    }
+  }
+
+  /**
+   * A finished request that had no lease. Throws UnknownProvider, and InvalidConfig for a status that is none; amounts
+   * and times that are none are left out and counted in `metrics.invalidUsages`.
+   */
+  observe(observation: Observation<P>): void {
+    const observed = readObservation(observation, this.#parts.profile.dialect);
+    const now = this.#time.read();
+    const provider = this.#registry.providers.get(observed.provider);
+    if (provider === undefined) {
+      this.#parts.profile.miscalls.unknownProvider(this.#parts.counters);
+      throw this.#unknownProvider(observed.provider);
+    }
+    tellEndedCooldown(provider, this.#parts.events, now);
+    applyObservation(provider, observed, this.#parts, now);
+    this.#parts.events.flush();
+  }
+
+  /** 0 to 1, healed up to now; null: no such provider. */
+  providerHealth(name: P): number | null {
+    return this.#read(name, (provider, now) => provider.health.score(now));
+  }
+
+  /** null: no such provider. */
+  providerInCooldown(name: P): boolean | null {
+    return this.#read(name, (provider, now) => provider.cooldownMs(now) > 0);
+  }
+
+  /**
+   * What could be granted now: the least over all quotas of that dimension, its pools' included, or over those of one
+   * window; classic: the first declared; null: no such provider or quota.
+   */
+  providerQuotaRemaining(name: P, dimension: Dimension, window?: WindowSpec): number | null {
+    const key = window === undefined ? null : quotaKey(dimension, window);
+    return this.#read(name, (provider, now) => {
+      const quotas = provider.quotas.filter(
+        ({ spec }) => spec.dimension === dimension && (key === null || spec.key === key),
+      );
+      return quotas.length === 0 ? null : this.#parts.profile.remaining(quotas, now);
+    });
+  }
+
+  /** The same as `providerQuotaRemaining`. */
+  remainingQuota(name: P, dimension: Dimension, window?: WindowSpec): number | null {
+    return this.providerQuotaRemaining(name, dimension, window);
+  }
+
+  /** Every quota of a provider, own ones first, then its pools'; null: no such provider. */
+  forecast(name: P): readonly QuotaForecast[] | null {
+    return this.#read(name, forecasts);
+  }
+
+  /** A copy of the counters. */
+  get metrics(): Metrics {
+    return { ...this.#parts.counters };
+  }
+
+  /** Everything the limiter knows, as JSON-safe data. */
+  inspect(): Inspection<P> {
+    const now = this.#time.read();
+    const { events, counters, minimumHealth } = this.#parts;
+    for (const provider of this.#registry.providers.values()) tellEndedCooldown(provider, events, now);
+    const inspection = inspect(this.#registry, counters, minimumHealth, now);
+    events.flush();
+    return inspection as Inspection<P>;
+  }
+
+  /** Calls `listener` after each such event; returns the function that takes it off. An exception in a listener changes nothing. */
+  on<E extends keyof LimiterEvents>(event: E, listener: (event: LimiterEvents<P>[E]) => void): () => void {
+    this.#validator.checkListener(event, EVENT_NAMES, listener);
+    return this.#parts.events.on(event, listener);
+  }
+
+  /** Later `select` calls fail with code "closed"; observing, queries and configuration still work. */
+  close(): void {
+    this.#isClosed = true;
+  }
+
+  #read<T>(name: string, answer: (provider: Provider, now: number) => T): T | null {
+    const provider = this.#registry.providers.get(name);
+    if (provider === undefined) return null;
+    const now = this.#time.read();
+    tellEndedCooldown(provider, this.#parts.events, now);
+    const answered = answer(provider, now);
+    this.#parts.events.flush();
+    return answered;
+  }
+
+  #known(name: string, now: number): Provider {
+    const provider = this.#registry.providers.get(name);
+    if (provider === undefined) throw this.#unknownProvider(name);
+    tellEndedCooldown(provider, this.#parts.events, now);
+    return provider;
+  }
+
+  #unknownProvider(name: string): UnknownProvider {
+    return new UnknownProvider(name, hint(name, this.#registry.providers.keys()));
+  }
+}
+
+function strategyOf(scoring: GrateLimiterOptions["scoring"]): ScoringStrategy {
+  return scoring !== undefined && "score" in scoring ? scoring : new WeightedScorer(scoring);
+}
+
+const NAMES_SHOWN = 8;
+
+/** What the caller may have meant by an unknown name. */
+function hint(name: unknown, known: Iterable<string>): string {
+  const names = [...known];
+  const near = typeof name === "string" ? nearest(name, names.slice(0, 1_000)) : null;
+  if (near !== null) return `, did you mean ${JSON.stringify(near)}?`;
+  if (names.length === 0) return ": none was declared";
+  const shown = names.slice(0, NAMES_SHOWN).map((other) => JSON.stringify(other));
+  return `: declared are ${shown.join(", ")}${names.length > NAMES_SHOWN ? ` and ${names.length - NAMES_SHOWN} more` : ""}`;
+}

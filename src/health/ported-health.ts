@@ -1,0 +1,95 @@
+// Health and cooldown of the Rust and Python engines, in Python's arithmetic.
+//
+//   at every outcome:  score = 1 - (1 - score) x 0.5^(elapsed / half-life), then - penalty or + boost, within 0..1
+//   latency:           the sample if it is the first outcome of all, else 0.3 sample + 0.7 latency (successes only)
+//   cooldown:          from `trigger` failures in a row on, min(floor(cooldownSeconds x multiplier^(streak - trigger)), max)
+//
+// Regimes: reading heals nothing, so a provider below the minimum that is never asked stays there; one streak for all
+// failures; every further failure sets the cooldown anew, also during it.
+// Source: the behaviour of grate-limiter 0.1.1 for Python.
+import type { HealthSettings } from "../config/health-settings.ts";
+import { type FailingStatus, type Health, type HealthState, LESSONS, type Outcome, PENALTIES } from "./health.ts";
+
+/** Health of the classic profile. */
+export class PortedHealth implements Health {
+  readonly #settings: HealthSettings;
+  #score = 1;
+  #at: number;
+  #latencyMs = 0;
+  #outcomes = 0;
+  #streak = 0;
+  #cooldownUntil = Number.NEGATIVE_INFINITY;
+
+  constructor(settings: HealthSettings, now: number) {
+    this.#settings = settings;
+    this.#at = now;
+  }
+
+  get latencyMs(): number | null {
+    return this.#latencyMs === 0 ? null : this.#latencyMs;
+  }
+
+  get cooldownUntil(): number {
+    return this.#cooldownUntil;
+  }
+
+  get isDead(): boolean {
+    return false;
+  }
+
+  score(): number {
+    return this.#score;
+  }
+
+  state(now: number, minimum: number): HealthState {
+    if (now < this.#cooldownUntil) return "cooldown";
+    return this.#score < minimum ? "unhealthy" : "available";
+  }
+
+  healsInMs(minimum: number): number {
+    return this.#score >= minimum ? 0 : Number.POSITIVE_INFINITY;
+  }
+
+  observe(outcome: Outcome, cooldownSeconds: number, now: number): void {
+    this.#decay(now);
+    this.#outcomes++;
+    this.#at = Math.max(this.#at, now);
+    if (LESSONS[outcome.status] === "success") this.#succeed(outcome.latencyMs ?? 0);
+    else this.#fail(this.#settings[PENALTIES[outcome.status as FailingStatus]], cooldownSeconds, now);
+  }
+
+  revive(now: number): void {
+    this.#score = 1;
+    this.#at = now;
+    this.#streak = 0;
+    this.#cooldownUntil = Number.NEGATIVE_INFINITY;
+  }
+
+  resurrect(): boolean {
+    return false;
+  }
+
+  #decay(now: number): void {
+    const elapsedSeconds = (now - this.#at) / 1_000;
+    const halfLife = this.#settings.decayHalfLifeSeconds;
+    if (elapsedSeconds <= 0 || halfLife <= 0) return;
+    const left = (1 - this.#score) * 0.5 ** (elapsedSeconds / halfLife);
+    this.#score = Math.max(0, Math.min(1, 1 - left));
+  }
+
+  #succeed(latencyMs: number): void {
+    this.#score = Math.min(this.#score + this.#settings.boostSuccess, 1);
+    this.#streak = 0;
+    this.#latencyMs = this.#outcomes <= 1 ? latencyMs : 0.3 * latencyMs + (1 - 0.3) * this.#latencyMs;
+  }
+
+  #fail(penalty: number, cooldownSeconds: number, now: number): void {
+    const { cooldownTriggerCount, cooldownMultiplier, maxCooldownSeconds } = this.#settings;
+    this.#score = Math.max(this.#score - penalty, 0);
+    this.#streak++;
+    if (this.#streak < cooldownTriggerCount) return;
+    const growth = Math.min(cooldownMultiplier ** (this.#streak - cooldownTriggerCount), Number.MAX_VALUE);
+    const seconds = Math.min(Math.floor(cooldownSeconds * growth), maxCooldownSeconds);
+    this.#cooldownUntil = now + Math.min(seconds * 1_000, Number.MAX_SAFE_INTEGER);
+  }
+}

@@ -1,0 +1,156 @@
+// Health that heals with time, whether anybody looks or not, and cooldowns that end in a trial.
+//
+//   score(t) = 1 - (1 - score(t0)) x 0.5^((t - t0) / half-life)       t0: the last outcome
+//   failure:  score -= penalty, at least 0;   success: score += boost, at most 1
+//   cooldown = cooldownSeconds x multiplier^(streak - trigger), at most maxCooldownSeconds, from `trigger` failures of
+//              one kind in a row on; or what the provider asked for, at most 48 h
+//
+// Regimes: (1) available: outcomes move the score; rate limits and other failures have a streak each, which a success
+// ends. (2) cooldown: outcomes move the score alone; only a later retryAfterMs lengthens it. (3) trial: a served
+// cooldown earns the provider one chance, scored as healthy: a success lifts the score to recoveredHealth, a failure
+// starts a cooldown of multiplier x the last. Outcomes of requests from before the cooldown's end decide nothing.
+import type { HealthSettings } from "../config/health-settings.ts";
+import { type FailingStatus, type Health, type HealthState, LESSONS, type Outcome, PENALTIES } from "./health.ts";
+
+const LONGEST_ASKED_MS = 48 * 3_600_000;
+const NEVER = Number.NEGATIVE_INFINITY;
+
+/** Health of the anticipatory profile. */
+export class TimedHealth implements Health {
+  readonly #settings: HealthSettings;
+  #score = 1;
+  #at: number;
+  #latencyMs: number | null = null;
+  #rateLimits = 0;
+  #failures = 0;
+  #cooldownUntil = NEVER;
+  #lastCooldownMs = 0;
+  #isTrialDue = false;
+  #isDead = false;
+
+  constructor(settings: HealthSettings, now: number) {
+    this.#settings = settings;
+    this.#at = now;
+  }
+
+  get latencyMs(): number | null {
+    return this.#latencyMs;
+  }
+
+  get cooldownUntil(): number {
+    return this.#cooldownUntil;
+  }
+
+  get isDead(): boolean {
+    return this.#isDead;
+  }
+
+  score(now: number): number {
+    const halfLifeMs = this.#settings.decayHalfLifeSeconds * 1_000;
+    if (this.#score === 1 || halfLifeMs === 0 || now <= this.#at) return this.#score;
+    return 1 - (1 - this.#score) * 0.5 ** ((now - this.#at) / halfLifeMs);
+  }
+
+  state(now: number, minimum: number): HealthState {
+    if (this.#isDead) return "dead";
+    if (now < this.#cooldownUntil) return "cooldown";
+    if (this.#isTrialDue) return "trial";
+    return this.score(now) < minimum ? "unhealthy" : "available";
+  }
+
+  healsInMs(minimum: number, now: number): number {
+    const score = this.score(now);
+    if (score >= minimum) return 0;
+    const halfLifeMs = this.#settings.decayHalfLifeSeconds * 1_000;
+    if (halfLifeMs === 0 || minimum >= 1) return Number.POSITIVE_INFINITY;
+    let inMs = halfLifeMs * Math.log2((1 - score) / (1 - minimum));
+    // The logarithm may round to just before the minimum is reached.
+    for (let step = Number.EPSILON; this.score(now + inMs) < minimum; step *= 2) inMs += (now + inMs) * step;
+    return inMs;
+  }
+
+  observe(outcome: Outcome, cooldownSeconds: number, now: number): void {
+    const lesson = LESSONS[outcome.status];
+    if (lesson === "nothing") return;
+    if (lesson === "death") {
+      this.#isDead = true;
+      return;
+    }
+    this.#score = this.score(now);
+    this.#at = Math.max(this.#at, now);
+    // Whether the outcome is one of the cooldown itself: then it teaches the score, and decides nothing.
+    const isOld = outcome.grantedAt < this.#cooldownUntil;
+    if (lesson === "success") this.#succeed(outcome.latencyMs, isOld);
+    else this.#fail(outcome, cooldownSeconds, isOld, now);
+  }
+
+  revive(now: number): void {
+    this.#score = 1;
+    this.#at = now;
+    this.#rateLimits = 0;
+    this.#failures = 0;
+    this.#cooldownUntil = NEVER;
+    this.#lastCooldownMs = 0;
+    this.#isTrialDue = false;
+    this.#isDead = false;
+  }
+
+  resurrect(): boolean {
+    const wasDead = this.#isDead;
+    this.#isDead = false;
+    return wasDead;
+  }
+
+  #succeed(latencyMs: number | null, isOld: boolean): void {
+    this.#score = Math.min(1, this.#score + this.#settings.boostSuccess);
+    if (latencyMs !== null) {
+      const weight = this.#settings.ewmaAlpha;
+      this.#latencyMs = this.#latencyMs === null ? latencyMs : weight * latencyMs + (1 - weight) * this.#latencyMs;
+    }
+    if (isOld) return;
+    if (this.#isTrialDue) this.#score = Math.max(this.#score, this.#settings.recoveredHealth);
+    this.#isTrialDue = false;
+    this.#rateLimits = 0;
+    this.#failures = 0;
+    this.#lastCooldownMs = 0;
+  }
+
+  #fail(outcome: Outcome, cooldownSeconds: number, isOld: boolean, now: number): void {
+    this.#score = Math.max(0, this.#score - this.#settings[PENALTIES[outcome.status as FailingStatus]]);
+    const askedMs = Math.min(outcome.retryAfterMs ?? 0, LONGEST_ASKED_MS);
+    if (isOld) {
+      if (askedMs > 0 && now + askedMs > this.#cooldownUntil) this.#startCooldown(askedMs, now);
+      return;
+    }
+    const streak = LESSONS[outcome.status] === "rate_limit" ? ++this.#rateLimits : ++this.#failures;
+    const cooldownMs = askedMs > 0 ? askedMs : this.#cooldownMs(outcome, streak, cooldownSeconds, now);
+    this.#isTrialDue = false;
+    if (cooldownMs > 0) this.#startCooldown(cooldownMs, now);
+  }
+
+  /** How long a failure that comes with no word of the provider's keeps it away; 0: not at all. */
+  #cooldownMs(outcome: Outcome, streak: number, cooldownSeconds: number, now: number): number {
+    const { cooldownTriggerCount, cooldownMultiplier, cooldownThreshold } = this.#settings;
+    const isExhausted = outcome.status === "quota_exhausted";
+    if (isExhausted && outcome.knownResetAt !== null) {
+      return Math.min(Math.max(0, outcome.knownResetAt - now), LONGEST_ASKED_MS);
+    }
+    const firstMs = cooldownSeconds * 1_000;
+    if (this.#isTrialDue) return this.#capped(Math.max(firstMs, cooldownMultiplier * this.#lastCooldownMs));
+    if (streak >= cooldownTriggerCount || isExhausted) {
+      const growth = cooldownMultiplier ** Math.max(0, streak - cooldownTriggerCount);
+      return this.#capped(firstMs * Math.min(growth, Number.MAX_VALUE));
+    }
+    return this.#score < cooldownThreshold ? this.#capped(firstMs) : 0;
+  }
+
+  #capped(ms: number): number {
+    return Math.min(ms, this.#settings.maxCooldownSeconds * 1_000, Number.MAX_SAFE_INTEGER);
+  }
+
+  #startCooldown(ms: number, now: number): void {
+    this.#cooldownUntil = now + ms;
+    this.#lastCooldownMs = ms;
+    this.#isTrialDue = true;
+  }
+}

@@ -1,0 +1,32 @@
+import type { Dimension } from "../config/dimension.ts";
+import type { StatusClass } from "../config/status-class.ts";
+import type { WindowSpec } from "../config/window.ts";
+import type { Usage } from "../quota/amounts.ts";
+
+/** What a provider said about its own quota, already parsed. */
+export interface ReportedQuota {
+  dimension: Dimension;
+  window?: WindowSpec | undefined;
+  limit?: number | undefined;
+  remaining?: number | undefined;
+  resetMs?: number | undefined;
+}
+
+/** How a request ended; a number is an HTTP status code. */
+export interface Outcome {
+  status: StatusClass | number;
+  /** Fractions allowed; of a success or client error it enters the provider's mean latency. */
+  latencyMs?: number | undefined;
+  /** For how long the provider asks to be left alone, from now; ignored on a success. */
+  retryAfterMs?: number | undefined;
+  reported?: readonly ReportedQuota[] | undefined;
+}
+
+/** What happened to one request. */
+export interface Observation<P extends string = string> {
+  provider: P;
+  capability?: string | undefined;
+  /** Default one request. */
+  usage?: Usage | undefined;
+  outcome: Outcome;
+}

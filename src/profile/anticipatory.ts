@@ -1,0 +1,118 @@
+import type { ResetSchedule } from "../clock/reset-schedule.ts";
+import { CONCURRENCY, DIMENSIONS } from "../config/dimension.ts";
+import { type QuotaSpec, sameSpec } from "../config/quota-spec.ts";
+import { STATUS_CLASSES } from "../config/status-class.ts";
+import { BurnRate } from "../forecast/burn-rate.ts";
+import { LiveQuota } from "../forecast/live-quota.ts";
+import { TimedHealth } from "../health/timed-health.ts";
+import { type Amounts, completeAmounts, NOT_TOLD } from "../quota/amounts.ts";
+import { Concurrency } from "../quota/concurrency.ts";
+import { FixedWindow } from "../quota/fixed-window.ts";
+import { SlidingWindow } from "../quota/sliding-window.ts";
+import { TokenBucket } from "../quota/token-bucket.ts";
+import type { Tracker } from "../quota/tracker.ts";
+import { finiteScore } from "../scoring/scoring-strategy.ts";
+import { type Profile, TOO_LARGE } from "./profile.ts";
+
+/** The default: limits are predicted, health heals with time, and what has no room ranks last. */
+export const anticipatory: Profile = {
+  dialect: {
+    dimensions: DIMENSIONS,
+    statuses: STATUS_CLASSES,
+    windows: "any",
+    windowByDefault: null,
+    without: { options: [], provider: [], quota: [], health: [], select: [] },
+    why: "",
+  },
+
+  cooldownSeconds: (own, byDefault) => own ?? byDefault,
+
+  weight: (own) => own ?? 1,
+
+  createHealth: (settings, now) => new TimedHealth(settings, now),
+
+  createQuota(spec, pool, schedule, now) {
+    const tracker = createTracker(spec, schedule, now);
+    return new LiveQuota(spec, pool, tracker, new BurnRate(), spec.windowMs ?? Number.POSITIVE_INFINITY);
+  },
+
+  upsertQuotas(specs, had, create) {
+    const left = [...had];
+    return specs.map((spec) => {
+      const at = left.findIndex((quota) => sameSpec(quota.spec, spec));
+      return at < 0 ? create(spec) : left.splice(at, 1)[0]!;
+    });
+  },
+
+  candidates(names) {
+    const seen = new Set<string>();
+    return names.flatMap((name, place) => (seen.has(name) || !seen.add(name) ? [] : [place]));
+  },
+
+  countObserved(amounts, price) {
+    completeAmounts(amounts, price);
+    // A finished request holds no place; only a lease takes one.
+    amounts[CONCURRENCY] = 0;
+  },
+
+  waitMs(quotas, needs, now) {
+    let longest = 0;
+    for (const quota of quotas) {
+      const need = needOf(needs, quota.spec);
+      if (need > quota.tracker.capacity) return TOO_LARGE;
+      const wait = quota.waitMs(need, now);
+      if (wait > longest) longest = wait;
+    }
+    return longest;
+  },
+
+  quotaScore(quotas, now) {
+    let least = 1;
+    for (const quota of quotas) {
+      const ratio = quota.ratio(now);
+      if (ratio === 0) return 0;
+      const part = ratio * (1 - quota.pressure(now));
+      if (part < least) least = part;
+    }
+    return least;
+  },
+
+  reportedQuotaScore: (_quotas, scored) => scored,
+
+  healthScore: (health, minimum, now) => (health.state(now, minimum) === "trial" ? 1 : health.score(now)),
+
+  finalScore: finiteScore,
+
+  remaining(quotas, now) {
+    let least = Number.POSITIVE_INFINITY;
+    for (const quota of quotas) least = Math.min(least, quota.remaining(now));
+    return least;
+  },
+
+  miscalls: {
+    unknownCapability() {},
+    unknownProvider() {},
+    emptyCapability(counters) {
+      counters.noProviderAvailable++;
+    },
+  },
+};
+
+function createTracker(spec: QuotaSpec, schedule: (spec: QuotaSpec) => ResetSchedule, now: number): Tracker {
+  switch (spec.strategy) {
+    case "concurrency":
+      return new Concurrency(spec.capacity);
+    case "fixed_window":
+      return new FixedWindow(spec.capacity, schedule(spec), now);
+    case "token_bucket":
+      return new TokenBucket(spec.limit, spec.windowMs!, spec.capacity);
+    case "sliding_window":
+      return new SlidingWindow(spec.capacity, spec.windowMs!);
+  }
+}
+
+/** What was told, 0 included; 1 of every dimension of which nothing is known. */
+function needOf(needs: Amounts, spec: QuotaSpec): number {
+  const need = needs[spec.index]!;
+  return need === NOT_TOLD ? 1 : need;
+}

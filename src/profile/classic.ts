@@ -1,0 +1,120 @@
+import { BYTES, CONCURRENCY, COST_USD, REQUESTS, TOKENS } from "../config/dimension.ts";
+import type { BurnMeter } from "../forecast/burn-rate.ts";
+import { LiveQuota } from "../forecast/live-quota.ts";
+import { PortedHealth } from "../health/ported-health.ts";
+import { type Amounts, NOT_TOLD } from "../quota/amounts.ts";
+import { Concurrency } from "../quota/concurrency.ts";
+import { PortedBucket } from "../quota/ported-bucket.ts";
+import type { Profile } from "./profile.ts";
+
+/** Answers as the Rust and Python engines, in the arithmetic of Python. */
+export const classic: Profile = {
+  dialect: {
+    dimensions: ["requests", "tokens", "concurrency", "cost_usd", "bytes"],
+    statuses: ["success", "rate_limited", "forbidden", "server_error", "timeout", "client_error"],
+    windows: "named",
+    windowByDefault: "minute",
+    without: {
+      options: ["pools", "spread", "snapshot"],
+      provider: ["pools", "price", "paused"],
+      quota: ["strategy", "burst", "resetEpochMs", "countsAtEnd"],
+      health: ["recoveredHealth", "ewmaAlpha", "cooldownThreshold"],
+      select: [
+        ...["requests", "tokens", "inputTokens", "outputTokens", "bytes", "costMicroUsd", "maxOutputTokens"],
+        ...["only", "exclude"],
+      ],
+    },
+    why: "the classic profile does not have it",
+  },
+
+  // The ports carry a default cooldown in their configuration, and never read it.
+  cooldownSeconds: (own) => own ?? 60,
+
+  weight: () => 1,
+
+  createHealth: (settings, now) => new PortedHealth(settings, now),
+
+  createQuota(spec, pool, _schedule, now) {
+    if (spec.strategy === "concurrency") return new LiveQuota(spec, pool, new Concurrency(spec.capacity), NO_BURN, 0);
+    const bucket = new PortedBucket(spec.capacity, spec.windowMs!, now);
+    // The bucket counts its own burn when it records.
+    const burn = { ...NO_BURN, perSecond: (at: number) => bucket.perSecond(at) };
+    return new LiveQuota(spec, pool, bucket, burn, spec.windowMs!);
+  },
+
+  upsertQuotas: (specs, _had, create) => specs.map(create),
+
+  candidates: (names) => names.map((_, place) => place),
+
+  countObserved(amounts) {
+    amounts[REQUESTS] = told(amounts, REQUESTS, 1);
+    amounts[TOKENS] = told(amounts, TOKENS, 0);
+    amounts[BYTES] = told(amounts, BYTES, 0);
+    amounts[COST_USD] = told(amounts, COST_USD, 0);
+    // Recorded and never released, as in the ports.
+    amounts[CONCURRENCY] = amounts[REQUESTS]!;
+  },
+
+  waitMs: () => 0,
+
+  quotaScore(quotas, now) {
+    const { ratio, exhaustionSeconds, burn } = worstOf(quotas, now);
+    const exhaustionPenalty = EXHAUSTION_PENALTIES.find(([below]) => exhaustionSeconds < below)?.[1] ?? 0;
+    const burnPenalty = burn > 0 && ratio < 0.5 ? 0.1 : 0;
+    return Math.max(0, ratio - exhaustionPenalty - burnPenalty);
+  },
+
+  reportedQuotaScore: (quotas, _scored, now) => worstOf(quotas, now).ratio,
+
+  healthScore: (health, _minimum, now) => health.score(now),
+
+  finalScore: (score) => Math.max(0, Math.min(1, score)),
+
+  remaining: (quotas, now) => quotas[0]!.remaining(now),
+
+  miscalls: {
+    unknownCapability(counters) {
+      counters.selects++;
+    },
+    unknownProvider(counters) {
+      counters.observations++;
+    },
+    emptyCapability() {},
+  },
+};
+
+/** Seconds to exhaustion below which the quota part loses so much. */
+const EXHAUSTION_PENALTIES: readonly (readonly [number, number])[] = [
+  [10, 0.8],
+  [30, 0.5],
+  [60, 0.3],
+  [120, 0.1],
+];
+
+const NO_BURN: BurnMeter = { record() {}, perSecond: () => 0, perSecondAtMost: () => 0, carry() {} };
+
+/** The least ratio, the nearest exhaustion and the fastest burn, which may come from different quotas. */
+function worstOf(
+  quotas: readonly LiveQuota[],
+  now: number,
+): { ratio: number; exhaustionSeconds: number; burn: number } {
+  let ratio = 1;
+  let exhaustionSeconds = Number.POSITIVE_INFINITY;
+  let burn = 0;
+  for (const quota of quotas) {
+    const left = quota.remaining(now);
+    const { capacity } = quota.tracker;
+    // The ports subtract the usage ratio from 1, which was 1 minus the share that is left: both roundings are theirs.
+    const usageRatio = capacity === 0 ? 1 : 1 - left / capacity;
+    ratio = Math.min(ratio, 1 - usageRatio);
+    const rate = quota.burn.perSecond(now);
+    burn = Math.max(burn, rate);
+    if (rate > 0) exhaustionSeconds = Math.min(exhaustionSeconds, left / rate);
+  }
+  return { ratio, exhaustionSeconds, burn };
+}
+
+function told(amounts: Amounts, dimension: number, otherwise: number): number {
+  const amount = amounts[dimension]!;
+  return amount === NOT_TOLD ? otherwise : amount;
+}

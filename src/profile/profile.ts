@@ -1,0 +1,75 @@
+import type { ResetSchedule } from "../clock/reset-schedule.ts";
+import type { Dialect } from "../config/dialect.ts";
+import type { HealthSettings } from "../config/health-settings.ts";
+import type { Price } from "../config/options.ts";
+import type { QuotaSpec } from "../config/quota-spec.ts";
+import type { LiveQuota } from "../forecast/live-quota.ts";
+import type { Health } from "../health/health.ts";
+import type { Counters } from "../metrics.ts";
+import type { Amounts } from "../quota/amounts.ts";
+
+/** `waitMs` of a request that a provider can never take. */
+export const TOO_LARGE: number = Number.NaN;
+
+/**
+ * Everything in which the two profiles differ. The rest of the engine asks a profile to do these things and never which
+ * one it is. A third profile would be one more object of this type.
+ */
+export interface Profile {
+  /** What configuration may say. */
+  readonly dialect: Dialect;
+
+  /** Length of a provider's first cooldown, in seconds, from its own and the limiter's setting. */
+  cooldownSeconds(own: number | undefined, byDefault: number): number;
+
+  /** What multiplies a provider's score, from its own setting. */
+  weight(own: number | undefined): number;
+
+  createHealth(settings: HealthSettings, now: number): Health;
+
+  /** Starts counting; `schedule` makes the resets of a fixed window. */
+  createQuota(
+    spec: QuotaSpec,
+    pool: string | null,
+    schedule: (spec: QuotaSpec) => ResetSchedule,
+    now: number,
+  ): LiveQuota;
+
+  /** The quotas of a re-declared provider: which of those it had go on counting, and which start anew. */
+  upsertQuotas(
+    specs: readonly QuotaSpec[],
+    had: readonly LiveQuota[],
+    create: (spec: QuotaSpec) => LiveQuota,
+  ): LiveQuota[];
+
+  /** Which entries of a capability's list are candidates, by place. */
+  candidates(names: readonly string[]): readonly number[];
+
+  /** Completes, in place, what was told about a request to what an observation counts in each dimension. */
+  countObserved(amounts: Amounts, price: Price | null): void;
+
+  /** In how many ms the quotas have room for the request: 0 now, Infinity at no known time, TOO_LARGE never. */
+  waitMs(quotas: readonly LiveQuota[], needs: Amounts, now: number): number;
+
+  /** The quota part of the score. */
+  quotaScore(quotas: readonly LiveQuota[], now: number): number;
+
+  /** The quota part that a decision reports, given the one that was scored. */
+  reportedQuotaScore(quotas: readonly LiveQuota[], scored: number, now: number): number;
+
+  /** The health part of the score. */
+  healthScore(health: Health, minimum: number, now: number): number;
+
+  /** The score that ranks and is reported, from what the strategy answered. */
+  finalScore(score: number): number;
+
+  /** What several quotas of one dimension leave together. */
+  remaining(quotas: readonly LiveQuota[], now: number): number;
+
+  /** Counts the calls that named something unknown, or asked for a capability without providers. */
+  readonly miscalls: {
+    unknownCapability(counters: Counters): void;
+    unknownProvider(counters: Counters): void;
+    emptyCapability(counters: Counters): void;
+  };
+}

@@ -1,0 +1,153 @@
+import type { EngineTime } from "../clock/engine-time.ts";
+import { alignedWindows, calendarPeriods, everyWindow, type ResetSchedule } from "../clock/reset-schedule.ts";
+import type { HealthSettings } from "../config/health-settings.ts";
+import { LIMIT_NAMES, LIMIT_WORDS } from "../config/limits.ts";
+import type { CapabilityConfig, PoolConfig, ProviderConfig, ProviderPatch } from "../config/options.ts";
+import { type QuotaSpec, quotaKey, quotaSpecs } from "../config/quota-spec.ts";
+import type { LiveQuota } from "../forecast/live-quota.ts";
+import type { Profile } from "../profile/profile.ts";
+import { Capability, type Listed } from "./capability.ts";
+import type { Pool } from "./pool.ts";
+import { DEFAULT_PRIORITY, Provider, type ProviderSettings, priceOf } from "./provider.ts";
+
+/** Every provider, pool and capability by name; what it is given has passed the validator. */
+export class Registry {
+  readonly providers: Map<string, Provider> = new Map();
+  readonly pools: Map<string, Pool> = new Map();
+  readonly capabilities: Map<string, Capability> = new Map();
+  readonly #profile: Profile;
+  readonly #time: EngineTime;
+  readonly #health: HealthSettings;
+  readonly #defaultCooldownSeconds: number;
+  #revision = 0;
+
+  constructor(profile: Profile, time: EngineTime, health: HealthSettings, defaultCooldownSeconds: number) {
+    this.#profile = profile;
+    this.#time = time;
+    this.#health = health;
+    this.#defaultCooldownSeconds = defaultCooldownSeconds;
+  }
+
+  /** The new or changed provider; health stays, and so does the usage that the profile lets stay. */
+  upsertProvider(config: ProviderConfig, now: number): Provider {
+    const settings = this.#settings(config);
+    let provider = this.providers.get(config.name);
+    if (provider === undefined) {
+      provider = new Provider(config.name, settings, this.#profile.createHealth(this.#health, now));
+      this.providers.set(config.name, provider);
+      this.#revision++;
+    }
+    provider.settings = settings;
+    const specs = this.#specs(config);
+    const quotas = this.#profile.upsertQuotas(specs, provider.ownQuotas, (spec) => this.#quota(spec, null, now));
+    provider.drawFrom(quotas, this.#poolsOf(config.pools ?? []));
+    return provider;
+  }
+
+  updateProvider(provider: Provider, patch: ProviderPatch, now: number): void {
+    const { settings } = provider;
+    provider.settings = {
+      priority: patch.priority ?? settings.priority,
+      weight: patch.weight === undefined ? settings.weight : this.#profile.weight(patch.weight),
+      paused: patch.paused ?? settings.paused,
+      price: priceOf(patch) ?? settings.price,
+      cooldownSeconds: patch.cooldownSeconds ?? settings.cooldownSeconds,
+    };
+    const pools = patch.pools === undefined ? provider.pools : this.#poolsOf(patch.pools);
+    provider.drawFrom(this.#patchedQuotas(provider.ownQuotas, patch, now), pools);
+  }
+
+  removeProvider(name: string): boolean {
+    const wasThere = this.providers.delete(name);
+    if (wasThere) this.#revision++;
+    return wasThere;
+  }
+
+  upsertPool(config: PoolConfig, now: number): void {
+    const had = this.pools.get(config.name);
+    const pool = had ?? { name: config.name, quotas: [] };
+    pool.quotas = this.#carriedQuotas(this.#specs(config), pool.quotas, config.name, now);
+    this.pools.set(config.name, pool);
+    if (had === undefined) return;
+    for (const provider of this.providers.values()) {
+      if (provider.pools.includes(pool)) provider.drawFrom(provider.ownQuotas, provider.pools);
+    }
+  }
+
+  upsertCapability(config: CapabilityConfig): void {
+    this.capabilities.set(config.name, new Capability(config.name, config.providers, this.#profile.candidates));
+  }
+
+  /** The capability's list, its providers looked up. */
+  listed(capability: Capability): readonly Listed[] {
+    return capability.listed(this.providers, this.#revision);
+  }
+
+  #settings(config: ProviderConfig): ProviderSettings {
+    return {
+      priority: config.priority ?? DEFAULT_PRIORITY,
+      weight: this.#profile.weight(config.weight),
+      paused: config.paused ?? false,
+      price: priceOf(config),
+      cooldownSeconds: this.#profile.cooldownSeconds(config.cooldownSeconds, this.#defaultCooldownSeconds),
+    };
+  }
+
+  #specs(config: Pick<ProviderConfig, "limits" | "quotas">): QuotaSpec[] {
+    return quotaSpecs(config.limits, config.quotas, this.#profile.dialect.windowByDefault);
+  }
+
+  #poolsOf(names: readonly string[]): Pool[] {
+    return names.map((name) => this.pools.get(name)!);
+  }
+
+  #quota(spec: QuotaSpec, pool: string | null, now: number): LiveQuota {
+    return this.#profile.createQuota(spec, pool, (declared) => this.#schedule(declared, now), now);
+  }
+
+  #schedule(spec: QuotaSpec, now: number): ResetSchedule {
+    const { window, windowMs, resetEpochMs } = spec;
+    if (typeof window === "object" && window !== null && "calendar" in window) {
+      return calendarPeriods(window.calendar, window.timeZone ?? "UTC", this.#time);
+    }
+    return resetEpochMs === null ? everyWindow(now, windowMs!) : alignedWindows(resetEpochMs, windowMs!, this.#time);
+  }
+
+  /** New quotas with the usage of those they replace: each that of its like, in order, the rest that of the last. */
+  #carriedQuotas(
+    specs: readonly QuotaSpec[],
+    had: readonly LiveQuota[],
+    pool: string | null,
+    now: number,
+  ): LiveQuota[] {
+    const places = new Map<string, number>();
+    return specs.map((spec) => {
+      const place = places.get(spec.key) ?? 0;
+      places.set(spec.key, place + 1);
+      const quota = this.#quota(spec, pool, now);
+      const likes = had.filter((other) => other.spec.key === spec.key && other.spec.strategy === spec.strategy);
+      const like = likes[Math.min(place, likes.length - 1)];
+      if (like !== undefined) quota.carry(like, now);
+      return quota;
+    });
+  }
+
+  /** Every (dimension, window) that the patch names is replaced, where it stood first; new ones come last. */
+  #patchedQuotas(had: readonly LiveQuota[], patch: ProviderPatch, now: number): LiveQuota[] {
+    const specs = quotaSpecs(patch.limits, patch.quotas, this.#profile.dialect.windowByDefault);
+    const named = new Set(specs.map((spec) => spec.key));
+    for (const word of LIMIT_NAMES) {
+      if (patch.limits?.[word] === null) named.add(quotaKey(...LIMIT_WORDS[word]));
+    }
+    const replacements = this.#carriedQuotas(specs, had, null, now);
+    const placed = new Set<string>();
+    const patched = had.flatMap((quota) => {
+      const { key } = quota.spec;
+      if (!named.has(key)) return [quota];
+      if (placed.has(key)) return [];
+      placed.add(key);
+      return replacements.filter((replacement) => replacement.spec.key === key);
+    });
+    return [...patched, ...replacements.filter((replacement) => !placed.has(replacement.spec.key))];
+  }
+}

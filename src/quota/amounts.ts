@@ -1,0 +1,108 @@
+// What one request takes from each dimension, from what was told about it.
+//
+//   tokens = told, else input + output as told;  input (output) = told, else tokens - the other, else tokens
+//   cost   = told, else ceil(1e6 x usdPerRequest x requests + input price x input + output price x output)  micro-USD
+//
+// Regimes: tokens not told apart count whole on an input and on an output quota, and cost the dearer of the two prices:
+// nothing counts as 0 because the caller used a neighbouring field. Prices are per million tokens, which is micro-USD
+// per token.
+import {
+  BYTES,
+  CONCURRENCY,
+  COST_USD,
+  DIMENSIONS,
+  INPUT_TOKENS,
+  OUTPUT_TOKENS,
+  REQUESTS,
+  TOKENS,
+} from "../config/dimension.ts";
+import type { Price } from "../config/options.ts";
+
+/** Amounts of one request by index of dimension, whole numbers >= 0; `NOT_TOLD` where nothing was said. */
+export type Amounts = number[];
+
+/** In place of an amount: the caller did not say. */
+export const NOT_TOLD = -1;
+
+/** Amounts of which nothing is known. */
+export function unknownAmounts(): Amounts {
+  return DIMENSIONS.map(() => NOT_TOLD);
+}
+
+/** Completes what was told, in place, by what follows from it; `price` null: the cost is not derived. */
+export function completeAmounts(amounts: Amounts, price: Price | null): void {
+  if (amounts[REQUESTS] === NOT_TOLD) amounts[REQUESTS] = 1;
+  amounts[CONCURRENCY] = 1;
+  const input = amounts[INPUT_TOKENS]!;
+  const output = amounts[OUTPUT_TOKENS]!;
+  const told = amounts[TOKENS]!;
+  if (amounts[COST_USD] === NOT_TOLD && price !== null)
+    amounts[COST_USD] = costOf(amounts[REQUESTS]!, told, input, output, price);
+  if (told === NOT_TOLD) {
+    if (input !== NOT_TOLD || output !== NOT_TOLD) {
+      amounts[TOKENS] = Math.min(Math.max(0, input) + Math.max(0, output), Number.MAX_SAFE_INTEGER);
+    }
+    return;
+  }
+  if (input === NOT_TOLD) amounts[INPUT_TOKENS] = output === NOT_TOLD ? told : Math.max(0, told - output);
+  if (output === NOT_TOLD) amounts[OUTPUT_TOKENS] = input === NOT_TOLD ? told : Math.max(0, told - input);
+}
+
+/** True if the tokens that a price per token asks for are known, before `completeAmounts` or after it. */
+export function isCostKnown(amounts: Amounts, price: Price): boolean {
+  const { usdPerMillionInputTokens: perInput = 0, usdPerMillionOutputTokens: perOutput = 0 } = price;
+  return (
+    perInput + perOutput === 0 ||
+    Math.max(amounts[TOKENS]!, amounts[INPUT_TOKENS]!, amounts[OUTPUT_TOKENS]!) !== NOT_TOLD
+  );
+}
+
+/** Micro-USD; NOT_TOLD where it depends on tokens of which nothing is known. */
+function costOf(requests: number, tokens: number, input: number, output: number, price: Price): number {
+  const { usdPerRequest = 0, usdPerMillionInputTokens: perInput = 0, usdPerMillionOutputTokens: perOutput = 0 } = price;
+  let cost = 1e6 * usdPerRequest * requests;
+  if (input === NOT_TOLD && output === NOT_TOLD) {
+    if (tokens === NOT_TOLD && perInput + perOutput > 0 && cost === 0) return NOT_TOLD;
+    cost += Math.max(0, tokens) * Math.max(perInput, perOutput);
+  } else {
+    const inputs = input !== NOT_TOLD ? input : tokens === NOT_TOLD ? 0 : Math.max(0, tokens - output);
+    const outputs = output !== NOT_TOLD ? output : tokens === NOT_TOLD ? 0 : Math.max(0, tokens - input);
+    cost += inputs * perInput + outputs * perOutput;
+  }
+  return Math.min(roundedUp(cost), Number.MAX_SAFE_INTEGER);
+}
+
+// 0.0079 x 1e6 is a little more than 7900 in a double: what is a whole number but for rounding stays it.
+function roundedUp(amount: number): number {
+  const nearest = Math.round(amount);
+  return Math.abs(amount - nearest) <= 1e-9 * Math.max(1, nearest) ? nearest : Math.ceil(amount);
+}
+
+/** A told amount made whole: fractions round up; NOT_TOLD for undefined; NaN for what is no amount. */
+export function wholeAmount(told: unknown): number {
+  if (told === undefined) return NOT_TOLD;
+  if (typeof told !== "number" || !(told >= 0) || told > Number.MAX_SAFE_INTEGER) return Number.NaN;
+  return Math.ceil(told) + 0;
+}
+
+/** The fields in which callers tell amounts, by index of dimension; concurrency is nobody's to tell. */
+export const AMOUNT_FIELDS: readonly (readonly [number, keyof Usage])[] = [
+  [REQUESTS, "requests"],
+  [TOKENS, "tokens"],
+  [INPUT_TOKENS, "inputTokens"],
+  [OUTPUT_TOKENS, "outputTokens"],
+  [BYTES, "bytes"],
+  [COST_USD, "costMicroUsd"],
+];
+
+/** Amounts: undefined is not given, fractions round up; NaN or negative: InvalidConfig before a call, ignored and counted (`invalidUsages`) after it. */
+export interface Usage {
+  /** Default 1. */
+  requests?: number | undefined;
+  /** Default: input + output, if given. */
+  tokens?: number | undefined;
+  inputTokens?: number | undefined;
+  outputTokens?: number | undefined;
+  bytes?: number | undefined;
+  costMicroUsd?: number | undefined;
+}

@@ -1,0 +1,92 @@
+// A count that starts anew at every reset.
+//
+//   used(t) = sum of what was recorded since the last reset
+//
+// Regimes: with the provider's own resets (a calendar, or one known reset instant) it uses the quota to the last unit;
+// without them it starts its windows at the declaration, and a server of another phase may see up to twice the limit.
+// The resets come from a schedule on a time line of its own (see clock/reset-schedule.ts).
+import type { ResetSchedule } from "../clock/reset-schedule.ts";
+import type { Tracker } from "./tracker.ts";
+
+/** For servers whose resets are known; constant memory, O(1). */
+export class FixedWindow implements Tracker {
+  readonly capacity: number;
+  #schedule: ResetSchedule;
+  #used = 0;
+  /** The next reset, on the schedule's time line, and at which instant of ours that will be. */
+  #reset: number;
+  #resetAt = Number.NEGATIVE_INFINITY;
+  #reviewAt = Number.NEGATIVE_INFINITY;
+  #latest: number;
+
+  /** `capacity` whole; counts from `now`. */
+  constructor(capacity: number, schedule: ResetSchedule, now: number) {
+    this.capacity = capacity;
+    this.#schedule = schedule;
+    this.#reset = schedule.resetAfter(schedule.positionAt(now));
+    this.#latest = now;
+    this.#roll(now);
+  }
+
+  used(now: number): number {
+    this.#roll(now);
+    return this.#used;
+  }
+
+  record(amount: number, now: number): void {
+    if (amount <= 0) return;
+    this.#roll(now);
+    // Beyond what a double counts exactly it is full anyway.
+    this.#used = Math.min(this.#used + amount, Number.MAX_SAFE_INTEGER);
+  }
+
+  releasedBy(atMs: number, now: number): number {
+    this.#roll(now);
+    return atMs >= this.#resetAt ? this.#used : 0;
+  }
+
+  releaseAt(amount: number, now: number): number {
+    this.#roll(now);
+    if (amount <= 0) return this.#latest;
+    return amount <= this.#used ? this.#resetAt : Number.POSITIVE_INFINITY;
+  }
+
+  exhaustedAt(burnPerSecond: number, now: number): number {
+    const room = this.capacity - this.used(now);
+    if (room <= 0) return this.#latest;
+    const full = this.#latest + (room / burnPerSecond) * 1_000;
+    if (full <= this.#resetAt) return full;
+    // Not in this window: in the next whole one, if the same burn fills it.
+    const fillMs = (this.capacity / burnPerSecond) * 1_000;
+    return fillMs <= this.#schedule.longestMs ? this.#resetAt + fillMs : Number.POSITIVE_INFINITY;
+  }
+
+  knownResetAt(now: number): number | null {
+    this.#roll(now);
+    return this.#schedule.isKnown ? this.#resetAt : null;
+  }
+
+  carry(other: Tracker, now: number): boolean {
+    if (!(other instanceof FixedWindow)) return false;
+    this.#used = other.used(now);
+    // Windows that start anywhere go on as they are; known resets are those of the declaration.
+    if (this.#schedule.isKnown || other.#schedule.isKnown) return true;
+    this.#schedule = other.#schedule;
+    this.#reset = other.#reset;
+    this.#resetAt = other.#resetAt;
+    this.#reviewAt = other.#reviewAt;
+    return true;
+  }
+
+  #roll(now: number): void {
+    if (now > this.#latest) this.#latest = now;
+    if (this.#latest < this.#reviewAt) return;
+    const position = this.#schedule.positionAt(this.#latest);
+    // A wall clock that was set back must not reset a second time soon; one that was set far back must not block for ever.
+    const isReset = position >= this.#reset;
+    if (isReset || this.#reset - position > this.#schedule.longestMs) this.#reset = this.#schedule.resetAfter(position);
+    if (isReset) this.#used = 0;
+    this.#resetAt = this.#latest + (this.#reset - position);
+    this.#reviewAt = Math.min(this.#resetAt, this.#latest + this.#schedule.reviewMs);
+  }
+}

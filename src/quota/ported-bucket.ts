@@ -1,0 +1,109 @@
+// The token bucket of the Rust and Python engines, in Python's arithmetic to the last bit.
+//
+//   refill:  add = elapsed x limit / window, one rounding;  if add > 0: tokens = min(tokens + add, limit), the instant
+//            moves on, and if a window has passed since `start`: consumed = 0, start = now
+//   record:  refill; tokens = max(0, tokens - a); consumed += a        used = limit - floor(tokens)
+//   burn     = consumed / (now - start) per second, 0 in the first millisecond
+//
+// Regimes: it starts full, so its first window may pass twice the limit. Reads refill too, so reading often changes the
+// last bits of `tokens`, and with them now and then the floor: what agrees with the ports must ask what they ask.
+// Source: the behaviour of grate-limiter 0.1.1 for Python.
+import type { Tracker } from "./tracker.ts";
+
+/** The classic profile's tracker, and its own burn meter. */
+export class PortedBucket implements Tracker {
+  readonly capacity: number;
+  readonly #window: number;
+  #tokens: number;
+  #refilledAt: number;
+  #consumed = 0;
+  #startedAt: number;
+
+  /** Whole `limit`; whole `windowMs`; full at `now`. */
+  constructor(limit: number, windowMs: number, now: number) {
+    this.capacity = limit;
+    this.#window = windowMs;
+    this.#tokens = limit;
+    this.#refilledAt = now;
+    this.#startedAt = now;
+  }
+
+  used(now: number): number {
+    this.#refill(now);
+    return this.capacity - Math.floor(this.#tokens);
+  }
+
+  record(amount: number, now: number): void {
+    if (amount <= 0) return;
+    this.#refill(now);
+    this.#tokens = Math.max(0, this.#tokens - amount);
+    this.#consumed += amount;
+  }
+
+  releasedBy(atMs: number, now: number): number {
+    const used = this.used(now);
+    const tokens = Math.min(this.#tokens + this.#refillOf(atMs - this.#refilledAt), this.capacity);
+    return used - (this.capacity - Math.floor(tokens));
+  }
+
+  releaseAt(amount: number, now: number): number {
+    const used = this.used(now);
+    if (amount <= 0) return now;
+    if (amount > used) return Number.POSITIVE_INFINITY;
+    const missing = this.capacity - used + amount - this.#tokens;
+    let at = this.#refilledAt + (missing * this.#window) / this.capacity;
+    for (let step = Number.EPSILON; this.releasedBy(at, now) < amount; step *= 2) at += Math.max(at, 1) * step;
+    return at;
+  }
+
+  exhaustedAt(burnPerSecond: number, now: number): number {
+    if (burnPerSecond <= 0) return Number.POSITIVE_INFINITY;
+    return now + ((this.capacity - this.used(now)) / burnPerSecond) * 1_000;
+  }
+
+  knownResetAt(): null {
+    return null;
+  }
+
+  carry(other: Tracker, now: number): boolean {
+    if (!(other instanceof PortedBucket)) return false;
+    this.#tokens = Math.max(0, this.capacity - (other.capacity - other.#tokens));
+    this.#refilledAt = Math.max(now, other.#refilledAt);
+    this.#consumed = other.#consumed;
+    this.#startedAt = other.#startedAt;
+    return true;
+  }
+
+  /** Average use since the burn window started; does not refill. */
+  perSecond(now: number): number {
+    const seconds = (now - this.#startedAt) / 1_000;
+    return seconds < 0.001 ? 0 : this.#consumed / seconds;
+  }
+
+  perSecondAtMost(now: number): number {
+    return this.perSecond(now);
+  }
+
+  #refill(now: number): void {
+    const elapsed = now - this.#refilledAt;
+    if (elapsed <= 0) return;
+    const add = this.#refillOf(elapsed);
+    if (add <= 0) return;
+    this.#refilledAt = now;
+    this.#tokens = Math.min(this.#tokens + add, this.capacity);
+    if (now - this.#startedAt >= this.#window) {
+      this.#consumed = 0;
+      this.#startedAt = now;
+    }
+  }
+
+  /** `elapsed x limit / window`, rounded once, also where the product is more than a double counts exactly. */
+  #refillOf(elapsed: number): number {
+    const product = elapsed * this.capacity;
+    if (product <= Number.MAX_SAFE_INTEGER || !Number.isInteger(elapsed)) return product / this.#window;
+    const scaled = (BigInt(elapsed) * BigInt(this.capacity)) << 64n;
+    const window = BigInt(this.#window);
+    const inexact = scaled % window === 0n ? 0n : 1n;
+    return Number((scaled / window) | inexact) / 2 ** 64;
+  }
+}

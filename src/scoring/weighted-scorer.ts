@@ -1,0 +1,36 @@
+// score = (quota x w_q + health x w_h + priority x w_p + latency x w_l) x provider weight
+//
+//   quota:    least over the quotas of ratio left x (1 - pressure)     health: 0..1, 1 in a trial
+//   priority: priority / highest of the capability, 0.5 if that is 0   latency: 1 - mean / slowest, 1 while unknown
+//
+// Regimes: with the default weights and weight 1 it stays within 0..1. Quota and health outweigh priority together, so a
+// preferred provider is left when it runs low or fails, and priority decides among those that are well.
+// Source: weights and parts of grate-limiter 0.1.1 for Rust and Python.
+import type { ScoringWeights } from "../config/options.ts";
+import { checkWeights } from "../config/validator.ts";
+import type { ProviderScoreContext, ScoringStrategy } from "./scoring-strategy.ts";
+
+/** (weights x parts) x weight, parts as in the ports; default weights 0.40, 0.35, 0.20, 0.05. Throws InvalidConfig. */
+export class WeightedScorer implements ScoringStrategy {
+  readonly #quota: number;
+  readonly #health: number;
+  readonly #priority: number;
+  readonly #latency: number;
+
+  constructor(weights: ScoringWeights = {}) {
+    checkWeights(weights);
+    this.#quota = weights.quota ?? 0.4;
+    this.#health = weights.health ?? 0.35;
+    this.#priority = weights.priority ?? 0.2;
+    this.#latency = weights.latency ?? 0.05;
+  }
+
+  score(context: ProviderScoreContext): number {
+    const sum =
+      context.quotaScore * this.#quota +
+      context.healthScore * this.#health +
+      context.priorityScore * this.#priority +
+      context.latencyScore * this.#latency;
+    return sum * context.weight;
+  }
+}

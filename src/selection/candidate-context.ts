@@ -1,0 +1,69 @@
+import type { LiveQuota } from "../forecast/live-quota.ts";
+import type { Provider } from "../provider/provider.ts";
+import type { ProviderScoreContext } from "../scoring/scoring-strategy.ts";
+import type { Request } from "./request.ts";
+
+/** The facts of one candidate, for the scoring strategy; one object serves all candidates of a call in turn. */
+export class CandidateContext implements ProviderScoreContext {
+  readonly capability: string;
+  readonly maxPriority: number;
+  readonly maxLatencyMs: number;
+  provider = "";
+  priority = 0;
+  weight = 1;
+  latencyMs = 0;
+  quotaScore = 0;
+  healthScore = 0;
+  priorityScore = 0;
+  latencyScore = 0;
+  readonly #request: Request;
+  readonly #now: number;
+  #candidate: Provider | null = null;
+
+  constructor(capability: string, request: Request, maxPriority: number, maxLatencyMs: number, now: number) {
+    this.capability = capability;
+    this.#request = request;
+    this.maxPriority = maxPriority;
+    this.maxLatencyMs = maxLatencyMs;
+    this.#now = now;
+  }
+
+  /** Turns to the next candidate; parts as in the ports. */
+  turnTo(candidate: Provider, priority: number, quotaScore: number, healthScore: number): void {
+    this.#candidate = candidate;
+    this.provider = candidate.name;
+    this.priority = priority;
+    this.weight = candidate.settings.weight;
+    this.latencyMs = candidate.health.latencyMs ?? 0;
+    this.quotaScore = quotaScore;
+    this.healthScore = healthScore;
+    this.priorityScore = this.maxPriority === 0 ? 0.5 : priority / this.maxPriority;
+    this.latencyScore = this.latencyMs <= 0 ? 1 : Math.max(0, 1 - this.latencyMs / this.maxLatencyMs);
+  }
+
+  get quotaRemainingRatio(): number {
+    return this.#least(1, (quota) => quota.ratio(this.#now));
+  }
+
+  get predictedExhaustionSeconds(): number {
+    return this.#least(Number.POSITIVE_INFINITY, (quota) => quota.exhaustedInMs(this.#now)) / 1_000;
+  }
+
+  get burnPerSecond(): number {
+    return -this.#least(0, (quota) => -quota.burn.perSecond(this.#now)) + 0;
+  }
+
+  get inFlight(): number {
+    return this.#candidate?.inFlight(this.#now) ?? 0;
+  }
+
+  get costMicroUsd(): number | null {
+    return this.#request.cost(this.#candidate?.settings.price ?? null);
+  }
+
+  #least(start: number, fact: (quota: LiveQuota) => number): number {
+    let least = start;
+    for (const quota of this.#candidate?.quotas ?? []) least = Math.min(least, fact(quota));
+    return least;
+  }
+}

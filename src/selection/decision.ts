@@ -1,0 +1,47 @@
+import type { ScoreBreakdown } from "../scoring/scoring-strategy.ts";
+
+/** A provider that was eligible too, with its score. */
+export interface Alternative<P extends string = string> {
+  readonly provider: P;
+  readonly score: number;
+}
+
+/** The ranked answer of `select`; `waitMs` is 0 for now, null for "when a request in flight ends". */
+export interface Decision<P extends string = string> {
+  readonly provider: P;
+  readonly score: number;
+  readonly waitMs: number | null;
+  /** The parts that the score was made of. */
+  readonly reasoning: ScoreBreakdown;
+  /** The same object as `reasoning`, under the Python package's name; not enumerable, so that JSON shows it once. */
+  readonly breakdown: ScoreBreakdown;
+  /** The other eligible providers, best first; those without room stand last. */
+  readonly alternatives: readonly Alternative<P>[];
+}
+
+/** A decision; nothing writes to it after it was made. */
+export class RankedDecision implements Decision {
+  readonly provider: string;
+  readonly score: number;
+  readonly waitMs: number | null;
+  readonly reasoning: ScoreBreakdown;
+  readonly alternatives: readonly Alternative[];
+
+  constructor(
+    provider: string,
+    score: number,
+    waitMs: number | null,
+    reasoning: ScoreBreakdown,
+    alternatives: readonly Alternative[],
+  ) {
+    this.provider = provider;
+    this.score = score;
+    this.waitMs = waitMs;
+    this.reasoning = reasoning;
+    this.alternatives = alternatives;
+  }
+
+  get breakdown(): ScoreBreakdown {
+    return this.reasoning;
+  }
+}

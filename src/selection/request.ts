@@ -1,0 +1,62 @@
+import { COST_USD } from "../config/dimension.ts";
+import type { Price } from "../config/options.ts";
+import {
+  AMOUNT_FIELDS,
+  type Amounts,
+  completeAmounts,
+  isCostKnown,
+  NOT_TOLD,
+  type Usage,
+  unknownAmounts,
+  wholeAmount,
+} from "../quota/amounts.ts";
+
+/** What one request needs, as expected; amounts not given are learned. */
+export interface SelectOptions<P extends string = string> extends Usage {
+  /** Caps the learned output estimate (the API's max_tokens). */
+  maxOutputTokens?: number | undefined;
+  /** Only these providers; undefined: all. */
+  only?: readonly P[] | undefined;
+  /** None of these. */
+  exclude?: readonly P[] | undefined;
+}
+
+/** A request that asks for a provider: its amounts, and who may serve it. */
+export class Request {
+  readonly #told: Amounts;
+  readonly #needs: Amounts;
+  readonly #only: readonly string[] | undefined;
+  readonly #exclude: readonly string[] | undefined;
+
+  /** `options` must have passed the validator. */
+  constructor(options: SelectOptions) {
+    this.#told = unknownAmounts();
+    for (const [index, field] of AMOUNT_FIELDS) this.#told[index] = wholeAmount(options[field]);
+    this.#needs = [...this.#told];
+    completeAmounts(this.#needs, null);
+    this.#only = options.only;
+    this.#exclude = options.exclude;
+  }
+
+  excludes(provider: string): boolean {
+    return (this.#only !== undefined && !this.#only.includes(provider)) || (this.#exclude?.includes(provider) ?? false);
+  }
+
+  /** What it takes from each dimension of a provider with this price. */
+  needs(price: Price | null): Amounts {
+    if (price === null) return this.#needs;
+    const needs = [...this.#told];
+    completeAmounts(needs, price);
+    return needs;
+  }
+
+  /** Micro-USD that it costs at this price; null: unknown. */
+  cost(price: Price | null): number | null {
+    const told = this.#told[COST_USD]!;
+    if (told !== NOT_TOLD) return told;
+    return price !== null && isCostKnown(this.#told, price) ? this.needs(price)[COST_USD]! : null;
+  }
+}
+
+/** A request of which nothing is said. */
+export const ANY_REQUEST: Request = new Request({});
