@@ -1,4 +1,6 @@
+import { anyFunction, oneOf } from "./config/check.ts";
 import type { Dimension } from "./config/dimension.ts";
+import { Problems } from "./config/problems.ts";
 import type { StatusClass } from "./config/status-class.ts";
 import type { WindowSpec } from "./config/window.ts";
 
@@ -21,7 +23,7 @@ export interface LimiterEvents<P extends string = string> {
 }
 
 /** The names of the events. */
-export const EVENT_NAMES: readonly (keyof LimiterEvents)[] = [
+const EVENT_NAMES: readonly string[] = [
   "cooldownStarted",
   "cooldownEnded",
   "providerDead",
@@ -36,7 +38,12 @@ export class Events {
   readonly #listeners = new Map<keyof LimiterEvents, Listener[]>();
   #pending: { readonly name: keyof LimiterEvents; readonly event: unknown }[] = [];
 
+  /** Throws InvalidConfig for an event that there is not, or no function. */
   on(name: keyof LimiterEvents, listener: Listener): () => void {
+    const problems = new Problems();
+    oneOf(EVENT_NAMES)(name, "event", problems);
+    anyFunction(listener, "listener", problems);
+    problems.throwIfAny();
     // Each registration is one of its own, also of the same function; lists are replaced, so that telling is not disturbed.
     const registration: Listener = (event) => listener(event);
     this.#listeners.set(name, [...(this.#listeners.get(name) ?? []), registration]);

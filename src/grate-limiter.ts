@@ -12,10 +12,10 @@ import type {
 } from "./config/options.ts";
 import { nearest } from "./config/problems.ts";
 import { quotaKey } from "./config/quota-spec.ts";
-import { Validator } from "./config/validator.ts";
+import { validate } from "./config/validator.ts";
 import type { WindowSpec } from "./config/window.ts";
 import { GrateLimiterError, UnknownCapability, UnknownProvider } from "./errors.ts";
-import { EVENT_NAMES, Events, type LimiterEvents } from "./events.ts";
+import { Events, type LimiterEvents } from "./events.ts";
 import type { QuotaForecast } from "./forecast/quota-forecast.ts";
 import { forecasts, type Inspection, inspect } from "./inspect.ts";
 import { type Metrics, newCounters } from "./metrics.ts";
@@ -39,7 +39,6 @@ import { type SelectionParts, select, tellEndedCooldown } from "./selection/sele
  */
 export class GrateLimiter<P extends string = string, Routes extends Record<string, P> = Record<string, P>> {
   readonly #time: EngineTime;
-  readonly #validator: Validator;
   readonly #registry: Registry;
   readonly #parts: SelectionParts;
   #isClosed = false;
@@ -47,8 +46,7 @@ export class GrateLimiter<P extends string = string, Routes extends Record<strin
   /** Everything has a default. Throws InvalidConfig, which lists every problem. */
   constructor(options: GrateLimiterOptions<P, Routes> = {}) {
     const profile = profileNamed((options as { profile?: unknown } | null)?.profile);
-    this.#validator = new Validator(profile.dialect);
-    this.#validator.checkOptions(options);
+    validate("options", options, profile.dialect);
     this.#time = new EngineTime(options.clock ?? new RealClock());
     const health = healthSettings(options.health);
     this.#registry = new Registry(profile, this.#time, health, options.defaultCooldownSeconds ?? 60);
@@ -69,7 +67,7 @@ export class GrateLimiter<P extends string = string, Routes extends Record<strin
 
   /** Replaces the configuration, keeps health; a quota that did not change keeps its usage, a changed one starts empty. Throws InvalidConfig. */
   upsertProvider(config: ProviderConfig<P>): void {
-    this.#validator.checkProvider(config, this.#registry.pools);
+    this.#validate("provider", config, this.#registry.pools);
     const now = this.#time.read();
     const provider = this.#registry.upsertProvider(config, now);
     tellEndedCooldown(provider, this.#parts.events, now);
@@ -79,7 +77,7 @@ export class GrateLimiter<P extends string = string, Routes extends Record<strin
 
   /** Changes parts, keeps usage and health; throws UnknownProvider, InvalidConfig. */
   updateProvider(name: P, patch: ProviderPatch): void {
-    this.#validator.checkPatch(patch, this.#registry.pools);
+    this.#validate("patch", patch, this.#registry.pools);
     const now = this.#time.read();
     this.#registry.updateProvider(this.#known(name, now), patch, now);
     this.#parts.events.flush();
@@ -104,13 +102,13 @@ export class GrateLimiter<P extends string = string, Routes extends Record<strin
 
   /** A changed limit keeps the pool's usage; a quota that is no longer named is gone. Throws InvalidConfig. */
   upsertPool(config: PoolConfig): void {
-    this.#validator.checkPool(config);
+    this.#validate("pool", config);
     this.#registry.upsertPool(config, this.#time.read());
   }
 
   /** Declares a capability or replaces its list; names need not be registered yet. Throws InvalidConfig. */
   upsertCapability(config: CapabilityConfig<P> & { readonly name: keyof Routes & string }): void {
-    this.#validator.checkCapability(config);
+    this.#validate("capability", config);
     this.#registry.upsertCapability(config);
   }
 
@@ -125,7 +123,7 @@ export class GrateLimiter<P extends string = string, Routes extends Record<strin
    */
   select<C extends keyof Routes & string>(capability: C, options?: SelectOptions<Routes[C]>): Decision<Routes[C]> {
     if (this.#isClosed) throw new GrateLimiterError("closed", "the limiter was closed");
-    if (options !== undefined) this.#validator.checkSelect(options);
+    if (options !== undefined) this.#validate("select", options);
     const known = this.#registry.capabilities.get(capability);
     if (known === undefined) {
       this.#parts.profile.miscalls.unknownCapability(this.#parts.counters);
@@ -146,10 +144,10 @@ export class GrateLimiter<P extends string = string, Routes extends Record<strin
   observe(observation: Observation<P>): void {
     const observed = readObservation(observation, this.#parts.profile.dialect);
     const now = this.#time.read();
-    const provider = this.#registry.providers.get(observed.provider);
+    const provider = this.#registry.providers.get(observation.provider);
     if (provider === undefined) {
       this.#parts.profile.miscalls.unknownProvider(this.#parts.counters);
-      throw this.#unknownProvider(observed.provider);
+      throw this.#unknownProvider(observation.provider);
     }
     tellEndedCooldown(provider, this.#parts.events, now);
     applyObservation(provider, observed, this.#parts, now);
@@ -207,13 +205,20 @@ export class GrateLimiter<P extends string = string, Routes extends Record<strin
 
   /** Calls `listener` after each such event; returns the function that takes it off. An exception in a listener changes nothing. */
   on<E extends keyof LimiterEvents>(event: E, listener: (event: LimiterEvents<P>[E]) => void): () => void {
-    this.#validator.checkListener(event, EVENT_NAMES, listener);
     return this.#parts.events.on(event, listener);
   }
 
   /** Later `select` calls fail with code "closed"; observing, queries and configuration still work. */
   close(): void {
     this.#isClosed = true;
+  }
+
+  #validate(
+    call: "provider" | "patch" | "pool" | "capability" | "select",
+    value: unknown,
+    pools?: Registry["pools"],
+  ): void {
+    validate(call, value, this.#parts.profile.dialect, pools);
   }
 
   #read<T>(name: string, answer: (provider: Provider, now: number) => T): T | null {
@@ -247,7 +252,7 @@ const NAMES_SHOWN = 8;
 /** What the caller may have meant by an unknown name. */
 function hint(name: unknown, known: Iterable<string>): string {
   const names = [...known];
-  const near = typeof name === "string" ? nearest(name, names.slice(0, 1_000)) : null;
+  const near = typeof name === "string" ? nearest(name, names) : null;
   if (near !== null) return `, did you mean ${JSON.stringify(near)}?`;
   if (names.length === 0) return ": none was declared";
   const shown = names.slice(0, NAMES_SHOWN).map((other) => JSON.stringify(other));

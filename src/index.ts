@@ -17,6 +17,7 @@ export type {
   Snapshot,
 } from "./config/options.ts";
 export { StatusClass } from "./config/status-class.ts";
+export type { Usage } from "./config/usage.ts";
 export { Window, type WindowSpec } from "./config/window.ts";
 export {
   GrateLimiterError,
@@ -31,7 +32,6 @@ export { GrateLimiter } from "./grate-limiter.ts";
 export type { Inspection, ProviderInspection } from "./inspect.ts";
 export type { Metrics } from "./metrics.ts";
 export type { Observation, Outcome, ReportedQuota } from "./observation/observation.ts";
-export type { Usage } from "./quota/amounts.ts";
 export type { Attempt } from "./run/attempt.ts";
 export { PriorityScorer } from "./scoring/priority-scorer.ts";
 export type { ProviderScoreContext, ScoreBreakdown, ScoringStrategy } from "./scoring/scoring-strategy.ts";

@@ -1,51 +1,37 @@
-import type { Problems } from "./problems.ts";
+import { isRecord, type Problems } from "./problems.ts";
 
-/** Says in `problems` what is wrong with `value`; the path is built only when there is something to say. */
+/** Says in `problems` what is wrong with `value`. */
 export type Check = (value: unknown, path: string, problems: Problems) => void;
 
+/** Whatever `isAllowed` says yes to; `expected` says it in words. */
+export function allowed(expected: string, isAllowed: (value: never) => boolean): Check {
+  return (value, path, problems) => {
+    if (!isAllowed(value as never)) problems.add(path, expected, value);
+  };
+}
+
 /** A finite number within the bounds. */
-export function numberFrom(least: number, most: number = Number.POSITIVE_INFINITY): Check {
-  const expected =
-    most === Number.POSITIVE_INFINITY ? `a finite number >= ${least}` : `a number from ${least} to ${most}`;
-  return (value, path, problems) => {
-    if (typeof value !== "number" || !Number.isFinite(value) || value < least || value > most) {
-      problems.add(path, expected, value);
-    }
-  };
+export function numberFrom(least: number, most = Number.MAX_VALUE): Check {
+  const expected = most < Number.MAX_VALUE ? `a number from ${least} to ${most}` : `a finite number >= ${least}`;
+  return allowed(expected, (value) => typeof value === "number" && value >= least && value <= most);
 }
 
-/** A finite number above 0. */
-export const positiveNumber: Check = (value, path, problems) => {
-  if (typeof value !== "number" || !Number.isFinite(value) || value <= 0)
-    problems.add(path, "a finite number > 0", value);
-};
+export const wholeNumber = (least: number): Check =>
+  allowed(`a whole number >= ${least}`, (value: number) => Number.isSafeInteger(value) && value >= least);
 
-/** A whole number within what a double counts exactly. */
-export function wholeNumberFrom(least: number): Check {
-  return (value, path, problems) => {
-    if (!Number.isSafeInteger(value) || (value as number) < least) {
-      problems.add(path, `a whole number >= ${least}`, value);
-    }
-  };
-}
+export const positiveNumber: Check = allowed(
+  "a finite number > 0",
+  (value) => typeof value === "number" && value > 0 && value <= Number.MAX_VALUE,
+);
 
-export const trueOrFalse: Check = (value, path, problems) => {
-  if (typeof value !== "boolean") problems.add(path, "true or false", value);
-};
+export const trueOrFalse: Check = allowed("true or false", (value) => typeof value === "boolean");
 
-export const nonEmptyText: Check = (value, path, problems) => {
-  if (typeof value !== "string" || value === "") problems.add(path, "a non-empty string", value);
-};
+export const name: Check = allowed("a non-empty string", (value) => typeof value === "string" && value !== "");
 
-export const anyFunction: Check = (value, path, problems) => {
-  if (typeof value !== "function") problems.add(path, "a function", value);
-};
+export const anyFunction: Check = allowed("a function", (value) => typeof value === "function");
 
-export function oneOf(words: readonly string[]): Check {
-  return (value, path, problems) => {
-    if (!words.includes(value as string)) problems.add(path, `one of ${words.join(", ")}`, value);
-  };
-}
+export const oneOf = (words: readonly string[]): Check =>
+  allowed(`one of ${words.join(", ")}`, (value) => words.includes(value));
 
 /** null, or what `check` allows. */
 export function nullOr(check: Check): Check {
@@ -56,8 +42,8 @@ export function nullOr(check: Check): Check {
 
 export function listOf(check: Check): Check {
   return (value, path, problems) => {
-    if (!Array.isArray(value)) problems.add(path, "an array", value);
-    else for (let i = 0; i < value.length; i++) check(value[i], `${path}[${i}]`, problems);
+    if (!Array.isArray(value)) return problems.add(path, "an array", value);
+    for (let i = 0; i < value.length; i++) check(value[i], `${path}[${i}]`, problems);
   };
 }
 
@@ -65,9 +51,9 @@ export function listOf(check: Check): Check {
 export function recordOf(check: Check): Check {
   return (value, path, problems) => {
     if (!isRecord(value)) return problems.add(path, "an object", value);
-    for (const name of Object.keys(value)) {
-      nonEmptyText(name, `${path} key`, problems);
-      check(value[name], at(path, name), problems);
+    for (const key of Object.keys(value)) {
+      name(key, `${path} key`, problems);
+      check(value[key], at(path, key), problems);
     }
   };
 }
@@ -76,30 +62,25 @@ export function recordOf(check: Check): Check {
 export type Shape = { readonly [key: string]: Check };
 
 /** An object with these keys and no others; the `required` ones must be there. */
-export function objectOf(shape: Shape, required: readonly string[] = []): Check {
+export function objectOf(shape: Shape, ...required: readonly string[]): Check {
   return (value, path, problems) => {
     if (!isRecord(value)) return problems.add(path, "an object", value);
-    for (const key of Object.keys(value)) {
-      if (value[key] === undefined) continue;
-      if (Object.hasOwn(shape, key)) shape[key]!(value[key], at(path, key), problems);
-      else problems.addUnknownKey(at(path, key), key, Object.keys(shape));
-    }
-    for (const key of required) {
-      if (value[key] === undefined) shape[key]!(undefined, at(path, key), problems);
+    for (const key of new Set([...required, ...Object.keys(value)])) {
+      const [given, place] = [value[key], at(path, key)];
+      if (given === undefined && !required.includes(key)) continue;
+      if (!Object.hasOwn(shape, key)) problems.addUnknownKey(place, key, Object.keys(shape));
+      else if (problems.dialect?.without.includes(key)) problems.add(place, `nothing (${problems.dialect.why})`, given);
+      else shape[key]!(given, place, problems);
     }
   };
 }
 
-/** Allowed elsewhere, but not here: `why` ends the sentence "expected nothing". */
-export function unsupported(why: string): Check {
-  return (value, path, problems) => problems.add(path, `nothing (${why})`, value);
-}
-
-export function isRecord(value: unknown): value is { readonly [key: string]: unknown } {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
+/** The same check for several keys. */
+export function each(keys: readonly string[], check: Check): Shape {
+  return Object.fromEntries(keys.map((key) => [key, check]));
 }
 
 function at(path: string, key: string): string {
-  const step = /^[A-Za-z_$][\w$]*$/.test(key) ? `.${key}` : `[${JSON.stringify(key)}]`;
-  return path === "" && step[0] === "." ? key : path + step;
+  if (!/^[\w$]+$/.test(key)) return `${path}[${JSON.stringify(key)}]`;
+  return path ? `${path}.${key}` : key;
 }

@@ -6,11 +6,10 @@ import type { WindowSpec } from "./window.ts";
 export interface Dialect {
   readonly dimensions: readonly Dimension[];
   readonly statuses: readonly StatusClass[];
-  /** Whether windows are the four named ones, or any length and calendar period as well. */
-  readonly windows: "named" | "any";
   /** What a quota without `window` means; null: it must say one. */
   readonly windowByDefault: WindowSpec | null;
-  /** Keys that are refused with `why`, by the object that they stand in. */
-  readonly without: { readonly [place in "options" | "provider" | "quota" | "health" | "select"]: readonly string[] };
+  /** Keys that other profiles know and this one refuses, wherever they stand. */
+  readonly without: readonly string[];
+  /** Ends the sentence "expected nothing". */
   readonly why: string;
 }

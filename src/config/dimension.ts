@@ -12,7 +12,15 @@ export const Dimension = {
 export type Dimension = (typeof Dimension)[keyof typeof Dimension];
 
 /** Every dimension; its place in this list is its index in the arrays of amounts. */
-export const DIMENSIONS: readonly Dimension[] = Object.values(Dimension);
+export const DIMENSIONS: readonly Dimension[] = [
+  "requests",
+  "tokens",
+  "input_tokens",
+  "output_tokens",
+  "concurrency",
+  "cost_usd",
+  "bytes",
+];
 
 /** The indices of `DIMENSIONS`, for code that reads one amount of a request. */
 export const REQUESTS = 0;

@@ -3,7 +3,8 @@ import type { HealthOptions } from "./options.ts";
 /** Health options, complete. */
 export type HealthSettings = { readonly [K in keyof HealthOptions]-?: number };
 
-const DEFAULTS: HealthSettings = {
+/** The defaults of every health option. */
+export const HEALTH_DEFAULTS: HealthSettings = {
   decayHalfLifeSeconds: 300,
   penalty429: 0.25,
   penalty403: 0.5,
@@ -22,5 +23,5 @@ const DEFAULTS: HealthSettings = {
 /** The options with every default filled in. */
 export function healthSettings(options: HealthOptions = {}): HealthSettings {
   const given = Object.entries(options).filter(([, value]) => value !== undefined);
-  return { ...DEFAULTS, ...Object.fromEntries(given) };
+  return { ...HEALTH_DEFAULTS, ...Object.fromEntries(given) };
 }

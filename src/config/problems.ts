@@ -1,4 +1,5 @@
 import { InvalidConfig } from "../errors.ts";
+import type { Dialect } from "./dialect.ts";
 
 /** One thing that was wrong in a call: where, what is allowed there, and what was given. */
 export interface Problem {
@@ -9,79 +10,72 @@ export interface Problem {
 
 /** Collects every problem of one call, so that a caller mends them all at once. */
 export class Problems {
+  /** The profile's words; undefined where a call is the same in every profile. */
+  readonly dialect: Dialect | undefined;
   readonly #problems: Problem[] = [];
   readonly #lines: string[] = [];
 
+  constructor(dialect?: Dialect) {
+    this.dialect = dialect;
+  }
+
   add(path: string, expected: string, value: unknown): void {
-    this.#push(path, expected, shown(value), `expected ${expected}, got ${shown(value)}`);
+    this.#add(path, expected, value, `expected ${expected}, got ${shown(value)}`);
   }
 
   /** A key that nothing reads; `known` are the keys that would have been. */
   addUnknownKey(path: string, key: string, known: readonly string[]): void {
     const near = nearest(key, known);
-    const expected = near ?? `one of ${known.join(", ")}`;
-    this.#push(
-      path,
-      expected,
-      shown(key),
-      near ? `unknown, did you mean ${near}?` : `unknown, known are ${known.join(", ")}`,
-    );
-  }
-
-  get none(): boolean {
-    return this.#problems.length === 0;
+    const expected = near ?? known.join(", ");
+    this.#add(path, expected, key, `unknown, ${near ? `did you mean ${near}?` : `known are ${expected}`}`);
   }
 
   throwIfAny(): void {
-    if (!this.none) throw new InvalidConfig(this.#problems, this.#lines);
+    if (this.#lines.length > 0) throw new InvalidConfig(this.#problems, this.#lines);
   }
 
-  #push(path: string, expected: string, got: string, line: string): void {
-    this.#problems.push({ path, expected, got });
-    this.#lines.push(path === "" ? line : `${path}: ${line}`);
+  #add(path: string, expected: string, value: unknown, line: string): void {
+    this.#problems.push({ path, expected, got: shown(value) });
+    this.#lines.push(path ? `${path}: ${line}` : line);
   }
 }
+
+const SHOWN_LETTERS = 40;
 
 /** A value as a short piece of text for an error message. */
 function shown(value: unknown): string {
-  if (typeof value === "string")
-    return value.length > 40 ? `${JSON.stringify(value.slice(0, 40))}...` : JSON.stringify(value);
+  if (typeof value === "string") {
+    return JSON.stringify(value.slice(0, SHOWN_LETTERS)) + (value.length > SHOWN_LETTERS ? "..." : "");
+  }
   if (typeof value === "bigint") return `${value}n`;
-  if (value === null || typeof value !== "object") return typeof value === "function" ? "a function" : String(value);
-  return Array.isArray(value) ? "an array" : "an object";
+  if (typeof value === "function") return "a function";
+  if (Array.isArray(value)) return "an array";
+  return isRecord(value) ? "an object" : String(value);
+}
+
+/** True for an object that is no array. */
+export function isRecord(value: unknown): value is { readonly [key: string]: unknown } {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 /** The known name that a typing error most likely meant, if one is near enough. */
-export function nearest(name: string, known: Iterable<string>): string | null {
-  // A third of the letters may differ; longer names than any sensible key are not worth the table.
-  if (name.length > 64) return null;
-  let best: string | null = null;
-  let bestDistance = Math.max(2, Math.floor(name.length / 3)) + 1;
-  for (const candidate of known) {
-    if (Math.abs(candidate.length - name.length) >= bestDistance) continue;
-    const distance = editDistance(name.toLowerCase(), candidate.toLowerCase());
-    if (distance < bestDistance && distance < candidate.length) {
-      best = candidate;
-      bestDistance = distance;
-    }
+export function nearest(name: string, known: readonly string[]): string | null {
+  for (const edits of [1, 2]) {
+    // In a short word two edits make any other.
+    const near =
+      name.length >= 3 * edits && known.find((other) => isWithin(name.toLowerCase(), other.toLowerCase(), edits));
+    if (near) return near;
   }
-  return best;
+  return null;
 }
 
-/** Insertions, deletions, substitutions and swaps of neighbours between two short strings. */
-function editDistance(a: string, b: string): number {
-  let before: number[] = [];
-  let previous = Array.from({ length: b.length + 1 }, (_, j) => j);
-  for (let i = 1; i <= a.length; i++) {
-    const row = [i];
-    for (let j = 1; j <= b.length; j++) {
-      const same = a[i - 1] === b[j - 1] ? 0 : 1;
-      let best = Math.min(previous[j]! + 1, row[j - 1]! + 1, previous[j - 1]! + same);
-      if (i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1]) best = Math.min(best, before[j - 2]! + 1);
-      row.push(best);
-    }
-    before = previous;
-    previous = row;
-  }
-  return previous[b.length]!;
+/** True if so many insertions, deletions, substitutions and swaps of neighbours turn `a` into `b`. */
+function isWithin(a: string, b: string, edits: number): boolean {
+  let same = 0;
+  while (same < a.length && a[same] === b[same]) same++;
+  const [x, y] = [a.slice(same), b.slice(same)];
+  if (x === y) return true;
+  if (edits === 0) return false;
+  const rest = (skippedX: number, skippedY: number) => isWithin(x.slice(skippedX), y.slice(skippedY), edits - 1);
+  return rest(1, 0) || rest(0, 1) || rest(1, 1) || (x[0] === y[1] && x[1] === y[0] && rest(2, 2));
 }

@@ -43,26 +43,25 @@ export function quotaSpecs(
 
 function quotaSpec(quota: QuotaConfig, windowByDefault: WindowSpec | null): QuotaSpec {
   const { dimension } = quota;
-  const index = DIMENSIONS.indexOf(dimension);
   const limit = wholeLimit(quota.limit);
-  if (dimension === "concurrency" || !("dimension" in quota)) {
-    const key = quotaKey("concurrency", null);
-    const base = { dimension, index, limit, window: null, windowMs: null, strategy: "concurrency" as const };
-    return { ...base, capacity: limit, resetEpochMs: null, countsAtEnd: false, key };
-  }
-  const { strategy, burst, resetEpochMs, countsAtEnd } = quota as Exclude<
-    QuotaConfig,
-    { dimension: "concurrency"; window?: never }
-  >;
-  const window = frozenWindow((quota as { window?: WindowSpec }).window ?? (windowByDefault as WindowSpec));
-  const windowMs = rollingWindowMs(window);
+  // What the validator lets stand on a concurrency quota but has no meaning there, a window, is left out.
+  const {
+    window: told,
+    strategy,
+    burst,
+    resetEpochMs,
+    countsAtEnd,
+  }: Partial<WindowQuota> = dimension === "concurrency" ? {} : quota;
+  const window = dimension === "concurrency" ? null : frozenWindow((told ?? windowByDefault)!);
+  const windowMs = window && rollingWindowMs(window);
+  const usual = window === null ? "concurrency" : windowMs === null ? "fixed_window" : "sliding_window";
   return {
     dimension,
-    index,
+    index: DIMENSIONS.indexOf(dimension),
     limit,
     window,
     windowMs,
-    strategy: windowMs === null ? "fixed_window" : (strategy ?? "sliding_window"),
+    strategy: strategy ?? usual,
     capacity: burst === undefined ? limit : wholeLimit(burst),
     resetEpochMs: resetEpochMs ?? null,
     countsAtEnd: countsAtEnd ?? false,
@@ -70,21 +69,21 @@ function quotaSpec(quota: QuotaConfig, windowByDefault: WindowSpec | null): Quot
   };
 }
 
+type WindowQuota = Extract<QuotaConfig, { window: WindowSpec }>;
+
 /** Equal for quotas of the same dimension and the same (length of) window. */
 export function quotaKey(dimension: Dimension, window: WindowSpec | null): string {
   return `${dimension} ${windowKey(dimension === "concurrency" ? null : window)}`;
 }
 
-/** True when nothing about the limit changed, so that its usage may stay. */
+/** True if one becomes the other by a change of its limit alone, so that its usage may stay. */
+export function isResizable(a: QuotaSpec, b: QuotaSpec): boolean {
+  return a.key === b.key && a.strategy === b.strategy && a.resetEpochMs === b.resetEpochMs;
+}
+
+/** True if nothing about the limit changed. */
 export function sameSpec(a: QuotaSpec, b: QuotaSpec): boolean {
-  return (
-    a.key === b.key &&
-    a.limit === b.limit &&
-    a.strategy === b.strategy &&
-    a.capacity === b.capacity &&
-    a.resetEpochMs === b.resetEpochMs &&
-    a.countsAtEnd === b.countsAtEnd
-  );
+  return isResizable(a, b) && a.limit === b.limit && a.capacity === b.capacity && a.countsAtEnd === b.countsAtEnd;
 }
 
 // More than a double counts exactly can never be used up either; `+ 0` turns -0 into 0.

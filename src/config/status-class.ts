@@ -14,9 +14,6 @@ export const StatusClass = {
 /** One of the ten classes, as its snake_case string. */
 export type StatusClass = (typeof StatusClass)[keyof typeof StatusClass];
 
-/** Every status class, in the order of `StatusClass`. */
-export const STATUS_CLASSES: readonly StatusClass[] = Object.values(StatusClass);
-
 // Codes that do not mean what their hundreds say; 529 is what some providers send for "overloaded".
 const EXCEPTIONS: { readonly [code: number]: StatusClass } = {
   401: "unauthorized",

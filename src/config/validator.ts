@@ -1,289 +1,177 @@
 import { isZone } from "../clock/calendar.ts";
 import {
+  allowed,
   anyFunction,
   type Check,
-  isRecord,
+  each,
   listOf,
-  nonEmptyText,
+  name,
   nullOr,
   numberFrom,
   objectOf,
   oneOf,
   positiveNumber,
   recordOf,
-  type Shape,
   trueOrFalse,
-  unsupported,
-  wholeNumberFrom,
+  wholeNumber,
 } from "./check.ts";
 import type { Dialect } from "./dialect.ts";
-import { LIMIT_NAMES, LIMIT_WORDS } from "./limits.ts";
-import { Problems } from "./problems.ts";
+import { HEALTH_DEFAULTS } from "./health-settings.ts";
+import { LIMIT_NAMES } from "./limits.ts";
+import { isRecord, Problems } from "./problems.ts";
+import { USAGE_FIELDS } from "./usage.ts";
 import { WINDOW_MS } from "./window.ts";
+
+/** Names that are declared; a Map or Set of them. */
+interface Names {
+  has(name: string): boolean;
+}
 
 const fromZero = numberFrom(0);
 const share = numberFrom(0, 1);
-const amount = numberFrom(0, Number.MAX_SAFE_INTEGER);
-const STRATEGIES = ["sliding_window", "token_bucket", "fixed_window"];
-const PERIODS = ["day", "week", "month"];
 
-/** The only judge of configuration: every method reports all problems of its argument at once, and changes nothing. */
-export class Validator {
-  readonly #options: Shape;
-  readonly #provider: Check;
-  readonly #patch: Check;
-  readonly #pool: Check;
-  readonly #capability: Check;
-  readonly #select: Check;
+const zone = allowed("an IANA time zone", (value) => typeof value === "string" && isZone(value));
+const calendar = objectOf({ calendar: oneOf(["day", "week", "month"]), timeZone: zone }, "calendar");
+const seconds = allowed(
+  "a number > 0 that a clock can count",
+  (value) => value > 0 && value * 1_000 <= Number.MAX_SAFE_INTEGER,
+);
+const rolling = objectOf({ seconds }, "seconds");
+const namedWindow = oneOf(Object.keys(WINDOW_MS));
 
-  constructor(dialect: Dialect) {
-    const limits = limitsShape(dialect);
-    const quotas = listOf(quotaCheck(dialect));
-    const draws = { limits: objectOf(limits), quotas };
-    const provider = without(dialect, "provider", {
-      ...draws,
-      pools: listOf(nonEmptyText),
-      price: objectOf({
-        usdPerRequest: fromZero,
-        usdPerMillionInputTokens: fromZero,
-        usdPerMillionOutputTokens: fromZero,
-      }),
-      priority: fromZero,
-      weight: fromZero,
-      paused: trueOrFalse,
-      cooldownSeconds: fromZero,
-    });
-    const named = { name: nonEmptyText };
-    const capabilityProviders = listOf(capabilityProvider);
-    this.#provider = objectOf({ ...named, ...provider }, ["name"]);
-    this.#patch = objectOf({ ...provider, limits: objectOf(mapShape(limits, nullOr)) });
-    this.#pool = objectOf({ ...named, ...draws }, ["name"]);
-    this.#capability = objectOf({ ...named, providers: capabilityProviders }, ["name", "providers"]);
-    this.#select = objectOf(without(dialect, "select", selectShape));
-    this.#options = without(dialect, "options", {
-      providers: listOf(this.#provider),
-      capabilities: recordOf(capabilityProviders),
-      pools: recordOf(objectOf(draws)),
-      profile: oneOf(["anticipatory", "classic"]),
-      scoring: scoringCheck,
-      health: objectOf(without(dialect, "health", healthShape)),
-      minimumHealthScore: share,
-      defaultCooldownSeconds: fromZero,
-      spread: oneOf(["score", "headroom"]),
-      leaseTimeoutMs: positiveNumber,
-      skewCapMs: durationOrInfinity,
-      maxWaiting: wholeNumberFrom(0),
-      retryBudget: objectOf({ ratio: fromZero, perMinute: fromZero }),
-      snapshot: nullOr(anyObject),
-      clock: clockCheck,
-      random: anyFunction,
-    });
-  }
-
-  checkOptions(options: unknown): void {
-    const problems = new Problems();
-    objectOf(this.#options)(options, "", problems);
-    if (isRecord(options)) {
-      const pools = isRecord(options["pools"]) ? new Set(Object.keys(options["pools"])) : new Set<string>();
-      const names = new Set<unknown>();
-      const providers = Array.isArray(options["providers"]) ? (options["providers"] as readonly unknown[]) : [];
-      for (const [i, provider] of providers.entries()) {
-        if (!isRecord(provider)) continue;
-        const name = provider["name"];
-        if (names.has(name)) problems.add(`providers[${i}].name`, "a name that no provider before it has", name);
-        names.add(name);
-        checkPools(provider["pools"], pools, `providers[${i}].pools`, problems);
-      }
-    }
-    problems.throwIfAny();
-  }
-
-  checkProvider(config: unknown, pools: { has(name: string): boolean }): void {
-    const problems = new Problems();
-    this.#provider(config, "", problems);
-    if (isRecord(config)) checkPools(config["pools"], pools, "pools", problems);
-    problems.throwIfAny();
-  }
-
-  checkPatch(patch: unknown, pools: { has(name: string): boolean }): void {
-    const problems = new Problems();
-    this.#patch(patch, "", problems);
-    if (isRecord(patch)) checkPools(patch["pools"], pools, "pools", problems);
-    problems.throwIfAny();
-  }
-
-  checkPool(config: unknown): void {
-    check(this.#pool, config);
-  }
-
-  checkCapability(config: unknown): void {
-    check(this.#capability, config);
-  }
-
-  checkSelect(options: unknown): void {
-    check(this.#select, options);
-  }
-
-  checkListener(event: unknown, events: readonly string[], listener: unknown): void {
-    const problems = new Problems();
-    oneOf(events)(event, "event", problems);
-    anyFunction(listener, "listener", problems);
-    problems.throwIfAny();
-  }
-}
-
-function check(judge: Check, value: unknown): void {
-  const problems = new Problems();
-  judge(value, "", problems);
-  problems.throwIfAny();
-}
-
-const selectShape: Shape = {
-  requests: amount,
-  tokens: amount,
-  inputTokens: amount,
-  outputTokens: amount,
-  bytes: amount,
-  costMicroUsd: amount,
-  maxOutputTokens: amount,
-  only: listOf(nonEmptyText),
-  exclude: listOf(nonEmptyText),
+const window: Check = (value, path, problems) => {
+  // A profile in which a quota need not say its window knows no others than the named ones.
+  const isNamed = !isRecord(value) || problems.dialect!.windowByDefault !== null;
+  (isNamed ? namedWindow : "calendar" in value ? calendar : rolling)(value, path, problems);
 };
 
-const healthShape: Shape = {
-  decayHalfLifeSeconds: fromZero,
-  penalty429: fromZero,
-  penalty403: fromZero,
-  penalty5xx: fromZero,
-  penaltyTimeout: fromZero,
-  boostSuccess: fromZero,
-  cooldownTriggerCount: wholeNumberFrom(1),
-  cooldownMultiplier: fromZero,
-  maxCooldownSeconds: fromZero,
-  recoveredHealth: share,
-  ewmaAlpha: share,
-  cooldownThreshold: share,
-};
-
-const weightsCheck = objectOf({ quota: fromZero, health: fromZero, priority: fromZero, latency: fromZero });
-
-function scoringCheck(value: unknown, path: string, problems: Problems): void {
-  if (isRecord(value) && typeof value["score"] === "function") return;
-  if (isRecord(value)) weightsCheck(value, path, problems);
-  else problems.add(path, "weights, or an object with a score method", value);
-}
-
-/** Checks weights that are given to a scorer directly. */
-export function checkWeights(weights: unknown): void {
-  check(weightsCheck, weights);
-}
-
-function clockCheck(value: unknown, path: string, problems: Problems): void {
-  if (!isRecord(value) || typeof value["now"] !== "function") problems.add(path, "an object with a now method", value);
-}
-
-function anyObject(value: unknown, path: string, problems: Problems): void {
-  if (!isRecord(value)) problems.add(path, "a snapshot or null", value);
-}
-
-function durationOrInfinity(value: unknown, path: string, problems: Problems): void {
-  if (typeof value !== "number" || !(value >= 0)) problems.add(path, "a number >= 0, or Infinity", value);
-}
-
-const entryCheck = objectOf({ provider: nonEmptyText, priority: fromZero }, ["provider"]);
-
-function capabilityProvider(value: unknown, path: string, problems: Problems): void {
-  if (isRecord(value)) entryCheck(value, path, problems);
-  else if (typeof value !== "string" || value === "") {
-    problems.add(path, "a provider's name or { provider, priority }", value);
-  }
-}
-
-function checkPools(names: unknown, known: { has(name: string): boolean }, path: string, problems: Problems): void {
-  if (!Array.isArray(names)) return;
-  for (const [i, name] of (names as readonly unknown[]).entries()) {
-    if (typeof name === "string" && name !== "" && !known.has(name))
-      problems.add(`${path}[${i}]`, "the name of a declared pool", name);
-  }
-}
-
-function mapShape(shape: Shape, change: (check: Check) => Check): Shape {
-  return Object.fromEntries(Object.entries(shape).map(([key, judge]) => [key, change(judge)]));
-}
-
-function without(dialect: Dialect, object: keyof Dialect["without"], shape: Shape): Shape {
-  const refused = dialect.without[object].map((key) => [key, unsupported(dialect.why)] as const);
-  return { ...shape, ...Object.fromEntries(refused) };
-}
-
-function limitsShape(dialect: Dialect): Shape {
-  return Object.fromEntries(
-    LIMIT_NAMES.map((word) => [
-      word,
-      dialect.dimensions.includes(LIMIT_WORDS[word][0]) ? fromZero : unsupported(dialect.why),
-    ]),
-  );
-}
-
-function windowCheck(dialect: Dialect): Check {
-  const names = oneOf(Object.keys(WINDOW_MS));
-  const seconds: Check = (value, path, problems) => {
-    positiveNumber(value, path, problems);
-    if (typeof value === "number" && value * 1_000 > Number.MAX_SAFE_INTEGER) {
-      problems.add(path, "a length that a clock can count", value);
-    }
-  };
-  const timeZone: Check = (value, path, problems) => {
-    if (typeof value !== "string" || !isZone(value)) problems.add(path, "an IANA time zone", value);
-  };
-  const rolling = objectOf({ seconds }, ["seconds"]);
-  const calendar = objectOf({ calendar: oneOf(PERIODS), timeZone }, ["calendar"]);
-  return (value, path, problems) => {
-    if (dialect.windows === "named" || !isRecord(value)) {
-      if (dialect.windows === "named" && isRecord(value)) unsupported(dialect.why)(value, path, problems);
-      else names(value, path, problems);
-    } else ("calendar" in value ? calendar : rolling)(value, path, problems);
-  };
-}
-
-function quotaCheck(dialect: Dialect): Check {
-  const shape = without(dialect, "quota", {
-    dimension: oneOf(dialect.dimensions),
+const quotaShape = objectOf(
+  {
+    dimension: (value, path, problems) => oneOf(problems.dialect!.dimensions)(value, path, problems),
     limit: fromZero,
-    window: windowCheck(dialect),
-    strategy: oneOf(STRATEGIES),
+    window,
+    strategy: oneOf(["sliding_window", "token_bucket", "fixed_window"]),
     burst: fromZero,
     resetEpochMs: numberFrom(-8.64e15, 8.64e15),
     countsAtEnd: trueOrFalse,
-  });
-  const judge = objectOf(shape, ["dimension", "limit"]);
-  return (value, path, problems) => {
-    judge(value, path, problems);
-    if (isRecord(value)) checkTogether(value, path, problems, dialect);
+  },
+  "dimension",
+  "limit",
+);
+
+/** Besides its fields: what they may not say together. */
+const quota: Check = (value, path, problems) => {
+  quotaShape(value, path, problems);
+  if (!isRecord(value)) return;
+  const refuse = (why: string, ...keys: readonly string[]) => {
+    for (const key of keys)
+      if (value[key] !== undefined) problems.add(`${path}.${key}`, `nothing (${why})`, value[key]);
   };
+  const { dimension, window, strategy } = value;
+  if (dimension === "concurrency")
+    return refuse("concurrency has no window", "strategy", "burst", "resetEpochMs", "countsAtEnd");
+  if (window === undefined && problems.dialect!.windowByDefault === null)
+    problems.add(`${path}.window`, "a window", window);
+  if (isRecord(window) && "calendar" in window)
+    return refuse("a calendar resets by itself", "strategy", "burst", "resetEpochMs");
+  if (strategy !== "token_bucket") refuse("only a token_bucket has a burst", "burst");
+  if (strategy !== "fixed_window") refuse("only a fixed_window has a reset", "resetEpochMs");
+};
+
+const limits = each(LIMIT_NAMES, fromZero);
+const draws = { limits: objectOf(limits), quotas: listOf(quota) };
+
+const providerShape = {
+  ...draws,
+  ...each(["priority", "weight", "cooldownSeconds"], fromZero),
+  pools: listOf(name),
+  price: objectOf(each(["usdPerRequest", "usdPerMillionInputTokens", "usdPerMillionOutputTokens"], fromZero)),
+  paused: trueOrFalse,
+};
+const provider = objectOf({ name, ...providerShape }, "name");
+
+const listedObject = objectOf({ provider: name, priority: fromZero }, "provider");
+const listedName = allowed(
+  "a provider's name or { provider, priority }",
+  (value) => typeof value === "string" && value !== "",
+);
+const listed = listOf((value, path, problems) => (isRecord(value) ? listedObject : listedName)(value, path, problems));
+
+const weights = objectOf(each(["quota", "health", "priority", "latency"], fromZero));
+
+const options = objectOf({
+  providers: listOf(provider),
+  capabilities: recordOf(listed),
+  pools: recordOf(objectOf(draws)),
+  profile: oneOf(["anticipatory", "classic"]),
+  scoring: (value, path, problems) => {
+    if (!isRecord(value) || typeof value["score"] !== "function") weights(value, path, problems);
+  },
+  health: objectOf({
+    ...each(Object.keys(HEALTH_DEFAULTS), fromZero),
+    ...each(["recoveredHealth", "ewmaAlpha", "cooldownThreshold"], share),
+    cooldownTriggerCount: wholeNumber(1),
+  }),
+  minimumHealthScore: share,
+  defaultCooldownSeconds: fromZero,
+  spread: oneOf(["score", "headroom"]),
+  leaseTimeoutMs: positiveNumber,
+  skewCapMs: allowed("a number >= 0 or Infinity", (value) => typeof value === "number" && value >= 0),
+  maxWaiting: wholeNumber(0),
+  retryBudget: objectOf(each(["ratio", "perMinute"], fromZero)),
+  snapshot: nullOr(allowed("a snapshot or null", isRecord)),
+  clock: allowed("an object with a now method", (value) => isRecord(value) && typeof value["now"] === "function"),
+  random: anyFunction,
+});
+
+/** What each call may be given. */
+const checks: {
+  readonly [call in "options" | "provider" | "patch" | "pool" | "capability" | "select" | "weights"]: Check;
+} = {
+  weights,
+  options,
+  provider,
+  patch: objectOf({ ...providerShape, limits: objectOf(each(LIMIT_NAMES, nullOr(fromZero))) }),
+  pool: objectOf({ name, ...draws }, "name"),
+  capability: objectOf({ name, providers: listed }, "name", "providers"),
+  select: objectOf({
+    ...each([...USAGE_FIELDS, "maxOutputTokens"], numberFrom(0, Number.MAX_SAFE_INTEGER)),
+    ...each(["only", "exclude"], listOf(name)),
+  }),
+};
+
+/** Throws InvalidConfig with every problem of `value` at once; `pools` are those that it may name. */
+export function validate(call: keyof typeof checks, value: unknown, dialect?: Dialect, pools?: Names): void {
+  const problems = new Problems(dialect);
+  checks[call](value, "", problems);
+  if (isRecord(value)) {
+    const { providers } = value;
+    if (pools !== undefined) checkPools(value, pools, "", problems);
+    if (Array.isArray(providers) && call === "options") checkProviders(providers, value["pools"], problems);
+  }
+  problems.throwIfAny();
 }
 
-/** What a quota's fields may not say together. */
-function checkTogether(
-  quota: { readonly [key: string]: unknown },
+/** What the providers of one declaration may not say together. */
+function checkProviders(providers: readonly unknown[], pools: unknown, problems: Problems): void {
+  const declared = new Set(isRecord(pools) ? Object.keys(pools) : []);
+  const names = new Set<unknown>();
+  for (const [i, provider] of providers.entries()) {
+    if (!isRecord(provider)) continue;
+    if (names.has(provider["name"])) problems.add(`providers[${i}].name`, "a name of its own", provider["name"]);
+    names.add(provider["name"]);
+    checkPools(provider, declared, `providers[${i}].`, problems);
+  }
+}
+
+function checkPools(
+  provider: { readonly [key: string]: unknown },
+  known: Names,
   path: string,
   problems: Problems,
-  dialect: Dialect,
 ): void {
-  const refuse = (key: string, why: string) => {
-    if (quota[key] !== undefined) problems.add(`${path}.${key}`, `nothing (${why})`, quota[key]);
-  };
-  if (quota["dimension"] === "concurrency") {
-    for (const key of ["strategy", "burst", "resetEpochMs", "countsAtEnd"]) refuse(key, "concurrency has no window");
-    return;
+  const { pools } = provider;
+  for (const [i, pool] of Array.isArray(pools) ? pools.entries() : []) {
+    if (typeof pool === "string" && !known.has(pool)) problems.add(`${path}pools[${i}]`, "a declared pool", pool);
   }
-  const { window, strategy } = quota;
-  if (window === undefined) {
-    if (dialect.windowByDefault === null) problems.add(`${path}.window`, "a window", window);
-  } else if (isRecord(window) && "calendar" in window) {
-    for (const key of ["strategy", "burst", "resetEpochMs"]) refuse(key, "a calendar window resets with its calendar");
-    return;
-  }
-  if (strategy !== "token_bucket") refuse("burst", "only a token_bucket has a burst");
-  if (strategy !== "fixed_window") refuse("resetEpochMs", "only a fixed_window has a reset instant");
 }

@@ -19,8 +19,6 @@ export interface BurnMeter {
   perSecond(now: number): number;
   /** At least `perSecond(now)`, and cheaper. */
   perSecondAtMost(now: number): number;
-  /** Goes on where `other`, of the same kind, is. */
-  carry(other: BurnMeter): void;
 }
 
 /** The mean of a fast and a slow rate; constant memory. */
@@ -61,16 +59,6 @@ export class BurnRate implements BurnMeter {
     if (this.#amounts < 2) return 0;
     if (now - this.#firstAt < WARM_UP_MS) return Math.max(this.#fast, this.#total / FAST_SECONDS);
     return (this.#fast + this.#slow) / 2;
-  }
-
-  carry(other: BurnMeter): void {
-    if (!(other instanceof BurnRate)) return;
-    this.#fast = other.#fast;
-    this.#slow = other.#slow;
-    this.#total = other.#total;
-    this.#amounts = other.#amounts;
-    this.#firstAt = other.#firstAt;
-    this.#at = other.#at;
   }
 
   #elapsedSeconds(now: number): number {

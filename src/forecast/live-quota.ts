@@ -1,12 +1,13 @@
 import type { QuotaSpec } from "../config/quota-spec.ts";
 import type { Tracker } from "../quota/tracker.ts";
 import type { BurnMeter } from "./burn-rate.ts";
+import { exhaustedInMs } from "./exhaustion.ts";
 import { horizonMs, pressureOf } from "./pressure.ts";
 import type { QuotaForecast } from "./quota-forecast.ts";
 
 /** One quota in force: what was declared, what is counted, how fast it is used, and what these foretell. */
 export class LiveQuota {
-  readonly spec: QuotaSpec;
+  spec: QuotaSpec;
   /** Name of the pool that it belongs to; null: the provider's own. */
   readonly pool: string | null;
   readonly tracker: Tracker;
@@ -61,12 +62,13 @@ export class LiveQuota {
 
   /** In how many ms the burn rate fills it; Infinity: it will not. */
   exhaustedInMs(now: number): number {
-    return Math.max(0, this.tracker.exhaustedAt(this.burn.perSecond(now), now) - now);
+    return exhaustedInMs(this.tracker, this.burn.perSecond(now), now);
   }
 
-  /** Takes over what `other` has counted, if it counts in the same way; else it starts empty. */
-  carry(other: LiveQuota, now: number): void {
-    if (this.tracker.carry(other.tracker, now)) this.burn.carry(other.burn);
+  /** Changes the limit and keeps what is counted. */
+  resize(spec: QuotaSpec, now: number): void {
+    this.tracker.resize(spec.limit, spec.capacity, now);
+    this.spec = spec;
   }
 
   /** Everything above in one plain object. */

@@ -9,6 +9,7 @@
 // ends. (2) cooldown: outcomes move the score alone; only a later retryAfterMs lengthens it. (3) trial: a served
 // cooldown earns the provider one chance, scored as healthy: a success lifts the score to recoveredHealth, a failure
 // starts a cooldown of multiplier x the last. Outcomes of requests from before the cooldown's end decide nothing.
+import { firstInstant } from "../clock/first-instant.ts";
 import type { HealthSettings } from "../config/health-settings.ts";
 import { type FailingStatus, type Health, type HealthState, LESSONS, type Outcome, PENALTIES } from "./health.ts";
 
@@ -63,10 +64,8 @@ export class TimedHealth implements Health {
     if (score >= minimum) return 0;
     const halfLifeMs = this.#settings.decayHalfLifeSeconds * 1_000;
     if (halfLifeMs === 0 || minimum >= 1) return Number.POSITIVE_INFINITY;
-    let inMs = halfLifeMs * Math.log2((1 - score) / (1 - minimum));
-    // The logarithm may round to just before the minimum is reached.
-    for (let step = Number.EPSILON; this.score(now + inMs) < minimum; step *= 2) inMs += (now + inMs) * step;
-    return inMs;
+    const healed = now + halfLifeMs * Math.log2((1 - score) / (1 - minimum));
+    return firstInstant(healed, (at) => this.score(at) >= minimum) - now;
   }
 
   observe(outcome: Outcome, cooldownSeconds: number, now: number): void {

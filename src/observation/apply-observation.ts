@@ -56,7 +56,7 @@ function resetOfFullest(quotas: readonly LiveQuota[], now: number): number | nul
   let least = Number.POSITIVE_INFINITY;
   let resetAt: number | null = null;
   for (const quota of quotas) {
-    const known = quota.tracker.knownResetAt(now);
+    const known = quota.tracker.knownResetAt?.(now) ?? null;
     if (known === null || quota.ratio(now) >= least) continue;
     least = quota.ratio(now);
     resetAt = known;

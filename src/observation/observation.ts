@@ -1,7 +1,7 @@
 import type { Dimension } from "../config/dimension.ts";
 import type { StatusClass } from "../config/status-class.ts";
+import type { Usage } from "../config/usage.ts";
 import type { WindowSpec } from "../config/window.ts";
-import type { Usage } from "../quota/amounts.ts";
 
 /** What a provider said about its own quota, already parsed. */
 export interface ReportedQuota {

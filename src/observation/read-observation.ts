@@ -1,75 +1,82 @@
-import { isRecord } from "../config/check.ts";
+import { type Check, name, objectOf } from "../config/check.ts";
 import type { Dialect } from "../config/dialect.ts";
-import { REQUESTS } from "../config/dimension.ts";
-import { Problems } from "../config/problems.ts";
+import { isRecord, Problems } from "../config/problems.ts";
 import { type StatusClass, statusClassOfCode } from "../config/status-class.ts";
-import { AMOUNT_FIELDS, type Amounts, NOT_TOLD, unknownAmounts, wholeAmount } from "../quota/amounts.ts";
+import { USAGE_FIELDS, USAGE_INDICES } from "../config/usage.ts";
+import { type Amounts, unknownAmounts, wholeAmount } from "../quota/amounts.ts";
+import type { Observation } from "./observation.ts";
 
 /** An observation in the engine's own words. */
 export interface Observed {
-  readonly provider: string;
   readonly status: StatusClass;
   readonly amounts: Amounts;
   readonly latencyMs: number | null;
   readonly retryAfterMs: number | null;
-  /** Amounts, times and keys that were told and mean nothing; they were left out. */
+  /** How many amounts, times and keys were told that mean nothing; they were left out. */
   readonly invalid: number;
 }
 
-const USAGE_KEYS: readonly string[] = AMOUNT_FIELDS.map(([, field]) => field);
-
 /** Reads an observation. Throws InvalidConfig if it names no provider or no status; after a call nothing else is an error. */
-export function readObservation(observation: unknown, dialect: Dialect): Observed {
-  const problems = new Problems();
-  const given = isRecord(observation) ? observation : {};
-  if (given !== observation) problems.add("", "an observation: { provider, usage, outcome }", observation);
-  const { provider, outcome } = given;
-  if (typeof provider !== "string") problems.add("provider", "a provider's name", provider);
-  if (!isRecord(outcome)) problems.add("outcome", "an object with a status", outcome);
-  const ending = isRecord(outcome) ? outcome : {};
-  const status = statusOf(ending["status"], dialect);
-  if (isRecord(outcome) && status === null) {
-    problems.add("outcome.status", `one of ${dialect.statuses.join(", ")}, or an HTTP status code`, ending["status"]);
-  }
+export function readObservation(observation: Observation, dialect: Dialect): Observed {
+  const problems = new Problems(dialect);
+  observationCheck(observation, "", problems);
   problems.throwIfAny();
-  const usage = readUsage(given["usage"]);
-  const latencyMs = readTime(ending["latencyMs"], Number.MAX_VALUE);
-  const retryAfterMs = readTime(ending["retryAfterMs"], Number.POSITIVE_INFINITY);
+  const { usage, outcome } = observation;
+  const amounts = unknownAmounts();
+  const invalid = readUsage(usage, amounts);
+  const latencyMs = readTime(outcome.latencyMs, Number.MAX_VALUE);
+  const retryAfterMs = readTime(outcome.retryAfterMs, Number.POSITIVE_INFINITY);
   return {
-    provider: provider as string,
-    status: status as StatusClass,
-    amounts: usage.amounts,
-    latencyMs: Number.isNaN(latencyMs) ? null : latencyMs,
-    retryAfterMs: Number.isNaN(retryAfterMs) ? null : retryAfterMs,
-    invalid: usage.invalid + Number(Number.isNaN(latencyMs)) + Number(Number.isNaN(retryAfterMs)),
+    status: statusOf(outcome.status, dialect)!,
+    amounts,
+    latencyMs: latencyMs ?? null,
+    retryAfterMs: retryAfterMs ?? null,
+    invalid: invalid + Number(latencyMs === undefined) + Number(retryAfterMs === undefined),
   };
 }
 
+const anything: Check = () => {};
+
+const status: Check = (value, path, problems) => {
+  const { statuses } = problems.dialect!;
+  if (statusOf(value, problems.dialect!) === null) {
+    problems.add(path, `one of ${statuses.join(", ")}, or an HTTP status code`, value);
+  }
+};
+
+const observationCheck = objectOf(
+  {
+    provider: name,
+    capability: anything,
+    usage: anything,
+    outcome: objectOf({ status, latencyMs: anything, retryAfterMs: anything, reported: anything }, "status"),
+  },
+  "provider",
+  "outcome",
+);
+
 /** The class that a status names in this dialect; null: none. */
-function statusOf(status: unknown, dialect: Dialect): StatusClass | null {
-  const named = typeof status === "number" ? statusClassOfCode(status) : (status as StatusClass);
+function statusOf(told: unknown, dialect: Dialect): StatusClass | null {
+  const named = typeof told === "number" ? statusClassOfCode(told) : (told as StatusClass);
   return named !== null && dialect.statuses.includes(named) ? named : null;
 }
 
-/** What was told; what is no amount counts as not told, and is counted as invalid. */
-function readUsage(usage: unknown): { amounts: Amounts; invalid: number } {
-  const amounts = unknownAmounts();
-  if (usage === undefined) return { amounts, invalid: 0 };
-  if (!isRecord(usage)) return { amounts, invalid: 1 };
+/** Fills in what was told; what is no amount, and a key that is none, counts as not told: answers how many those are. */
+function readUsage(usage: unknown, amounts: Amounts): number {
+  if (usage === undefined) return 0;
+  if (!isRecord(usage)) return 1;
   let invalid = 0;
-  for (const [index, field] of AMOUNT_FIELDS) {
+  for (const [field, index] of USAGE_INDICES) {
     const amount = wholeAmount(usage[field]);
     if (Number.isNaN(amount)) invalid++;
     else amounts[index] = amount;
   }
-  // A misspelt field must not count silently as nothing.
-  for (const key in usage) if (usage[key] !== undefined && !USAGE_KEYS.includes(key)) invalid++;
-  if (amounts[REQUESTS] === NOT_TOLD) amounts[REQUESTS] = 1;
-  return { amounts, invalid };
+  for (const key in usage) if (usage[key] !== undefined && !USAGE_FIELDS.includes(key)) invalid++;
+  return invalid;
 }
 
-/** A time told in ms; null for undefined, NaN for what is no time. */
-function readTime(told: unknown, most: number): number | null {
+/** A time told in ms; null if none was, undefined for what is no time. */
+function readTime(told: unknown, most: number): number | null | undefined {
   if (told === undefined) return null;
-  return typeof told === "number" && told >= 0 && told <= most ? told : Number.NaN;
+  return typeof told === "number" && told >= 0 && told <= most ? told : undefined;
 }

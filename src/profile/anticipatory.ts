@@ -1,9 +1,10 @@
 import type { ResetSchedule } from "../clock/reset-schedule.ts";
 import { CONCURRENCY, DIMENSIONS } from "../config/dimension.ts";
 import { type QuotaSpec, sameSpec } from "../config/quota-spec.ts";
-import { STATUS_CLASSES } from "../config/status-class.ts";
+import type { StatusClass } from "../config/status-class.ts";
 import { BurnRate } from "../forecast/burn-rate.ts";
 import { LiveQuota } from "../forecast/live-quota.ts";
+import { LESSONS } from "../health/health.ts";
 import { TimedHealth } from "../health/timed-health.ts";
 import { type Amounts, completeAmounts, NOT_TOLD } from "../quota/amounts.ts";
 import { Concurrency } from "../quota/concurrency.ts";
@@ -18,10 +19,9 @@ import { type Profile, TOO_LARGE } from "./profile.ts";
 export const anticipatory: Profile = {
   dialect: {
     dimensions: DIMENSIONS,
-    statuses: STATUS_CLASSES,
-    windows: "any",
+    statuses: Object.keys(LESSONS) as StatusClass[],
     windowByDefault: null,
-    without: { options: [], provider: [], quota: [], health: [], select: [] },
+    without: [],
     why: "",
   },
 

@@ -1,4 +1,5 @@
 import { BYTES, CONCURRENCY, COST_USD, REQUESTS, TOKENS } from "../config/dimension.ts";
+import { USAGE_FIELDS } from "../config/usage.ts";
 import type { BurnMeter } from "../forecast/burn-rate.ts";
 import { LiveQuota } from "../forecast/live-quota.ts";
 import { PortedHealth } from "../health/ported-health.ts";
@@ -12,18 +13,13 @@ export const classic: Profile = {
   dialect: {
     dimensions: ["requests", "tokens", "concurrency", "cost_usd", "bytes"],
     statuses: ["success", "rate_limited", "forbidden", "server_error", "timeout", "client_error"],
-    windows: "named",
     windowByDefault: "minute",
-    without: {
-      options: ["pools", "spread", "snapshot"],
-      provider: ["pools", "price", "paused"],
-      quota: ["strategy", "burst", "resetEpochMs", "countsAtEnd"],
-      health: ["recoveredHealth", "ewmaAlpha", "cooldownThreshold"],
-      select: [
-        ...["requests", "tokens", "inputTokens", "outputTokens", "bytes", "costMicroUsd", "maxOutputTokens"],
-        ...["only", "exclude"],
-      ],
-    },
+    without: [
+      ...["pools", "spread", "snapshot", "price", "paused", "itpm", "otpm"],
+      ...["strategy", "burst", "resetEpochMs", "countsAtEnd"],
+      ...["recoveredHealth", "ewmaAlpha", "cooldownThreshold"],
+      ...["maxOutputTokens", "only", "exclude", ...USAGE_FIELDS],
+    ],
     why: "the classic profile does not have it",
   },
 
@@ -91,7 +87,7 @@ const EXHAUSTION_PENALTIES: readonly (readonly [number, number])[] = [
   [120, 0.1],
 ];
 
-const NO_BURN: BurnMeter = { record() {}, perSecond: () => 0, perSecondAtMost: () => 0, carry() {} };
+const NO_BURN: BurnMeter = { record() {}, perSecond: () => 0, perSecondAtMost: () => 0 };
 
 /** The least ratio, the nearest exhaustion and the fastest burn, which may come from different quotas. */
 function worstOf(

@@ -3,7 +3,7 @@ import { alignedWindows, calendarPeriods, everyWindow, type ResetSchedule } from
 import type { HealthSettings } from "../config/health-settings.ts";
 import { LIMIT_NAMES, LIMIT_WORDS } from "../config/limits.ts";
 import type { CapabilityConfig, PoolConfig, ProviderConfig, ProviderPatch } from "../config/options.ts";
-import { type QuotaSpec, quotaKey, quotaSpecs } from "../config/quota-spec.ts";
+import { isResizable, type QuotaSpec, quotaKey, quotaSpecs } from "../config/quota-spec.ts";
 import type { LiveQuota } from "../forecast/live-quota.ts";
 import type { Profile } from "../profile/profile.ts";
 import { Capability, type Listed } from "./capability.ts";
@@ -113,21 +113,28 @@ export class Registry {
     return resetEpochMs === null ? everyWindow(now, windowMs!) : alignedWindows(resetEpochMs, windowMs!, this.#time);
   }
 
-  /** New quotas with the usage of those they replace: each that of its like, in order, the rest that of the last. */
+  /** The quotas of a change: each goes on as the one of its like, in order; one too many starts with what the last has used. */
   #carriedQuotas(
     specs: readonly QuotaSpec[],
     had: readonly LiveQuota[],
     pool: string | null,
     now: number,
   ): LiveQuota[] {
-    const places = new Map<string, number>();
+    const left = [...had];
     return specs.map((spec) => {
-      const place = places.get(spec.key) ?? 0;
-      places.set(spec.key, place + 1);
+      const isLike = (quota: LiveQuota) => isResizable(quota.spec, spec);
+      const place = left.findIndex(isLike);
+      const like = left[place];
+      if (like !== undefined) {
+        left.splice(place, 1);
+        like.resize(spec, now);
+        return like;
+      }
       const quota = this.#quota(spec, pool, now);
-      const likes = had.filter((other) => other.spec.key === spec.key && other.spec.strategy === spec.strategy);
-      const like = likes[Math.min(place, likes.length - 1)];
-      if (like !== undefined) quota.carry(like, now);
+      const used = had
+        .filter((other) => other.spec.key === spec.key && other.spec.strategy === spec.strategy)
+        .map((other) => other.tracker.used(now));
+      quota.tracker.record(Math.max(0, ...used), now);
       return quota;
     });
   }

@@ -7,7 +7,6 @@
 // nothing counts as 0 because the caller used a neighbouring field. Prices are per million tokens, which is micro-USD
 // per token.
 import {
-  BYTES,
   CONCURRENCY,
   COST_USD,
   DIMENSIONS,
@@ -83,26 +82,4 @@ export function wholeAmount(told: unknown): number {
   if (told === undefined) return NOT_TOLD;
   if (typeof told !== "number" || !(told >= 0) || told > Number.MAX_SAFE_INTEGER) return Number.NaN;
   return Math.ceil(told) + 0;
-}
-
-/** The fields in which callers tell amounts, by index of dimension; concurrency is nobody's to tell. */
-export const AMOUNT_FIELDS: readonly (readonly [number, keyof Usage])[] = [
-  [REQUESTS, "requests"],
-  [TOKENS, "tokens"],
-  [INPUT_TOKENS, "inputTokens"],
-  [OUTPUT_TOKENS, "outputTokens"],
-  [BYTES, "bytes"],
-  [COST_USD, "costMicroUsd"],
-];
-
-/** Amounts: undefined is not given, fractions round up; NaN or negative: InvalidConfig before a call, ignored and counted (`invalidUsages`) after it. */
-export interface Usage {
-  /** Default 1. */
-  requests?: number | undefined;
-  /** Default: input + output, if given. */
-  tokens?: number | undefined;
-  inputTokens?: number | undefined;
-  outputTokens?: number | undefined;
-  bytes?: number | undefined;
-  costMicroUsd?: number | undefined;
 }

@@ -2,22 +2,20 @@ import type { Tracker } from "./tracker.ts";
 
 /** Counts places that are taken; only `release` gives one back, time never does. */
 export class Concurrency implements Tracker {
-  readonly capacity: number;
+  capacity: number;
+  readonly refillPerMs = 0;
   #taken = 0;
-  #latest = Number.NEGATIVE_INFINITY;
 
   /** Whole number of places. */
   constructor(capacity: number) {
     this.capacity = capacity;
   }
 
-  used(now: number): number {
-    if (now > this.#latest) this.#latest = now;
+  used(): number {
     return this.#taken;
   }
 
-  record(amount: number, now: number): void {
-    if (now > this.#latest) this.#latest = now;
+  record(amount: number): void {
     this.#taken = Math.min(this.#taken + amount, Number.MAX_SAFE_INTEGER);
   }
 
@@ -31,22 +29,14 @@ export class Concurrency implements Tracker {
   }
 
   releaseAt(amount: number, now: number): number {
-    if (now > this.#latest) this.#latest = now;
-    return amount <= 0 ? this.#latest : Number.POSITIVE_INFINITY;
+    return amount <= 0 ? now : Number.POSITIVE_INFINITY;
   }
 
-  exhaustedAt(_burnPerSecond: number, now: number): number {
-    return this.used(now) >= this.capacity ? this.#latest : Number.POSITIVE_INFINITY;
+  forgottenAt(): number {
+    return Number.POSITIVE_INFINITY;
   }
 
-  knownResetAt(): null {
-    return null;
-  }
-
-  carry(other: Tracker): boolean {
-    if (!(other instanceof Concurrency)) return false;
-    this.#taken = other.#taken;
-    this.#latest = other.#latest;
-    return true;
+  resize(_limit: number, capacity: number): void {
+    this.capacity = capacity;
   }
 }

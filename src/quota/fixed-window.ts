@@ -10,8 +10,9 @@ import type { Tracker } from "./tracker.ts";
 
 /** For servers whose resets are known; constant memory, O(1). */
 export class FixedWindow implements Tracker {
-  readonly capacity: number;
-  #schedule: ResetSchedule;
+  capacity: number;
+  readonly refillPerMs = 0;
+  readonly #schedule: ResetSchedule;
   #used = 0;
   /** The next reset, on the schedule's time line, and at which instant of ours that will be. */
   #reset: number;
@@ -51,31 +52,18 @@ export class FixedWindow implements Tracker {
     return amount <= this.#used ? this.#resetAt : Number.POSITIVE_INFINITY;
   }
 
-  exhaustedAt(burnPerSecond: number, now: number): number {
-    const room = this.capacity - this.used(now);
-    if (room <= 0) return this.#latest;
-    const full = this.#latest + (room / burnPerSecond) * 1_000;
-    if (full <= this.#resetAt) return full;
-    // Not in this window: in the next whole one, if the same burn fills it.
-    const fillMs = (this.capacity / burnPerSecond) * 1_000;
-    return fillMs <= this.#schedule.longestMs ? this.#resetAt + fillMs : Number.POSITIVE_INFINITY;
+  forgottenAt(now: number): number {
+    this.#roll(now);
+    return this.#resetAt;
+  }
+
+  resize(_limit: number, capacity: number): void {
+    this.capacity = capacity;
   }
 
   knownResetAt(now: number): number | null {
     this.#roll(now);
     return this.#schedule.isKnown ? this.#resetAt : null;
-  }
-
-  carry(other: Tracker, now: number): boolean {
-    if (!(other instanceof FixedWindow)) return false;
-    this.#used = other.used(now);
-    // Windows that start anywhere go on as they are; known resets are those of the declaration.
-    if (this.#schedule.isKnown || other.#schedule.isKnown) return true;
-    this.#schedule = other.#schedule;
-    this.#reset = other.#reset;
-    this.#resetAt = other.#resetAt;
-    this.#reviewAt = other.#reviewAt;
-    return true;
   }
 
   #roll(now: number): void {

@@ -8,11 +8,12 @@
 // Regimes: it starts full, so its first window may pass twice the limit. Reads refill too, so reading often changes the
 // last bits of `tokens`, and with them now and then the floor: what agrees with the ports must ask what they ask.
 // Source: the behaviour of grate-limiter 0.1.1 for Python.
+import { firstInstant } from "../clock/first-instant.ts";
 import type { Tracker } from "./tracker.ts";
 
 /** The classic profile's tracker, and its own burn meter. */
 export class PortedBucket implements Tracker {
-  readonly capacity: number;
+  capacity: number;
   readonly #window: number;
   #tokens: number;
   #refilledAt: number;
@@ -47,31 +48,24 @@ export class PortedBucket implements Tracker {
   }
 
   releaseAt(amount: number, now: number): number {
-    const used = this.used(now);
-    if (amount <= 0) return now;
-    if (amount > used) return Number.POSITIVE_INFINITY;
-    const missing = this.capacity - used + amount - this.#tokens;
-    let at = this.#refilledAt + (missing * this.#window) / this.capacity;
-    for (let step = Number.EPSILON; this.releasedBy(at, now) < amount; step *= 2) at += Math.max(at, 1) * step;
-    return at;
+    if (amount > this.used(now)) return Number.POSITIVE_INFINITY;
+    const missing = this.capacity - this.used(now) + amount - this.#tokens;
+    if (amount <= 0 || missing <= 0) return now;
+    return firstInstant(this.#refilledAt + missing / this.refillPerMs, (at) => this.releasedBy(at, now) >= amount);
   }
 
-  exhaustedAt(burnPerSecond: number, now: number): number {
-    if (burnPerSecond <= 0) return Number.POSITIVE_INFINITY;
-    return now + ((this.capacity - this.used(now)) / burnPerSecond) * 1_000;
+  forgottenAt(): number {
+    return Number.POSITIVE_INFINITY;
   }
 
-  knownResetAt(): null {
-    return null;
+  resize(_limit: number, capacity: number, now: number): void {
+    this.#refill(now);
+    this.#tokens = Math.max(0, this.#tokens + capacity - this.capacity);
+    this.capacity = capacity;
   }
 
-  carry(other: Tracker, now: number): boolean {
-    if (!(other instanceof PortedBucket)) return false;
-    this.#tokens = Math.max(0, this.capacity - (other.capacity - other.#tokens));
-    this.#refilledAt = Math.max(now, other.#refilledAt);
-    this.#consumed = other.#consumed;
-    this.#startedAt = other.#startedAt;
-    return true;
+  get refillPerMs(): number {
+    return this.capacity / this.#window;
   }
 
   /** Average use since the burn window started; does not refill. */

@@ -10,6 +10,7 @@
 // so the count is never below the true sliding count, and there are never more than RESOLUTION + 2 entries.
 // Source: "coalescing ring log"; safe against fixed windows of any phase, sliding logs, and token buckets of at least
 // this capacity, because every interval of one window holds at most the limit.
+import { firstInstant } from "../clock/first-instant.ts";
 import type { Tracker } from "./tracker.ts";
 
 const RESOLUTION = 512;
@@ -17,7 +18,8 @@ const FIRST_SLOTS = 4;
 
 /** Never under-counts; O(1) amortised; memory grows with use to at most 514 entries. */
 export class SlidingWindow implements Tracker {
-  readonly capacity: number;
+  capacity: number;
+  readonly refillPerMs = 0;
   readonly #window: number;
   readonly #quantum: number;
   // Ring of entries, oldest at #head: two numbers each, the latest instant and the amount.
@@ -61,9 +63,7 @@ export class SlidingWindow implements Tracker {
 
   releasedBy(atMs: number, now: number): number {
     this.#expire(now);
-    let released = 0;
-    for (let i = 0; i < this.#length && this.#lastOf(i) <= atMs - this.#window; i++) released += this.#amountOf(i);
-    return released;
+    return this.#sumUntil((last) => last > atMs - this.#window);
   }
 
   releaseAt(amount: number, now: number): number {
@@ -72,40 +72,20 @@ export class SlidingWindow implements Tracker {
     let released = 0;
     for (let i = 0; i < this.#length; i++) {
       released += this.#amountOf(i);
-      if (released >= amount) return this.#expiryOf(i);
+      // The sum may round below what the difference in `#expire` needs.
+      const last = this.#lastOf(i);
+      if (released >= amount) return firstInstant(last + this.#window, (at) => last <= at - this.#window);
     }
     return Number.POSITIVE_INFINITY;
   }
 
-  exhaustedAt(burnPerSecond: number, now: number): number {
-    const burn = burnPerSecond / 1_000;
-    let room = this.capacity - this.used(now);
-    if (room <= 0) return this.#latest;
-    if (burn <= 0) return Number.POSITIVE_INFINITY;
-    // Between two releases the use grows evenly; a release before it is full makes room.
-    for (let i = 0; i < this.#length; i++) {
-      const full = this.#latest + room / burn;
-      if (full <= this.#expiryOf(i)) return full;
-      room += this.#amountOf(i);
-    }
-    // What comes from now on is released a window later in its turn, so that a full window is never more than burn x window.
-    const full = this.#latest + room / burn;
-    return room <= burn * this.#window ? full : Number.POSITIVE_INFINITY;
+  forgottenAt(now: number): number {
+    this.#expire(now);
+    return this.#latest + this.#window;
   }
 
-  knownResetAt(): null {
-    return null;
-  }
-
-  carry(other: Tracker): boolean {
-    if (!(other instanceof SlidingWindow)) return false;
-    this.#ring = other.#ring.slice();
-    this.#head = other.#head;
-    this.#length = other.#length;
-    this.#sum = other.#sum;
-    this.#newestFirst = other.#newestFirst;
-    this.#latest = other.#latest;
-    return true;
+  resize(_limit: number, capacity: number): void {
+    this.capacity = capacity;
   }
 
   /** Number of entries held, for tests of the bound. */
@@ -125,21 +105,14 @@ export class SlidingWindow implements Tracker {
       this.#length--;
     } while (this.#length > 0 && this.#lastOf(0) <= horizon);
     // Sums beyond what a double counts exactly are taken anew, so that no error stays behind.
-    if (inexact || this.#length === 0) this.#sum = this.#total();
+    if (inexact) this.#sum = this.#sumUntil(() => false);
   }
 
-  #total(): number {
-    let total = 0;
-    for (let i = 0; i < this.#length; i++) total += this.#amountOf(i);
-    return total;
-  }
-
-  /** The first instant at which `#expire` lets entry `i` go; the sum may round below what the difference needs. */
-  #expiryOf(i: number): number {
-    const last = this.#lastOf(i);
-    let expiry = last + this.#window;
-    for (let step = Number.EPSILON; expiry - this.#window < last; step *= 2) expiry += Math.abs(expiry) * step;
-    return expiry;
+  /** Sum of the oldest entries, up to the first whose latest instant `isEnd`. */
+  #sumUntil(isEnd: (last: number) => boolean): number {
+    let sum = 0;
+    for (let i = 0; i < this.#length && !isEnd(this.#lastOf(i)); i++) sum += this.#amountOf(i);
+    return sum;
   }
 
   #lastOf(i: number): number {

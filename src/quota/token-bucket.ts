@@ -6,12 +6,14 @@
 // Regimes: the level is a function of the last record, never of reads, so reading often adds no rounding. It may fall
 // below 0, where more was used than the bucket held, but by at most one burst: a debt is paid off in bounded time.
 // As a client it sends up to burst + limit in one window, so it is safe against token buckets only.
+import { firstInstant } from "../clock/first-instant.ts";
 import type { Tracker } from "./tracker.ts";
 
 /** For servers that enforce a token bucket of at least this burst; constant memory, O(1). */
 export class TokenBucket implements Tracker {
-  readonly capacity: number;
-  readonly #refillPerMs: number;
+  capacity: number;
+  refillPerMs: number;
+  readonly #window: number;
   #level: number;
   #at = Number.NEGATIVE_INFINITY;
   #latest = Number.NEGATIVE_INFINITY;
@@ -19,7 +21,8 @@ export class TokenBucket implements Tracker {
   /** Whole `limit` per `windowMs` > 0, and whole `burst`. */
   constructor(limit: number, windowMs: number, burst: number) {
     this.capacity = burst;
-    this.#refillPerMs = limit / windowMs;
+    this.refillPerMs = limit / windowMs;
+    this.#window = windowMs;
     this.#level = burst;
   }
 
@@ -29,10 +32,7 @@ export class TokenBucket implements Tracker {
   }
 
   record(amount: number, now: number): void {
-    if (amount <= 0) return;
-    if (now > this.#latest) this.#latest = now;
-    this.#level = Math.max(-this.capacity, this.#levelAt(this.#latest) - amount);
-    this.#at = this.#latest;
+    if (amount > 0) this.#setLevel(this.#levelNow(now) - amount);
   }
 
   releasedBy(atMs: number, now: number): number {
@@ -41,37 +41,38 @@ export class TokenBucket implements Tracker {
 
   releaseAt(amount: number, now: number): number {
     const used = this.used(now);
-    if (amount <= 0) return this.#latest;
-    if (amount > used || this.#refillPerMs === 0) return Number.POSITIVE_INFINITY;
-    const level = this.capacity - used + amount;
-    const wait = (level - this.#levelAt(this.#latest)) / this.#refillPerMs;
-    let at = this.#latest + wait;
-    // The quotient may round to just before the whole token.
-    for (let step = Number.EPSILON; this.#usedAt(at) > used - amount; step *= 2) at += Math.max(at, wait) * step;
-    return at;
+    if (amount > used) return Number.POSITIVE_INFINITY;
+    const missing = this.capacity - used + amount - this.#levelNow(now);
+    if (amount <= 0 || missing <= 0) return this.#latest;
+    if (this.refillPerMs === 0) return Number.POSITIVE_INFINITY;
+    return firstInstant(this.#latest + missing / this.refillPerMs, (at) => this.#usedAt(at) <= used - amount);
   }
 
-  exhaustedAt(burnPerSecond: number, now: number): number {
-    if (this.used(now) >= this.capacity) return this.#latest;
-    const net = burnPerSecond / 1_000 - this.#refillPerMs;
-    return net > 0 ? this.#latest + this.#levelAt(this.#latest) / net : Number.POSITIVE_INFINITY;
+  forgottenAt(): number {
+    return Number.POSITIVE_INFINITY;
   }
 
-  knownResetAt(): null {
-    return null;
+  resize(limit: number, burst: number, now: number): void {
+    const level = this.#levelNow(now) + burst - this.capacity;
+    this.capacity = burst;
+    this.refillPerMs = limit / this.#window;
+    this.#setLevel(level);
   }
 
-  carry(other: Tracker): boolean {
-    if (!(other instanceof TokenBucket)) return false;
-    this.#latest = other.#latest;
-    this.#at = other.#latest;
-    this.#level = Math.max(-this.capacity, this.capacity - (other.capacity - other.#levelAt(other.#latest)));
-    return true;
+  #levelNow(now: number): number {
+    if (now > this.#latest) this.#latest = now;
+    return this.#levelAt(this.#latest);
+  }
+
+  #setLevel(level: number): void {
+    this.#level = Math.max(-this.capacity, level);
+    this.#at = this.#latest;
   }
 
   #levelAt(at: number): number {
+    // A full bucket has no instant from which it refills.
     if (this.#level >= this.capacity) return this.capacity;
-    return Math.min(this.capacity, this.#level + (at - this.#at) * this.#refillPerMs);
+    return Math.min(this.capacity, this.#level + (at - this.#at) * this.refillPerMs);
   }
 
   #usedAt(at: number): number {

@@ -8,6 +8,8 @@
 export interface Tracker {
   /** The most that it holds at once. */
   readonly capacity: number;
+  /** What comes back evenly, per ms; 0 where amounts are released at instants of their own. */
+  readonly refillPerMs: number;
   /** What is counted now, whole, rounded up; above `capacity` where more was recorded than it holds. */
   used(now: number): number;
   /** Counts `amount` at `now`. */
@@ -16,10 +18,10 @@ export interface Tracker {
   releasedBy(atMs: number, now: number): number;
   /** The first instant at which at least `amount` of what is counted now is released; Infinity: never by time alone. */
   releaseAt(amount: number, now: number): number;
-  /** The instant at which `burnPerSecond` more, evenly spread, fills what is left; Infinity: never. Expiry is known to it. */
-  exhaustedAt(burnPerSecond: number, now: number): number;
-  /** The next reset that the provider itself is known to make; null: it has none. */
-  knownResetAt(now: number): number | null;
-  /** Takes over what `other` has counted, by amount, if it counts in the same way; true if it does. */
-  carry(other: Tracker, now: number): boolean;
+  /** The instant by which an amount recorded now is released; Infinity: none is certain. */
+  forgottenAt(now: number): number;
+  /** Changes the limit and keeps what is counted. */
+  resize(limit: number, capacity: number, now: number): void;
+  /** The next reset that the provider itself is known to make; null or no method: it has none. */
+  knownResetAt?(now: number): number | null;
 }

@@ -1,15 +1,7 @@
 import { COST_USD } from "../config/dimension.ts";
 import type { Price } from "../config/options.ts";
-import {
-  AMOUNT_FIELDS,
-  type Amounts,
-  completeAmounts,
-  isCostKnown,
-  NOT_TOLD,
-  type Usage,
-  unknownAmounts,
-  wholeAmount,
-} from "../quota/amounts.ts";
+import { USAGE_INDICES, type Usage } from "../config/usage.ts";
+import { type Amounts, completeAmounts, isCostKnown, NOT_TOLD, unknownAmounts, wholeAmount } from "../quota/amounts.ts";
 
 /** What one request needs, as expected; amounts not given are learned. */
 export interface SelectOptions<P extends string = string> extends Usage {
@@ -31,7 +23,7 @@ export class Request {
   /** `options` must have passed the validator. */
   constructor(options: SelectOptions) {
     this.#told = unknownAmounts();
-    for (const [index, field] of AMOUNT_FIELDS) this.#told[index] = wholeAmount(options[field]);
+    for (const [field, index] of USAGE_INDICES) this.#told[index] = wholeAmount(options[field]);
     this.#needs = [...this.#told];
     completeAmounts(this.#needs, null);
     this.#only = options.only;

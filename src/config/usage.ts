@@ -1,0 +1,30 @@
+/** Amounts: undefined is not given, fractions round up; NaN or negative: InvalidConfig before a call, ignored and counted (`invalidUsages`) after it. */
+export interface Usage {
+  /** Default 1. */
+  requests?: number | undefined;
+  /** Default: input + output, if given. */
+  tokens?: number | undefined;
+  inputTokens?: number | undefined;
+  outputTokens?: number | undefined;
+  bytes?: number | undefined;
+  costMicroUsd?: number | undefined;
+}
+
+/** The fields of `Usage`, each at the index of the dimension that it is an amount of. */
+const FIELDS: { readonly [field in keyof Usage]-?: number } = {
+  requests: 0,
+  tokens: 1,
+  inputTokens: 2,
+  outputTokens: 3,
+  costMicroUsd: 5,
+  bytes: 6,
+};
+
+/** Every field with the index of its dimension. */
+export const USAGE_INDICES: readonly (readonly [keyof Usage, number])[] = Object.entries(FIELDS) as [
+  keyof Usage,
+  number,
+][];
+
+/** Every field. */
+export const USAGE_FIELDS: readonly string[] = Object.keys(FIELDS);
