@@ -115,8 +115,9 @@ function nameErrors(errorClass: { readonly prototype: Error }, name: string): vo
   Object.defineProperty(errorClass.prototype, "name", { value: name, configurable: true, writable: true });
 }
 
-function quoted(name: string): string {
-  return JSON.stringify(name);
+// Of JavaScript callers even a name may be anything.
+function quoted(name: unknown): string {
+  return typeof name === "string" ? JSON.stringify(name) : String(name);
 }
 
 const REASONS_SHOWN = 8;

@@ -12,7 +12,7 @@ import type {
 } from "./config/options.ts";
 import { nearest } from "./config/problems.ts";
 import { quotaKey } from "./config/quota-spec.ts";
-import { validate } from "./config/validator.ts";
+import { type Subject, validate } from "./config/validator.ts";
 import type { WindowSpec } from "./config/window.ts";
 import { GrateLimiterError, UnknownCapability, UnknownProvider } from "./errors.ts";
 import { Events, type LimiterEvents } from "./events.ts";
@@ -169,6 +169,7 @@ export class GrateLimiter<P extends string = string, Routes extends Record<strin
    * window; classic: the first declared; null: no such provider or quota.
    */
   providerQuotaRemaining(name: P, dimension: Dimension, window?: WindowSpec): number | null {
+    this.#validate("query", { window });
     const key = window === undefined ? null : quotaKey(dimension, window);
     return this.#read(name, (provider, now) => {
       const quotas = provider.quotas.filter(
@@ -213,12 +214,8 @@ export class GrateLimiter<P extends string = string, Routes extends Record<strin
     this.#isClosed = true;
   }
 
-  #validate(
-    call: "provider" | "patch" | "pool" | "capability" | "select",
-    value: unknown,
-    pools?: Registry["pools"],
-  ): void {
-    validate(call, value, this.#parts.profile.dialect, pools);
+  #validate(subject: Subject, value: unknown, pools?: Registry["pools"]): void {
+    validate(subject, value, this.#parts.profile.dialect, pools);
   }
 
   #read<T>(name: string, answer: (provider: Provider, now: number) => T): T | null {

@@ -21,8 +21,16 @@ export const LONGEST_PERIOD_MS: { readonly [period in CalendarPeriod]: number } 
   month: 32 * DAY_MS,
 };
 
-/** The end of the calendar period that `epochMs` falls into: always later than `epochMs`, whole Unix ms. */
+// Years of four digits, which is what the runtime writes as ISO 8601 does.
+const FIRST_YEAR_MS = Date.UTC(1001, 0);
+const LAST_YEAR_MS = Date.UTC(9999, 0);
+
+/**
+ * The end of the calendar period that `epochMs` falls into: always later than `epochMs`, whole Unix ms. Infinity outside
+ * the years 1001 to 9998, into which only a clock that is wrong can fall.
+ */
 export function endOfPeriod(epochMs: number, period: CalendarPeriod, timeZone: string): number {
+  if (!(epochMs > FIRST_YEAR_MS && epochMs < LAST_YEAR_MS)) return Number.POSITIVE_INFINITY;
   const dateAt = dateIn(timeZone);
   let low = Math.floor(epochMs);
   const next = nextStart(dateAt(low), period);

@@ -11,7 +11,7 @@ export function allowed(expected: string, isAllowed: (value: never) => boolean):
 }
 
 /** A finite number within the bounds. */
-export function numberFrom(least: number, most = Number.MAX_VALUE): Check {
+export function numberFrom(least: number, most: number = Number.MAX_VALUE): Check {
   const expected = most < Number.MAX_VALUE ? `a number from ${least} to ${most}` : `a finite number >= ${least}`;
   return allowed(expected, (value) => typeof value === "number" && value >= least && value <= most);
 }

@@ -110,7 +110,7 @@ const options = objectOf({
   health: objectOf({
     ...each(Object.keys(HEALTH_DEFAULTS), fromZero),
     ...each(["recoveredHealth", "ewmaAlpha", "cooldownThreshold"], share),
-    cooldownTriggerCount: wholeNumber(1),
+    cooldownTriggerCount: wholeNumber(0),
   }),
   minimumHealthScore: share,
   defaultCooldownSeconds: fromZero,
@@ -124,11 +124,12 @@ const options = objectOf({
   random: anyFunction,
 });
 
-/** What each call may be given. */
-const checks: {
-  readonly [call in "options" | "provider" | "patch" | "pool" | "capability" | "select" | "weights"]: Check;
-} = {
+/** What can be judged: the argument of each call that takes one. */
+export type Subject = "options" | "provider" | "patch" | "pool" | "capability" | "select" | "query" | "weights";
+
+const checks: { readonly [subject in Subject]: Check } = {
   weights,
+  query: objectOf({ window }),
   options,
   provider,
   patch: objectOf({ ...providerShape, limits: objectOf(each(LIMIT_NAMES, nullOr(fromZero))) }),
@@ -141,13 +142,13 @@ const checks: {
 };
 
 /** Throws InvalidConfig with every problem of `value` at once; `pools` are those that it may name. */
-export function validate(call: keyof typeof checks, value: unknown, dialect?: Dialect, pools?: Names): void {
+export function validate(subject: Subject, value: unknown, dialect?: Dialect, pools?: Names): void {
   const problems = new Problems(dialect);
-  checks[call](value, "", problems);
+  checks[subject](value, "", problems);
   if (isRecord(value)) {
     const { providers } = value;
     if (pools !== undefined) checkPools(value, pools, "", problems);
-    if (Array.isArray(providers) && call === "options") checkProviders(providers, value["pools"], problems);
+    if (Array.isArray(providers) && subject === "options") checkProviders(providers, value["pools"], problems);
   }
   problems.throwIfAny();
 }

@@ -88,8 +88,26 @@ export class PortedHealth implements Health {
     this.#score = Math.max(this.#score - penalty, 0);
     this.#streak++;
     if (this.#streak < cooldownTriggerCount) return;
-    const growth = Math.min(cooldownMultiplier ** (this.#streak - cooldownTriggerCount), Number.MAX_VALUE);
+    const growth = power(cooldownMultiplier, this.#streak - cooldownTriggerCount);
     const seconds = Math.min(Math.floor(cooldownSeconds * growth), maxCooldownSeconds);
     this.#cooldownUntil = now + Math.min(seconds * 1_000, Number.MAX_SAFE_INTEGER);
   }
+}
+
+/**
+ * `base ** exponent`, finite, and rounded once as in C: `**` of JavaScript engines may be off in the last bit, which
+ * shows where a product of it is floored. Exact up to an exponent of 64; cooldowns have long reached their cap there.
+ */
+function power(base: number, exponent: number): number {
+  const rough = Math.min(base ** exponent, Number.MAX_VALUE);
+  if (exponent > 64 || rough > Number.MAX_SAFE_INTEGER || rough < Number.EPSILON) return rough;
+  let whole = base;
+  let halvings = 0;
+  for (; !Number.isInteger(whole); halvings++) whole *= 2;
+  const exact = BigInt(whole) ** BigInt(exponent);
+  // 64 leading bits and a sticky one decide how a double is rounded.
+  const dropped = BigInt(Math.max(0, exact.toString(16).length * 4 - 68));
+  const leading = exact >> dropped;
+  const sticky = leading << dropped === exact ? 0n : 1n;
+  return Number(leading | sticky) * 2 ** (Number(dropped) - halvings * exponent);
 }
