@@ -41,8 +41,8 @@ export class Events {
   /** Throws InvalidConfig for an event that there is not, or no function. */
   on(name: keyof LimiterEvents, listener: Listener): () => void {
     const problems = new Problems();
-    oneOf(EVENT_NAMES)(name, "event", problems);
-    anyFunction(listener, "listener", problems);
+    problems.at("event", oneOf(EVENT_NAMES), name);
+    problems.at("listener", anyFunction, listener);
     problems.throwIfAny();
     // Each registration is one of its own, also of the same function; lists are replaced, so that telling is not disturbed.
     const registration: Listener = (event) => listener(event);

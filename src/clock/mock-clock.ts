@@ -1,3 +1,4 @@
+import { allowed, numberFrom } from "../config/check.ts";
 import { Problems } from "../config/problems.ts";
 import type { Clock } from "./clock.ts";
 
@@ -93,9 +94,11 @@ function promisesToRun(): Promise<void> {
   });
 }
 
-function requireFinite(path: string, value: unknown, least = Number.NEGATIVE_INFINITY): void {
-  if (typeof value === "number" && Number.isFinite(value) && value >= least) return;
+function requireFinite(name: string, value: unknown, least = -Number.MAX_VALUE): void {
   const problems = new Problems();
-  problems.add(path, least === 0 ? "a finite number >= 0" : "a finite number", value);
+  problems.at(name, least === 0 ? fromZero : finite, value);
   problems.throwIfAny();
 }
+
+const fromZero = numberFrom(0);
+const finite = allowed("a finite number", Number.isFinite);

@@ -1,12 +1,9 @@
-import { isRecord, type Problems } from "./problems.ts";
-
-/** Says in `problems` what is wrong with `value`. */
-export type Check = (value: unknown, path: string, problems: Problems) => void;
+import { type Check, isRecord, type Problems } from "./problems.ts";
 
 /** Whatever `isAllowed` says yes to; `expected` says it in words. */
 export function allowed(expected: string, isAllowed: (value: never) => boolean): Check {
-  return (value, path, problems) => {
-    if (!isAllowed(value as never)) problems.add(path, expected, value);
+  return (value, problems) => {
+    if (!isAllowed(value as never)) problems.add(expected, value);
   };
 }
 
@@ -16,8 +13,7 @@ export function numberFrom(least: number, most: number = Number.MAX_VALUE): Chec
   return allowed(expected, (value) => typeof value === "number" && value >= least && value <= most);
 }
 
-export const wholeNumber = (least: number): Check =>
-  allowed(`a whole number >= ${least}`, (value: number) => Number.isSafeInteger(value) && value >= least);
+export const wholeNumber: Check = allowed("a whole number >= 0", (value) => Number.isSafeInteger(value) && value >= 0);
 
 export const positiveNumber: Check = allowed(
   "a finite number > 0",
@@ -30,30 +26,38 @@ export const name: Check = allowed("a non-empty string", (value) => typeof value
 
 export const anyFunction: Check = allowed("a function", (value) => typeof value === "function");
 
-export const oneOf = (words: readonly string[]): Check =>
-  allowed(`one of ${words.join(", ")}`, (value) => words.includes(value));
+export const anything: Check = () => {};
+
+export function oneOf(words: readonly string[]): Check {
+  return allowed(`one of ${words.join(", ")}`, (value) => words.includes(value));
+}
+
+/** Never allowed here; `why` says where it is. */
+export function nothing(why: string): Check {
+  return (value, problems) => problems.add(`nothing (${why})`, value);
+}
 
 /** null, or what `check` allows. */
 export function nullOr(check: Check): Check {
-  return (value, path, problems) => {
-    if (value !== null) check(value, path, problems);
+  return (value, problems) => {
+    if (value !== null) check(value, problems);
   };
 }
 
 export function listOf(check: Check): Check {
-  return (value, path, problems) => {
-    if (!Array.isArray(value)) return problems.add(path, "an array", value);
-    for (let i = 0; i < value.length; i++) check(value[i], `${path}[${i}]`, problems);
+  return (value, problems) => {
+    if (!Array.isArray(value)) return problems.add("an array", value);
+    for (let i = 0; i < value.length; i++) problems.at(i, check, value[i]);
   };
 }
 
 /** An object whose own keys are names. */
 export function recordOf(check: Check): Check {
-  return (value, path, problems) => {
-    if (!isRecord(value)) return problems.add(path, "an object", value);
+  return (value, problems) => {
+    if (!isRecord(value)) return problems.add("an object", value);
     for (const key of Object.keys(value)) {
-      name(key, `${path} key`, problems);
-      check(value[key], at(path, key), problems);
+      name(key, problems);
+      problems.at(key, check, value[key]);
     }
   };
 }
@@ -63,24 +67,21 @@ export type Shape = { readonly [key: string]: Check };
 
 /** An object with these keys and no others; the `required` ones must be there. */
 export function objectOf(shape: Shape, ...required: readonly string[]): Check {
-  return (value, path, problems) => {
-    if (!isRecord(value)) return problems.add(path, "an object", value);
-    for (const key of new Set([...required, ...Object.keys(value)])) {
-      const [given, place] = [value[key], at(path, key)];
-      if (given === undefined && !required.includes(key)) continue;
-      if (!Object.hasOwn(shape, key)) problems.addUnknownKey(place, key, Object.keys(shape));
-      else if (problems.dialect?.without.includes(key)) problems.add(place, `nothing (${problems.dialect.why})`, given);
-      else shape[key]!(given, place, problems);
+  return (value, problems) => {
+    if (!isRecord(value)) return problems.add("an object", value);
+    for (const key of Object.keys(value)) {
+      if (value[key] !== undefined) problems.at(key, checkOf(shape, key, problems), value[key]);
     }
+    for (const key of required) if (value[key] === undefined) problems.at(key, shape[key]!, undefined);
   };
+}
+
+function checkOf(shape: Shape, key: string, { dialect }: Problems): Check {
+  if (!Object.hasOwn(shape, key)) return (_, problems) => problems.addUnknownKey(key, Object.keys(shape));
+  return dialect?.without.includes(key) ? nothing(dialect.why) : shape[key]!;
 }
 
 /** The same check for several keys. */
 export function each(keys: readonly string[], check: Check): Shape {
   return Object.fromEntries(keys.map((key) => [key, check]));
-}
-
-function at(path: string, key: string): string {
-  if (!/^[\w$]+$/.test(key)) return `${path}[${JSON.stringify(key)}]`;
-  return path ? `${path}.${key}` : key;
 }

@@ -14,30 +14,49 @@ export class Problems {
   readonly dialect: Dialect | undefined;
   readonly #problems: Problem[] = [];
   readonly #lines: string[] = [];
+  // Keys and indices down to the value that is being checked; written out only where there is a problem.
+  readonly #path: (string | number)[] = [];
 
   constructor(dialect?: Dialect) {
     this.dialect = dialect;
   }
 
-  add(path: string, expected: string, value: unknown): void {
-    this.#add(path, expected, value, `expected ${expected}, got ${shown(value)}`);
+  /** Runs `check` on the value at `key` of the one that is being checked. */
+  at(key: string | number, check: Check, value: unknown): void {
+    this.#path.push(key);
+    check(value, this);
+    this.#path.pop();
   }
 
-  /** A key that nothing reads; `known` are the keys that would have been. */
-  addUnknownKey(path: string, key: string, known: readonly string[]): void {
+  /** The value that is being checked is wrong. */
+  add(expected: string, value: unknown): void {
+    this.#add(expected, value, `expected ${expected}, got ${shown(value)}`);
+  }
+
+  /** Nothing reads the key that is being checked; `known` are those that would have been. */
+  addUnknownKey(key: string, known: readonly string[]): void {
     const near = nearest(key, known);
     const expected = near ?? known.join(", ");
-    this.#add(path, expected, key, `unknown, ${near ? `did you mean ${near}?` : `known are ${expected}`}`);
+    this.#add(expected, key, `unknown, ${near ? `did you mean ${near}?` : `known are ${expected}`}`);
   }
 
   throwIfAny(): void {
     if (this.#lines.length > 0) throw new InvalidConfig(this.#problems, this.#lines);
   }
 
-  #add(path: string, expected: string, value: unknown, line: string): void {
+  #add(expected: string, value: unknown, line: string): void {
+    const path = this.#path.map(step).join("").replace(/^\./, "");
     this.#problems.push({ path, expected, got: shown(value) });
     this.#lines.push(path ? `${path}: ${line}` : line);
   }
+}
+
+/** Says in `problems` what is wrong with `value`. */
+export type Check = (value: unknown, problems: Problems) => void;
+
+function step(key: string | number): string {
+  if (typeof key === "number") return `[${key}]`;
+  return /^[\w$]+$/.test(key) ? `.${key}` : `[${JSON.stringify(key)}]`;
 }
 
 const SHOWN_LETTERS = 40;

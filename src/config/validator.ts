@@ -2,10 +2,10 @@ import { isZone } from "../clock/calendar.ts";
 import {
   allowed,
   anyFunction,
-  type Check,
   each,
   listOf,
   name,
+  nothing,
   nullOr,
   numberFrom,
   objectOf,
@@ -18,7 +18,7 @@ import {
 import type { Dialect } from "./dialect.ts";
 import { HEALTH_DEFAULTS } from "./health-settings.ts";
 import { LIMIT_NAMES } from "./limits.ts";
-import { isRecord, Problems } from "./problems.ts";
+import { type Check, isRecord, Problems } from "./problems.ts";
 import { USAGE_FIELDS } from "./usage.ts";
 import { WINDOW_MS } from "./window.ts";
 
@@ -32,22 +32,23 @@ const share = numberFrom(0, 1);
 
 const zone = allowed("an IANA time zone", (value) => typeof value === "string" && isZone(value));
 const calendar = objectOf({ calendar: oneOf(["day", "week", "month"]), timeZone: zone }, "calendar");
+const longestSeconds = Number.MAX_SAFE_INTEGER / 1_000;
 const seconds = allowed(
-  "a number > 0 that a clock can count",
-  (value) => value > 0 && value * 1_000 <= Number.MAX_SAFE_INTEGER,
+  `a number > 0 and <= ${longestSeconds}`,
+  (value) => typeof value === "number" && value > 0 && value <= longestSeconds,
 );
 const rolling = objectOf({ seconds }, "seconds");
 const namedWindow = oneOf(Object.keys(WINDOW_MS));
 
-const window: Check = (value, path, problems) => {
+const window: Check = (value, problems) => {
   // A profile in which a quota need not say its window knows no others than the named ones.
   const isNamed = !isRecord(value) || problems.dialect!.windowByDefault !== null;
-  (isNamed ? namedWindow : "calendar" in value ? calendar : rolling)(value, path, problems);
+  (isNamed ? namedWindow : "calendar" in value ? calendar : rolling)(value, problems);
 };
 
 const quotaShape = objectOf(
   {
-    dimension: (value, path, problems) => oneOf(problems.dialect!.dimensions)(value, path, problems),
+    dimension: (value, problems) => oneOf(problems.dialect!.dimensions)(value, problems),
     limit: fromZero,
     window,
     strategy: oneOf(["sliding_window", "token_bucket", "fixed_window"]),
@@ -60,20 +61,20 @@ const quotaShape = objectOf(
 );
 
 /** Besides its fields: what they may not say together. */
-const quota: Check = (value, path, problems) => {
-  quotaShape(value, path, problems);
+const quota: Check = (value, problems) => {
+  quotaShape(value, problems);
   if (!isRecord(value)) return;
   const refuse = (why: string, ...keys: readonly string[]) => {
-    for (const key of keys)
-      if (value[key] !== undefined) problems.add(`${path}.${key}`, `nothing (${why})`, value[key]);
+    for (const key of keys) if (value[key] !== undefined) problems.at(key, nothing(why), value[key]);
   };
   const { dimension, window, strategy } = value;
-  if (dimension === "concurrency")
+  if (dimension === "concurrency") {
     return refuse("concurrency has no window", "strategy", "burst", "resetEpochMs", "countsAtEnd");
-  if (window === undefined && problems.dialect!.windowByDefault === null)
-    problems.add(`${path}.window`, "a window", window);
-  if (isRecord(window) && "calendar" in window)
+  }
+  if (window === undefined && problems.dialect!.windowByDefault === null) problems.at("window", namedWindow, window);
+  if (isRecord(window) && "calendar" in window) {
     return refuse("a calendar resets by itself", "strategy", "burst", "resetEpochMs");
+  }
   if (strategy !== "token_bucket") refuse("only a token_bucket has a burst", "burst");
   if (strategy !== "fixed_window") refuse("only a fixed_window has a reset", "resetEpochMs");
 };
@@ -95,7 +96,7 @@ const listedName = allowed(
   "a provider's name or { provider, priority }",
   (value) => typeof value === "string" && value !== "",
 );
-const listed = listOf((value, path, problems) => (isRecord(value) ? listedObject : listedName)(value, path, problems));
+const listed = listOf((value, problems) => (isRecord(value) ? listedObject : listedName)(value, problems));
 
 const weights = objectOf(each(["quota", "health", "priority", "latency"], fromZero));
 
@@ -104,20 +105,20 @@ const options = objectOf({
   capabilities: recordOf(listed),
   pools: recordOf(objectOf(draws)),
   profile: oneOf(["anticipatory", "classic"]),
-  scoring: (value, path, problems) => {
-    if (!isRecord(value) || typeof value["score"] !== "function") weights(value, path, problems);
+  scoring: (value, problems) => {
+    if (!isRecord(value) || typeof value["score"] !== "function") weights(value, problems);
   },
   health: objectOf({
     ...each(Object.keys(HEALTH_DEFAULTS), fromZero),
     ...each(["recoveredHealth", "ewmaAlpha", "cooldownThreshold"], share),
-    cooldownTriggerCount: wholeNumber(0),
+    cooldownTriggerCount: wholeNumber,
   }),
   minimumHealthScore: share,
   defaultCooldownSeconds: fromZero,
   spread: oneOf(["score", "headroom"]),
   leaseTimeoutMs: positiveNumber,
   skewCapMs: allowed("a number >= 0 or Infinity", (value) => typeof value === "number" && value >= 0),
-  maxWaiting: wholeNumber(0),
+  maxWaiting: wholeNumber,
   retryBudget: objectOf(each(["ratio", "perMinute"], fromZero)),
   snapshot: nullOr(allowed("a snapshot or null", isRecord)),
   clock: allowed("an object with a now method", (value) => isRecord(value) && typeof value["now"] === "function"),
@@ -144,35 +145,28 @@ const checks: { readonly [subject in Subject]: Check } = {
 /** Throws InvalidConfig with every problem of `value` at once; `pools` are those that it may name. */
 export function validate(subject: Subject, value: unknown, dialect?: Dialect, pools?: Names): void {
   const problems = new Problems(dialect);
-  checks[subject](value, "", problems);
+  checks[subject](value, problems);
   if (isRecord(value)) {
-    const { providers } = value;
-    if (pools !== undefined) checkPools(value, pools, "", problems);
-    if (Array.isArray(providers) && subject === "options") checkProviders(providers, value["pools"], problems);
+    if (pools !== undefined) checkPools(value, pools, problems);
+    if (subject === "options") checkProviders(value, problems);
   }
   problems.throwIfAny();
 }
 
 /** What the providers of one declaration may not say together. */
-function checkProviders(providers: readonly unknown[], pools: unknown, problems: Problems): void {
-  const declared = new Set(isRecord(pools) ? Object.keys(pools) : []);
+function checkProviders(options: { readonly [key: string]: unknown }, problems: Problems): void {
+  const declared = new Set(isRecord(options["pools"]) ? Object.keys(options["pools"]) : []);
   const names = new Set<unknown>();
-  for (const [i, provider] of providers.entries()) {
-    if (!isRecord(provider)) continue;
-    if (names.has(provider["name"])) problems.add(`providers[${i}].name`, "a name of its own", provider["name"]);
-    names.add(provider["name"]);
-    checkPools(provider, declared, `providers[${i}].`, problems);
-  }
+  const own = allowed("a name of its own", (value) => !names.has(value) && names.add(value) !== undefined);
+  const provider: Check = (value) => {
+    if (!isRecord(value)) return;
+    problems.at("name", own, value["name"]);
+    checkPools(value, declared, problems);
+  };
+  if (Array.isArray(options["providers"])) problems.at("providers", listOf(provider), options["providers"]);
 }
 
-function checkPools(
-  provider: { readonly [key: string]: unknown },
-  known: Names,
-  path: string,
-  problems: Problems,
-): void {
-  const { pools } = provider;
-  for (const [i, pool] of Array.isArray(pools) ? pools.entries() : []) {
-    if (typeof pool === "string" && !known.has(pool)) problems.add(`${path}pools[${i}]`, "a declared pool", pool);
-  }
+function checkPools(provider: { readonly [key: string]: unknown }, known: Names, problems: Problems): void {
+  const declared = allowed("a declared pool", (value) => typeof value !== "string" || known.has(value));
+  if (Array.isArray(provider["pools"])) problems.at("pools", listOf(declared), provider["pools"]);
 }

@@ -37,11 +37,11 @@ function countUsage(provider: Provider, observed: Observed, parts: ObservationPa
 
 function teachHealth(provider: Provider, observed: Observed, parts: ObservationParts, now: number): void {
   const { health, settings, name } = provider;
-  const { status } = observed;
+  const { status, latencyMs, retryAfterMs } = observed;
   const wasDead = health.isDead;
   const cooldownBefore = provider.cooldownMs(now);
   const knownResetAt = status === "quota_exhausted" ? resetOfFullest(provider.quotas, now) : null;
-  health.observe({ ...observed, knownResetAt, grantedAt: now }, settings.cooldownSeconds, now);
+  health.observe({ status, latencyMs, retryAfterMs, knownResetAt, grantedAt: now }, settings.cooldownSeconds, now);
   const durationMs = provider.cooldownMs(now);
   if (durationMs > cooldownBefore) {
     if (cooldownBefore === 0) parts.counters.cooldownsTriggered++;

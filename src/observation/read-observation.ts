@@ -1,6 +1,6 @@
-import { type Check, name, objectOf } from "../config/check.ts";
+import { anything, name, objectOf } from "../config/check.ts";
 import type { Dialect } from "../config/dialect.ts";
-import { isRecord, Problems } from "../config/problems.ts";
+import { type Check, isRecord, Problems } from "../config/problems.ts";
 import { type StatusClass, statusClassOfCode } from "../config/status-class.ts";
 import { USAGE_FIELDS, USAGE_INDICES } from "../config/usage.ts";
 import { type Amounts, unknownAmounts, wholeAmount } from "../quota/amounts.ts";
@@ -19,7 +19,7 @@ export interface Observed {
 /** Reads an observation. Throws InvalidConfig if it names no provider or no status; after a call nothing else is an error. */
 export function readObservation(observation: Observation, dialect: Dialect): Observed {
   const problems = new Problems(dialect);
-  observationCheck(observation, "", problems);
+  observationCheck(observation, problems);
   problems.throwIfAny();
   const { usage, outcome } = observation;
   const amounts = unknownAmounts();
@@ -35,13 +35,10 @@ export function readObservation(observation: Observation, dialect: Dialect): Obs
   };
 }
 
-const anything: Check = () => {};
-
-const status: Check = (value, path, problems) => {
+const status: Check = (value, problems) => {
   const { statuses } = problems.dialect!;
-  if (statusOf(value, problems.dialect!) === null) {
-    problems.add(path, `one of ${statuses.join(", ")}, or an HTTP status code`, value);
-  }
+  if (statusOf(value, problems.dialect!) !== null) return;
+  problems.add(`one of ${statuses.join(", ")}, or an HTTP status code`, value);
 };
 
 const observationCheck = objectOf(

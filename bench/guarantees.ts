@@ -1,0 +1,153 @@
+// Measures what the README promises, and prints one line per number. Seeded, so that a rerun prints the same but for the
+// times:  npm run bench:guarantees
+import { GrateLimiter, MockClock } from "grate-limiter";
+import { SlidingWindow } from "../src/quota/sliding-window.ts";
+import { seededRandom } from "./seeded-random.ts";
+
+const MINUTE_MS = 60_000;
+const LIMIT = 600;
+
+/** A server that refuses what is over its limit; the three kinds against which a sliding window is safe. */
+interface Server {
+  readonly name: string;
+  admits(now: number): boolean;
+}
+
+function slidingLog(): Server {
+  const admitted: number[] = [];
+  return {
+    name: "sliding log",
+    admits(now) {
+      while (admitted.length > 0 && admitted[0]! <= now - MINUTE_MS) admitted.shift();
+      return admitted.length < LIMIT && admitted.push(now) > 0;
+    },
+  };
+}
+
+function fixedWindow(phaseMs: number): Server {
+  let window = -1;
+  let count = 0;
+  return {
+    name: `fixed window, phase ${phaseMs / 1_000} s`,
+    admits(now) {
+      const current = Math.floor((now + phaseMs) / MINUTE_MS);
+      if (current !== window) {
+        window = current;
+        count = 0;
+      }
+      return count < LIMIT && ++count > 0;
+    },
+  };
+}
+
+function tokenBucket(): Server {
+  let tokens = LIMIT;
+  let at = 0;
+  return {
+    name: "token bucket of the same capacity",
+    admits(now) {
+      tokens = Math.min(LIMIT, tokens + ((now - at) * LIMIT) / MINUTE_MS);
+      at = now;
+      if (tokens < 1 - 1e-9) return false;
+      tokens -= 1;
+      return true;
+    },
+  };
+}
+
+/** Bursty arrivals at 1.5 times the limit for two hours: what is sent, refused, and the share of what was allowed. */
+function saturate(server: Server): string {
+  const random = seededRandom(7);
+  const clock = new MockClock();
+  const limiter = new GrateLimiter({
+    clock,
+    providers: [{ name: "a", limits: { rpm: LIMIT } }],
+    capabilities: { c: ["a"] },
+  });
+  const endMs = 120 * MINUTE_MS;
+  let sent = 0;
+  let refused = 0;
+  while (clock.now() < endMs) {
+    const burst = 1 + Math.floor(random() * 40);
+    for (let i = 0; i < burst && limiter.select("c").waitMs === 0; i++) {
+      sent++;
+      const status = server.admits(clock.now()) ? 200 : 429;
+      if (status === 429) refused++;
+      limiter.observe({ provider: "a", outcome: { status } });
+    }
+    clock.advanceMs((-Math.log(1 - random()) * burst * MINUTE_MS) / (1.5 * LIMIT));
+  }
+  return `${server.name}: ${sent} sent, ${refused} refused, ${((sent * 100) / (LIMIT * 120)).toFixed(1)} % of limit x time used`;
+}
+
+/** How late the last of many random amounts is released, as a share of the window, and how many entries that took. */
+function lateness(): string {
+  const random = seededRandom(11);
+  const tracker = new SlidingWindow(1e9, MINUTE_MS);
+  const instants: number[] = [];
+  let now = 0;
+  let entries = 0;
+  let worst = 0;
+  let oldest = 0;
+  for (let i = 0; i < 200_000; i++) {
+    now += random() < 0.01 ? random() * 500 : random() * 2;
+    instants.push(now);
+    tracker.record(1, now);
+    entries = Math.max(entries, tracker.entries);
+    while (instants.length - oldest > tracker.used(now)) oldest++;
+    while (instants[oldest]! <= now - MINUTE_MS) {
+      worst = Math.max(worst, now - MINUTE_MS - instants[oldest]!);
+      oldest++;
+    }
+    oldest = instants.length - tracker.used(now);
+  }
+  return `released at most ${((worst * 100) / MINUTE_MS).toFixed(3)} % of the window late; at most ${entries} entries`;
+}
+
+/** The quota part that pressure takes away under an evenly spaced load, at its worst after the first window. */
+function pressureAt(load: number): string {
+  const clock = new MockClock();
+  const limiter = new GrateLimiter({
+    clock,
+    providers: [{ name: "a", limits: { rpm: LIMIT } }],
+    capabilities: { c: ["a"] },
+  });
+  let worst = 0;
+  for (let i = 0; i < LIMIT * 3; i++) {
+    clock.advanceMs(MINUTE_MS / (LIMIT * load));
+    limiter.observe({ provider: "a", outcome: { status: 200 } });
+    const { reasoning } = limiter.select("c");
+    const ratio = 1 - (LIMIT - limiter.remainingQuota("a", "requests")!) / LIMIT;
+    if (i > LIMIT && ratio > 0) worst = Math.max(worst, 1 - reasoning.quotaScore / ratio);
+  }
+  return `pressure at a steady ${load * 100} %: at most ${worst.toFixed(3)}`;
+}
+
+/** One select and one observe with a moving clock, best of several rounds, in ns. */
+function decisionNs(providers: number): string {
+  const names = Array.from({ length: providers }, (_, i) => `p${i}`);
+  let best = Number.POSITIVE_INFINITY;
+  for (let round = 0; round < 7; round++) {
+    const clock = new MockClock();
+    const limiter = new GrateLimiter({
+      clock,
+      providers: names.map((name) => ({ name, limits: { rpm: 1e6, tpm: 1e9 } })),
+      capabilities: { c: names },
+    });
+    const times = Math.ceil(200_000 / providers);
+    const start = performance.now();
+    for (let i = 0; i < times; i++) {
+      clock.advanceMs(1);
+      const { provider } = limiter.select("c");
+      limiter.observe({ provider, usage: { tokens: 100 }, outcome: { status: 200, latencyMs: 50 } });
+    }
+    best = Math.min(best, ((performance.now() - start) * 1e6) / times);
+  }
+  return `select + observe, ${providers} providers with two quotas: ${(best / 1_000).toFixed(2)} us`;
+}
+
+const servers = [slidingLog(), fixedWindow(0), fixedWindow(17_000), fixedWindow(43_500), tokenBucket()];
+for (const server of servers) console.log(saturate(server));
+console.log(lateness());
+for (const load of [0.5, 0.8, 0.95]) console.log(pressureAt(load));
+for (const providers of [2, 8, 100, 1_000]) console.log(decisionNs(providers));
