@@ -245,11 +245,13 @@ function strategyOf(scoring: GrateLimiterOptions["scoring"]): ScoringStrategy {
 }
 
 const NAMES_SHOWN = 8;
+// A wrong name must stay cheap, however many right ones there are.
+const NAMES_READ = 1_000;
 
 /** What the caller may have meant by an unknown name. */
 function hint(name: unknown, known: Iterable<string>): string {
   const names = [...known];
-  const near = typeof name === "string" ? nearest(name, names) : null;
+  const near = typeof name === "string" ? nearest(name, names.slice(0, NAMES_READ)) : null;
   if (near !== null) return `, did you mean ${JSON.stringify(near)}?`;
   if (names.length === 0) return ": none was declared";
   const shown = names.slice(0, NAMES_SHOWN).map((other) => JSON.stringify(other));

@@ -33,6 +33,7 @@ export type { Inspection, ProviderInspection } from "./inspect.ts";
 export type { Metrics } from "./metrics.ts";
 export type { Observation, Outcome, ReportedQuota } from "./observation/observation.ts";
 export type { Attempt } from "./run/attempt.ts";
+export type { RunDefaults, Settlement, TaskResult } from "./run/run-options.ts";
 export { PriorityScorer } from "./scoring/priority-scorer.ts";
 export type { ProviderScoreContext, ScoreBreakdown, ScoringStrategy } from "./scoring/scoring-strategy.ts";
 export { WeightedScorer } from "./scoring/weighted-scorer.ts";

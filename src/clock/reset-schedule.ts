@@ -54,11 +54,10 @@ export function calendarPeriods(period: CalendarPeriod, timeZone: string, time: 
   };
 }
 
-/** The first `anchor + k x step` after `position`, k any whole number. */
+/** The first `anchor + k x step` after `position`, k any whole number; Infinity where a double has no such instant. */
 function multipleAfter(position: number, anchor: number, step: number): number {
-  let k = Math.floor((position - anchor) / step) + 1;
-  // The quotient may round either way; the comparison is what must hold.
-  while (anchor + k * step <= position) k++;
-  while (anchor + (k - 1) * step > position) k--;
-  return anchor + k * step;
+  const next = anchor + (Math.floor((position - anchor) / step) + 1) * step;
+  // The quotient may round either way.
+  const candidates = [next - step, next, next + step];
+  return candidates.find((candidate) => candidate > position) ?? Number.POSITIVE_INFINITY;
 }

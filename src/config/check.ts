@@ -76,7 +76,8 @@ export function objectOf(shape: Shape, ...required: readonly string[]): Check {
   };
 }
 
-function checkOf(shape: Shape, key: string, { dialect }: Problems): Check {
+/** How a key of an object is checked: by its shape, unless it is unknown, or refused in the dialect. */
+export function checkOf(shape: Shape, key: string, { dialect }: Problems): Check {
   if (!Object.hasOwn(shape, key)) return (_, problems) => problems.addUnknownKey(key, Object.keys(shape));
   return dialect?.without.includes(key) ? nothing(dialect.why) : shape[key]!;
 }

@@ -1,4 +1,5 @@
 import type { Clock } from "../clock/clock.ts";
+import type { RunDefaults } from "../run/run-options.ts";
 import type { ScoringStrategy } from "../scoring/scoring-strategy.ts";
 import type { Dimension } from "./dimension.ts";
 import type { WindowSpec } from "./window.ts";
@@ -152,6 +153,8 @@ export interface GrateLimiterOptions<P extends string = string, Routes extends R
   maxWaiting?: number | undefined;
   /** Retries this limiter may add: a share of requests plus a floor; default 0.1 and 10. */
   retryBudget?: { ratio?: number | undefined; perMinute?: number | undefined } | undefined;
+  /** Defaults for every `acquire`, `run`, `stream` and `map`. */
+  defaults?: RunDefaults | undefined;
   /** State of an earlier process; absent, null or of an unknown version: start fresh. Configuration never comes from it. */
   snapshot?: Snapshot | null | undefined;
   clock?: Clock | undefined;

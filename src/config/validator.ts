@@ -2,6 +2,7 @@ import { isZone } from "../clock/calendar.ts";
 import {
   allowed,
   anyFunction,
+  checkOf,
   each,
   listOf,
   name,
@@ -29,15 +30,12 @@ interface Names {
 
 const fromZero = numberFrom(0);
 const share = numberFrom(0, 1);
+const fromZeroToInfinity = allowed("a number >= 0 or Infinity", (value) => typeof value === "number" && value >= 0);
 
 const zone = allowed("an IANA time zone", (value) => typeof value === "string" && isZone(value));
 const calendar = objectOf({ calendar: oneOf(["day", "week", "month"]), timeZone: zone }, "calendar");
-const longestSeconds = Number.MAX_SAFE_INTEGER / 1_000;
-const seconds = allowed(
-  `a number > 0 and <= ${longestSeconds}`,
-  (value) => typeof value === "number" && value > 0 && value <= longestSeconds,
-);
-const rolling = objectOf({ seconds }, "seconds");
+// From a millisecond to what a double counts in them.
+const rolling = objectOf({ seconds: numberFrom(0.001, Number.MAX_SAFE_INTEGER / 1_000) }, "seconds");
 const namedWindow = oneOf(Object.keys(WINDOW_MS));
 
 const window: Check = (value, problems) => {
@@ -117,13 +115,23 @@ const options = objectOf({
   defaultCooldownSeconds: fromZero,
   spread: oneOf(["score", "headroom"]),
   leaseTimeoutMs: positiveNumber,
-  skewCapMs: allowed("a number >= 0 or Infinity", (value) => typeof value === "number" && value >= 0),
+  skewCapMs: fromZeroToInfinity,
   maxWaiting: wholeNumber,
   retryBudget: objectOf(each(["ratio", "perMinute"], fromZero)),
+  defaults: objectOf({
+    maxWaitMs: fromZeroToInfinity,
+    timeoutMs: positiveNumber,
+    attemptTimeoutMs: positiveNumber,
+    maxAttempts: wholeNumber,
+    idempotent: trueOrFalse,
+    classify: anyFunction,
+  }),
   snapshot: nullOr(allowed("a snapshot or null", isRecord)),
   clock: allowed("an object with a now method", (value) => isRecord(value) && typeof value["now"] === "function"),
   random: anyFunction,
 });
+
+const pool = objectOf({ name, ...draws }, "name");
 
 /** What can be judged: the argument of each call that takes one. */
 export type Subject = "options" | "provider" | "patch" | "pool" | "capability" | "select" | "query" | "weights";
@@ -134,7 +142,7 @@ const checks: { readonly [subject in Subject]: Check } = {
   options,
   provider,
   patch: objectOf({ ...providerShape, limits: objectOf(each(LIMIT_NAMES, nullOr(fromZero))) }),
-  pool: objectOf({ name, ...draws }, "name"),
+  pool: (value, problems) => checkOf({ pools: pool }, "pools", problems)(value, problems),
   capability: objectOf({ name, providers: listed }, "name", "providers"),
   select: objectOf({
     ...each([...USAGE_FIELDS, "maxOutputTokens"], numberFrom(0, Number.MAX_SAFE_INTEGER)),

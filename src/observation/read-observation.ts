@@ -75,5 +75,5 @@ function readUsage(usage: unknown, amounts: Amounts): number {
 /** A time told in ms; null if none was, undefined for what is no time. */
 function readTime(told: unknown, most: number): number | null | undefined {
   if (told === undefined) return null;
-  return typeof told === "number" && told >= 0 && told <= most ? told : undefined;
+  return typeof told === "number" && told >= 0 && told <= most ? told + 0 : undefined;
 }

@@ -71,10 +71,10 @@ function costOf(requests: number, tokens: number, input: number, output: number,
   return Math.min(roundedUp(cost), Number.MAX_SAFE_INTEGER);
 }
 
-// 0.0079 x 1e6 is a little more than 7900 in a double: what is a whole number but for rounding stays it.
+// 0.0079 x 1e6 is a little more than 7900 in a double: what is a whole number but for the last bits stays it.
 function roundedUp(amount: number): number {
   const nearest = Math.round(amount);
-  return Math.abs(amount - nearest) <= 1e-9 * Math.max(1, nearest) ? nearest : Math.ceil(amount);
+  return Math.abs(amount - nearest) <= 8 * Number.EPSILON * nearest ? nearest : Math.ceil(amount);
 }
 
 /** A told amount made whole: fractions round up; NOT_TOLD for undefined; NaN for what is no amount. */

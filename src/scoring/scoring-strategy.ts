@@ -48,6 +48,7 @@ export interface ScoringStrategy {
 
 /** What a strategy answered, as a number that sorts and that JSON can hold. */
 export function finiteScore(score: number): number {
-  if (Number.isFinite(score)) return score;
+  // `+ 0` turns -0 into 0, which JSON cannot tell apart.
+  if (Number.isFinite(score)) return score + 0;
   return score === Number.POSITIVE_INFINITY ? Number.MAX_VALUE : -Number.MAX_VALUE;
 }
