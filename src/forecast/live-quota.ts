@@ -53,11 +53,10 @@ export class LiveQuota {
     return before > 0 && amount >= before;
   }
 
-  /** In how many ms `amount` fits: 0 now, Infinity if time alone never makes room. */
+  /** In how many whole ms `amount` fits: 0 now, Infinity if time alone never makes room. */
   waitMs(amount: number, now: number): number {
     const excess = this.tracker.used(now) + amount - this.tracker.capacity;
-    if (amount === 0 || excess <= 0) return 0;
-    return Math.max(0, this.tracker.releaseAt(excess, now) - now);
+    return amount === 0 || excess <= 0 ? 0 : this.#releaseInMs(excess, now);
   }
 
   /** In how many ms the burn rate fills it; Infinity: it will not. */
@@ -77,7 +76,7 @@ export class LiveQuota {
     const used = tracker.used(now);
     const isCounter = spec.strategy === "concurrency";
     const exhaustedInMs = this.exhaustedInMs(now);
-    const releaseInMs = used > 0 ? Math.ceil(tracker.releaseAt(1, now) - now) : Number.POSITIVE_INFINITY;
+    const releaseInMs = used > 0 ? this.#releaseInMs(1, now) : Number.POSITIVE_INFINITY;
     const isReleased = Number.isFinite(releaseInMs);
     return {
       dimension: spec.dimension,
@@ -91,8 +90,15 @@ export class LiveQuota {
       remaining: this.remaining(now),
       burnPerSecond: this.burn.perSecond(now),
       exhaustedInMs: Number.isFinite(exhaustedInMs) ? exhaustedInMs : null,
-      nextReleaseInMs: isReleased ? Math.max(1, releaseInMs) : null,
-      nextReleaseAmount: isReleased ? tracker.releasedBy(now + Math.max(1, releaseInMs), now) : 0,
+      nextReleaseInMs: isReleased ? releaseInMs : null,
+      nextReleaseAmount: isReleased ? tracker.releasedBy(now + releaseInMs, now) : 0,
     };
+  }
+
+  /** The first whole ms from now in which `amount` of what is used is released, however the sum of instants rounds. */
+  #releaseInMs(amount: number, now: number): number {
+    const inMs = Math.ceil(this.tracker.releaseAt(amount, now) - now);
+    const isReleased = (ms: number) => ms > 0 && this.tracker.releasedBy(now + ms, now) >= amount;
+    return isReleased(inMs - 1) ? inMs - 1 : isReleased(inMs) ? inMs : inMs + 1;
   }
 }

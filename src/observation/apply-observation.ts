@@ -56,10 +56,10 @@ function resetOfFullest(quotas: readonly LiveQuota[], now: number): number | nul
   let least = Number.POSITIVE_INFINITY;
   let resetAt: number | null = null;
   for (const quota of quotas) {
-    const known = quota.tracker.knownResetAt?.(now) ?? null;
-    if (known === null || quota.ratio(now) >= least) continue;
+    const resets = quota.tracker.resets?.(now);
+    if (!resets?.isKnown || quota.ratio(now) >= least) continue;
     least = quota.ratio(now);
-    resetAt = known;
+    resetAt = resets.at;
   }
   return resetAt;
 }

@@ -6,7 +6,7 @@ import { BurnRate } from "../forecast/burn-rate.ts";
 import { LiveQuota } from "../forecast/live-quota.ts";
 import { LESSONS } from "../health/health.ts";
 import { TimedHealth } from "../health/timed-health.ts";
-import { type Amounts, completeAmounts, NOT_TOLD } from "../quota/amounts.ts";
+import { completeAmounts, needOf } from "../quota/amounts.ts";
 import { Concurrency } from "../quota/concurrency.ts";
 import { FixedWindow } from "../quota/fixed-window.ts";
 import { SlidingWindow } from "../quota/sliding-window.ts";
@@ -58,7 +58,7 @@ export const anticipatory: Profile = {
   waitMs(quotas, needs, now) {
     let longest = 0;
     for (const quota of quotas) {
-      const need = needOf(needs, quota.spec);
+      const need = needOf(needs, quota.spec.index);
       if (need > quota.tracker.capacity) return TOO_LARGE;
       const wait = quota.waitMs(need, now);
       if (wait > longest) longest = wait;
@@ -109,10 +109,4 @@ function createTracker(spec: QuotaSpec, schedule: (spec: QuotaSpec) => ResetSche
     case "sliding_window":
       return new SlidingWindow(spec.capacity, spec.windowMs!);
   }
-}
-
-/** What was told, 0 included; 1 of every dimension of which nothing is known. */
-function needOf(needs: Amounts, spec: QuotaSpec): number {
-  const need = needs[spec.index]!;
-  return need === NOT_TOLD ? 1 : need;
 }

@@ -48,7 +48,7 @@ export interface Profile {
   /** Completes, in place, what was told about a request to what an observation counts in each dimension. */
   countObserved(amounts: Amounts, price: Price | null): void;
 
-  /** In how many ms the quotas have room for the request: 0 now, Infinity at no known time, TOO_LARGE never. */
+  /** In how many whole ms the quotas have room for the request: 0 now, Infinity at no known time, TOO_LARGE never. */
   waitMs(quotas: readonly LiveQuota[], needs: Amounts, now: number): number;
 
   /** The quota part of the score. */

@@ -77,6 +77,12 @@ function roundedUp(amount: number): number {
   return Math.abs(amount - nearest) <= 8 * Number.EPSILON * nearest ? nearest : Math.ceil(amount);
 }
 
+/** What a request needs of a dimension: what was told, 0 included; 1 where nothing is known. */
+export function needOf(needs: Amounts, index: number): number {
+  const need = needs[index]!;
+  return need === NOT_TOLD ? 1 : need;
+}
+
 /** A told amount made whole: fractions round up; NOT_TOLD for undefined; NaN for what is no amount. */
 export function wholeAmount(told: unknown): number {
   if (told === undefined) return NOT_TOLD;

@@ -6,7 +6,7 @@
 // without them it starts its windows at the declaration, and a server of another phase may see up to twice the limit.
 // The resets come from a schedule on a time line of its own (see clock/reset-schedule.ts).
 import type { ResetSchedule } from "../clock/reset-schedule.ts";
-import type { Tracker } from "./tracker.ts";
+import type { Resets, Tracker } from "./tracker.ts";
 
 /** For servers whose resets are known; constant memory, O(1). */
 export class FixedWindow implements Tracker {
@@ -61,9 +61,10 @@ export class FixedWindow implements Tracker {
     this.capacity = capacity;
   }
 
-  knownResetAt(now: number): number | null {
+  resets(now: number): Resets {
     this.#roll(now);
-    return this.#schedule.isKnown ? this.#resetAt : null;
+    const nextAt = this.#resetAt + (this.#schedule.resetAfter(this.#reset) - this.#reset);
+    return { at: this.#resetAt, nextAt, isKnown: this.#schedule.isKnown };
   }
 
   #roll(now: number): void {

@@ -22,6 +22,14 @@ export interface Tracker {
   forgottenAt(now: number): number;
   /** Changes the limit and keeps what is counted. */
   resize(limit: number, capacity: number, now: number): void;
-  /** The next reset that the provider itself is known to make; null or no method: it has none. */
-  knownResetAt?(now: number): number | null;
+  /** The next two resets, of a tracker that lets go of everything at once. */
+  resets?(now: number): Resets;
+}
+
+/** When a fixed window ends, and the one after it; instants of our clock. */
+export interface Resets {
+  readonly at: number;
+  readonly nextAt: number;
+  /** True where the resets are the provider's own, and not just counted from when we began. */
+  readonly isKnown: boolean;
 }

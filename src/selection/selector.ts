@@ -15,9 +15,9 @@ import type { Registry } from "../provider/registry.ts";
 import type { ScoringStrategy } from "../scoring/scoring-strategy.ts";
 import { CandidateContext } from "./candidate-context.ts";
 import { type Alternative, type Decision, RankedDecision } from "./decision.ts";
+import { reasonAgainst } from "./reason-against.ts";
 import { type RefusalReason, refusalOf } from "./refusal.ts";
 import type { Request } from "./request.ts";
-import { reasonAgainst, wholeWaitMs } from "./room.ts";
 
 /** The parts of a limiter that a selection reads. */
 export interface SelectionParts {
@@ -74,7 +74,7 @@ function eligible(
     candidates.push({
       provider: provider.name,
       score: profile.finalScore(strategy.score(context)),
-      waitMs: wholeWaitMs(waitMs),
+      waitMs,
       quota: profile.reportedQuotaScore(quotas, quotaScore, now),
       health: context.healthScore,
       priority: context.priorityScore,
@@ -126,5 +126,5 @@ function decisionOf(ranked: readonly Candidate[]): Decision {
 }
 
 function reasons(listed: readonly Listed[], request: Request, parts: SelectionParts, now: number): RefusalReason[] {
-  return listed.map((entry) => reasonAgainst(entry, request, parts.minimumHealth, now));
+  return listed.map((entry) => reasonAgainst(entry, request, parts.profile, parts.minimumHealth, now));
 }
