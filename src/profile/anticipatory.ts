@@ -79,7 +79,7 @@ export const anticipatory: Profile = {
 
   reportedQuotaScore: (_quotas, scored) => scored,
 
-  healthScore: (health, minimum, now) => (health.state(now, minimum) === "trial" ? 1 : health.score(now)),
+  healthScore: (health, state, now) => (state === "trial" ? 1 : health.score(now)),
 
   finalScore: finiteScore,
 

@@ -62,7 +62,7 @@ export const classic: Profile = {
 
   reportedQuotaScore: (quotas, _scored, now) => worstOf(quotas, now).ratio,
 
-  healthScore: (health, _minimum, now) => health.score(now),
+  healthScore: (health, _state, now) => health.score(now),
 
   finalScore: (score) => Math.max(0, Math.min(1, score)),
 

@@ -4,7 +4,7 @@ import type { HealthSettings } from "../config/health-settings.ts";
 import type { Price } from "../config/options.ts";
 import type { QuotaSpec } from "../config/quota-spec.ts";
 import type { LiveQuota } from "../forecast/live-quota.ts";
-import type { Health } from "../health/health.ts";
+import type { Health, HealthState } from "../health/health.ts";
 import type { Counters } from "../metrics.ts";
 import type { Amounts } from "../quota/amounts.ts";
 
@@ -58,7 +58,7 @@ export interface Profile {
   reportedQuotaScore(quotas: readonly LiveQuota[], scored: number, now: number): number;
 
   /** The health part of the score. */
-  healthScore(health: Health, minimum: number, now: number): number;
+  healthScore(health: Health, state: HealthState, now: number): number;
 
   /** The score that ranks and is reported, from what the strategy answered. */
   finalScore(score: number): number;

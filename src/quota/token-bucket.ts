@@ -3,8 +3,9 @@
 //   level(t) = min(burst, level(t0) + (t - t0) x limit / window)      level at the last record, t0: ms
 //   used(t)  = burst - level(t), rounded up;  record(a): level -= a
 //
-// Regimes: the level is a function of the last record, never of reads, so reading often adds no rounding. It may fall
-// below 0, where more was used than the bucket held, but by at most one burst: a debt is paid off in bounded time.
+// Regimes: the level is kept times the window, so that whole ms and amounts make whole numbers, exact up to 2^53; it is a
+// function of the last record, never of reads, so reading often adds no rounding. It may fall below 0, where more was used
+// than the bucket held, but by at most one burst: a debt is paid off in bounded time.
 // As a client it sends up to burst + limit in one window, so it is safe against token buckets only.
 import { firstInstant } from "../clock/first-instant.ts";
 import type { Tracker } from "./tracker.ts";
@@ -12,8 +13,9 @@ import type { Tracker } from "./tracker.ts";
 /** For servers that enforce a token bucket of at least this burst; constant memory, O(1). */
 export class TokenBucket implements Tracker {
   capacity: number;
-  refillPerMs: number;
+  #limit: number;
   readonly #window: number;
+  // Level x window.
   #level: number;
   #at = Number.NEGATIVE_INFINITY;
   #latest = Number.NEGATIVE_INFINITY;
@@ -21,9 +23,13 @@ export class TokenBucket implements Tracker {
   /** Whole `limit` per `windowMs` > 0, and whole `burst`. */
   constructor(limit: number, windowMs: number, burst: number) {
     this.capacity = burst;
-    this.refillPerMs = limit / windowMs;
+    this.#limit = limit;
     this.#window = windowMs;
-    this.#level = burst;
+    this.#level = burst * windowMs;
+  }
+
+  get refillPerMs(): number {
+    return this.#limit / this.#window;
   }
 
   used(now: number): number {
@@ -32,7 +38,7 @@ export class TokenBucket implements Tracker {
   }
 
   record(amount: number, now: number): void {
-    if (amount > 0) this.#setLevel(this.#levelNow(now) - amount);
+    if (amount > 0) this.#setLevel(this.#levelNow(now) - amount * this.#window);
   }
 
   releasedBy(atMs: number, now: number): number {
@@ -42,10 +48,10 @@ export class TokenBucket implements Tracker {
   releaseAt(amount: number, now: number): number {
     const used = this.used(now);
     if (amount > used) return Number.POSITIVE_INFINITY;
-    const missing = this.capacity - used + amount - this.#levelNow(now);
+    const missing = (this.capacity - used + amount) * this.#window - this.#levelNow(now);
     if (amount <= 0 || missing <= 0) return this.#latest;
-    if (this.refillPerMs === 0) return Number.POSITIVE_INFINITY;
-    return firstInstant(this.#latest + missing / this.refillPerMs, (at) => this.#usedAt(at) <= used - amount);
+    if (this.#limit === 0) return Number.POSITIVE_INFINITY;
+    return firstInstant(this.#latest + missing / this.#limit, (at) => this.#usedAt(at) <= used - amount);
   }
 
   forgottenAt(): number {
@@ -53,9 +59,9 @@ export class TokenBucket implements Tracker {
   }
 
   resize(limit: number, burst: number, now: number): void {
-    const level = this.#levelNow(now) + burst - this.capacity;
+    const level = this.#levelNow(now) + (burst - this.capacity) * this.#window;
     this.capacity = burst;
-    this.refillPerMs = limit / this.#window;
+    this.#limit = limit;
     this.#setLevel(level);
   }
 
@@ -65,17 +71,17 @@ export class TokenBucket implements Tracker {
   }
 
   #setLevel(level: number): void {
-    this.#level = Math.max(-this.capacity, level);
+    this.#level = Math.max(-this.capacity * this.#window, level);
     this.#at = this.#latest;
   }
 
   #levelAt(at: number): number {
+    const full = this.capacity * this.#window;
     // A full bucket has no instant from which it refills.
-    if (this.#level >= this.capacity) return this.capacity;
-    return Math.min(this.capacity, this.#level + (at - this.#at) * this.refillPerMs);
+    return this.#level >= full ? full : Math.min(full, this.#level + (at - this.#at) * this.#limit);
   }
 
   #usedAt(at: number): number {
-    return this.capacity - Math.floor(this.#levelAt(at));
+    return this.capacity - Math.floor(this.#levelAt(at) / this.#window);
   }
 }

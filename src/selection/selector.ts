@@ -70,7 +70,7 @@ function eligible(
     const waitMs = profile.waitMs(quotas, request.needs(settings.price), now);
     if (Number.isNaN(waitMs)) continue;
     const quotaScore = profile.quotaScore(quotas, now);
-    context.turnTo(provider, priorityOf(entry), quotaScore, profile.healthScore(health, minimumHealth, now));
+    context.turnTo(provider, priorityOf(entry), quotaScore, profile.healthScore(health, state, now));
     candidates.push({
       provider: provider.name,
       score: profile.finalScore(strategy.score(context)),
