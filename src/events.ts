@@ -1,6 +1,4 @@
-import { anyFunction, oneOf } from "./config/check.ts";
 import type { Dimension } from "./config/dimension.ts";
-import { Problems } from "./config/problems.ts";
 import type { StatusClass } from "./config/status-class.ts";
 import type { WindowSpec } from "./config/window.ts";
 
@@ -23,7 +21,7 @@ export interface LimiterEvents<P extends string = string> {
 }
 
 /** The names of the events. */
-const EVENT_NAMES: readonly string[] = [
+export const EVENT_NAMES: readonly string[] = [
   "cooldownStarted",
   "cooldownEnded",
   "providerDead",
@@ -38,12 +36,7 @@ export class Events {
   readonly #listeners = new Map<keyof LimiterEvents, Listener[]>();
   #pending: { readonly name: keyof LimiterEvents; readonly event: unknown }[] = [];
 
-  /** Throws InvalidConfig for an event that there is not, or no function. */
   on(name: keyof LimiterEvents, listener: Listener): () => void {
-    const problems = new Problems();
-    problems.at("event", oneOf(EVENT_NAMES), name);
-    problems.at("listener", anyFunction, listener);
-    problems.throwIfAny();
     // Each registration is one of its own, also of the same function; lists are replaced, so that telling is not disturbed.
     const registration: Listener = (event) => listener(event);
     this.#listeners.set(name, [...(this.#listeners.get(name) ?? []), registration]);

@@ -204,8 +204,9 @@ export class GrateLimiter<P extends string = string, Routes extends Record<strin
     return inspection as Inspection<P>;
   }
 
-  /** Calls `listener` after each such event; returns the function that takes it off. An exception in a listener changes nothing. */
+  /** Calls `listener` after each such event; returns the function that takes it off. An exception in a listener changes nothing. Throws InvalidConfig. */
   on<E extends keyof LimiterEvents>(event: E, listener: (event: LimiterEvents<P>[E]) => void): () => void {
+    this.#validate("listener", { event, listener });
     return this.#parts.events.on(event, listener);
   }
 

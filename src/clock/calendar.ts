@@ -8,7 +8,9 @@
 // the date changes finds the end to the millisecond: at local midnight on ordinary days, at the jump where clocks are
 // set forward over midnight (or over a whole day, as in Samoa), at the first midnight where there are two.
 // Source of local time: the runtime's own zone data, through Intl.DateTimeFormat.
-import type { CalendarPeriod } from "../config/window.ts";
+
+/** A calendar period that starts at local midnight; weeks start on Monday, months on the 1st. */
+export type CalendarPeriod = "day" | "week" | "month";
 
 const DAY_MS = 86_400_000;
 // 1970-01-01 was a Thursday, three days after a Monday.

@@ -1,5 +1,4 @@
-import { allowed, numberFrom } from "../config/check.ts";
-import { Problems } from "../config/problems.ts";
+import { InvalidConfig } from "../errors.ts";
 import type { Clock } from "./clock.ts";
 
 interface WakeUp {
@@ -94,11 +93,9 @@ function promisesToRun(): Promise<void> {
   });
 }
 
-function requireFinite(name: string, value: unknown, least = -Number.MAX_VALUE): void {
-  const problems = new Problems();
-  problems.at(name, least === 0 ? fromZero : finite, value);
-  problems.throwIfAny();
+function requireFinite(path: string, value: unknown, least = Number.NEGATIVE_INFINITY): void {
+  if (typeof value === "number" && Number.isFinite(value) && value >= least) return;
+  const expected = least === 0 ? "a finite number >= 0" : "a finite number";
+  const got = typeof value === "string" ? JSON.stringify(value) : String(value);
+  throw new InvalidConfig([{ path, expected, got }], [`${path}: expected ${expected}, got ${got}`]);
 }
-
-const fromZero = numberFrom(0);
-const finite = allowed("a finite number", Number.isFinite);

@@ -1,5 +1,4 @@
-import type { CalendarPeriod } from "../config/window.ts";
-import { endOfPeriod, LONGEST_PERIOD_MS } from "./calendar.ts";
+import { type CalendarPeriod, endOfPeriod, LONGEST_PERIOD_MS } from "./calendar.ts";
 import type { EngineTime } from "./engine-time.ts";
 
 /**

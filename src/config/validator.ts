@@ -1,4 +1,5 @@
 import { isZone } from "../clock/calendar.ts";
+import { EVENT_NAMES } from "../events.ts";
 import {
   allowed,
   anyFunction,
@@ -134,11 +135,21 @@ const options = objectOf({
 const pool = objectOf({ name, ...draws }, "name");
 
 /** What can be judged: the argument of each call that takes one. */
-export type Subject = "options" | "provider" | "patch" | "pool" | "capability" | "select" | "query" | "weights";
+export type Subject =
+  | "options"
+  | "provider"
+  | "patch"
+  | "pool"
+  | "capability"
+  | "select"
+  | "query"
+  | "weights"
+  | "listener";
 
 const checks: { readonly [subject in Subject]: Check } = {
   weights,
   query: objectOf({ window }),
+  listener: objectOf({ event: oneOf(EVENT_NAMES), listener: anyFunction }, "event", "listener"),
   options,
   provider,
   patch: objectOf({ ...providerShape, limits: objectOf(each(LIMIT_NAMES, nullOr(fromZero))) }),

@@ -59,7 +59,8 @@ export function isCostKnown(amounts: Amounts, price: Price): boolean {
 /** Micro-USD; NOT_TOLD where it depends on tokens of which nothing is known. */
 function costOf(requests: number, tokens: number, input: number, output: number, price: Price): number {
   const { usdPerRequest = 0, usdPerMillionInputTokens: perInput = 0, usdPerMillionOutputTokens: perOutput = 0 } = price;
-  let cost = 1e6 * usdPerRequest * requests;
+  // Infinity times 0 is no amount.
+  let cost = Math.min(1e6 * usdPerRequest, Number.MAX_SAFE_INTEGER) * requests;
   if (input === NOT_TOLD && output === NOT_TOLD) {
     if (tokens === NOT_TOLD && perInput + perOutput > 0 && cost === 0) return NOT_TOLD;
     cost += Math.max(0, tokens) * Math.max(perInput, perOutput);

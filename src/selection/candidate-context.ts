@@ -32,12 +32,13 @@ export class CandidateContext implements ProviderScoreContext {
   turnTo(candidate: Provider, priority: number, quotaScore: number, healthScore: number): void {
     this.#candidate = candidate;
     this.provider = candidate.name;
-    this.priority = priority;
+    // `+ 0` turns -0 into 0, which JSON cannot tell apart.
+    this.priority = priority + 0;
     this.weight = candidate.settings.weight;
     this.latencyMs = candidate.health.latencyMs ?? 0;
     this.quotaScore = quotaScore;
     this.healthScore = healthScore;
-    this.priorityScore = this.maxPriority === 0 ? 0.5 : priority / this.maxPriority;
+    this.priorityScore = this.maxPriority === 0 ? 0.5 : this.priority / this.maxPriority;
     this.latencyScore = this.latencyMs <= 0 ? 1 : Math.max(0, 1 - this.latencyMs / this.maxLatencyMs);
   }
 
