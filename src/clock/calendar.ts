@@ -4,9 +4,10 @@
 //   date(t) = days since 1970-01-01 that the zone's clocks show at instant t (Unix ms)
 //   end     = the first t with date(t) >= start of the next period
 //
-// Regimes: local dates never go back but for a clock that is set back over midnight, so that halving the span in which
-// the date changes finds the end to the millisecond: at local midnight on ordinary days, at the jump where clocks are
-// set forward over midnight (or over a whole day, as in Samoa), at the first midnight where there are two.
+// Regimes: local dates never go back, so that halving the span in which the date changes finds the end to the
+// millisecond: at local midnight on ordinary days, at the jump where clocks are set forward over midnight (or over a whole
+// day, as in Samoa), at the first midnight where there are two. Only where clocks were set back from just after midnight
+// to the day before (Newfoundland until 2011) does a date begin twice; there, either beginning may be taken.
 // Source of local time: the runtime's own zone data, through Intl.DateTimeFormat.
 
 /** A calendar period that starts at local midnight; weeks start on Monday, months on the 1st. */
