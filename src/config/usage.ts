@@ -10,21 +10,15 @@ export interface Usage {
   costMicroUsd?: number | undefined;
 }
 
-/** The fields of `Usage`, each at the index of the dimension that it is an amount of. */
-const FIELDS: { readonly [field in keyof Usage]-?: number } = {
-  requests: 0,
-  tokens: 1,
-  inputTokens: 2,
-  outputTokens: 3,
-  costMicroUsd: 5,
-  bytes: 6,
-};
-
-/** Every field with the index of its dimension. */
-export const USAGE_INDICES: readonly (readonly [keyof Usage, number])[] = Object.entries(FIELDS) as [
-  keyof Usage,
-  number,
-][];
+/** The fields of `Usage`, each with the index of the dimension that it is an amount of. */
+export const USAGE_INDEX: ReadonlyMap<string, number> = new Map([
+  ["requests", 0],
+  ["tokens", 1],
+  ["inputTokens", 2],
+  ["outputTokens", 3],
+  ["costMicroUsd", 5],
+  ["bytes", 6],
+]);
 
 /** Every field. */
-export const USAGE_FIELDS: readonly string[] = Object.keys(FIELDS);
+export const USAGE_FIELDS: readonly (keyof Usage)[] = [...USAGE_INDEX.keys()] as (keyof Usage)[];

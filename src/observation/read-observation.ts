@@ -2,8 +2,8 @@ import { anything, name, objectOf } from "../config/check.ts";
 import type { Dialect } from "../config/dialect.ts";
 import { type Check, isRecord, Problems } from "../config/problems.ts";
 import { type StatusClass, statusClassOfCode } from "../config/status-class.ts";
-import { USAGE_FIELDS, USAGE_INDICES } from "../config/usage.ts";
-import { type Amounts, unknownAmounts, wholeAmount } from "../quota/amounts.ts";
+import { USAGE_INDEX } from "../config/usage.ts";
+import { type Amounts, NOT_TOLD, unknownAmounts, wholeAmount } from "../quota/amounts.ts";
 import type { Observation } from "./observation.ts";
 
 /** An observation in the engine's own words. */
@@ -18,12 +18,14 @@ export interface Observed {
 
 /** Reads an observation. Throws InvalidConfig if it names no provider or no status; after a call nothing else is an error. */
 export function readObservation(observation: Observation, dialect: Dialect): Observed {
-  const problems = new Problems(dialect);
-  observationCheck(observation, problems);
-  problems.throwIfAny();
+  if (!isWellFormed(observation, dialect)) {
+    const problems = new Problems(dialect);
+    observationCheck(observation, problems);
+    problems.throwIfAny();
+  }
   const { usage, outcome } = observation;
   const amounts = unknownAmounts();
-  const invalid = readUsage(usage, amounts);
+  const invalid = usage === undefined ? 0 : readUsage(usage, amounts);
   const latencyMs = readTime(outcome.latencyMs, Number.MAX_VALUE);
   const retryAfterMs = readTime(outcome.retryAfterMs, Number.POSITIVE_INFINITY);
   return {
@@ -35,22 +37,29 @@ export function readObservation(observation: Observation, dialect: Dialect): Obs
   };
 }
 
+/** What `observationCheck` checks, at a tenth of its cost and without its texts: nearly every observation is all right. */
+function isWellFormed(observation: Observation, dialect: Dialect): boolean {
+  if (!isRecord(observation) || !isRecord(observation.outcome)) return false;
+  for (const key in observation) if (!Object.hasOwn(observationShape, key)) return false;
+  for (const key in observation.outcome) if (!Object.hasOwn(outcomeShape, key)) return false;
+  const { provider, outcome } = observation;
+  return typeof provider === "string" && provider !== "" && statusOf(outcome.status, dialect) !== null;
+}
+
 const status: Check = (value, problems) => {
   const { statuses } = problems.dialect!;
   if (statusOf(value, problems.dialect!) !== null) return;
   problems.add(`one of ${statuses.join(", ")}, or an HTTP status code`, value);
 };
 
-const observationCheck = objectOf(
-  {
-    provider: name,
-    capability: anything,
-    usage: anything,
-    outcome: objectOf({ status, latencyMs: anything, retryAfterMs: anything, reported: anything }, "status"),
-  },
-  "provider",
-  "outcome",
-);
+const outcomeShape = { status, latencyMs: anything, retryAfterMs: anything, reported: anything };
+const observationShape = {
+  provider: name,
+  capability: anything,
+  usage: anything,
+  outcome: objectOf(outcomeShape, "status"),
+};
+const observationCheck = objectOf(observationShape, "provider", "outcome");
 
 /** The class that a status names in this dialect; null: none. */
 function statusOf(told: unknown, dialect: Dialect): StatusClass | null {
@@ -60,15 +69,15 @@ function statusOf(told: unknown, dialect: Dialect): StatusClass | null {
 
 /** Fills in what was told; what is no amount, and a key that is none, counts as not told: answers how many those are. */
 function readUsage(usage: unknown, amounts: Amounts): number {
-  if (usage === undefined) return 0;
   if (!isRecord(usage)) return 1;
   let invalid = 0;
-  for (const [field, index] of USAGE_INDICES) {
-    const amount = wholeAmount(usage[field]);
-    if (Number.isNaN(amount)) invalid++;
+  for (const key in usage) {
+    const index = USAGE_INDEX.get(key);
+    const amount = wholeAmount(usage[key]);
+    if (amount === NOT_TOLD) continue;
+    if (index === undefined || Number.isNaN(amount)) invalid++;
     else amounts[index] = amount;
   }
-  for (const key in usage) if (usage[key] !== undefined && !USAGE_FIELDS.includes(key)) invalid++;
   return invalid;
 }
 

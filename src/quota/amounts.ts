@@ -6,15 +6,7 @@
 // Regimes: tokens not told apart count whole on an input and on an output quota, and cost the dearer of the two prices:
 // nothing counts as 0 because the caller used a neighbouring field. Prices are per million tokens, which is micro-USD
 // per token.
-import {
-  CONCURRENCY,
-  COST_USD,
-  DIMENSIONS,
-  INPUT_TOKENS,
-  OUTPUT_TOKENS,
-  REQUESTS,
-  TOKENS,
-} from "../config/dimension.ts";
+import { CONCURRENCY, COST_USD, INPUT_TOKENS, OUTPUT_TOKENS, REQUESTS, TOKENS } from "../config/dimension.ts";
 import type { Price } from "../config/options.ts";
 
 /** Amounts of one request by index of dimension, whole numbers >= 0; `NOT_TOLD` where nothing was said. */
@@ -25,7 +17,7 @@ export const NOT_TOLD = -1;
 
 /** Amounts of which nothing is known. */
 export function unknownAmounts(): Amounts {
-  return DIMENSIONS.map(() => NOT_TOLD);
+  return [NOT_TOLD, NOT_TOLD, NOT_TOLD, NOT_TOLD, NOT_TOLD, NOT_TOLD, NOT_TOLD];
 }
 
 /** Completes what was told, in place, by what follows from it; `price` null: the cost is not derived. */

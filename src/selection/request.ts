@@ -1,6 +1,6 @@
 import { COST_USD } from "../config/dimension.ts";
 import type { Price } from "../config/options.ts";
-import { USAGE_INDICES, type Usage } from "../config/usage.ts";
+import { USAGE_INDEX, type Usage } from "../config/usage.ts";
 import { type Amounts, completeAmounts, isCostKnown, NOT_TOLD, unknownAmounts, wholeAmount } from "../quota/amounts.ts";
 
 /** What one request needs, as expected; amounts not given are learned. */
@@ -23,7 +23,7 @@ export class Request {
   /** `options` must have passed the validator. */
   constructor(options: SelectOptions) {
     this.#told = unknownAmounts();
-    for (const [field, index] of USAGE_INDICES) this.#told[index] = wholeAmount(options[field]);
+    for (const [field, index] of USAGE_INDEX) this.#told[index] = wholeAmount(options[field as keyof Usage]);
     this.#needs = [...this.#told];
     completeAmounts(this.#needs, null);
     this.#only = options.only;
