@@ -1,0 +1,87 @@
+// Sends one seeded workload twice to four rate-limited HTTP servers, through grate-limiter and through a fair rival, and
+// prints what the servers saw. Ends with code 1 if grate-limiter met a 429 or served less than the rival.
+//
+//   npm run demo [-- --seed <whole number>]
+import { parseArgs } from "node:util";
+import { withProgress } from "./progress.ts";
+import { type Client, replay } from "./replay.ts";
+import { type Run, setup, table, totalOf } from "./report.ts";
+import { SERVER_NAMES } from "./scenario.ts";
+import { send } from "./send.ts";
+import type { UrlByServer } from "./server-messages.ts";
+import { ServerProcess } from "./server-process.ts";
+import { clientWithGrateLimiter } from "./with-grate-limiter.ts";
+import { clientWithRoundRobin } from "./with-round-robin.ts";
+import { type Arrival, workload } from "./workload.ts";
+
+const CONNECTIONS_PER_SERVER = 50;
+
+type NewClient = (urls: UrlByServer) => Client;
+
+async function main(): Promise<void> {
+  const seed = seedOf(process.argv.slice(2));
+  const arrivals = workload(seed);
+  const servers = await ServerProcess.launch();
+  process.once("SIGINT", () => {
+    servers.stop();
+    process.stdout.write("\n");
+    process.exit(130);
+  });
+  try {
+    process.stdout.write(`${setup(arrivals, seed)}\n\n`);
+    await warmUp(servers);
+    const ours = await run("grate-limiter", clientWithGrateLimiter, servers, arrivals, seed);
+    const rivals = await run("rival", clientWithRoundRobin, servers, arrivals, seed);
+    process.stdout.write(`\n${table([ours, rivals])}\n`);
+    process.stdout.write("served, 429s, 5xx and shares as the servers counted them; latency from arrival to success\n");
+    judge(ours, rivals);
+  } finally {
+    servers.stop();
+  }
+}
+
+/** Opens connections and lets both processes compile what they run, so that the first burst measures limits alone. */
+async function warmUp(servers: ServerProcess): Promise<void> {
+  const first: Arrival = { id: 0, atMs: 0, tokens: 1 };
+  const calls = SERVER_NAMES.flatMap((name) =>
+    Array.from({ length: CONNECTIONS_PER_SERVER }, () => send(servers.urls[name], first)),
+  );
+  await Promise.all(calls);
+}
+
+async function run(
+  client: string,
+  newClient: NewClient,
+  servers: ServerProcess,
+  arrivals: readonly Arrival[],
+  seed: number,
+): Promise<Run> {
+  const outcome = { arrived: 0, failures: 0, latencies: [] };
+  await servers.start(seed);
+  const task = replay(arrivals, newClient(servers.urls), outcome);
+  await withProgress(client, servers, outcome, arrivals.length, task);
+  const counts = await servers.counts();
+  const { served } = totalOf(counts);
+  if (served !== outcome.latencies.length) {
+    throw new Error(`${client}: the servers served ${served}, the client got ${outcome.latencies.length}`);
+  }
+  return { client, counts, outcome };
+}
+
+function judge(ours: Run, rivals: Run): void {
+  const { served, refused } = totalOf(ours.counts);
+  const verdicts: string[] = [];
+  if (refused > 0) verdicts.push(`grate-limiter met ${refused} 429s, none were expected`);
+  if (served < totalOf(rivals.counts).served) verdicts.push("grate-limiter served less than the rival");
+  for (const verdict of verdicts) process.stderr.write(`FAILED: ${verdict}\n`);
+  if (verdicts.length > 0) process.exitCode = 1;
+}
+
+function seedOf(args: string[]): number {
+  const { values } = parseArgs({ args, options: { seed: { type: "string", default: "1" } } });
+  const seed = Number(values.seed);
+  if (!Number.isSafeInteger(seed)) throw new Error(`--seed: expected a whole number, got ${values.seed}`);
+  return seed;
+}
+
+await main();

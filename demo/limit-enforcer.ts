@@ -1,0 +1,116 @@
+import type { EnforcedLimit } from "./scenario.ts";
+
+/** A server's side of one limit. Instants in ms, never going back. */
+interface LimitEnforcer {
+  /** In how many ms the amount fits; 0: now. */
+  waitMs(amount: number, now: number): number;
+  count(amount: number, now: number): void;
+}
+
+/** A count that starts anew every window; `phaseMs` is where the first reset lies, which no client knows. */
+class FixedWindow implements LimitEnforcer {
+  readonly #limit: number;
+  readonly #windowMs: number;
+  #resetAt: number;
+  #used = 0;
+
+  constructor(limit: number, windowMs: number, phaseMs: number, now: number) {
+    this.#limit = limit;
+    this.#windowMs = windowMs;
+    this.#resetAt = now + phaseMs;
+  }
+
+  waitMs(amount: number, now: number): number {
+    if (now >= this.#resetAt) {
+      this.#used = 0;
+      this.#resetAt += Math.ceil((now - this.#resetAt + 1e-9) / this.#windowMs) * this.#windowMs;
+    }
+    return this.#used + amount <= this.#limit ? 0 : this.#resetAt - now;
+  }
+
+  count(amount: number): void {
+    this.#used += amount;
+  }
+}
+
+/** Every request of the last window, one by one. */
+class SlidingLog implements LimitEnforcer {
+  readonly #limit: number;
+  readonly #windowMs: number;
+  #log: { readonly at: number; readonly amount: number }[] = [];
+
+  constructor(limit: number, windowMs: number) {
+    this.#limit = limit;
+    this.#windowMs = windowMs;
+  }
+
+  waitMs(amount: number, now: number): number {
+    this.#log = this.#log.filter(({ at }) => at > now - this.#windowMs);
+    let used = this.#log.reduce((sum, entry) => sum + entry.amount, 0);
+    if (used + amount <= this.#limit) return 0;
+    for (const entry of this.#log) {
+      used -= entry.amount;
+      if (used + amount <= this.#limit) return entry.at + this.#windowMs - now;
+    }
+    return Number.POSITIVE_INFINITY;
+  }
+
+  count(amount: number, now: number): void {
+    this.#log.push({ at: now, amount });
+  }
+}
+
+/** A bucket that starts full and refills evenly. */
+class TokenBucket implements LimitEnforcer {
+  readonly #limit: number;
+  readonly #refillPerMs: number;
+  #level: number;
+  #at: number;
+
+  constructor(limit: number, windowMs: number, now: number) {
+    this.#limit = limit;
+    this.#refillPerMs = limit / windowMs;
+    this.#level = limit;
+    this.#at = now;
+  }
+
+  waitMs(amount: number, now: number): number {
+    this.#level = Math.min(this.#limit, this.#level + (now - this.#at) * this.#refillPerMs);
+    this.#at = now;
+    return amount <= this.#level ? 0 : (amount - this.#level) / this.#refillPerMs;
+  }
+
+  count(amount: number): void {
+    this.#level -= amount;
+  }
+}
+
+/** All limits of one server: a request that fits them all is counted in all, any other in none. */
+export class Gate {
+  readonly #limits: readonly { readonly limit: EnforcedLimit; readonly enforcer: LimitEnforcer }[];
+
+  /** Starts empty at `now`; `random` places the fixed windows in time. */
+  constructor(limits: readonly EnforcedLimit[], random: () => number, now: number) {
+    this.#limits = limits.map((limit) => ({ limit, enforcer: enforcerOf(limit, random() * limit.windowMs, now) }));
+  }
+
+  /** 0 if the request was let in and counted, else in how many ms it would fit. */
+  admit(tokens: number, now: number): number {
+    const amountOf = ({ dimension }: EnforcedLimit) => (dimension === "requests" ? 1 : tokens);
+    const waitMs = Math.max(...this.#limits.map(({ limit, enforcer }) => enforcer.waitMs(amountOf(limit), now)));
+    if (waitMs > 0) return waitMs;
+    for (const { limit, enforcer } of this.#limits) enforcer.count(amountOf(limit), now);
+    return 0;
+  }
+}
+
+function enforcerOf({ algorithm, limit, windowMs }: EnforcedLimit, phaseMs: number, now: number): LimitEnforcer {
+  switch (algorithm) {
+    case "fixed window":
+      return new FixedWindow(limit, windowMs, phaseMs, now);
+    case "sliding log":
+      return new SlidingLog(limit, windowMs);
+    case "token bucket":
+      return new TokenBucket(limit, windowMs, now);
+  }
+}

@@ -1,0 +1,113 @@
+import type { Outcome } from "./replay.ts";
+import {
+  COOLDOWN,
+  type EnforcedLimit,
+  INCIDENT,
+  LOAD,
+  SERVER_NAMES,
+  SERVERS,
+  SERVICE,
+  totalRequestsPerSecond,
+} from "./scenario.ts";
+import type { Counts, CountsByServer } from "./server-messages.ts";
+import { NETWORK_JITTER_MS } from "./with-grate-limiter.ts";
+import { type Arrival, peakPerSecond } from "./workload.ts";
+
+/** One run of the workload: what the servers counted, and what the client saw. */
+export interface Run {
+  readonly client: string;
+  readonly counts: CountsByServer;
+  readonly outcome: Outcome;
+}
+
+/** What all servers together answered. */
+export function totalOf(counts: CountsByServer): Counts {
+  const total = { served: 0, refused: 0, failed: 0 };
+  for (const { served, refused, failed } of Object.values(counts)) {
+    total.served += served;
+    total.refused += refused;
+    total.failed += failed;
+  }
+  return total;
+}
+
+/** Limits, load and rules of the game, as text. */
+export function setup(arrivals: readonly Arrival[], seed: number): string {
+  const { answerMs, jitterMs, failureMs, refusalMs } = SERVICE;
+  const servers = SERVER_NAMES.map((name) => {
+    const limits = SERVERS[name].map(limitText).join(", ");
+    const incident = name === INCIDENT.server ? `; ${incidentText()}` : "";
+    return `${name.padEnd(8)} ${limits}${incident}`;
+  });
+  return section({
+    Servers: [
+      ...servers,
+      `together ${totalRequestsPerSecond()} requests/s of ${LOAD.meanTokens} tokens; fixed windows start at a phase that no client knows`,
+      `an answer takes ${answerMs} to ${answerMs + jitterMs} ms, an error ${failureMs} ms, a refusal ${refusalMs} ms`,
+    ],
+    Load: [
+      `${arrivals.length} requests in ${LOAD.durationMs / 1_000} s: ${LOAD.share * 100} % of all limits together, in bursts of up to ${peakPerSecond(arrivals)} a second (seed ${seed})`,
+      `a request for which there is no room waits up to ${LOAD.patienceMs / 1_000} s for it, then it is a failure`,
+    ],
+    Clients: [
+      "grate-limiter asks select() which server has room, waits if none has, and tells observe() how it went;",
+      `              its windows are declared ${NETWORK_JITTER_MS} ms longer than the servers' and its bucket 10 % smaller, for network`,
+      "              jitter, and a request that takes longer than that counts twice (leases will see to this)",
+      "rival         round-robin; on a 429 the next server at once, Retry-After is a cooldown, honoured to the ms",
+      `both          on a 500 another server at once; ${COOLDOWN.failures} in a row: a cooldown of ${COOLDOWN.seconds} s`,
+    ],
+  });
+}
+
+function section(parts: Readonly<Record<string, readonly string[]>>): string {
+  const lines = Object.entries(parts).flatMap(([title, texts]) =>
+    texts.map((text, line) => `${(line === 0 ? title : "").padEnd(9)}${text}`),
+  );
+  return lines.join("\n");
+}
+
+function limitText({ algorithm, dimension, limit, windowMs }: EnforcedLimit): string {
+  return `${limit} ${dimension} per ${windowMs / 1_000} s (${algorithm})`;
+}
+
+function incidentText(): string {
+  return `answers 500 from second ${INCIDENT.fromMs / 1_000} to ${INCIDENT.toMs / 1_000}`;
+}
+
+/** One row a run. */
+export function table(runs: readonly Run[]): string {
+  const header = [
+    "",
+    "served",
+    "429s",
+    "failures",
+    "5xx",
+    "p50 ms",
+    "p95 ms",
+    ...SERVER_NAMES.map((name) => `% ${name}`),
+  ];
+  return aligned([header, ...runs.map(row)]);
+}
+
+function row({ client, counts, outcome }: Run): string[] {
+  const { served, refused, failed } = totalOf(counts);
+  const latencies = outcome.latencies.toSorted((a, b) => a - b);
+  const shares = SERVER_NAMES.map((name) => ((100 * counts[name].served) / served).toFixed(1));
+  const cells = [served, refused, outcome.failures, failed, percentile(latencies, 0.5), percentile(latencies, 0.95)];
+  return [client, ...cells.map((cell) => cell.toFixed(0)), ...shares];
+}
+
+/** The smallest value that is not below that share of all. */
+function percentile(sorted: readonly number[], share: number): number {
+  return sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)] ?? Number.NaN;
+}
+
+/** The first column to the left, numbers to the right. */
+function aligned(rows: readonly (readonly string[])[]): string {
+  const widths = rows[0]!.map((_, column) => Math.max(...rows.map((cells) => cells[column]!.length)));
+  const lines = rows.map((cells) =>
+    cells.map((cell, column) => (column === 0 ? cell.padEnd(widths[0]!) : cell.padStart(widths[column]!))).join("  "),
+  );
+  const rule = widths.map((width) => "-".repeat(width)).join("  ");
+  return [lines[0], rule, ...lines.slice(1)].join("\n");
+}

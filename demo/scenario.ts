@@ -1,0 +1,58 @@
+import type { Dimension } from "../src/index.ts";
+
+/** How a server enforces one limit. */
+export type Algorithm = "fixed window" | "sliding log" | "token bucket";
+
+/** One limit that a server enforces: `limit` per `windowMs`; a token bucket holds `limit` and starts full. */
+export interface EnforcedLimit {
+  readonly algorithm: Algorithm;
+  readonly dimension: Extract<Dimension, "requests" | "tokens">;
+  readonly limit: number;
+  readonly windowMs: number;
+}
+
+/** The four servers. */
+export const SERVERS = {
+  fixed: [{ algorithm: "fixed window", dimension: "requests", limit: 60, windowMs: 2_000 }],
+  sliding: [{ algorithm: "sliding log", dimension: "requests", limit: 75, windowMs: 3_000 }],
+  bucket: [{ algorithm: "token bucket", dimension: "requests", limit: 100, windowMs: 4_000 }],
+  double: [
+    { algorithm: "fixed window", dimension: "requests", limit: 150, windowMs: 5_000 },
+    { algorithm: "sliding log", dimension: "tokens", limit: 40_000, windowMs: 5_000 },
+  ],
+} as const satisfies Record<string, readonly EnforcedLimit[]>;
+
+/** The name of one of the servers. */
+export type ServerName = keyof typeof SERVERS;
+
+/** In the order of declaration. */
+export const SERVER_NAMES = Object.keys(SERVERS) as ServerName[];
+
+/** One server answers 500 to everything for a while; instants in ms since the start of a run. */
+export const INCIDENT = { server: "bucket", fromMs: 5_000, toMs: 7_500 } as const;
+
+/** How long a server takes for an answer (up to `jitterMs` more, the same for the same request), a 500 and a 429. */
+export const SERVICE = { answerMs: 40, jitterMs: 20, failureMs: 30, refusalMs: 10 } as const;
+
+/** The load as a share of what the limits allow together, and how long a request waits for room. */
+export const LOAD = { share: 0.85, durationMs: 14_000, meanTokens: 400, patienceMs: 3_000 } as const;
+
+/**
+ * What both clients make of a server that fails: after so many failures in a row they leave it alone for so long. A
+ * minute is usual where windows are minutes; here they are seconds.
+ */
+export const COOLDOWN = { failures: 3, seconds: 3 } as const;
+
+/** Requests of mean size that one server's limits allow per second. */
+export function requestsPerSecond(server: ServerName): number {
+  const rates = SERVERS[server].map(({ dimension, limit, windowMs }) => {
+    const requests = dimension === "requests" ? limit : limit / LOAD.meanTokens;
+    return (requests / windowMs) * 1_000;
+  });
+  return Math.min(...rates);
+}
+
+/** Requests of mean size that all limits together allow per second. */
+export function totalRequestsPerSecond(): number {
+  return SERVER_NAMES.reduce((sum, server) => sum + requestsPerSecond(server), 0);
+}

@@ -1,0 +1,70 @@
+import { performance } from "node:perf_hooks";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Client } from "./replay.ts";
+import { COOLDOWN, SERVER_NAMES } from "./scenario.ts";
+import { type Reply, send } from "./send.ts";
+import type { UrlByServer } from "./server-messages.ts";
+
+/** Shortest wait when every server refused, and the most that chance adds, so that waiting requests do not march in step. */
+const BACKOFF = { leastMs: 50, jitterMs: 100 } as const;
+
+/**
+ * The rival: what good teams write today. Round-robin over the servers; on 429 the next one at once, and Retry-After is a
+ * cooldown of that server for all requests; on 5xx the next one too, and a server that fails again and again is left
+ * alone for a while. When no server is left, a request waits for the first cooldown to end.
+ *
+ * Of what was tried, this does best: no cooldown after 5xx, a shorter or a longer one (more 5xx, or slower), Retry-After
+ * in whole seconds (fewer 429s, but several times slower and some requests lost), no jitter (twice the 429s, hardly faster).
+ */
+export function clientWithRoundRobin(urls: UrlByServer): Client {
+  const servers = SERVER_NAMES.map((name) => new RotatedServer(urls[name]));
+  let turn = 0;
+
+  return async (request, deadline) => {
+    for (;;) {
+      const first = turn++;
+      for (let step = 0; step < servers.length; step++) {
+        const server = servers[(first + step) % servers.length]!;
+        if (server.isCoolingDown) continue;
+        const reply = await send(server.url, request);
+        server.learn(reply);
+        if (reply.status === 200) return true;
+      }
+      const now = performance.now();
+      const left = deadline - now;
+      if (left <= 0) return false;
+      const waitMs = Math.min(...servers.map(({ coolUntil }) => coolUntil)) - now;
+      await sleep(Math.min(left, Math.max(waitMs, BACKOFF.leastMs) + BACKOFF.jitterMs * Math.random()));
+    }
+  };
+}
+
+/** What the rival remembers of one server. */
+class RotatedServer {
+  readonly url: string;
+  coolUntil = 0;
+  #failuresInRow = 0;
+
+  constructor(url: string) {
+    this.url = url;
+  }
+
+  get isCoolingDown(): boolean {
+    return performance.now() < this.coolUntil;
+  }
+
+  learn({ status, retryAfterMs }: Reply): void {
+    if (status === 200) {
+      this.#failuresInRow = 0;
+    } else if (status === 429) {
+      this.#coolFor(retryAfterMs ?? 1_000);
+    } else if (++this.#failuresInRow >= COOLDOWN.failures) {
+      this.#coolFor(COOLDOWN.seconds * 1_000);
+    }
+  }
+
+  /** The later end wins. */
+  #coolFor(ms: number): void {
+    this.coolUntil = Math.max(this.coolUntil, performance.now() + ms);
+  }
+}
