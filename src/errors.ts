@@ -117,7 +117,7 @@ function nameErrors(errorClass: { readonly prototype: Error }, name: string): vo
 
 // Of JavaScript callers even a name may be anything.
 function quoted(name: unknown): string {
-  return typeof name === "string" ? JSON.stringify(name) : String(name);
+  return typeof name === "string" ? JSON.stringify(name) : `(${typeof name})`;
 }
 
 const REASONS_SHOWN = 8;

@@ -21,20 +21,21 @@ export interface LimiterEvents<P extends string = string> {
 }
 
 /** The names of the events. */
-export const EVENT_NAMES: readonly string[] = [
-  "cooldownStarted",
-  "cooldownEnded",
-  "providerDead",
-  "providerRevived",
-  "limitReached",
-];
+export const EVENT_NAMES: readonly string[] = Object.keys({
+  cooldownStarted: true,
+  cooldownEnded: true,
+  providerDead: true,
+  providerRevived: true,
+  limitReached: true,
+} satisfies { [event in keyof LimiterEvents]: true });
 
-type Listener = (event: never) => void;
+type Listener = (event: never) => unknown;
 
 /** Holds back what happened during a call until the call's state is complete, then tells the listeners, in order. */
 export class Events {
   readonly #listeners = new Map<keyof LimiterEvents, Listener[]>();
   #pending: { readonly name: keyof LimiterEvents; readonly event: unknown }[] = [];
+  #isTelling = false;
 
   on(name: keyof LimiterEvents, listener: Listener): () => void {
     // Each registration is one of its own, also of the same function; lists are replaced, so that telling is not disturbed.
@@ -53,15 +54,22 @@ export class Events {
 
   /** Tells what was raised since; what a listener throws is the listener's own affair. */
   flush(): void {
+    // What a listener's own calls raise is told after what was raised before them, to everybody in the same order.
+    if (this.#pending.length === 0 || this.#isTelling) return;
+    this.#isTelling = true;
     while (this.#pending.length > 0) {
       const { name, event } = this.#pending.shift()!;
       for (const listener of this.#listeners.get(name) ?? []) {
-        try {
-          listener(event as never);
-        } catch {
-          // An exception in a listener changes nothing.
-        }
+        tell(listener, event as never);
       }
     }
+    this.#isTelling = false;
   }
+}
+
+/** An exception in a listener, or a promise of it that rejects, changes nothing. */
+async function tell(listener: Listener, event: never): Promise<void> {
+  try {
+    await listener(event);
+  } catch {}
 }

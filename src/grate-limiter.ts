@@ -10,7 +10,7 @@ import type {
   ProviderConfig,
   ProviderPatch,
 } from "./config/options.ts";
-import { nearest } from "./config/problems.ts";
+import { meantOf } from "./config/problems.ts";
 import { quotaKey } from "./config/quota-spec.ts";
 import { type Subject, validate } from "./config/validator.ts";
 import type { WindowSpec } from "./config/window.ts";
@@ -25,11 +25,11 @@ import { readObservation } from "./observation/read-observation.ts";
 import { profileNamed } from "./profile/profiles.ts";
 import type { Provider } from "./provider/provider.ts";
 import { Registry } from "./provider/registry.ts";
-import type { ScoringStrategy } from "./scoring/scoring-strategy.ts";
+import { isStrategy, type ScoringStrategy } from "./scoring/scoring-strategy.ts";
 import { WeightedScorer } from "./scoring/weighted-scorer.ts";
 import type { Decision } from "./selection/decision.ts";
 import { ANY_REQUEST, Request, type SelectOptions } from "./selection/request.ts";
-import { type SelectionParts, select, tellEndedCooldown } from "./selection/selector.ts";
+import { type SelectionParts, select } from "./selection/selector.ts";
 
 /**
  * Which provider to use for the next request, and what happened to it. In process, synchronous, no timers; all times
@@ -53,7 +53,7 @@ export class GrateLimiter<P extends string = string, Routes extends Record<strin
     this.#parts = {
       registry: this.#registry,
       profile,
-      strategy: strategyOf(options.scoring),
+      strategy: profile.strategy(strategyOf(options.scoring)),
       minimumHealth: options.minimumHealthScore ?? 0.2,
       counters: newCounters(),
       events: new Events(),
@@ -70,7 +70,7 @@ export class GrateLimiter<P extends string = string, Routes extends Record<strin
     this.#validate("provider", config, this.#registry.pools);
     const now = this.#time.read();
     const provider = this.#registry.upsertProvider(config, now);
-    tellEndedCooldown(provider, this.#parts.events, now);
+    provider.tellEndedCooldown(this.#parts.events, now);
     if (provider.health.resurrect()) this.#parts.events.raise("providerRevived", { provider: provider.name });
     this.#parts.events.flush();
   }
@@ -95,7 +95,7 @@ export class GrateLimiter<P extends string = string, Routes extends Record<strin
     const { events } = this.#parts;
     const wasDead = provider.health.isDead;
     provider.health.revive(now);
-    if (provider.forgetCooldown()) events.raise("cooldownEnded", { provider: name });
+    provider.forgetCooldown(events);
     if (wasDead) events.raise("providerRevived", { provider: name });
     events.flush();
   }
@@ -119,7 +119,7 @@ export class GrateLimiter<P extends string = string, Routes extends Record<strin
 
   /**
    * Advice only: reserves nothing; may name a provider without room, then `waitMs` is not 0.
-   * Throws UnknownCapability, NoAvailableProviders, InvalidConfig, and what a scoring strategy throws.
+   * Throws UnknownCapability, NoAvailableProviders, InvalidConfig, code "closed", and what a scoring strategy throws.
    */
   select<C extends keyof Routes & string>(capability: C, options?: SelectOptions<Routes[C]>): Decision<Routes[C]> {
     if (this.#isClosed) throw new GrateLimiterError("closed", "the limiter was closed");
@@ -127,7 +127,7 @@ export class GrateLimiter<P extends string = string, Routes extends Record<strin
     const known = this.#registry.capabilities.get(capability);
     if (known === undefined) {
       this.#parts.profile.miscalls.unknownCapability(this.#parts.counters);
-      throw new UnknownCapability(capability, hint(capability, this.#registry.capabilities.keys()));
+      throw new UnknownCapability(capability, meantOf(capability, this.#registry.capabilities.keys()));
     }
     const request = options === undefined ? ANY_REQUEST : new Request(options);
     try {
@@ -149,7 +149,7 @@ export class GrateLimiter<P extends string = string, Routes extends Record<strin
       this.#parts.profile.miscalls.unknownProvider(this.#parts.counters);
       throw this.#unknownProvider(observation.provider);
     }
-    tellEndedCooldown(provider, this.#parts.events, now);
+    provider.tellEndedCooldown(this.#parts.events, now);
     applyObservation(provider, observed, this.#parts, now);
     this.#parts.events.flush();
   }
@@ -166,7 +166,7 @@ export class GrateLimiter<P extends string = string, Routes extends Record<strin
 
   /**
    * What could be granted now: the least over all quotas of that dimension, its pools' included, or over those of one
-   * window; classic: the first declared; null: no such provider or quota.
+   * window; classic: the first declared; null: no such provider or quota. Throws InvalidConfig for a window that is none.
    */
   providerQuotaRemaining(name: P, dimension: Dimension, window?: WindowSpec): number | null {
     this.#validate("query", { window });
@@ -198,7 +198,7 @@ export class GrateLimiter<P extends string = string, Routes extends Record<strin
   inspect(): Inspection<P> {
     const now = this.#time.read();
     const { events, counters, minimumHealth } = this.#parts;
-    for (const provider of this.#registry.providers.values()) tellEndedCooldown(provider, events, now);
+    for (const provider of this.#registry.providers.values()) provider.tellEndedCooldown(events, now);
     const inspection = inspect(this.#registry, counters, minimumHealth, now);
     events.flush();
     return inspection as Inspection<P>;
@@ -223,7 +223,7 @@ export class GrateLimiter<P extends string = string, Routes extends Record<strin
     const provider = this.#registry.providers.get(name);
     if (provider === undefined) return null;
     const now = this.#time.read();
-    tellEndedCooldown(provider, this.#parts.events, now);
+    provider.tellEndedCooldown(this.#parts.events, now);
     const answered = answer(provider, now);
     this.#parts.events.flush();
     return answered;
@@ -232,29 +232,15 @@ export class GrateLimiter<P extends string = string, Routes extends Record<strin
   #known(name: string, now: number): Provider {
     const provider = this.#registry.providers.get(name);
     if (provider === undefined) throw this.#unknownProvider(name);
-    tellEndedCooldown(provider, this.#parts.events, now);
+    provider.tellEndedCooldown(this.#parts.events, now);
     return provider;
   }
 
   #unknownProvider(name: string): UnknownProvider {
-    return new UnknownProvider(name, hint(name, this.#registry.providers.keys()));
+    return new UnknownProvider(name, meantOf(name, this.#registry.providers.keys()));
   }
 }
 
 function strategyOf(scoring: GrateLimiterOptions["scoring"]): ScoringStrategy {
-  return scoring !== undefined && "score" in scoring ? scoring : new WeightedScorer(scoring);
-}
-
-const NAMES_SHOWN = 8;
-// A wrong name must stay cheap, however many right ones there are.
-const NAMES_READ = 1_000;
-
-/** What the caller may have meant by an unknown name. */
-function hint(name: unknown, known: Iterable<string>): string {
-  const names = [...known];
-  const near = typeof name === "string" ? nearest(name, names.slice(0, NAMES_READ)) : null;
-  if (near !== null) return `, did you mean ${JSON.stringify(near)}?`;
-  if (names.length === 0) return ": none was declared";
-  const shown = names.slice(0, NAMES_SHOWN).map((other) => JSON.stringify(other));
-  return `: declared are ${shown.join(", ")}${names.length > NAMES_SHOWN ? ` and ${names.length - NAMES_SHOWN} more` : ""}`;
+  return isStrategy(scoring) ? scoring : new WeightedScorer(scoring);
 }

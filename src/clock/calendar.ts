@@ -49,11 +49,16 @@ export function endOfPeriod(epochMs: number, period: CalendarPeriod, timeZone: s
 /** True for a zone that the runtime knows. */
 export function isZone(timeZone: string): boolean {
   try {
-    dateIn(timeZone);
+    zoneName(timeZone);
     return true;
   } catch {
     return false;
   }
+}
+
+/** The zone's canonical name, the same for all its spellings. Throws RangeError for an unknown zone. */
+export function zoneName(timeZone: string): string {
+  return new Intl.DateTimeFormat("sv-SE", { timeZone }).resolvedOptions().timeZone;
 }
 
 /** The date on which the period after that of `date` starts. */

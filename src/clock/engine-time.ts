@@ -1,13 +1,11 @@
 import type { Clock } from "./clock.ts";
 
-/**
- * A limiter's own time: the clock's, but it never goes back. The one place where wall-clock instants are turned into
- * instants of this time and back.
- */
+/** A limiter's own time: the clock's, but it never goes back; and the one place that knows how far Unix time is ahead. */
 export class EngineTime {
   readonly #clock: Clock;
   #now = 0;
   #epochAhead = 0;
+  #isEpochRead = false;
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -20,6 +18,7 @@ export class EngineTime {
   read(): number {
     const now: unknown = this.#clock.now();
     if (typeof now === "number" && now > this.#now && now < Number.POSITIVE_INFINITY) this.#now = now;
+    this.#isEpochRead = false;
     return this.#now;
   }
 
@@ -28,10 +27,13 @@ export class EngineTime {
     return this.#now;
   }
 
-  /** Unix ms at `now`, by the wall clock as it stands at this moment. */
+  /** Unix ms at `now`, by the wall clock as it stands at this read; asked of the clock at most once a read. */
   epochAt(now: number): number {
-    const epoch = this.#clock.epochNow === undefined ? Date.now() : this.#clock.epochNow();
-    if (Number.isFinite(epoch)) this.#epochAhead = epoch - this.#now;
+    if (!this.#isEpochRead) {
+      const epoch = this.#clock.epochNow === undefined ? Date.now() : this.#clock.epochNow();
+      if (Number.isFinite(epoch)) this.#epochAhead = epoch - this.#now;
+      this.#isEpochRead = true;
+    }
     return now + this.#epochAhead;
   }
 }

@@ -1,6 +1,11 @@
-/** The first instant from `at` on for which `isReached` holds, where rounding alone keeps it from holding at `at`. */
+/**
+ * The first instant from `at` on for which `isReached` holds, where rounding alone keeps it from holding at `at`;
+ * Infinity where no finite instant does.
+ */
 export function firstInstant(at: number, isReached: (at: number) => boolean): number {
   let reached = at;
-  for (let step = Number.EPSILON; !isReached(reached); step *= 2) reached += Math.max(Math.abs(at), 1) * step;
-  return reached;
+  for (let step = Number.EPSILON; Number.isFinite(reached) && !isReached(reached); step *= 2) {
+    reached += Math.max(Math.abs(at), 1) * step;
+  }
+  return Number.isFinite(reached) ? reached : Number.POSITIVE_INFINITY;
 }

@@ -31,6 +31,7 @@ export class MockClock implements Clock {
   }
 
   wakeAt(atMs: number, wake: () => void): () => void {
+    requireFinite("atMs", atMs);
     const wakeUp = { atMs, wake };
     let place = this.#wakeUps.length;
     while (place > 0 && this.#wakeUps[place - 1]!.atMs > atMs) place--;

@@ -6,6 +6,8 @@ import type { WindowSpec } from "./window.ts";
 export interface Dialect {
   readonly dimensions: readonly Dimension[];
   readonly statuses: readonly StatusClass[];
+  /** Kinds of windows: the four that have a name, any length, calendar periods. */
+  readonly windows: readonly ("named" | "seconds" | "calendar")[];
   /** What a quota without `window` means; null: it must say one. */
   readonly windowByDefault: WindowSpec | null;
   /** Keys that other profiles know and this one refuses, wherever they stand. */

@@ -62,7 +62,7 @@ function step(key: string | number): string {
 const SHOWN_LETTERS = 40;
 
 /** A value as a short piece of text for an error message. */
-function shown(value: unknown): string {
+export function shown(value: unknown): string {
   if (typeof value === "string") {
     return JSON.stringify(value.slice(0, SHOWN_LETTERS)) + (value.length > SHOWN_LETTERS ? "..." : "");
   }
@@ -79,13 +79,29 @@ export function isRecord(value: unknown): value is { readonly [key: string]: unk
 
 /** The known name that a typing error most likely meant, if one is near enough. */
 export function nearest(name: string, known: readonly string[]): string | null {
+  if (name.length > LONGEST_MISSPELT) return null;
+  const lower = name.toLowerCase();
   for (const edits of [1, 2]) {
     // In a short word two edits make any other.
-    const near =
-      name.length >= 3 * edits && known.find((other) => isWithin(name.toLowerCase(), other.toLowerCase(), edits));
+    const near = name.length >= 3 * edits && known.find((other) => isWithin(lower, other.toLowerCase(), edits));
     if (near) return near;
   }
   return null;
+}
+
+// A wrong name must stay cheap, however long it is and however many right ones there are.
+const LONGEST_MISSPELT = 64;
+const NAMES_READ = 1_000;
+const NAMES_SHOWN = 8;
+
+/** What the caller may have meant by an unknown name, to be put behind it. */
+export function meantOf(name: unknown, known: Iterable<string>): string {
+  const names = [...known];
+  const near = typeof name === "string" ? nearest(name, names.slice(0, NAMES_READ)) : null;
+  if (near !== null) return `, did you mean ${shown(near)}?`;
+  if (names.length === 0) return ": none was declared";
+  const more = names.length > NAMES_SHOWN ? ` and ${names.length - NAMES_SHOWN} more` : "";
+  return `: declared are ${names.slice(0, NAMES_SHOWN).map(shown).join(", ")}${more}`;
 }
 
 /** True if so many insertions, deletions, substitutions and swaps of neighbours turn `a` into `b`. */

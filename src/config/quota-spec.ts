@@ -1,7 +1,7 @@
 import { DIMENSIONS, type Dimension } from "./dimension.ts";
 import { LIMIT_NAMES, quotaOfWord } from "./limits.ts";
 import type { Limits, QuotaConfig } from "./options.ts";
-import { rollingWindowMs, type WindowSpec, windowKey } from "./window.ts";
+import { ownWindow, rollingWindowMs, type WindowSpec, windowKey } from "./window.ts";
 
 /** How a quota is counted. */
 export type Strategy = "sliding_window" | "token_bucket" | "fixed_window" | "concurrency";
@@ -52,7 +52,7 @@ function quotaSpec(quota: QuotaConfig, windowByDefault: WindowSpec | null): Quot
     resetEpochMs,
     countsAtEnd,
   }: Partial<WindowQuota> = dimension === "concurrency" ? {} : quota;
-  const window = dimension === "concurrency" ? null : frozenWindow((told ?? windowByDefault)!);
+  const window = dimension === "concurrency" ? null : ownWindow((told ?? windowByDefault)!);
   const windowMs = window && rollingWindowMs(window);
   const usual = window === null ? "concurrency" : windowMs === null ? "fixed_window" : "sliding_window";
   return {
@@ -73,7 +73,7 @@ type WindowQuota = Extract<QuotaConfig, { window: WindowSpec }>;
 
 /** Equal for quotas of the same dimension and the same (length of) window. */
 export function quotaKey(dimension: Dimension, window: WindowSpec | null): string {
-  return `${dimension} ${windowKey(dimension === "concurrency" ? null : window)}`;
+  return `${dimension} ${windowKey(dimension === "concurrency" || window === null ? null : ownWindow(window))}`;
 }
 
 /** True if one becomes the other by a change of its limit alone, so that its usage may stay. */
@@ -89,8 +89,4 @@ export function sameSpec(a: QuotaSpec, b: QuotaSpec): boolean {
 // More than a double counts exactly can never be used up either; `+ 0` turns -0 into 0.
 function wholeLimit(limit: number): number {
   return Math.min(Math.floor(limit), Number.MAX_SAFE_INTEGER) + 0;
-}
-
-function frozenWindow(window: WindowSpec): WindowSpec {
-  return typeof window === "string" ? window : Object.freeze({ ...window });
 }

@@ -1,3 +1,5 @@
+import { BYTES, COST_USD, INPUT_TOKENS, OUTPUT_TOKENS, REQUESTS, TOKENS } from "./dimension.ts";
+
 /** Amounts: undefined is not given, fractions round up; NaN or negative: InvalidConfig before a call, ignored and counted (`invalidUsages`) after it. */
 export interface Usage {
   /** Default 1. */
@@ -12,12 +14,12 @@ export interface Usage {
 
 /** The fields of `Usage`, each with the index of the dimension that it is an amount of. */
 export const USAGE_INDEX: ReadonlyMap<string, number> = new Map([
-  ["requests", 0],
-  ["tokens", 1],
-  ["inputTokens", 2],
-  ["outputTokens", 3],
-  ["costMicroUsd", 5],
-  ["bytes", 6],
+  ["requests", REQUESTS],
+  ["tokens", TOKENS],
+  ["inputTokens", INPUT_TOKENS],
+  ["outputTokens", OUTPUT_TOKENS],
+  ["costMicroUsd", COST_USD],
+  ["bytes", BYTES],
 ]);
 
 /** Every field. */

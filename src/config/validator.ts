@@ -38,11 +38,11 @@ const calendar = objectOf({ calendar: oneOf(["day", "week", "month"]), timeZone:
 // From a millisecond to what a double counts in them.
 const rolling = objectOf({ seconds: numberFrom(0.001, Number.MAX_SAFE_INTEGER / 1_000) }, "seconds");
 const namedWindow = oneOf(Object.keys(WINDOW_MS));
+const WINDOWS = { named: namedWindow, seconds: rolling, calendar };
 
 const window: Check = (value, problems) => {
-  // A profile in which a quota need not say its window knows no others than the named ones.
-  const isNamed = !isRecord(value) || problems.dialect!.windowByDefault !== null;
-  (isNamed ? namedWindow : "calendar" in value ? calendar : rolling)(value, problems);
+  const kind = !isRecord(value) ? "named" : value["calendar"] === undefined ? "seconds" : "calendar";
+  (problems.dialect!.windows.includes(kind) ? WINDOWS[kind] : WINDOWS.named)(value, problems);
 };
 
 const quotaShape = objectOf(
@@ -71,7 +71,7 @@ const quota: Check = (value, problems) => {
     return refuse("concurrency has no window", "strategy", "burst", "resetEpochMs", "countsAtEnd");
   }
   if (window === undefined && problems.dialect!.windowByDefault === null) problems.at("window", namedWindow, window);
-  if (isRecord(window) && "calendar" in window) {
+  if (isRecord(window) && window["calendar"] !== undefined) {
     return refuse("a calendar resets by itself", "strategy", "burst", "resetEpochMs");
   }
   if (strategy !== "token_bucket") refuse("only a token_bucket has a burst", "burst");
@@ -99,13 +99,19 @@ const listed = listOf((value, problems) => (isRecord(value) ? listedObject : lis
 
 const weights = objectOf(each(["quota", "health", "priority", "latency"], fromZero));
 
+const strategy = allowed(
+  "an object with a score method",
+  (value) => isRecord(value) && typeof value["score"] === "function",
+);
+
 const options = objectOf({
   providers: listOf(provider),
   capabilities: recordOf(listed),
   pools: recordOf(objectOf(draws)),
   profile: oneOf(["anticipatory", "classic"]),
   scoring: (value, problems) => {
-    if (!isRecord(value) || typeof value["score"] !== "function") weights(value, problems);
+    if (!isRecord(value) || value["score"] === undefined) weights(value, problems);
+    else strategy(value, problems);
   },
   health: objectOf({
     ...each(Object.keys(HEALTH_DEFAULTS), fromZero),
@@ -144,11 +150,13 @@ export type Subject =
   | "select"
   | "query"
   | "weights"
+  | "within"
   | "listener";
 
 const checks: { readonly [subject in Subject]: Check } = {
   weights,
   query: objectOf({ window }),
+  within: objectOf({ within: strategy }),
   listener: objectOf({ event: oneOf(EVENT_NAMES), listener: anyFunction }, "event", "listener"),
   options,
   provider,

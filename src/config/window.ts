@@ -1,4 +1,4 @@
-import type { CalendarPeriod } from "../clock/calendar.ts";
+import { type CalendarPeriod, zoneName } from "../clock/calendar.ts";
 
 /** The four windows that have a name; any other length is `{ seconds }`. */
 export const Window = { Second: "second", Minute: "minute", Hour: "hour", Day: "day" } as const;
@@ -16,15 +16,25 @@ export const WINDOW_MS: { readonly [W in Window]: number } = {
   day: 86_400_000,
 };
 
-/** The length of a rolling window in milliseconds; a calendar period has none: null. */
+// Instants of clocks are finer than this; lengths that are whole multiples of it add and multiply without rounding.
+const GRAINS_PER_MS = 1_024;
+
+/** The length of a rolling window in ms, rounded up to 1/1024 ms; a calendar period has none: null. */
 export function rollingWindowMs(window: WindowSpec): number | null {
   if (typeof window === "string") return WINDOW_MS[window];
-  return "seconds" in window ? window.seconds * 1_000 : null;
+  return "seconds" in window ? Math.ceil(window.seconds * 1_000 * GRAINS_PER_MS) / GRAINS_PER_MS : null;
 }
 
-/** Equal for windows that mean the same: by length, or by period and zone. */
+/** The same window as plain data of our own, without keys that are undefined. */
+export function ownWindow(window: WindowSpec): WindowSpec {
+  if (typeof window === "string") return window;
+  const told = Object.entries(window).filter(([, value]) => value !== undefined);
+  return Object.freeze(Object.fromEntries(told)) as unknown as WindowSpec;
+}
+
+/** Equal for windows that mean the same: by length, or by period and zone. Of `ownWindow`'s making. */
 export function windowKey(window: WindowSpec | null): string {
   if (window === null) return "none";
-  if (typeof window === "object" && "calendar" in window) return `${window.calendar} ${window.timeZone ?? "UTC"}`;
-  return `${rollingWindowMs(window)} ms`;
+  if (typeof window === "string" || "seconds" in window) return `${rollingWindowMs(window)} ms`;
+  return `${window.calendar} ${zoneName(window.timeZone ?? "UTC")}`;
 }

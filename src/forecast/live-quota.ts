@@ -14,12 +14,12 @@ export class LiveQuota {
   readonly burn: BurnMeter;
   readonly #horizonMs: number;
 
-  constructor(spec: QuotaSpec, pool: string | null, tracker: Tracker, burn: BurnMeter, windowMs: number) {
+  constructor(spec: QuotaSpec, pool: string | null, tracker: Tracker, burn: BurnMeter) {
     this.spec = spec;
     this.pool = pool;
     this.tracker = tracker;
     this.burn = burn;
-    this.#horizonMs = horizonMs(windowMs);
+    this.#horizonMs = horizonMs(spec.windowMs ?? Number.POSITIVE_INFINITY);
   }
 
   remaining(now: number): number {
@@ -70,7 +70,7 @@ export class LiveQuota {
     this.spec = spec;
   }
 
-  /** Everything above in one plain object. */
+  /** All that `forecast()` tells of it; times are null where none is known. */
   forecast(now: number): QuotaForecast {
     const { spec, tracker } = this;
     const used = tracker.used(now);

@@ -1,3 +1,4 @@
+import type { HealthSettings } from "../config/health-settings.ts";
 import type { StatusClass } from "../config/status-class.ts";
 
 /** How one request ended, as far as it teaches health. */
@@ -38,32 +39,26 @@ export interface Health {
   resurrect(): boolean;
 }
 
-/** How a status teaches: what it takes from health, and which streak it feeds. */
-export type Lesson = "success" | "rate_limit" | "failure" | "death" | "nothing";
+/** What a status teaches: which streak it feeds, and the health option that says what it takes from health. */
+export interface Lesson {
+  readonly kind: "success" | "rate_limit" | "failure" | "death" | "nothing";
+  readonly penalty: keyof HealthSettings | null;
+}
+
+const SUCCESS: Lesson = { kind: "success", penalty: null };
+const RATE_LIMIT: Lesson = { kind: "rate_limit", penalty: "penalty429" };
+const SERVER_ERROR: Lesson = { kind: "failure", penalty: "penalty5xx" };
 
 /** The lesson of each status class. */
 export const LESSONS: { readonly [status in StatusClass]: Lesson } = {
-  success: "success",
-  client_error: "success",
-  rate_limited: "rate_limit",
-  quota_exhausted: "rate_limit",
-  forbidden: "failure",
-  server_error: "failure",
-  overloaded: "failure",
-  timeout: "failure",
-  unauthorized: "death",
-  cancelled: "nothing",
+  success: SUCCESS,
+  client_error: SUCCESS,
+  rate_limited: RATE_LIMIT,
+  quota_exhausted: RATE_LIMIT,
+  forbidden: { kind: "failure", penalty: "penalty403" },
+  server_error: SERVER_ERROR,
+  overloaded: SERVER_ERROR,
+  timeout: { kind: "failure", penalty: "penaltyTimeout" },
+  unauthorized: { kind: "death", penalty: null },
+  cancelled: { kind: "nothing", penalty: null },
 };
-
-/** The health option that says what a failing status takes from health. */
-export const PENALTIES = {
-  rate_limited: "penalty429",
-  quota_exhausted: "penalty429",
-  forbidden: "penalty403",
-  server_error: "penalty5xx",
-  overloaded: "penalty5xx",
-  timeout: "penaltyTimeout",
-} as const;
-
-/** A status that takes something from health. */
-export type FailingStatus = keyof typeof PENALTIES;

@@ -8,7 +8,7 @@
 // failures; every further failure sets the cooldown anew, also during it.
 // Source: the behaviour of grate-limiter 0.1.1 for Python.
 import type { HealthSettings } from "../config/health-settings.ts";
-import { type FailingStatus, type Health, type HealthState, LESSONS, type Outcome, PENALTIES } from "./health.ts";
+import { type Health, type HealthState, LESSONS, type Outcome } from "./health.ts";
 
 /** Health of the classic profile. */
 export class PortedHealth implements Health {
@@ -54,8 +54,9 @@ export class PortedHealth implements Health {
     this.#decay(now);
     this.#outcomes++;
     this.#at = Math.max(this.#at, now);
-    if (LESSONS[outcome.status] === "success") this.#succeed(outcome.latencyMs ?? 0);
-    else this.#fail(this.#settings[PENALTIES[outcome.status as FailingStatus]], cooldownSeconds, now);
+    const { penalty } = LESSONS[outcome.status];
+    if (penalty === null) this.#succeed(outcome.latencyMs ?? 0);
+    else this.#fail(this.#settings[penalty], cooldownSeconds, now);
   }
 
   revive(now: number): void {

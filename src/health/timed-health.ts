@@ -11,7 +11,7 @@
 // starts a cooldown of multiplier x the last. Outcomes of requests from before the cooldown's end decide nothing.
 import { firstInstant } from "../clock/first-instant.ts";
 import type { HealthSettings } from "../config/health-settings.ts";
-import { type FailingStatus, type Health, type HealthState, LESSONS, type Outcome, PENALTIES } from "./health.ts";
+import { type Health, type HealthState, LESSONS, type Outcome } from "./health.ts";
 
 const LONGEST_ASKED_MS = 48 * 3_600_000;
 const NEVER = Number.NEGATIVE_INFINITY;
@@ -25,6 +25,7 @@ export class TimedHealth implements Health {
   #rateLimits = 0;
   #failures = 0;
   #cooldownUntil = NEVER;
+  #cooldownFrom = NEVER;
   #lastCooldownMs = 0;
   #isTrialDue = false;
   #isDead = false;
@@ -63,15 +64,16 @@ export class TimedHealth implements Health {
     const score = this.score(now);
     if (score >= minimum) return 0;
     const halfLifeMs = this.#settings.decayHalfLifeSeconds * 1_000;
-    if (halfLifeMs === 0 || minimum >= 1) return Number.POSITIVE_INFINITY;
-    const healed = now + halfLifeMs * Math.log2((1 - score) / (1 - minimum));
+    if (halfLifeMs === 0) return Number.POSITIVE_INFINITY;
+    // What is less than half an epsilon below 1 is 1.
+    const healed = now + halfLifeMs * Math.log2((1 - score) / Math.max(1 - minimum, Number.EPSILON / 4));
     return firstInstant(healed, (at) => this.score(at) >= minimum) - now;
   }
 
   observe(outcome: Outcome, cooldownSeconds: number, now: number): void {
-    const lesson = LESSONS[outcome.status];
-    if (lesson === "nothing") return;
-    if (lesson === "death") {
+    const { kind, penalty } = LESSONS[outcome.status];
+    if (kind === "nothing") return;
+    if (kind === "death") {
       this.#isDead = true;
       return;
     }
@@ -79,8 +81,9 @@ export class TimedHealth implements Health {
     this.#at = Math.max(this.#at, now);
     // Whether the outcome is one of the cooldown itself: then it teaches the score, and decides nothing.
     const isOld = outcome.grantedAt < this.#cooldownUntil;
-    if (lesson === "success") this.#succeed(outcome.latencyMs, isOld);
-    else this.#fail(outcome, cooldownSeconds, isOld, now);
+    this.#score = Math.max(0, this.#score - (penalty === null ? 0 : this.#settings[penalty]));
+    if (penalty === null) this.#succeed(outcome.latencyMs, isOld);
+    else this.#fail(outcome, kind === "rate_limit", cooldownSeconds, isOld, now);
   }
 
   revive(now: number): void {
@@ -114,14 +117,13 @@ export class TimedHealth implements Health {
     this.#lastCooldownMs = 0;
   }
 
-  #fail(outcome: Outcome, cooldownSeconds: number, isOld: boolean, now: number): void {
-    this.#score = Math.max(0, this.#score - this.#settings[PENALTIES[outcome.status as FailingStatus]]);
+  #fail(outcome: Outcome, isRateLimit: boolean, cooldownSeconds: number, isOld: boolean, now: number): void {
     const askedMs = Math.min(outcome.retryAfterMs ?? 0, LONGEST_ASKED_MS);
     if (isOld) {
       if (askedMs > 0 && now + askedMs > this.#cooldownUntil) this.#startCooldown(askedMs, now);
       return;
     }
-    const streak = LESSONS[outcome.status] === "rate_limit" ? ++this.#rateLimits : ++this.#failures;
+    const streak = isRateLimit ? ++this.#rateLimits : ++this.#failures;
     const cooldownMs = askedMs > 0 ? askedMs : this.#cooldownMs(outcome, streak, cooldownSeconds, now);
     this.#isTrialDue = false;
     if (cooldownMs > 0) this.#startCooldown(cooldownMs, now);
@@ -132,7 +134,7 @@ export class TimedHealth implements Health {
     const { cooldownTriggerCount, cooldownMultiplier, cooldownThreshold } = this.#settings;
     const isExhausted = outcome.status === "quota_exhausted";
     if (isExhausted && outcome.knownResetAt !== null) {
-      return Math.min(Math.max(0, outcome.knownResetAt - now), LONGEST_ASKED_MS);
+      return Math.max(0, outcome.knownResetAt - now);
     }
     const firstMs = cooldownSeconds * 1_000;
     if (this.#isTrialDue) return this.#capped(Math.max(firstMs, cooldownMultiplier * this.#lastCooldownMs));
@@ -148,8 +150,10 @@ export class TimedHealth implements Health {
   }
 
   #startCooldown(ms: number, now: number): void {
+    // One that is lengthened counts from its start.
+    if (now >= this.#cooldownUntil) this.#cooldownFrom = now;
     this.#cooldownUntil = now + ms;
-    this.#lastCooldownMs = ms;
+    this.#lastCooldownMs = this.#cooldownUntil - this.#cooldownFrom;
     this.#isTrialDue = true;
   }
 }

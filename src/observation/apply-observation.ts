@@ -40,12 +40,13 @@ function teachHealth(provider: Provider, observed: Observed, parts: ObservationP
   const { status, latencyMs, retryAfterMs } = observed;
   const wasDead = health.isDead;
   const cooldownBefore = provider.cooldownMs(now);
+  const endBefore = health.cooldownUntil;
   const knownResetAt = status === "quota_exhausted" ? resetOfFullest(provider.quotas, now) : null;
   health.observe({ status, latencyMs, retryAfterMs, knownResetAt, grantedAt: now }, settings.cooldownSeconds, now);
   const durationMs = provider.cooldownMs(now);
+  if (health.cooldownUntil !== endBefore) provider.cooldownWasTold();
   if (durationMs > cooldownBefore) {
     if (cooldownBefore === 0) parts.counters.cooldownsTriggered++;
-    provider.cooldownWasTold();
     parts.events.raise("cooldownStarted", { provider: name, status, durationMs });
   }
   if (health.isDead && !wasDead) parts.events.raise("providerDead", { provider: name });
@@ -57,7 +58,7 @@ function resetOfFullest(quotas: readonly LiveQuota[], now: number): number | nul
   let resetAt: number | null = null;
   for (const quota of quotas) {
     const resets = quota.tracker.resets?.(now);
-    if (!resets?.isKnown || quota.ratio(now) >= least) continue;
+    if (!resets?.isKnown || !Number.isFinite(resets.at) || quota.ratio(now) >= least) continue;
     least = quota.ratio(now);
     resetAt = resets.at;
   }

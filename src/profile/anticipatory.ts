@@ -12,7 +12,6 @@ import { FixedWindow } from "../quota/fixed-window.ts";
 import { SlidingWindow } from "../quota/sliding-window.ts";
 import { TokenBucket } from "../quota/token-bucket.ts";
 import type { Tracker } from "../quota/tracker.ts";
-import { finiteScore } from "../scoring/scoring-strategy.ts";
 import { type Profile, TOO_LARGE } from "./profile.ts";
 
 /** The default: limits are predicted, health heals with time, and what has no room ranks last. */
@@ -20,6 +19,7 @@ export const anticipatory: Profile = {
   dialect: {
     dimensions: DIMENSIONS,
     statuses: Object.keys(LESSONS) as StatusClass[],
+    windows: ["named", "seconds", "calendar"],
     windowByDefault: null,
     without: [],
     why: "",
@@ -33,7 +33,7 @@ export const anticipatory: Profile = {
 
   createQuota(spec, pool, schedule, now) {
     const tracker = createTracker(spec, schedule, now);
-    return new LiveQuota(spec, pool, tracker, new BurnRate(), spec.windowMs ?? Number.POSITIVE_INFINITY);
+    return new LiveQuota(spec, pool, tracker, new BurnRate());
   },
 
   upsertQuotas(specs, had, create) {
@@ -81,7 +81,7 @@ export const anticipatory: Profile = {
 
   healthScore: (health, state, now) => (state === "trial" ? 1 : health.score(now)),
 
-  finalScore: finiteScore,
+  strategy: (strategy) => strategy,
 
   remaining(quotas, now) {
     let least = Number.POSITIVE_INFINITY;

@@ -6,6 +6,7 @@ import { PortedHealth } from "../health/ported-health.ts";
 import { type Amounts, NOT_TOLD } from "../quota/amounts.ts";
 import { Concurrency } from "../quota/concurrency.ts";
 import { PortedBucket } from "../quota/ported-bucket.ts";
+import { WeightedScorer } from "../scoring/weighted-scorer.ts";
 import type { Profile } from "./profile.ts";
 
 /** Answers as the Rust and Python engines, in the arithmetic of Python. */
@@ -13,6 +14,7 @@ export const classic: Profile = {
   dialect: {
     dimensions: ["requests", "tokens", "concurrency", "cost_usd", "bytes"],
     statuses: ["success", "rate_limited", "forbidden", "server_error", "timeout", "client_error"],
+    windows: ["named"],
     windowByDefault: "minute",
     without: [
       ...["pools", "spread", "snapshot", "price", "paused", "itpm", "otpm"],
@@ -31,11 +33,11 @@ export const classic: Profile = {
   createHealth: (settings, now) => new PortedHealth(settings, now),
 
   createQuota(spec, pool, _schedule, now) {
-    if (spec.strategy === "concurrency") return new LiveQuota(spec, pool, new Concurrency(spec.capacity), NO_BURN, 0);
+    if (spec.strategy === "concurrency") return new LiveQuota(spec, pool, new Concurrency(spec.capacity), NO_BURN);
     const bucket = new PortedBucket(spec.capacity, spec.windowMs!, now);
     // The bucket counts its own burn when it records.
     const burn = { ...NO_BURN, perSecond: (at: number) => bucket.perSecond(at) };
-    return new LiveQuota(spec, pool, bucket, burn, spec.windowMs!);
+    return new LiveQuota(spec, pool, bucket, burn);
   },
 
   upsertQuotas: (specs, _had, create) => specs.map(create),
@@ -64,7 +66,10 @@ export const classic: Profile = {
 
   healthScore: (health, _state, now) => health.score(now),
 
-  finalScore: (score) => Math.max(0, Math.min(1, score)),
+  strategy(strategy) {
+    if (!(strategy instanceof WeightedScorer)) return strategy;
+    return { score: (context) => Math.max(0, Math.min(1, strategy.score(context))) };
+  },
 
   remaining: (quotas, now) => quotas[0]!.remaining(now),
 

@@ -7,9 +7,10 @@ import type { LiveQuota } from "../forecast/live-quota.ts";
 import type { Health, HealthState } from "../health/health.ts";
 import type { Counters } from "../metrics.ts";
 import type { Amounts } from "../quota/amounts.ts";
+import type { ScoringStrategy } from "../scoring/scoring-strategy.ts";
 
 /** `waitMs` of a request that a provider can never take. */
-export const TOO_LARGE: number = Number.NaN;
+export const TOO_LARGE = -1;
 
 /**
  * Everything in which the two profiles differ. The rest of the engine asks a profile to do these things and never which
@@ -60,8 +61,8 @@ export interface Profile {
   /** The health part of the score. */
   healthScore(health: Health, state: HealthState, now: number): number;
 
-  /** The score that ranks and is reported, from what the strategy answered. */
-  finalScore(score: number): number;
+  /** The strategy that ranks: of those that came with the package, as the profile bounds it. */
+  strategy(strategy: ScoringStrategy): ScoringStrategy;
 
   /** What several quotas of one dimension leave together. */
   remaining(quotas: readonly LiveQuota[], now: number): number;

@@ -1,4 +1,5 @@
 import type { Price, ProviderConfig } from "../config/options.ts";
+import type { Events } from "../events.ts";
 import type { LiveQuota } from "../forecast/live-quota.ts";
 import type { Health } from "../health/health.ts";
 import type { Pool } from "./pool.ts";
@@ -78,18 +79,16 @@ export class Provider {
     this.#cooldownIsToldUntil = this.health.cooldownUntil;
   }
 
-  /** True once after the end of each cooldown that was told. */
-  cooldownHasEnded(now: number): boolean {
-    if (now < this.#cooldownIsToldUntil) return false;
-    this.#cooldownIsToldUntil = Number.POSITIVE_INFINITY;
-    return true;
+  /** The first public call that reads the provider after a cooldown tells its end. */
+  tellEndedCooldown(events: Events, now: number): void {
+    if (now >= this.#cooldownIsToldUntil) this.forgetCooldown(events);
   }
 
-  /** True if a cooldown was told whose end was not, whatever the time is. */
-  forgetCooldown(): boolean {
-    const wasTold = this.#cooldownIsToldUntil !== Number.POSITIVE_INFINITY;
+  /** Tells the end of a cooldown of which only the start was told, whatever the time is. */
+  forgetCooldown(events: Events): void {
+    if (this.#cooldownIsToldUntil === Number.POSITIVE_INFINITY) return;
     this.#cooldownIsToldUntil = Number.POSITIVE_INFINITY;
-    return wasTold;
+    events.raise("cooldownEnded", { provider: this.name });
   }
 }
 

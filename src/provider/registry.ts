@@ -30,23 +30,27 @@ export class Registry {
 
   /** The new or changed provider; health stays, and so does the usage that the profile lets stay. */
   upsertProvider(config: ProviderConfig, now: number): Provider {
+    const { name } = config;
+    const had = this.providers.get(name);
+    // Everything is made before anything is changed.
     const settings = this.#settings(config);
-    let provider = this.providers.get(config.name);
-    if (provider === undefined) {
-      provider = new Provider(config.name, settings, this.#profile.createHealth(this.#health, now));
-      this.providers.set(config.name, provider);
+    const specs = this.#specs(config);
+    const pools = this.#poolsOf(config.pools ?? []);
+    const create = (spec: QuotaSpec) => this.#quota(spec, null, now);
+    const quotas = this.#profile.upsertQuotas(specs, had?.ownQuotas ?? [], create);
+    const provider = had ?? new Provider(name, settings, this.#profile.createHealth(this.#health, now));
+    provider.settings = settings;
+    provider.drawFrom(quotas, pools);
+    if (had === undefined) {
+      this.providers.set(name, provider);
       this.#revision++;
     }
-    provider.settings = settings;
-    const specs = this.#specs(config);
-    const quotas = this.#profile.upsertQuotas(specs, provider.ownQuotas, (spec) => this.#quota(spec, null, now));
-    provider.drawFrom(quotas, this.#poolsOf(config.pools ?? []));
     return provider;
   }
 
   updateProvider(provider: Provider, patch: ProviderPatch, now: number): void {
     const { settings } = provider;
-    provider.settings = {
+    const changed = {
       priority: patch.priority ?? settings.priority,
       weight: patch.weight === undefined ? settings.weight : this.#profile.weight(patch.weight),
       paused: patch.paused ?? settings.paused,
@@ -54,7 +58,9 @@ export class Registry {
       cooldownSeconds: patch.cooldownSeconds ?? settings.cooldownSeconds,
     };
     const pools = patch.pools === undefined ? provider.pools : this.#poolsOf(patch.pools);
-    provider.drawFrom(this.#patchedQuotas(provider.ownQuotas, patch, now), pools);
+    const quotas = this.#patchedQuotas(provider.ownQuotas, patch, now);
+    provider.settings = changed;
+    provider.drawFrom(quotas, pools);
   }
 
   removeProvider(name: string): boolean {
@@ -113,7 +119,7 @@ export class Registry {
     return resetEpochMs === null ? everyWindow(now, windowMs!) : alignedWindows(resetEpochMs, windowMs!, this.#time);
   }
 
-  /** The quotas of a change: each goes on as the one of its like, in order; one too many starts with what the last has used. */
+  /** The quotas of a change: each goes on as the one of its like, in order; one too many starts with the most that one of its like has used. */
   #carriedQuotas(
     specs: readonly QuotaSpec[],
     had: readonly LiveQuota[],

@@ -1,11 +1,11 @@
 // A bucket that holds `burst` and refills `limit` per window, evenly.
 //
-//   level(t) = min(burst, level(t0) + (t - t0) x limit / window)      level at the last record, t0: ms
-//   used(t)  = burst - level(t), rounded up;  record(a): level -= a
+//   debt(t) = max(0, debt(t0) - (t - t0) x limit / window)      what is missing to full at the last record, t0: ms
+//   used(t) = debt(t), rounded up;  record(a): debt += a
 //
-// Regimes: the level is kept times the window, so that whole ms and amounts make whole numbers, exact up to 2^53; it is a
-// function of the last record, never of reads, so reading often adds no rounding. It may fall below 0, where more was used
-// than the bucket held, but by at most one burst: a debt is paid off in bounded time.
+// Regimes: the debt is kept times the window, so that whole ms and amounts make whole numbers, exact up to 2^53; it is a
+// function of the last record, never of reads, so reading often adds no rounding. It may exceed the burst, where more was
+// used than the bucket held, but by at most one burst more: it is paid off in bounded time.
 // As a client it sends up to burst + limit in one window, so it is safe against token buckets only.
 import { firstInstant } from "../clock/first-instant.ts";
 import type { Tracker } from "./tracker.ts";
@@ -15,9 +15,9 @@ export class TokenBucket implements Tracker {
   capacity: number;
   #limit: number;
   readonly #window: number;
-  // Level x window.
-  #level: number;
-  #at = Number.NEGATIVE_INFINITY;
+  // Debt x window.
+  #debt = 0;
+  #at = 0;
   #latest = Number.NEGATIVE_INFINITY;
 
   /** Whole `limit` per `windowMs` > 0, and whole `burst`. */
@@ -25,7 +25,6 @@ export class TokenBucket implements Tracker {
     this.capacity = burst;
     this.#limit = limit;
     this.#window = windowMs;
-    this.#level = burst * windowMs;
   }
 
   get refillPerMs(): number {
@@ -38,7 +37,7 @@ export class TokenBucket implements Tracker {
   }
 
   record(amount: number, now: number): void {
-    if (amount > 0) this.#setLevel(this.#levelNow(now) - amount * this.#window);
+    if (amount > 0) this.#setDebt(this.#debtNow(now) + amount * this.#window);
   }
 
   releasedBy(atMs: number, now: number): number {
@@ -46,12 +45,11 @@ export class TokenBucket implements Tracker {
   }
 
   releaseAt(amount: number, now: number): number {
-    const used = this.used(now);
-    if (amount > used) return Number.POSITIVE_INFINITY;
-    const missing = (this.capacity - used + amount) * this.#window - this.#levelNow(now);
-    if (amount <= 0 || missing <= 0) return this.#latest;
-    if (this.#limit === 0) return Number.POSITIVE_INFINITY;
-    return firstInstant(this.#latest + missing / this.#limit, (at) => this.#usedAt(at) <= used - amount);
+    const left = this.used(now) - amount;
+    if (amount <= 0) return this.#latest;
+    if (left < 0 || this.#limit === 0) return Number.POSITIVE_INFINITY;
+    const paidAt = this.#latest + (this.#debtNow(now) - left * this.#window) / this.#limit;
+    return firstInstant(paidAt, (at) => this.#usedAt(at) <= left);
   }
 
   forgottenAt(): number {
@@ -59,29 +57,30 @@ export class TokenBucket implements Tracker {
   }
 
   resize(limit: number, burst: number, now: number): void {
-    const level = this.#levelNow(now) + (burst - this.capacity) * this.#window;
+    const debt = this.#debtNow(now);
     this.capacity = burst;
     this.#limit = limit;
-    this.#setLevel(level);
+    this.#setDebt(debt);
   }
 
-  #levelNow(now: number): number {
+  #debtNow(now: number): number {
     if (now > this.#latest) this.#latest = now;
-    return this.#levelAt(this.#latest);
+    return this.#debtAt(this.#latest);
   }
 
-  #setLevel(level: number): void {
-    this.#level = Math.max(-this.capacity * this.#window, level);
+  #setDebt(debt: number): void {
+    this.#debt = Math.min(debt, 2 * this.capacity * this.#window);
     this.#at = this.#latest;
   }
 
-  #levelAt(at: number): number {
-    const full = this.capacity * this.#window;
-    // A full bucket has no instant from which it refills.
-    return this.#level >= full ? full : Math.min(full, this.#level + (at - this.#at) * this.#limit);
+  #debtAt(at: number): number {
+    return this.#debt === 0 ? 0 : Math.max(0, this.#debt - (at - this.#at) * this.#limit);
   }
 
   #usedAt(at: number): number {
-    return this.capacity - Math.floor(this.#levelAt(at) / this.#window);
+    const used = this.#debtAt(at) / this.#window;
+    // What is a whole number but for the last bits stays it.
+    const nearest = Math.round(used);
+    return Math.abs(used - nearest) <= 4 * Number.EPSILON * nearest ? nearest : Math.ceil(used);
   }
 }

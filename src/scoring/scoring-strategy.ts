@@ -1,4 +1,4 @@
-/** The four parts of a score, each 0 to 1 unless a provider is overdrawn in all of them; larger is better. */
+/** The four parts of a score, each 0 to 1; larger is better. */
 export interface ScoreBreakdown {
   readonly quotaScore: number;
   readonly healthScore: number;
@@ -44,6 +44,11 @@ export interface ProviderScoreContext extends ScoreBreakdown {
  */
 export interface ScoringStrategy {
   score(context: ProviderScoreContext): number;
+}
+
+/** True for an object that scores, as against weights. */
+export function isStrategy(value: object | undefined): value is ScoringStrategy {
+  return value !== undefined && typeof (value as Partial<ScoringStrategy>).score === "function";
 }
 
 /** What a strategy answered, as a number that sorts and that JSON can hold. */

@@ -1,4 +1,4 @@
-import type { Profile } from "../profile/profile.ts";
+import { type Profile, TOO_LARGE } from "../profile/profile.ts";
 import type { Listed } from "../provider/capability.ts";
 import type { Provider } from "../provider/provider.ts";
 import { type Amounts, needOf } from "../quota/amounts.ts";
@@ -19,7 +19,7 @@ export function reasonAgainst(
   const state = provider.state(now, minimumHealth);
   if (state === "dead" || state === "paused") return { provider: name, reason: state, retryAfterMs: null };
   const needs = request.needs(provider.settings.price);
-  if (Number.isNaN(profile.waitMs(provider.quotas, needs, now))) return tooLarge(provider, needs, now);
+  if (profile.waitMs(provider.quotas, needs, now) === TOO_LARGE) return tooLarge(provider, needs, now);
   const isCooling = state === "cooldown";
   const waitMs = Math.ceil(isCooling ? provider.cooldownMs(now) : provider.health.healsInMs(minimumHealth, now));
   const retryAfterMs = Number.isFinite(waitMs) ? waitMs : null;

@@ -17,8 +17,8 @@ export interface SelectOptions<P extends string = string> extends Usage {
 export class Request {
   readonly #told: Amounts;
   readonly #needs: Amounts;
-  readonly #only: readonly string[] | undefined;
-  readonly #exclude: readonly string[] | undefined;
+  readonly #only: ReadonlySet<string> | undefined;
+  readonly #exclude: ReadonlySet<string> | undefined;
 
   /** `options` must have passed the validator. */
   constructor(options: SelectOptions) {
@@ -26,12 +26,12 @@ export class Request {
     for (const [field, index] of USAGE_INDEX) this.#told[index] = wholeAmount(options[field as keyof Usage]);
     this.#needs = [...this.#told];
     completeAmounts(this.#needs, null);
-    this.#only = options.only;
-    this.#exclude = options.exclude;
+    this.#only = options.only && new Set(options.only);
+    this.#exclude = options.exclude && new Set(options.exclude);
   }
 
   excludes(provider: string): boolean {
-    return (this.#only !== undefined && !this.#only.includes(provider)) || (this.#exclude?.includes(provider) ?? false);
+    return (this.#only !== undefined && !this.#only.has(provider)) || (this.#exclude?.has(provider) ?? false);
   }
 
   /** What it takes from each dimension of a provider with this price. */

@@ -7,12 +7,11 @@
 import { NoAvailableProviders } from "../errors.ts";
 import type { Events } from "../events.ts";
 import type { Counters } from "../metrics.ts";
-import type { Profile } from "../profile/profile.ts";
+import { type Profile, TOO_LARGE } from "../profile/profile.ts";
 import type { Capability, Listed } from "../provider/capability.ts";
 import { priorityOf } from "../provider/capability.ts";
-import type { Provider } from "../provider/provider.ts";
 import type { Registry } from "../provider/registry.ts";
-import type { ScoringStrategy } from "../scoring/scoring-strategy.ts";
+import { finiteScore, type ScoringStrategy } from "../scoring/scoring-strategy.ts";
 import { CandidateContext } from "./candidate-context.ts";
 import { type Alternative, type Decision, RankedDecision } from "./decision.ts";
 import { reasonAgainst } from "./reason-against.ts";
@@ -68,12 +67,12 @@ function eligible(
     if (state !== "available" && state !== "trial") continue;
     const { quotas, health, settings } = provider;
     const waitMs = profile.waitMs(quotas, request.needs(settings.price), now);
-    if (Number.isNaN(waitMs)) continue;
+    if (waitMs === TOO_LARGE) continue;
     const quotaScore = profile.quotaScore(quotas, now);
     context.turnTo(provider, priorityOf(entry), quotaScore, profile.healthScore(health, state, now));
     candidates.push({
       provider: provider.name,
-      score: profile.finalScore(strategy.score(context)),
+      score: finiteScore(strategy.score(context)),
       waitMs,
       quota: profile.reportedQuotaScore(quotas, quotaScore, now),
       health: context.healthScore,
@@ -91,15 +90,10 @@ function maxima(listed: readonly Listed[], events: Events, now: number): [priori
   for (const entry of listed) {
     maxPriority = Math.max(maxPriority, priorityOf(entry));
     if (entry.provider === null) continue;
-    tellEndedCooldown(entry.provider, events, now);
+    entry.provider.tellEndedCooldown(events, now);
     maxLatencyMs = Math.max(maxLatencyMs, entry.provider.health.latencyMs ?? 0);
   }
   return [maxPriority, maxLatencyMs === 0 ? 1 : maxLatencyMs];
-}
-
-/** The first public call that reads a provider after a cooldown tells its end. */
-export function tellEndedCooldown(provider: Provider, events: Events, now: number): void {
-  if (provider.cooldownHasEnded(now)) events.raise("cooldownEnded", { provider: provider.name });
 }
 
 function byRank(a: Candidate, b: Candidate): number {
