@@ -189,6 +189,7 @@ describe("what is ours in the classic profile", () => {
     for (let i = 0; i < 3; i++) ended("timeout");
     expect(limiter.inspect().providers[0]).toMatchObject({ state: "cooldown", cooldownMs: 60_000 });
     limiter.reviveProvider("a");
+    expect(limiter.inspect().providers[0]).toMatchObject({ state: "available", health: 1, cooldownMs: 0 });
     limiter.updateProvider("a", { limits: { rpm: 4 } });
     expect(limiter.forecast("a")).toHaveLength(1);
     ended("success");
