@@ -17,45 +17,17 @@ in order of registration; any other step null. Numbers that JSON cannot hold are
 
 import json
 import math
-import os
-import subprocess
 import sys
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+import environment
+
 HERE = Path(__file__).resolve().parent
-PINNED = (HERE / "requirements.txt").read_text().strip().split("==")[1]
-EXACT = 1e-6  # tolerance of our exact expectations
+EXACT = 1e-9  # tolerance of our exact expectations
 RANGE = 1e-3  # tolerance of the shared format's ranges
 
 
-def installed_version():
-    try:
-        return version("grate-limiter")
-    except PackageNotFoundError:
-        return None
-
-
-def continue_in_virtual_environment():
-    """Goes on in .venv, after making it and installing the pinned package if that was not yet done."""
-    environment = HERE / ".venv"
-    if Path(sys.prefix).resolve() == environment:
-        sys.exit(f"{environment} has grate-limiter {installed_version()}, not {PINNED}: delete it and run again")
-    python = environment / ("Scripts" if os.name == "nt" else "bin") / "python"
-    ask = [python, "-c", "import importlib.metadata as m; print(m.version('grate-limiter'))"]
-    install = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r", HERE / "requirements.txt"]
-    try:
-        if not python.exists():
-            subprocess.run([sys.executable, "-m", "venv", environment], check=True, stdout=sys.stderr)
-        if subprocess.run(ask, capture_output=True, text=True).stdout.strip() != PINNED:
-            subprocess.run(install, check=True, stdout=sys.stderr)
-    except subprocess.CalledProcessError as error:
-        sys.exit(f"missing: a virtual environment with grate-limiter {PINNED}, which needs Python 3.10, venv and pip ({error})")
-    sys.exit(subprocess.run([python, __file__, *sys.argv[1:]]).returncode)
-
-
-if installed_version() != PINNED:
-    continue_in_virtual_environment()
+environment.enter()
 
 from grate_limiter import (  # noqa: E402
     CapabilityConfig,
@@ -77,7 +49,7 @@ from grate_limiter import (  # noqa: E402
 from grate_limiter.config import HealthConfig, ScoringWeights  # noqa: E402
 from grate_limiter.models import QuotaConfig  # noqa: E402
 
-ENGINE = installed_version()
+ENGINE = environment.installed_version()
 ERROR_CODES = {
     UnknownCapability: "unknown_capability",
     UnknownProvider: "unknown_provider",
@@ -308,7 +280,7 @@ def trace(lines, out):
         except NotApplicable as missing:
             result["not_applicable"] = str(missing)
         out.write(json.dumps(result, separators=(",", ":"), allow_nan=False) + "\n")
-    out.flush()
+        out.flush()  # whoever wrote the line may wait for this one
     return 0
 
 

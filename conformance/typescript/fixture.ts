@@ -1,10 +1,14 @@
 import type { Dimension, StatusClass, Window } from "grate-limiter";
 
-/** One scenario of the shared format, as `fixture.schema.json` describes it; times in ms, amounts whole. */
+/**
+ * One scenario of the shared format, as `fixture.schema.json` describes it; times in ms, amounts whole. A scenario that
+ * is only traced leaves out what it would expect.
+ */
 export interface Fixture {
   readonly name: string;
   readonly description?: string;
   readonly profile?: readonly ("classic" | "anticipatory")[];
+  readonly differs?: { readonly [language in "python" | "rust"]?: string };
   readonly config?: FixtureConfig;
   readonly providers?: readonly FixtureProvider[];
   readonly capabilities?: readonly FixtureCapability[];
@@ -20,14 +24,16 @@ export interface FixtureConfig {
 
 export interface FixtureProvider {
   readonly name: string;
-  readonly quotas?: readonly {
-    readonly dimension: Dimension;
-    readonly limit: number;
-    readonly window?: Window | null;
-  }[];
+  readonly quotas?: readonly FixtureQuota[];
   readonly priority?: number;
   readonly weight?: number;
   readonly cooldown_seconds?: number;
+}
+
+export interface FixtureQuota {
+  readonly dimension: Dimension;
+  readonly limit: number;
+  readonly window?: Window | null;
 }
 
 export interface FixtureCapability {
@@ -50,10 +56,10 @@ export type Step =
       readonly action: "check_remaining";
       readonly provider: string;
       readonly dimension: Dimension;
-      readonly expect: number | null;
+      readonly expect?: number | null;
     }
-  | { readonly action: "check_in_cooldown"; readonly provider: string; readonly expect: boolean | null }
-  | { readonly action: "check_metrics"; readonly expect: { readonly [name: string]: number } }
+  | { readonly action: "check_in_cooldown"; readonly provider: string; readonly expect?: boolean | null }
+  | { readonly action: "check_metrics"; readonly expect?: { readonly [name: string]: number } }
   | ({ readonly action: "upsert_provider" } & FixtureProvider)
   | ({ readonly action: "upsert_capability" } & FixtureCapability)
   | { readonly action: "probe" };

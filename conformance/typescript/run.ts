@@ -13,6 +13,12 @@ import { Player } from "./player.ts";
 
 const FIXTURES = fileURLToPath(new URL("../fixtures", import.meta.url));
 
+/** The version of this package. */
+function engineVersion(): string {
+  const manifest = readFileSync(new URL("../../package.json", import.meta.url), "utf8");
+  return (JSON.parse(manifest) as { version: string }).version;
+}
+
 /** The paths of all fixture files. */
 export function fixtureFiles(): string[] {
   const names = readdirSync(FIXTURES).filter((name) => name.endsWith(".json"));
@@ -24,18 +30,20 @@ export function readFixture(file: string): Fixture {
 }
 
 function checkFiles(files: readonly string[]): void {
+  const engine = engineVersion();
   for (const file of files) {
     const fixture = readFixture(file);
     for (const profile of fixture.profile ?? ["classic"]) {
       const failures = failuresOf(fixture, profile);
       const result = failures.length === 0 ? "pass" : "fail";
       if (result === "fail") process.exitCode = 1;
-      console.log(JSON.stringify({ fixture: fixture.name, language: "typescript", profile, result, failures }));
+      console.log(JSON.stringify({ fixture: fixture.name, language: "typescript", engine, profile, result, failures }));
     }
   }
 }
 
 async function trace(): Promise<void> {
+  console.error(`typescript engine: grate-limiter ${engineVersion()}`);
   for await (const line of createInterface({ input: process.stdin })) {
     const fixture = JSON.parse(line) as Fixture;
     const player = new Player(fixture, "classic");

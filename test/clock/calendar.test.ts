@@ -187,6 +187,16 @@ describe("against a walk through the minutes", () => {
   });
 });
 
+it("where clocks were set back over midnight, and a date begins twice, either beginning ends the day before", () => {
+  // St. John's at 00:01: the 29th begins, is left for an hour, and begins again; the 30th begins once.
+  const beginnings = ["2006-10-29T02:30:00.000Z", "2006-10-29T03:30:00.000Z", "2006-10-30T03:30:00.000Z"];
+  for (let at = Date.parse("2006-10-28T12:00Z"); at < Date.parse("2006-10-29T12:00Z"); at += 7 * MINUTE) {
+    const end = endOfPeriod(at, "day", "America/St_Johns");
+    expect(beginnings).toContain(iso(end));
+    expect(end).toBeGreaterThan(at);
+  }
+});
+
 it("a zone that is none is refused", () => {
   const window = { calendar: "day", timeZone: "Mars/Olympus_Mons" } as const;
   const quotas = [{ dimension: "requests", limit: 1, window }] as const;

@@ -86,8 +86,9 @@ fn trace() -> io::Result<()> {
             Err(reason) => json!({ "name": scenario["name"], "not_applicable": reason }),
         };
         writeln!(out, "{result}")?;
+        out.flush()?; // whoever wrote the line may wait for this one
     }
-    out.flush()
+    Ok(())
 }
 
 /// One engine on one mock clock, and the steps that can be played on it.

@@ -1,0 +1,78 @@
+import { readFileSync } from "node:fs";
+import { type Mutant, onOneLine, sentenceOf } from "./mutant.ts";
+
+/**
+ * Code for what scenarios do not have: input that none can hold (a configuration that is refused, a pool, a price), or
+ * output that no answer holds (the text of an error, an event).
+ */
+interface Outside {
+  readonly file: string;
+  /** Declarations, as `Class.method`, each with what is in it; missing: all of the file. */
+  readonly in?: readonly string[];
+  /** Parts of the lines meant; missing: all of the declaration. */
+  readonly text?: readonly string[];
+  readonly why: string;
+}
+
+/** A mutant that no scenario can show. */
+interface Equivalent {
+  readonly file: string;
+  readonly in: string;
+  readonly mutation: string;
+  readonly why: string;
+}
+
+const { outside, equivalent } = JSON.parse(readFileSync(new URL("survivors.json", import.meta.url), "utf8")) as {
+  readonly outside: readonly Outside[];
+  readonly equivalent: readonly Equivalent[];
+};
+
+/** The most survivors that may be left, as a share of the mutants on code that decides answers. */
+const MOST_EQUIVALENT = 0.05;
+
+/** True if the mutant is in code for what scenarios do not have. */
+export function isOutside(mutant: Mutant): boolean {
+  return outside.some((entry) => covers(entry, mutant));
+}
+
+/** Prints the figures; what is wrong with the list: nothing if every survivor is on it for a reason, and few are. */
+export function judgeSurvivors(mutants: readonly Mutant[]): string[] {
+  const reached = mutants.filter(({ isReached }) => isReached);
+  const inside = reached.filter((mutant) => !isOutside(mutant));
+  const survivors = inside.filter(({ fate }) => fate === "survived");
+  const unlisted = survivors.filter((mutant) => !equivalent.some((entry) => isSame(entry, mutant)));
+  const share = survivors.length / inside.length;
+  const allSurvivors = reached.filter(({ fate }) => fate === "survived").length;
+  console.log(`mutants of code that classic fixtures run: ${reached.length}, survivors ${allSurvivors}`);
+  console.log(`  in code for what scenarios do not have: ${reached.length - inside.length}`);
+  console.log(`  in code for what they have: ${inside.length}`);
+  console.log(`    caught by the fixtures alone: ${inside.length - survivors.length}`);
+  console.log(`    survivors: ${survivors.length}, ${(100 * share).toFixed(1)} %`);
+  const stale = [
+    ...outside
+      .filter((entry) => !reached.some((mutant) => covers(entry, mutant)))
+      .map(({ file, in: where }) => `${file} ${where ?? ""}`),
+    ...equivalent
+      .filter((entry) => !survivors.some((mutant) => isSame(entry, mutant)))
+      .map(({ file, in: where, mutation }) => `${file} ${where}: ${mutation}`),
+  ];
+  return [
+    ...unlisted.map((mutant) => `survives, and is not in survivors.json: ${sentenceOf(mutant)}`),
+    ...stale.map((entry) => `in survivors.json, and survives nowhere: ${entry}`),
+    ...(share > MOST_EQUIVALENT ? [`over ${100 * MOST_EQUIVALENT} % of the mutants survive`] : []),
+  ];
+}
+
+function covers(entry: Outside, mutant: Mutant): boolean {
+  const isWithin = (where: string) => mutant.where === where || mutant.where.startsWith(`${where}.`);
+  return (
+    entry.file === mutant.file &&
+    (entry.in === undefined || entry.in.some(isWithin)) &&
+    (entry.text === undefined || entry.text.some((part) => mutant.code.includes(part)))
+  );
+}
+
+function isSame(entry: Equivalent, { file, where, original, replacement }: Mutant): boolean {
+  const mutation = `${onOneLine(original)} -> ${onOneLine(replacement)}`;
+  return entry.file === file && entry.in === where && entry.mutation === mutation;
+}
