@@ -219,7 +219,7 @@ describe("the constructor", () => {
           }
         },
       ),
-      { numRuns: 1_000 },
+      { numRuns: 600 },
     );
   });
 });

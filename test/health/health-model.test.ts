@@ -123,7 +123,7 @@ describe("health against its model", () => {
         compareEvents(events, model.events);
         expect(limiter.metrics.cooldownsTriggered).toBe(model.cooldownsTriggered);
       }),
-      { numRuns: 1_500 },
+      { numRuns: 800 },
     );
   });
 

@@ -116,7 +116,7 @@ describe("the classic profile", () => {
           }
         }
       }),
-      { numRuns: 400 },
+      { numRuns: 250 },
     );
   });
 });

@@ -133,6 +133,39 @@ describe("updateProvider", () => {
     expect(limiter.remainingQuota("only", "requests")).toBe(30);
   });
 
+  it("carries what was used to every quota that stands in the place of one, and to one in the place of several", () => {
+    const a = (seconds: number, limit: number) => ({ dimension: "requests", limit, window: { seconds } }) as const;
+    const { clock, update, use, quotas, limiter } = one({ quotas: [a(60, 10)] });
+    use({ requests: 4 });
+    clock.advanceSecs(30);
+    update({ quotas: [a(60, 30), a(60, 8), a(60, 20)] });
+    expect(quotas().map(([, , limit, used]) => [limit, used])).toEqual([
+      [30, 4],
+      [8, 4],
+      [20, 4],
+    ]);
+    update({ limits: { rpm: 6 } });
+    expect(limiter.remainingQuota("only", "requests")).toBe(2);
+    clock.advanceSecs(60);
+    expect(limiter.remainingQuota("only", "requests")).toBe(6);
+  });
+
+  it("carries the count of a fixed window to another reset instant, and of any window to one that counts at the end", () => {
+    const fixed = { dimension: "requests", limit: 10, window: "minute", strategy: "fixed_window" } as const;
+    const { clock, update, use, limiter } = one({ quotas: [fixed] });
+    use({ requests: 4 });
+    update({ quotas: [{ ...fixed, resetEpochMs: 20_000 }] });
+    expect(limiter.remainingQuota("only", "requests")).toBe(6);
+    clock.advanceMs(19_999);
+    expect(limiter.remainingQuota("only", "requests")).toBe(6);
+    clock.advanceMs(1);
+    expect(limiter.remainingQuota("only", "requests")).toBe(10);
+    const sliding = one({ limits: { tpm: 10 } });
+    sliding.use({ tokens: 4 });
+    sliding.update({ quotas: [{ dimension: "tokens", limit: 10, window: "minute", countsAtEnd: true }] });
+    expect(sliding.limiter.remainingQuota("only", "tokens")).toBe(6);
+  });
+
   it("changes pools as a list, and a pool's quotas never", () => {
     const { update, use, quotas } = one({ pools: ["org"] });
     use({ requests: 4 });
