@@ -138,7 +138,8 @@ export class GrateLimiter<P extends string = string, Routes extends Record<strin
   }
 
   /**
-   * A finished request that had no lease. Throws UnknownProvider, and InvalidConfig for a status that is none; amounts
+   * What happened to a request that had no lease; may be told in two parts: the amounts when it is sent (as "cancelled",
+   * which teaches nothing), the ending with `requests: 0`. Amounts given to `select` are not remembered. Throws UnknownProvider, and InvalidConfig for a status or a key that is none; amounts
    * and times that are none are left out and counted in `metrics.invalidUsages`.
    */
   observe(observation: Observation<P>): void {
@@ -166,10 +167,10 @@ export class GrateLimiter<P extends string = string, Routes extends Record<strin
 
   /**
    * What could be granted now: the least over all quotas of that dimension, its pools' included, or over those of one
-   * window; classic: the first declared; null: no such provider or quota. Throws InvalidConfig for a window that is none.
+   * window; classic: the first declared; null: no such provider or quota. Throws InvalidConfig for a dimension or window that is none.
    */
   providerQuotaRemaining(name: P, dimension: Dimension, window?: WindowSpec): number | null {
-    this.#validate("query", { window });
+    this.#validate("query", { dimension, window });
     const key = window === undefined ? null : quotaKey(dimension, window);
     return this.#read(name, (provider, now) => {
       const quotas = provider.quotas.filter(

@@ -13,8 +13,11 @@ export class MockClock implements Clock {
   // Kept in order of instant; equal instants in order of arrival.
   #wakeUps: WakeUp[] = [];
 
-  /** Both default 0; `epochNow` moves with `now`. Throws InvalidConfig for a number that is not finite. */
+  /** Both default 0; `epochNow` moves with `now`. Throws InvalidConfig for a number that is not finite, and for other keys. */
   constructor(options: { readonly startMs?: number | undefined; readonly epochMs?: number | undefined } = {}) {
+    for (const key of typeof options === "object" ? Object.keys(options) : [String(options)]) {
+      if (key !== "startMs" && key !== "epochMs") throw invalid("options", "{ startMs, epochMs }", key);
+    }
     const { startMs = 0, epochMs = 0 } = options;
     requireFinite("startMs", startMs);
     requireFinite("epochMs", epochMs);
@@ -97,6 +100,10 @@ function promisesToRun(): Promise<void> {
 function requireFinite(path: string, value: unknown, least = Number.NEGATIVE_INFINITY): void {
   if (typeof value === "number" && Number.isFinite(value) && value >= least) return;
   const expected = least === 0 ? "a finite number >= 0" : "a finite number";
+  throw invalid(path, expected, value);
+}
+
+function invalid(path: string, expected: string, value: unknown): InvalidConfig {
   const got = typeof value === "string" ? JSON.stringify(value) : String(value);
-  throw new InvalidConfig([{ path, expected, got }], [`${path}: expected ${expected}, got ${got}`]);
+  return new InvalidConfig([{ path, expected, got }], [`${path}: expected ${expected}, got ${got}`]);
 }

@@ -18,7 +18,9 @@ export interface Limits {
   tpd?: number | undefined;
   itpm?: number | undefined;
   otpm?: number | undefined;
+  /** Holds requests that have a lease; `observe` alone takes no place. */
   concurrency?: number | undefined;
+  /** Dollars, like `usdPerDay`; counts by the provider's `price`, or what each observation tells as `costMicroUsd`. */
   usdPerHour?: number | undefined;
   usdPerDay?: number | undefined;
 }
@@ -72,7 +74,7 @@ export interface ProviderConfig<P extends string = string> {
   cooldownSeconds?: number | undefined;
 }
 
-/** A change that keeps usage and health; `null` removes a limit; `quotas` replaces by (dimension, window). */
+/** A change that keeps usage and health; `null` removes a limit; `quotas` adds or replaces by (dimension, window) and removes none. */
 export type ProviderPatch = Omit<{ [K in keyof ProviderConfig]?: ProviderConfig[K] | undefined }, "name" | "limits"> & {
   limits?: { [K in keyof Limits]: number | null | undefined } | undefined;
 };
@@ -143,21 +145,21 @@ export interface GrateLimiterOptions<P extends string = string, Routes extends R
   minimumHealthScore?: number | undefined;
   /** Default 60. */
   defaultCooldownSeconds?: number | undefined;
-  /** "headroom" spreads processes that share keys without sharing state; default "score". */
+  /** Not used yet. "headroom" spreads processes that share keys without sharing state; default "score". */
   spread?: "score" | "headroom" | undefined;
-  /** How long an unsettled lease lives; default 600_000. */
+  /** Not used yet. How long an unsettled lease lives; default 600_000. */
   leaseTimeoutMs?: number | undefined;
-  /** Longest correction for network delay; default 1_000. */
+  /** Not used yet. Longest correction for network delay; default 1_000. */
   skewCapMs?: number | undefined;
-  /** Longest line in `acquire`; default 10_000; `map` never fills it. */
+  /** Not used yet. Longest line in `acquire`; default 10_000; `map` never fills it. */
   maxWaiting?: number | undefined;
-  /** Retries this limiter may add: a share of requests plus a floor; default 0.1 and 10. */
+  /** Not used yet. Retries this limiter may add: a share of requests plus a floor; default 0.1 and 10. */
   retryBudget?: { ratio?: number | undefined; perMinute?: number | undefined } | undefined;
-  /** Defaults for every `acquire`, `run`, `stream` and `map`. */
+  /** Not used yet. Defaults for every `acquire`, `run`, `stream` and `map`. */
   defaults?: RunDefaults | undefined;
-  /** State of an earlier process; absent, null or of an unknown version: start fresh. Configuration never comes from it. */
+  /** Not used yet. State of an earlier process; absent, null or of an unknown version: start fresh. Configuration never comes from it. */
   snapshot?: Snapshot | null | undefined;
   clock?: Clock | undefined;
-  /** Uniform in [0, 1); default Math.random, so that processes do not march in step. */
+  /** Not used yet. Uniform in [0, 1); default Math.random, so that processes do not march in step. */
   random?: (() => number) | undefined;
 }

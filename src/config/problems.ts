@@ -81,7 +81,7 @@ export function isRecord(value: unknown): value is { readonly [key: string]: unk
 export function nearest(name: string, known: readonly string[]): string | null {
   if (name.length > LONGEST_MISSPELT) return null;
   const lower = name.toLowerCase();
-  for (const edits of [1, 2]) {
+  for (const edits of [0, 1, 2]) {
     // In a short word two edits make any other.
     const near = name.length >= 3 * edits && known.find((other) => isWithin(lower, other.toLowerCase(), edits));
     if (near) return near;

@@ -18,6 +18,7 @@ import {
   wholeNumber,
 } from "./check.ts";
 import type { Dialect } from "./dialect.ts";
+import { DIMENSIONS } from "./dimension.ts";
 import { HEALTH_DEFAULTS } from "./health-settings.ts";
 import { LIMIT_NAMES } from "./limits.ts";
 import { type Check, isRecord, Problems } from "./problems.ts";
@@ -37,12 +38,16 @@ const zone = allowed("an IANA time zone", (value) => typeof value === "string" &
 const calendar = objectOf({ calendar: oneOf(["day", "week", "month"]), timeZone: zone }, "calendar");
 // From a millisecond to what a double counts in them.
 const rolling = objectOf({ seconds: numberFrom(0.001, Number.MAX_SAFE_INTEGER / 1_000) }, "seconds");
-const namedWindow = oneOf(Object.keys(WINDOW_MS));
-const WINDOWS = { named: namedWindow, seconds: rolling, calendar };
+const NAMES: readonly string[] = Object.keys(WINDOW_MS);
+const namedWindow = oneOf(NAMES);
+const anyWindow = allowed("second, minute, hour, day, { seconds } or { calendar }", (value) => NAMES.includes(value));
+const WINDOWS = { seconds: rolling, calendar };
 
 const window: Check = (value, problems) => {
   const kind = !isRecord(value) ? "named" : value["calendar"] === undefined ? "seconds" : "calendar";
-  (problems.dialect!.windows.includes(kind) ? WINDOWS[kind] : WINDOWS.named)(value, problems);
+  const { windows } = problems.dialect!;
+  const named = windows.length > 1 ? anyWindow : namedWindow;
+  (windows.includes(kind) && kind !== "named" ? WINDOWS[kind] : named)(value, problems);
 };
 
 const quotaShape = objectOf(
@@ -70,7 +75,7 @@ const quota: Check = (value, problems) => {
   if (dimension === "concurrency") {
     return refuse("concurrency has no window", "strategy", "burst", "resetEpochMs", "countsAtEnd");
   }
-  if (window === undefined && problems.dialect!.windowByDefault === null) problems.at("window", namedWindow, window);
+  if (window === undefined && problems.dialect!.windowByDefault === null) problems.at("window", anyWindow, window);
   if (isRecord(window) && window["calendar"] !== undefined) {
     return refuse("a calendar resets by itself", "strategy", "burst", "resetEpochMs");
   }
@@ -155,7 +160,7 @@ export type Subject =
 
 const checks: { readonly [subject in Subject]: Check } = {
   weights,
-  query: objectOf({ window }),
+  query: objectOf({ dimension: oneOf(DIMENSIONS), window }),
   within: objectOf({ within: strategy }),
   listener: objectOf({ event: oneOf(EVENT_NAMES), listener: anyFunction }, "event", "listener"),
   options,

@@ -17,14 +17,16 @@ export interface Outcome {
   status: StatusClass | number;
   /** Fractions allowed; of a success or client error it enters the provider's mean latency. */
   latencyMs?: number | undefined;
-  /** For how long the provider asks to be left alone, from now; ignored on a success. */
+  /** For how many ms from now the provider asks to be left alone (the Retry-After header is in seconds); ignored on a success. */
   retryAfterMs?: number | undefined;
+  /** Not used yet. */
   reported?: readonly ReportedQuota[] | undefined;
 }
 
 /** What happened to one request. */
 export interface Observation<P extends string = string> {
   provider: P;
+  /** Not used yet. */
   capability?: string | undefined;
   /** Default one request. */
   usage?: Usage | undefined;

@@ -1,8 +1,8 @@
-import { anything, name, objectOf } from "../config/check.ts";
+import { anything, each, name, objectOf } from "../config/check.ts";
 import type { Dialect } from "../config/dialect.ts";
 import { type Check, isRecord, Problems } from "../config/problems.ts";
 import { type StatusClass, statusClassOfCode } from "../config/status-class.ts";
-import { USAGE_INDEX } from "../config/usage.ts";
+import { USAGE_FIELDS, USAGE_INDEX } from "../config/usage.ts";
 import { type Amounts, NOT_TOLD, unknownAmounts, wholeAmount } from "../quota/amounts.ts";
 import type { Observation } from "./observation.ts";
 
@@ -12,7 +12,7 @@ export interface Observed {
   readonly amounts: Amounts;
   readonly latencyMs: number | null;
   readonly retryAfterMs: number | null;
-  /** How many amounts, times and keys were told that mean nothing; they were left out. */
+  /** How many amounts and times were told that mean nothing; they were left out. */
   readonly invalid: number;
 }
 
@@ -43,8 +43,9 @@ export function readObservation(observation: Observation, dialect: Dialect): Obs
 function isWellFormed(observation: Observation): boolean {
   for (const key in observation) if (!Object.hasOwn(observationShape, key)) return false;
   for (const key in observation.outcome) if (!Object.hasOwn(outcomeShape, key)) return false;
+  if (isRecord(observation.usage)) for (const key in observation.usage) if (!USAGE_INDEX.has(key)) return false;
   const { provider } = observation;
-  return typeof provider === "string" && provider !== "";
+  return typeof provider === "string" && provider !== "" && Object.hasOwn(observation.outcome, "status");
 }
 
 const statusCheck: Check = (value, problems) => {
@@ -53,12 +54,24 @@ const statusCheck: Check = (value, problems) => {
   problems.add(`one of ${statuses.join(", ")}, or the HTTP status code of one`, value);
 };
 
+const usageKeys = objectOf(each(USAGE_FIELDS, anything));
+// What is no object at all is a bad amount: left out and counted.
+const usageCheck: Check = (value, problems) => {
+  if (isRecord(value)) usageKeys(value, problems);
+};
+
+const outcomeCheck: Check = (value, problems) => {
+  if (!isRecord(value) || Object.hasOwn(value, "status")) objectOf(outcomeShape, "status")(value, problems);
+  else if ("headers" in value) problems.add("{ status, retryAfterMs }, with Retry-After read from the headers", value);
+  else problems.at("status", statusCheck, undefined);
+};
+
 const outcomeShape = { status: statusCheck, latencyMs: anything, retryAfterMs: anything, reported: anything };
 const observationShape = {
   provider: name,
   capability: anything,
-  usage: anything,
-  outcome: objectOf(outcomeShape, "status"),
+  usage: usageCheck,
+  outcome: outcomeCheck,
 };
 const observationCheck = objectOf(observationShape, "provider", "outcome");
 
@@ -68,16 +81,14 @@ function statusOf(told: unknown, dialect: Dialect): StatusClass | null {
   return named !== null && dialect.statuses.includes(named) ? named : null;
 }
 
-/** Fills in what was told; what is no amount, and a key that is none, counts as not told: answers how many those are. */
+/** Fills in what was told; what is no amount counts as not told: answers how many those are. */
 function readUsage(usage: unknown, amounts: Amounts): number {
   if (!isRecord(usage)) return 1;
   let invalid = 0;
   for (const key in usage) {
-    const index = USAGE_INDEX.get(key);
     const amount = wholeAmount(usage[key]);
-    if (amount === NOT_TOLD) continue;
-    if (index === undefined || Number.isNaN(amount)) invalid++;
-    else amounts[index] = amount;
+    if (Number.isNaN(amount)) invalid++;
+    else if (amount !== NOT_TOLD) amounts[USAGE_INDEX.get(key)!] = amount;
   }
   return invalid;
 }

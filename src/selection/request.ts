@@ -3,9 +3,9 @@ import type { Price } from "../config/options.ts";
 import { USAGE_INDEX, type Usage } from "../config/usage.ts";
 import { type Amounts, completeAmounts, isCostKnown, NOT_TOLD, unknownAmounts, wholeAmount } from "../quota/amounts.ts";
 
-/** What one request needs, as expected; amounts not given are learned. */
+/** What one request needs, as expected. An amount that is not given counts as 1, so that a token limit then holds only once it is full. */
 export interface SelectOptions<P extends string = string> extends Usage {
-  /** Caps the learned output estimate (the API's max_tokens). */
+  /** Not used yet. Caps the learned output estimate (the API's max_tokens). */
   maxOutputTokens?: number | undefined;
   /** Only these providers; undefined: all. */
   only?: readonly P[] | undefined;
