@@ -2,7 +2,8 @@
 // survives is put to Python's recorded answers to 2,000 random scenarios: caught there, it needs a fixture; else it is in
 // survivors.json, with the reason why no scenario can show it.
 //
-//   mutation.ts [FILE...]     files of src; missing: all that the classic fixtures run
+//   mutation.ts [FILE...]     files of src; missing: all that the classic fixtures run, but for those of which the list
+//                             says that they are for what scenarios do not have
 //   mutation.ts --all         puts mutants of code for what scenarios do not have to the record, too: nothing may catch them
 //   mutation.ts --last        judges what the last run found by the list as it is now
 //
@@ -16,7 +17,7 @@ import { ownMutants } from "./own-mutants.ts";
 import { reachedFiles } from "./reached-files.ts";
 import { recordFile } from "./record.ts";
 import { strykerMutants } from "./stryker-mutants.ts";
-import { isOutside, judgeSurvivors } from "./survivors.ts";
+import { isOutside, isWhollyOutside, judgeSurvivors } from "./survivors.ts";
 
 const REPORT = fileURLToPath(new URL("../../.cache/conformance/mutants.json", import.meta.url));
 
@@ -29,7 +30,7 @@ interface Found {
 async function found(asked: readonly string[], isForRecord: (mutant: Mutant) => boolean): Promise<Found> {
   const record = await recordFile();
   process.env["CONFORMANCE_RECORD"] = record;
-  const files = asked.length > 0 ? asked : await reachedFiles();
+  const files = asked.length > 0 ? asked : (await reachedFiles()).filter((file) => !isWhollyOutside(file));
   const own = await ownMutants(files, record, isForRecord);
   console.log(`numbers and order: ${own.length} mutants`);
   const strykers = await strykerMutants(files, "fixtures");

@@ -19,13 +19,13 @@ const REWRITES: readonly Rewrite[] = [
   {
     file: "src/health/ported-health.ts",
     what: "the lesson before the decay",
-    from: /( *this\.#decay\(now\);\n)([^]*?)( *this\.#at = [^\n]*\n)([^]*?)(\n {2}\}\n)/,
+    from: /( *this\.#decay\(now\);\n)([\s\S]*?)( *this\.#at = [^\n]*\n)([\s\S]*?)(\n {2}\}\n)/,
     to: "$2$4\n$1$3$5",
   },
   {
     file: "src/health/ported-health.ts",
     what: "the decay after the instant moved on",
-    from: /( *this\.#decay\(now\);\n)([^]*?)( *this\.#at = [^\n]*\n)/,
+    from: /( *this\.#decay\(now\);\n)([\s\S]*?)( *this\.#at = [^\n]*\n)/,
     to: "$2$3$1",
   },
   {

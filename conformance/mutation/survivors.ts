@@ -35,6 +35,11 @@ export function isOutside(mutant: Mutant): boolean {
   return outside.some((entry) => covers(entry, mutant));
 }
 
+/** True if all of the file is code for what scenarios do not have. */
+export function isWhollyOutside(file: string): boolean {
+  return outside.some((entry) => entry.file === file && entry.in === undefined && entry.text === undefined);
+}
+
 /** Prints the figures; what is wrong with the list: nothing if every survivor is on it for a reason, and few are. */
 export function judgeSurvivors(mutants: readonly Mutant[]): string[] {
   const reached = mutants.filter(({ isReached }) => isReached);
@@ -50,7 +55,7 @@ export function judgeSurvivors(mutants: readonly Mutant[]): string[] {
   console.log(`    survivors: ${survivors.length}, ${(100 * share).toFixed(1)} %`);
   const stale = [
     ...outside
-      .filter((entry) => !reached.some((mutant) => covers(entry, mutant)))
+      .filter((entry) => !isWhollyOutside(entry.file) && !reached.some((mutant) => covers(entry, mutant)))
       .map(({ file, in: where }) => `${file} ${where ?? ""}`),
     ...equivalent
       .filter((entry) => !survivors.some((mutant) => isSame(entry, mutant)))
