@@ -73,15 +73,31 @@ nameErrors(UnknownProvider, "UnknownProvider");
  */
 export class NoAvailableProviders extends GrateLimiterError {
   declare readonly code: "no_available_providers";
-  readonly kind: "refused" | "queue_full" | "attempts_failed" | "retry_budget" | "timed_out" = "refused";
+  readonly kind: "refused" | "queue_full" | "attempts_failed" | "retry_budget" | "timed_out";
   readonly capability: string;
   readonly retryAfterMs: number | null;
   readonly retryAfterSeconds: number | null;
   readonly reasons: readonly RefusalReason[];
-  readonly attempts: readonly Attempt[] = [];
+  readonly attempts: readonly Attempt[];
 
-  constructor(capability: string, refusal: Refusal) {
-    super("no_available_providers", `no provider available for ${quoted(capability)}: ${explain(refusal.reasons)}`);
+  /** `how` is the limiter's own word for it. */
+  constructor(
+    capability: string,
+    refusal: Refusal,
+    how: {
+      readonly kind?: NoAvailableProviders["kind"];
+      readonly attempts?: readonly Attempt[];
+      readonly cause?: unknown;
+    } = {},
+  ) {
+    const { kind = "refused", attempts = [] } = how;
+    super(
+      "no_available_providers",
+      `no provider available for ${quoted(capability)}: ${explain(kind, refusal.reasons)}`,
+    );
+    if ("cause" in how) this.cause = how.cause;
+    this.kind = kind;
+    this.attempts = attempts;
     this.capability = capability;
     this.retryAfterMs = refusal.retryAfterMs;
     this.retryAfterSeconds = refusal.retryAfterSeconds;
@@ -122,7 +138,9 @@ function quoted(name: unknown): string {
 
 const REASONS_SHOWN = 8;
 
-function explain(reasons: readonly RefusalReason[]): string {
+function explain(kind: string, reasons: readonly RefusalReason[]): string {
+  if (kind !== "refused")
+    return `${kind.replaceAll("_", " ")}${reasons.length === 0 ? "" : `; ${explain("refused", reasons)}`}`;
   if (reasons.length === 0) return "it has no providers";
   const shown = reasons.slice(0, REASONS_SHOWN).map((reason) => {
     const when = reason.retryAfterMs === null ? "" : ` (retry in ${reason.retryAfterMs} ms)`;

@@ -1,9 +1,21 @@
+import type { Lease } from "./admission/lease.ts";
 import type { Dimension } from "./config/dimension.ts";
 import type { StatusClass } from "./config/status-class.ts";
 import type { WindowSpec } from "./config/window.ts";
+import type { Refusal } from "./selection/refusal.ts";
 
 /** What a listener is told, by event; plain objects that are never written to again. */
 export interface LimiterEvents<P extends string = string> {
+  /** `waitedMs` is 0 for one that did not wait. */
+  leaseGranted: { readonly lease: Lease<P>; readonly waitedMs: number };
+  /** A lease was settled or disposed; `latencyMs` as told, else from the grant. */
+  leaseSettled: { readonly lease: Lease<P>; readonly status: StatusClass; readonly latencyMs: number };
+  /** A lease was not settled within `leaseTimeoutMs`; told by the first call after that. */
+  leaseExpired: { readonly lease: Lease<P> };
+  /** `tryAcquire` answered no, or `acquire` rejected. */
+  refused: { readonly capability: string; readonly refusal: Refusal<P> };
+  /** `run` or `stream` goes on with another attempt. */
+  failover: { readonly capability: string; readonly from: P; readonly to: P; readonly status: StatusClass };
   /** Also when a cooldown is lengthened: `durationMs` is from now to its end. */
   cooldownStarted: { readonly provider: P; readonly status: StatusClass; readonly durationMs: number };
   /** Once, by the first call at or after the end that reads the provider. */
@@ -22,6 +34,11 @@ export interface LimiterEvents<P extends string = string> {
 
 /** The names of the events. */
 export const EVENT_NAMES: readonly string[] = Object.keys({
+  leaseGranted: true,
+  leaseSettled: true,
+  leaseExpired: true,
+  refused: true,
+  failover: true,
   cooldownStarted: true,
   cooldownEnded: true,
   providerDead: true,

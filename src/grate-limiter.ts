@@ -1,3 +1,5 @@
+import { Admission, closed } from "./admission/admission.ts";
+import type { Lease } from "./admission/lease.ts";
 import { EngineTime } from "./clock/engine-time.ts";
 import { RealClock } from "./clock/real-clock.ts";
 import type { Dimension } from "./config/dimension.ts";
@@ -14,7 +16,7 @@ import { meantOf } from "./config/problems.ts";
 import { quotaKey } from "./config/quota-spec.ts";
 import { type Subject, validate } from "./config/validator.ts";
 import type { WindowSpec } from "./config/window.ts";
-import { GrateLimiterError, UnknownCapability, UnknownProvider } from "./errors.ts";
+import { UnknownCapability, UnknownProvider } from "./errors.ts";
 import { Events, type LimiterEvents } from "./events.ts";
 import type { QuotaForecast } from "./forecast/quota-forecast.ts";
 import { forecasts, type Inspection, inspect } from "./inspect.ts";
@@ -23,17 +25,20 @@ import { applyObservation } from "./observation/apply-observation.ts";
 import type { Observation } from "./observation/observation.ts";
 import { readObservation } from "./observation/read-observation.ts";
 import { profileNamed } from "./profile/profiles.ts";
+import type { Capability } from "./provider/capability.ts";
 import type { Provider } from "./provider/provider.ts";
 import { Registry } from "./provider/registry.ts";
+import type { AcquireOptions, RunDefaults } from "./run/run-options.ts";
 import { isStrategy, type ScoringStrategy } from "./scoring/scoring-strategy.ts";
 import { WeightedScorer } from "./scoring/weighted-scorer.ts";
 import type { Decision } from "./selection/decision.ts";
+import type { Refusal } from "./selection/refusal.ts";
 import { ANY_REQUEST, Request, type SelectOptions } from "./selection/request.ts";
 import { type SelectionParts, select } from "./selection/selector.ts";
 
 /**
- * Which provider to use for the next request, and what happened to it. In process, synchronous, no timers; all times
- * come from one clock, so that the same calls at the same instants give the same answers.
+ * Which provider to use for the next request, and what happened to it. In process, with no timer while nobody waits; all
+ * times come from one clock, so that the same calls at the same instants give the same answers.
  *
  * Names of providers and capabilities are inferred from the constructor's options and checked at compile time.
  */
@@ -41,7 +46,8 @@ export class GrateLimiter<P extends string = string, Routes extends Record<strin
   readonly #time: EngineTime;
   readonly #registry: Registry;
   readonly #parts: SelectionParts;
-  #isClosed = false;
+  readonly #admission: Admission;
+  readonly #defaults: RunDefaults;
 
   /** Everything has a default. Throws InvalidConfig, which lists every problem. */
   constructor(options: GrateLimiterOptions<P, Routes> = {}) {
@@ -50,7 +56,7 @@ export class GrateLimiter<P extends string = string, Routes extends Record<strin
     this.#time = new EngineTime(options.clock ?? new RealClock());
     const health = healthSettings(options.health);
     this.#registry = new Registry(profile, this.#time, health, options.defaultCooldownSeconds ?? 60);
-    this.#parts = {
+    const parts = {
       registry: this.#registry,
       profile,
       strategy: profile.strategy(strategyOf(options.scoring)),
@@ -58,6 +64,11 @@ export class GrateLimiter<P extends string = string, Routes extends Record<strin
       counters: newCounters(),
       events: new Events(),
     };
+    const { skewCapMs = 1_000, leaseTimeoutMs = 600_000, maxWaiting = 10_000, spread = "score" } = options;
+    const random = options.random ?? Math.random;
+    this.#admission = new Admission(parts, this.#time, { skewCapMs, leaseTimeoutMs, maxWaiting, spread, random });
+    this.#parts = this.#admission.parts;
+    this.#defaults = { ...options.defaults };
     const { now } = this.#time;
     for (const [name, pool] of Object.entries(options.pools ?? {})) this.#registry.upsertPool({ ...pool, name }, now);
     for (const provider of options.providers ?? []) this.#registry.upsertProvider(provider, now);
@@ -68,53 +79,71 @@ export class GrateLimiter<P extends string = string, Routes extends Record<strin
   /** Replaces the configuration, keeps health; a quota that did not change keeps its usage, a changed one starts empty. Throws InvalidConfig. */
   upsertProvider(config: ProviderConfig<P>): void {
     this.#validate("provider", config, this.#registry.pools);
-    const now = this.#time.read();
+    const now = this.#admission.enter();
     const provider = this.#registry.upsertProvider(config, now);
+    this.#admission.changed(provider, now);
     provider.tellEndedCooldown(this.#parts.events, now);
     if (provider.health.resurrect()) this.#parts.events.raise("providerRevived", { provider: provider.name });
-    this.#parts.events.flush();
+    this.#admission.leave();
   }
 
   /** Changes parts, keeps usage and health; throws UnknownProvider, InvalidConfig. */
   updateProvider(name: P, patch: ProviderPatch): void {
     this.#validate("patch", patch, this.#registry.pools);
-    const now = this.#time.read();
-    this.#registry.updateProvider(this.#known(name, now), patch, now);
-    this.#parts.events.flush();
+    const now = this.#admission.enter();
+    const provider = this.#known(name, now);
+    this.#registry.updateProvider(provider, patch, now);
+    this.#admission.changed(provider, now);
+    this.#admission.leave();
   }
 
   /** False if there was none. Capabilities go on naming it, and take it up again when it is upserted. */
   removeProvider(name: P): boolean {
-    return this.#registry.removeProvider(name);
+    this.#admission.enter();
+    const wasThere = this.#registry.removeProvider(name);
+    this.#admission.freed();
+    this.#admission.leave();
+    return wasThere;
   }
 
   /** Ends death, cooldown and bad health by hand: health 1, latency kept; throws UnknownProvider. */
   reviveProvider(name: P): void {
-    const now = this.#time.read();
+    const now = this.#admission.enter();
     const provider = this.#known(name, now);
     const { events } = this.#parts;
     const wasDead = provider.health.isDead;
     provider.health.revive(now);
+    provider.ramp.stop();
     provider.forgetCooldown(events);
     if (wasDead) events.raise("providerRevived", { provider: name });
-    events.flush();
+    this.#admission.freed();
+    this.#admission.leave();
   }
 
   /** A changed limit keeps the pool's usage; a quota that is no longer named is gone. Throws InvalidConfig. */
   upsertPool(config: PoolConfig): void {
     this.#validate("pool", config);
-    this.#registry.upsertPool(config, this.#time.read());
+    const now = this.#admission.enter();
+    for (const provider of this.#registry.upsertPool(config, now)) this.#admission.changed(provider, now);
+    this.#admission.leave();
   }
 
   /** Declares a capability or replaces its list; names need not be registered yet. Throws InvalidConfig. */
   upsertCapability(config: CapabilityConfig<P> & { readonly name: keyof Routes & string }): void {
     this.#validate("capability", config);
+    this.#admission.enter();
     this.#registry.upsertCapability(config);
+    this.#admission.freed();
+    this.#admission.leave();
   }
 
   /** False if there was none. */
   removeCapability(name: keyof Routes & string): boolean {
-    return this.#registry.capabilities.delete(name);
+    this.#admission.enter();
+    const wasThere = this.#registry.capabilities.delete(name);
+    this.#admission.freed();
+    this.#admission.leave();
+    return wasThere;
   }
 
   /**
@@ -122,19 +151,39 @@ export class GrateLimiter<P extends string = string, Routes extends Record<strin
    * Throws UnknownCapability, NoAvailableProviders, InvalidConfig, code "closed", and what a scoring strategy throws.
    */
   select<C extends keyof Routes & string>(capability: C, options?: SelectOptions<Routes[C]>): Decision<Routes[C]> {
-    if (this.#isClosed) throw new GrateLimiterError("closed", "the limiter was closed");
-    if (options !== undefined) this.#validate("select", options);
-    const known = this.#registry.capabilities.get(capability);
-    if (known === undefined) {
-      this.#parts.profile.miscalls.unknownCapability(this.#parts.counters);
-      throw new UnknownCapability(capability, meantOf(capability, this.#registry.capabilities.keys()));
-    }
-    const request = options === undefined ? ANY_REQUEST : new Request(options);
+    if (this.#admission.isClosed) throw closed();
+    const [known, request] = this.#asked("select", capability, options);
     try {
-      return select(known, request, this.#parts, this.#time.read()) as Decision<Routes[C]>;
+      return select(known, request, this.#parts, this.#admission.enter()) as Decision<Routes[C]>;
     } finally {
-      this.#parts.events.flush();
+      this.#admission.leave();
     }
+  }
+
+  /**
+   * Reserves now or says why not; never waits, overtakes no waiter. All quotas of the provider are taken, or none.
+   * Throws UnknownCapability, InvalidConfig, code "closed", and what a scoring strategy throws.
+   */
+  tryAcquire<C extends keyof Routes & string>(
+    capability: C,
+    options?: SelectOptions<Routes[C]>,
+  ): Lease<Routes[C]> | Refusal<Routes[C]> {
+    const [known, request] = this.#asked("select", capability, options);
+    return this.#admission.tryAcquire(known, request) as Lease<Routes[C]> | Refusal<Routes[C]>;
+  }
+
+  /**
+   * Reserves, waiting its turn up to `maxWaitMs`: higher `priority` first, first come first served within one. Rejects
+   * with NoAvailableProviders (at once where nothing can come in time), `signal.reason`, or what `tryAcquire` throws.
+   */
+  async acquire<C extends keyof Routes & string>(
+    capability: C,
+    options?: AcquireOptions<Routes[C]>,
+  ): Promise<Lease<Routes[C]>> {
+    const [known, request] = this.#asked("acquire", capability, options);
+    const { priority = 0, maxWaitMs = this.#defaults.maxWaitMs ?? 60_000, signal, leaseTimeoutMs } = options ?? {};
+    const lease = await this.#admission.acquire(known, request, { priority, maxWaitMs, signal, leaseTimeoutMs });
+    return lease as Lease<Routes[C]>;
   }
 
   /**
@@ -144,7 +193,7 @@ export class GrateLimiter<P extends string = string, Routes extends Record<strin
    */
   observe(observation: Observation<P>): void {
     const observed = readObservation(observation, this.#parts.profile.dialect);
-    const now = this.#time.read();
+    const now = this.#admission.enter();
     const provider = this.#registry.providers.get(observation.provider);
     if (provider === undefined) {
       this.#parts.profile.miscalls.unknownProvider(this.#parts.counters);
@@ -152,7 +201,8 @@ export class GrateLimiter<P extends string = string, Routes extends Record<strin
     }
     provider.tellEndedCooldown(this.#parts.events, now);
     applyObservation(provider, observed, this.#parts, now);
-    this.#parts.events.flush();
+    this.#admission.freed();
+    this.#admission.leave();
   }
 
   /** 0 to 1, healed up to now; null: no such provider. */
@@ -197,11 +247,10 @@ export class GrateLimiter<P extends string = string, Routes extends Record<strin
 
   /** Everything the limiter knows, as JSON-safe data. */
   inspect(): Inspection<P> {
-    const now = this.#time.read();
-    const { events, counters, minimumHealth } = this.#parts;
-    for (const provider of this.#registry.providers.values()) provider.tellEndedCooldown(events, now);
-    const inspection = inspect(this.#registry, counters, minimumHealth, now);
-    events.flush();
+    const now = this.#admission.enter();
+    for (const provider of this.#registry.providers.values()) provider.tellEndedCooldown(this.#parts.events, now);
+    const inspection = inspect(this.#registry, this.#admission, this.#parts.minimumHealth, now);
+    this.#admission.leave();
     return inspection as Inspection<P>;
   }
 
@@ -211,9 +260,20 @@ export class GrateLimiter<P extends string = string, Routes extends Record<strin
     return this.#parts.events.on(event, listener);
   }
 
-  /** Later `select` calls fail with code "closed"; observing, queries and configuration still work. */
+  /** Rejects waiters and later calls with code "closed"; leases may still be settled, and observing, queries and configuration work. */
   close(): void {
-    this.#isClosed = true;
+    this.#admission.close();
+  }
+
+  /** The capability and the request of a call; throws for those that are none. */
+  #asked(subject: Subject, capability: string, options: SelectOptions | undefined): [Capability, Request] {
+    if (options !== undefined) this.#validate(subject, options);
+    const known = this.#registry.capabilities.get(capability);
+    if (known === undefined) {
+      this.#parts.profile.miscalls.unknownCapability(this.#parts.counters);
+      throw new UnknownCapability(capability, meantOf(capability, this.#registry.capabilities.keys()));
+    }
+    return [known, options === undefined ? ANY_REQUEST : new Request(options)];
   }
 
   #validate(subject: Subject, value: unknown, pools?: Registry["pools"]): void {
@@ -223,10 +283,10 @@ export class GrateLimiter<P extends string = string, Routes extends Record<strin
   #read<T>(name: string, answer: (provider: Provider, now: number) => T): T | null {
     const provider = this.#registry.providers.get(name);
     if (provider === undefined) return null;
-    const now = this.#time.read();
+    const now = this.#admission.enter();
     provider.tellEndedCooldown(this.#parts.events, now);
     const answered = answer(provider, now);
-    this.#parts.events.flush();
+    this.#admission.leave();
     return answered;
   }
 

@@ -1,3 +1,4 @@
+export type { Lease, Settlement } from "./admission/lease.ts";
 export type { Clock } from "./clock/clock.ts";
 export { MockClock } from "./clock/mock-clock.ts";
 export { RealClock } from "./clock/real-clock.ts";
@@ -33,7 +34,14 @@ export type { Inspection, ProviderInspection } from "./inspect.ts";
 export type { Metrics } from "./metrics.ts";
 export type { Observation, Outcome, ReportedQuota } from "./observation/observation.ts";
 export type { Attempt } from "./run/attempt.ts";
-export type { RunDefaults, Settlement, TaskResult } from "./run/run-options.ts";
+export type {
+  AcquireOptions,
+  MapOptions,
+  RunDefaults,
+  RunOptions,
+  StreamOptions,
+  TaskResult,
+} from "./run/run-options.ts";
 export { PriorityScorer } from "./scoring/priority-scorer.ts";
 export type { ProviderScoreContext, ScoreBreakdown, ScoringStrategy } from "./scoring/scoring-strategy.ts";
 export { WeightedScorer } from "./scoring/weighted-scorer.ts";

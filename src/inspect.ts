@@ -1,5 +1,6 @@
+import type { Admission } from "./admission/admission.ts";
 import type { QuotaForecast } from "./forecast/quota-forecast.ts";
-import type { Counters, Metrics } from "./metrics.ts";
+import type { Metrics } from "./metrics.ts";
 import type { Provider } from "./provider/provider.ts";
 import type { Registry } from "./provider/registry.ts";
 
@@ -27,9 +28,10 @@ export interface Inspection<P extends string = string> {
 }
 
 /** All providers in the order of their declaration, and the counters. */
-export function inspect(registry: Registry, counters: Counters, minimumHealth: number, now: number): Inspection {
+export function inspect(registry: Registry, admission: Admission, minimumHealth: number, now: number): Inspection {
   const providers = [...registry.providers.values()].map((provider) => inspectProvider(provider, minimumHealth, now));
-  return { providers, waiting: {}, oldestLeaseMs: null, metrics: { ...counters } };
+  const { waiting, counters } = admission;
+  return { providers, waiting, oldestLeaseMs: admission.oldestLeaseMs(now), metrics: { ...counters } };
 }
 
 function inspectProvider(provider: Provider, minimumHealth: number, now: number): ProviderInspection {

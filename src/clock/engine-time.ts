@@ -1,4 +1,5 @@
 import type { Clock } from "./clock.ts";
+import { LONGEST_DELAY_MS, runtime } from "./real-clock.ts";
 
 /** A limiter's own time: the clock's, but it never goes back; and the one place that knows how far Unix time is ahead. */
 export class EngineTime {
@@ -25,6 +26,14 @@ export class EngineTime {
   /** The instant as of the last read. */
   get now(): number {
     return this.#now;
+  }
+
+  /** Calls `wake` at or after `atMs`, or sooner where that is further off than a timer reaches; returns its cancel. */
+  wakeAt(atMs: number, wake: () => void): () => void {
+    const delayMs = Math.min(Math.max(0, atMs - this.#now), LONGEST_DELAY_MS);
+    if (this.#clock.wakeAt !== undefined) return this.#clock.wakeAt(this.#now + delayMs, wake);
+    const handle = runtime.setTimeout(wake, Math.ceil(delayMs));
+    return () => runtime.clearTimeout(handle);
   }
 
   /** Unix ms at `now`, by the wall clock as it stands at this read; asked of the clock at most once a read. */

@@ -1,15 +1,15 @@
 import type { Clock } from "./clock.ts";
 
 // The core names no runtime: it takes from the global scope what every one of them has.
-interface Timers {
+export interface Timers {
   readonly performance: { now(): number };
   setTimeout(callback: () => void, ms: number): unknown;
   clearTimeout(handle: unknown): void;
 }
-const runtime = globalThis as unknown as Timers;
+export const runtime: Timers = globalThis as unknown as Timers;
 
 // A longer delay would fire at once in every runtime.
-const LONGEST_DELAY_MS = 2 ** 31 - 1;
+export const LONGEST_DELAY_MS: number = 2 ** 31 - 1;
 const FRACTIONS_PER_MS = 1_024;
 
 /** The runtime's own clock: `performance.now()`, `Date.now()` and `setTimeout`. */

@@ -78,12 +78,13 @@ export function quotaKey(dimension: Dimension, window: WindowSpec | null): strin
 
 /** True if one becomes the other by a change of its limit alone, so that its usage may stay. */
 export function isResizable(a: QuotaSpec, b: QuotaSpec): boolean {
-  return a.key === b.key && a.strategy === b.strategy && a.resetEpochMs === b.resetEpochMs;
+  const isSame = (field: "key" | "strategy" | "resetEpochMs" | "countsAtEnd") => a[field] === b[field];
+  return isSame("key") && isSame("strategy") && isSame("resetEpochMs") && isSame("countsAtEnd");
 }
 
 /** True if nothing about the limit changed. */
 export function sameSpec(a: QuotaSpec, b: QuotaSpec): boolean {
-  return isResizable(a, b) && a.limit === b.limit && a.capacity === b.capacity && a.countsAtEnd === b.countsAtEnd;
+  return isResizable(a, b) && a.limit === b.limit && a.capacity === b.capacity;
 }
 
 // More than a double counts exactly can never be used up either; `+ 0` turns -0 into 0.

@@ -14,6 +14,7 @@ import {
   oneOf,
   positiveNumber,
   recordOf,
+  type Shape,
   trueOrFalse,
   wholeNumber,
 } from "./check.ts";
@@ -109,6 +110,16 @@ const strategy = allowed(
   (value) => isRecord(value) && typeof value["score"] === "function",
 );
 
+const positiveWhole = allowed("a whole number >= 1", (value) => Number.isSafeInteger(value) && value >= 1);
+const waits: Shape = {
+  maxWaitMs: fromZeroToInfinity,
+  timeoutMs: positiveNumber,
+  attemptTimeoutMs: positiveNumber,
+  maxAttempts: positiveWhole,
+  idempotent: trueOrFalse,
+  classify: anyFunction,
+};
+
 const options = objectOf({
   providers: listOf(provider),
   capabilities: recordOf(listed),
@@ -130,14 +141,7 @@ const options = objectOf({
   skewCapMs: fromZeroToInfinity,
   maxWaiting: wholeNumber,
   retryBudget: objectOf(each(["ratio", "perMinute"], fromZero)),
-  defaults: objectOf({
-    maxWaitMs: fromZeroToInfinity,
-    timeoutMs: positiveNumber,
-    attemptTimeoutMs: positiveNumber,
-    maxAttempts: wholeNumber,
-    idempotent: trueOrFalse,
-    classify: anyFunction,
-  }),
+  defaults: objectOf(waits),
   snapshot: nullOr(allowed("a snapshot or null", isRecord)),
   clock: allowed("an object with a now method", (value) => isRecord(value) && typeof value["now"] === "function"),
   random: anyFunction,
@@ -153,10 +157,30 @@ export type Subject =
   | "pool"
   | "capability"
   | "select"
+  | "acquire"
+  | "run"
+  | "stream"
+  | "map"
   | "query"
   | "weights"
   | "within"
   | "listener";
+
+const needs: Shape = {
+  ...each([...USAGE_FIELDS, "maxOutputTokens"], numberFrom(0, Number.MAX_SAFE_INTEGER)),
+  ...each(["only", "exclude"], listOf(name)),
+};
+const acquires: Shape = {
+  ...needs,
+  maxWaitMs: fromZeroToInfinity,
+  priority: numberFrom(-Number.MAX_VALUE),
+  leaseTimeoutMs: positiveNumber,
+  signal: allowed(
+    "an AbortSignal",
+    (value) => typeof value === "object" && value !== null && typeof value["addEventListener"] === "function",
+  ),
+};
+const runs: Shape = { ...acquires, ...waits };
 
 const checks: { readonly [subject in Subject]: Check } = {
   weights,
@@ -168,10 +192,11 @@ const checks: { readonly [subject in Subject]: Check } = {
   patch: objectOf({ ...providerShape, limits: objectOf(each(LIMIT_NAMES, nullOr(fromZero))) }),
   pool: (value, problems) => checkOf({ pools: pool }, "pools", problems)(value, problems),
   capability: objectOf({ name, providers: listed }, "name", "providers"),
-  select: objectOf({
-    ...each([...USAGE_FIELDS, "maxOutputTokens"], numberFrom(0, Number.MAX_SAFE_INTEGER)),
-    ...each(["only", "exclude"], listOf(name)),
-  }),
+  select: objectOf(needs),
+  acquire: objectOf(acquires),
+  run: objectOf(runs),
+  stream: objectOf({ ...runs, chunkTimeoutMs: positiveNumber }),
+  map: objectOf({ ...runs, needs: anyFunction, concurrency: positiveWhole }),
 };
 
 /** Throws InvalidConfig with every problem of `value` at once; `pools` are those that it may name. */

@@ -11,9 +11,9 @@
 // Source: piecewise-linear forecast; ignoring future releases costs a third of the precision (F1 0.31 against 0.49).
 import type { Tracker } from "../quota/tracker.ts";
 
-/** In how many ms `burnPerSecond` fills the tracker: 0 if it is full, Infinity if it never does. */
-export function exhaustedInMs(tracker: Tracker, burnPerSecond: number, now: number): number {
-  const room = tracker.capacity - tracker.used(now);
+/** In how many ms `burnPerSecond` fills what `held` leaves of the tracker: 0 if it is full, Infinity if it never does. */
+export function exhaustedInMs(tracker: Tracker, held: number, burnPerSecond: number, now: number): number {
+  const room = tracker.capacity - tracker.used(now) - held;
   if (room <= 0) return 0;
   const netPerMs = burnPerSecond / 1_000 - tracker.refillPerMs;
   if (netPerMs <= 0) return Number.POSITIVE_INFINITY;

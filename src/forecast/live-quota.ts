@@ -5,6 +5,15 @@ import { exhaustedInMs } from "./exhaustion.ts";
 import { horizonMs, pressureOf } from "./pressure.ts";
 import type { QuotaForecast } from "./quota-forecast.ts";
 
+/** What leases hold of quotas, and that nothing has been heard of: it will count from `at` on, if nothing is. */
+export interface PendingStamps {
+  /** In order of instant. */
+  of(quota: LiveQuota): readonly { readonly at: number; readonly amount: number }[];
+}
+
+// How far the requests of learned size that are under way may exceed it together.
+const GUARD_DEVIATIONS = 3;
+
 /** One quota in force: what was declared, what is counted, how fast it is used, and what these foretell. */
 export class LiveQuota {
   spec: QuotaSpec;
@@ -13,29 +22,40 @@ export class LiveQuota {
   readonly tracker: Tracker;
   readonly burn: BurnMeter;
   readonly #horizonMs: number;
+  /** True if a lease holds its amount until it ends, so that time alone never counts it. */
+  readonly isHeldToEnd: boolean;
+  /** What leases hold and the tracker does not count yet. */
+  inFlight = 0;
+  /** Variance of the error of all learned amounts under way. */
+  variance = 0;
 
   constructor(spec: QuotaSpec, pool: string | null, tracker: Tracker, burn: BurnMeter) {
     this.spec = spec;
     this.pool = pool;
     this.tracker = tracker;
     this.burn = burn;
+    this.isHeldToEnd = spec.countsAtEnd || spec.strategy === "concurrency";
     this.#horizonMs = horizonMs(spec.windowMs ?? Number.POSITIVE_INFINITY);
   }
 
   remaining(now: number): number {
-    return Math.max(0, this.tracker.capacity - this.tracker.used(now));
+    return Math.max(0, this.tracker.capacity - this.#taken(now));
+  }
+
+  #taken(now: number): number {
+    return this.tracker.used(now) + this.inFlight;
   }
 
   /** Share of the quota that is left, 0 to 1. */
   ratio(now: number): number {
     const { capacity } = this.tracker;
-    return capacity === 0 ? 0 : Math.max(0, 1 - this.tracker.used(now) / capacity);
+    return capacity === 0 ? 0 : Math.max(0, 1 - this.#taken(now) / capacity);
   }
 
   /** 0 calm to 1 running out; see pressure.ts. */
   pressure(now: number): number {
     if (this.spec.strategy === "concurrency") return 0;
-    const used = this.tracker.used(now);
+    const used = this.#taken(now);
     const { capacity } = this.tracker;
     const seconds = this.#horizonMs / 1_000;
     // Most quotas are far from running out, and an upper bound of the rate shows it without an exponential.
@@ -53,15 +73,61 @@ export class LiveQuota {
     return before > 0 && amount >= before;
   }
 
-  /** In how many whole ms `amount` fits: 0 now, Infinity if time alone never makes room. */
-  waitMs(amount: number, now: number): number {
-    const excess = this.tracker.used(now) + amount - this.tracker.capacity;
-    return amount === 0 || excess <= 0 ? 0 : this.#releaseInMs(excess, now);
+  /** Takes `amount` for a lease (negative: gives it back); true if that left nothing where there was something. */
+  hold(amount: number, now: number): boolean {
+    if (amount === 0) return false;
+    const before = this.remaining(now);
+    this.inFlight = Math.max(0, this.inFlight + amount);
+    if (amount < 0) return false;
+    this.burn.record(amount, now);
+    return before > 0 && amount >= before;
+  }
+
+  /** Counts what was held until now: from `at` on, which is never before an earlier one. */
+  stamp(amount: number, at: number): void {
+    this.inFlight = Math.max(0, this.inFlight - amount);
+    this.tracker.record(amount, at);
+  }
+
+  /** Changes by `delta` what was counted from `stamp` on; true if that left nothing where there was something. */
+  amend(delta: number, stamp: number, now: number): boolean {
+    const before = this.remaining(now);
+    this.tracker.amend?.(delta, stamp, now);
+    return before > 0 && delta >= before;
+  }
+
+  /**
+   * In how many whole ms `amount` fits: 0 now, Infinity if time alone never makes room. A guess leaves a margin for what
+   * other guesses may be wrong by; `pending` tells when time alone will count what is held.
+   */
+  waitMs(amount: number, isGuess: boolean, now: number, pending?: PendingStamps): number {
+    if (amount === 0) return 0;
+    const margin = isGuess ? Math.ceil(GUARD_DEVIATIONS * Math.sqrt(this.variance)) : 0;
+    const excess = this.#taken(now) + amount + margin - this.tracker.capacity;
+    if (excess <= 0) return 0;
+    if (excess <= this.tracker.used(now)) return this.#releaseInMs(excess, now);
+    return pending === undefined || this.isHeldToEnd ? Number.POSITIVE_INFINITY : this.#waitOutMs(excess, now, pending);
+  }
+
+  /** The same where more is needed than is counted yet: looks on while what is held comes to be counted and released. */
+  #waitOutMs(excess: number, now: number, pending: PendingStamps): number {
+    const ahead = this.tracker.copy!();
+    const most = this.#taken(now) - excess;
+    let held = this.inFlight;
+    let latest = now;
+    for (const { at, amount } of [...pending.of(this), { at: Number.POSITIVE_INFINITY, amount: 0 }]) {
+      const freeAt = ahead.releaseAt(ahead.used(latest) + held - most, latest);
+      if (freeAt <= at) return Number.isFinite(freeAt) ? Math.ceil(freeAt - now) : freeAt;
+      ahead.record(amount, at);
+      held -= amount;
+      latest = at;
+    }
+    return Number.POSITIVE_INFINITY;
   }
 
   /** In how many ms the burn rate fills it; Infinity: it will not. */
   exhaustedInMs(now: number): number {
-    return exhaustedInMs(this.tracker, this.burn.perSecond(now), now);
+    return exhaustedInMs(this.tracker, this.inFlight, this.burn.perSecond(now), now);
   }
 
   /** Changes the limit and keeps what is counted. */
@@ -76,6 +142,7 @@ export class LiveQuota {
     const used = tracker.used(now);
     const isCounter = spec.strategy === "concurrency";
     const exhaustedInMs = this.exhaustedInMs(now);
+    const places = isCounter ? used : 0;
     const releaseInMs = used > 0 ? this.#releaseInMs(1, now) : Number.POSITIVE_INFINITY;
     const isReleased = Number.isFinite(releaseInMs);
     return {
@@ -85,8 +152,8 @@ export class LiveQuota {
       limit: spec.limit,
       ceiling: tracker.capacity,
       ceilingSource: "config",
-      used: isCounter ? 0 : used,
-      inFlight: isCounter ? used : 0,
+      used: used - places,
+      inFlight: this.inFlight + places,
       remaining: this.remaining(now),
       burnPerSecond: this.burn.perSecond(now),
       exhaustedInMs: Number.isFinite(exhaustedInMs) ? exhaustedInMs : null,

@@ -1,6 +1,7 @@
 import type { StatusClass } from "../config/status-class.ts";
 import type { Events } from "../events.ts";
 import type { LiveQuota } from "../forecast/live-quota.ts";
+import type { Outcome } from "../health/health.ts";
 import type { Counters } from "../metrics.ts";
 import type { Profile } from "../profile/profile.ts";
 import type { Provider } from "../provider/provider.ts";
@@ -13,38 +14,55 @@ export interface ObservationParts {
   readonly events: Events;
 }
 
-// Refused before any work was done: nothing but the request itself was used, so that no price is due.
-const UNPRICED: ReadonlySet<StatusClass> = new Set(["rate_limited", "quota_exhausted", "unauthorized", "forbidden"]);
+/** Refused before any work was done: nothing but the request itself was used, so that no price is due. */
+export const UNPRICED: ReadonlySet<StatusClass> = new Set([
+  "rate_limited",
+  "quota_exhausted",
+  "unauthorized",
+  "forbidden",
+]);
 
 /** The one way in which the end of a request reaches trackers and health. */
 export function applyObservation(provider: Provider, observed: Observed, parts: ObservationParts, now: number): void {
   parts.counters.observations++;
   parts.counters.invalidUsages += observed.invalid;
   countUsage(provider, observed, parts, now);
-  teachHealth(provider, observed, parts, now);
+  const { status, latencyMs, retryAfterMs } = observed;
+  teachHealth(provider, { status, latencyMs, retryAfterMs, grantedAt: now }, parts, now);
 }
 
 function countUsage(provider: Provider, observed: Observed, parts: ObservationParts, now: number): void {
   const { amounts, status } = observed;
   parts.profile.countObserved(amounts, UNPRICED.has(status) ? null : provider.settings.price);
   for (const quota of provider.quotas) {
-    const { dimension, window, index } = quota.spec;
-    if (quota.record(amounts[index]!, now)) {
-      parts.events.raise("limitReached", { provider: provider.name, dimension, window, pool: quota.pool });
-    }
+    if (quota.record(amounts[quota.spec.index]!, now)) raiseLimitReached(parts.events, provider.name, quota);
   }
 }
 
-function teachHealth(provider: Provider, observed: Observed, parts: ObservationParts, now: number): void {
+/** A quota went from something left to nothing. */
+export function raiseLimitReached(events: Events, provider: string, quota: LiveQuota): void {
+  const { dimension, window } = quota.spec;
+  events.raise("limitReached", { provider, dimension, window, pool: quota.pool });
+}
+
+/** Lets health learn from how a request ended, and tells what that started. */
+export function teachHealth(
+  provider: Provider,
+  ending: Omit<Outcome, "knownResetAt">,
+  parts: ObservationParts,
+  now: number,
+): void {
   const { health, settings, name } = provider;
-  const { status, latencyMs, retryAfterMs } = observed;
+  const { status } = ending;
   const wasDead = health.isDead;
+  const wasTrial = health.state(now, 0) === "trial";
   const cooldownBefore = provider.cooldownMs(now);
   const endBefore = health.cooldownUntil;
   const knownResetAt = status === "quota_exhausted" ? resetOfFullest(provider.quotas, now) : null;
-  health.observe({ status, latencyMs, retryAfterMs, knownResetAt, grantedAt: now }, settings.cooldownSeconds, now);
+  health.observe({ ...ending, knownResetAt }, settings.cooldownSeconds, now);
   const durationMs = provider.cooldownMs(now);
   if (health.cooldownUntil !== endBefore) provider.cooldownWasTold();
+  else if (wasTrial && health.state(now, 0) === "available") provider.ramp.start(now);
   if (durationMs > cooldownBefore) {
     if (cooldownBefore === 0) parts.counters.cooldownsTriggered++;
     parts.events.raise("cooldownStarted", { provider: name, status, durationMs });

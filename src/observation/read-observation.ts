@@ -39,6 +39,27 @@ export function readObservation(observation: Observation, dialect: Dialect): Obs
   };
 }
 
+/** The end of a lease in the engine's own words, whatever was told: a status that is none is "cancelled"; `amounts` null: no usage was told. */
+export function readEnding(
+  ending: unknown,
+  dialect: Dialect,
+): Omit<Observed, "amounts"> & { readonly amounts: Amounts | null } {
+  const told = isRecord(ending) ? ending : {};
+  const status = statusOf(told["status"] ?? "success", dialect);
+  const usage = told["usage"];
+  const amounts = usage === undefined ? null : unknownAmounts();
+  const latencyMs = readTime(told["latencyMs"], Number.MAX_VALUE);
+  const retryAfterMs = readTime(told["retryAfterMs"], Number.POSITIVE_INFINITY);
+  const invalid = (amounts === null ? 0 : readUsage(usage, amounts)) + Number(status === null || !isRecord(ending));
+  return {
+    status: status ?? "cancelled",
+    amounts,
+    latencyMs: latencyMs ?? null,
+    retryAfterMs: retryAfterMs ?? null,
+    invalid: invalid + Number(latencyMs === undefined) + Number(retryAfterMs === undefined),
+  };
+}
+
 /** What `observationCheck` checks besides, at a tenth of its cost and without its texts: nearly every observation is all right. */
 function isWellFormed(observation: Observation): boolean {
   for (const key in observation) if (!Object.hasOwn(observationShape, key)) return false;
@@ -81,14 +102,15 @@ function statusOf(told: unknown, dialect: Dialect): StatusClass | null {
   return named !== null && dialect.statuses.includes(named) ? named : null;
 }
 
-/** Fills in what was told; what is no amount counts as not told: answers how many those are. */
-function readUsage(usage: unknown, amounts: Amounts): number {
+/** Fills in what was told; what is no amount, or of nothing known, counts as not told: answers how many those are. */
+export function readUsage(usage: unknown, amounts: Amounts): number {
   if (!isRecord(usage)) return 1;
   let invalid = 0;
   for (const key in usage) {
     const amount = wholeAmount(usage[key]);
-    if (Number.isNaN(amount)) invalid++;
-    else if (amount !== NOT_TOLD) amounts[USAGE_INDEX.get(key)!] = amount;
+    const index = USAGE_INDEX.get(key);
+    if (Number.isNaN(amount) || index === undefined) invalid++;
+    else if (amount !== NOT_TOLD) amounts[index] = amount;
   }
   return invalid;
 }

@@ -55,16 +55,18 @@ export const anticipatory: Profile = {
     amounts[CONCURRENCY] = 0;
   },
 
-  waitMs(quotas, needs, now) {
+  waitMs(quotas, { amounts, isGuess }, now, pending) {
     let longest = 0;
     for (const quota of quotas) {
-      const need = needOf(needs, quota.spec.index);
+      const need = needOf(amounts, quota.spec.index);
       if (need > quota.tracker.capacity) return TOO_LARGE;
-      const wait = quota.waitMs(need, now);
+      const wait = quota.waitMs(need, isGuess, now, pending);
       if (wait > longest) longest = wait;
     }
     return longest;
   },
+
+  requireLeases() {},
 
   quotaScore(quotas, now) {
     let least = 1;
@@ -79,7 +81,7 @@ export const anticipatory: Profile = {
 
   reportedQuotaScore: (_quotas, scored) => scored,
 
-  healthScore: (health, state, now) => (state === "trial" ? 1 : health.score(now)),
+  healthScore: (health, isTrial, now) => (isTrial ? 1 : health.score(now)),
 
   strategy: (strategy) => strategy,
 

@@ -1,5 +1,6 @@
 import { BYTES, CONCURRENCY, COST_USD, REQUESTS, TOKENS } from "../config/dimension.ts";
 import { USAGE_FIELDS } from "../config/usage.ts";
+import { GrateLimiterError } from "../errors.ts";
 import type { BurnMeter } from "../forecast/burn-rate.ts";
 import { LiveQuota } from "../forecast/live-quota.ts";
 import { PortedHealth } from "../health/ported-health.ts";
@@ -8,6 +9,8 @@ import { Concurrency } from "../quota/concurrency.ts";
 import { PortedBucket } from "../quota/ported-bucket.ts";
 import { WeightedScorer } from "../scoring/weighted-scorer.ts";
 import type { Profile } from "./profile.ts";
+
+const WHY = "the classic profile does not have it";
 
 /** Answers as the Rust and Python engines, in the arithmetic of Python. */
 export const classic: Profile = {
@@ -22,7 +25,7 @@ export const classic: Profile = {
       ...["recoveredHealth", "ewmaAlpha", "cooldownThreshold"],
       ...["maxOutputTokens", "only", "exclude", ...USAGE_FIELDS],
     ],
-    why: "the classic profile does not have it",
+    why: WHY,
   },
 
   // The ports carry a default cooldown in their configuration, and never read it.
@@ -55,6 +58,10 @@ export const classic: Profile = {
 
   waitMs: () => 0,
 
+  requireLeases() {
+    throw new GrateLimiterError("unsupported", `leases: ${WHY}`);
+  },
+
   quotaScore(quotas, now) {
     const { ratio, exhaustionSeconds, burn } = worstOf(quotas, now);
     const exhaustionPenalty = EXHAUSTION_PENALTIES.find(([below]) => exhaustionSeconds < below)?.[1] ?? 0;
@@ -64,7 +71,7 @@ export const classic: Profile = {
 
   reportedQuotaScore: (quotas, _scored, now) => worstOf(quotas, now).ratio,
 
-  healthScore: (health, _state, now) => health.score(now),
+  healthScore: (health, _isTrial, now) => health.score(now),
 
   strategy(strategy) {
     if (!(strategy instanceof WeightedScorer)) return strategy;

@@ -3,10 +3,10 @@ import type { Dialect } from "../config/dialect.ts";
 import type { HealthSettings } from "../config/health-settings.ts";
 import type { Price } from "../config/options.ts";
 import type { QuotaSpec } from "../config/quota-spec.ts";
-import type { LiveQuota } from "../forecast/live-quota.ts";
-import type { Health, HealthState } from "../health/health.ts";
+import type { LiveQuota, PendingStamps } from "../forecast/live-quota.ts";
+import type { Health } from "../health/health.ts";
 import type { Counters } from "../metrics.ts";
-import type { Amounts } from "../quota/amounts.ts";
+import type { Amounts, Needs } from "../quota/amounts.ts";
 import type { ScoringStrategy } from "../scoring/scoring-strategy.ts";
 
 /** `waitMs` of a request that a provider can never take. */
@@ -50,7 +50,10 @@ export interface Profile {
   countObserved(amounts: Amounts, price: Price | null): void;
 
   /** In how many whole ms the quotas have room for the request: 0 now, Infinity at no known time, TOO_LARGE never. */
-  waitMs(quotas: readonly LiveQuota[], needs: Amounts, now: number): number;
+  waitMs(quotas: readonly LiveQuota[], needs: Needs, now: number, pending?: PendingStamps): number;
+
+  /** Throws if it knows no leases. */
+  requireLeases(): void;
 
   /** The quota part of the score. */
   quotaScore(quotas: readonly LiveQuota[], now: number): number;
@@ -59,7 +62,7 @@ export interface Profile {
   reportedQuotaScore(quotas: readonly LiveQuota[], scored: number, now: number): number;
 
   /** The health part of the score. */
-  healthScore(health: Health, state: HealthState, now: number): number;
+  healthScore(health: Health, isTrial: boolean, now: number): number;
 
   /** The strategy that ranks: of those that came with the package, as the profile bounds it. */
   strategy(strategy: ScoringStrategy): ScoringStrategy;

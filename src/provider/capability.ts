@@ -1,4 +1,5 @@
 import type { CapabilityProvider } from "../config/options.ts";
+import { LearnedSize } from "./learned-size.ts";
 import { DEFAULT_PRIORITY, type Provider } from "./provider.ts";
 
 /** One place in a capability's list: a name, which need not be registered yet, and perhaps a priority of its own. */
@@ -6,12 +7,14 @@ export interface Listed {
   readonly name: string;
   readonly ownPriority: number | null;
   readonly provider: Provider | null;
+  /** How large this capability's requests are on it. */
+  readonly size: LearnedSize;
 }
 
 /** What callers want done, and the providers that can do it. */
 export class Capability {
   readonly name: string;
-  readonly #entries: readonly { readonly name: string; readonly ownPriority: number | null }[];
+  readonly #entries: readonly Omit<Listed, "provider">[];
   #listed: readonly Listed[] = [];
   #revision = -1;
 
@@ -21,11 +24,10 @@ export class Capability {
     candidates: (names: readonly string[]) => readonly number[],
   ) {
     this.name = name;
-    const entries = providers.map((entry) =>
-      typeof entry === "string"
-        ? { name: entry, ownPriority: null }
-        : { name: entry.provider, ownPriority: entry.priority ?? null },
-    );
+    const entries = providers.map((entry) => {
+      const { provider, priority } = typeof entry === "string" ? { provider: entry } : entry;
+      return { name: provider, ownPriority: priority ?? null, size: new LearnedSize() };
+    });
     this.#entries = candidates(entries.map((entry) => entry.name)).map((place) => entries[place]!);
   }
 

@@ -1,7 +1,10 @@
 import type { Price, ProviderConfig } from "../config/options.ts";
+import type { QuotaSpec } from "../config/quota-spec.ts";
 import type { Events } from "../events.ts";
 import type { LiveQuota } from "../forecast/live-quota.ts";
 import type { Health } from "../health/health.ts";
+import { Ramp, rampedOf } from "../health/ramp.ts";
+import { LEARNED } from "./learned-size.ts";
 import type { Pool } from "./pool.ts";
 
 /** What a provider's configuration says, complete. */
@@ -17,7 +20,12 @@ export interface ProviderSettings {
 export const DEFAULT_PRIORITY = 10;
 
 /** What one provider can be now; the first that holds. */
-export type ProviderState = "dead" | "paused" | "cooldown" | "trial" | "unhealthy" | "available";
+export type ProviderState = "dead" | "paused" | "cooldown" | "trial" | "unhealthy" | "ramping" | "available";
+
+/** What holds the one place of a trial. */
+export interface Trial {
+  readonly grantedAt: number;
+}
 
 /** One provider: its settings, its quotas (own ones first, then its pools'), its health. */
 export class Provider {
@@ -27,6 +35,13 @@ export class Provider {
   #ownQuotas: readonly LiveQuota[] = [];
   #pools: readonly Pool[] = [];
   #quotas: readonly LiveQuota[] = [];
+  #hasSizes = false;
+  #ramped: QuotaSpec | null = null;
+  readonly ramp: Ramp = new Ramp();
+  /** The lease that holds the place of its trial; null: free. */
+  trial: Trial | null = null;
+  /** Leases that have not let go of it. */
+  leases = 0;
   // The end of a cooldown is told once, by whoever reads the provider first after it.
   #cooldownIsToldUntil = Number.POSITIVE_INFINITY;
 
@@ -53,16 +68,39 @@ export class Provider {
     this.#ownQuotas = ownQuotas;
     this.#pools = [...new Set(pools)];
     this.#quotas = [...ownQuotas, ...this.#pools.flatMap((pool) => pool.quotas)];
+    const specs = this.#quotas.map((quota) => quota.spec);
+    this.#hasSizes = specs.some((spec) => LEARNED.includes(spec.index));
+    this.#ramped = rampedOf(specs);
+  }
+
+  /** True if one of its quotas counts what depends on a request's size. */
+  get hasSizes(): boolean {
+    return this.#hasSizes;
   }
 
   state(now: number, minimumHealth: number): ProviderState {
     const state = this.health.state(now, minimumHealth);
-    return this.settings.paused && state !== "dead" ? "paused" : state;
+    if (this.settings.paused && state !== "dead") return "paused";
+    return state === "available" && this.#ramped !== null && this.ramp.isOn(now) ? "ramping" : state;
   }
 
-  /** Requests that hold a place of its concurrency now. */
+  /** In how many ms a trial or the ramp lets a lease through; Infinity: when a request in flight ends. */
+  gateMs(state: ProviderState, now: number): number {
+    if (state === "trial") {
+      return this.trial !== null && this.trial.grantedAt >= this.health.cooldownUntil ? Number.POSITIVE_INFINITY : 0;
+    }
+    return state === "ramping" ? this.ramp.waitMs(now) : 0;
+  }
+
+  /** A lease goes through the gate. */
+  passGate(state: ProviderState, requests: number, lease: Trial, now: number): void {
+    if (state === "trial") this.trial = lease;
+    else if (state === "ramping") this.ramp.take(requests, this.#ramped!.limit / this.#ramped!.windowMs!, now);
+  }
+
+  /** Requests in flight: leases that hold it; in the classic profile what its concurrency has counted. */
   inFlight(now: number): number {
-    let most = 0;
+    let most = this.leases;
     for (const quota of this.#quotas) {
       if (quota.spec.strategy === "concurrency") most = Math.max(most, quota.tracker.used(now));
     }

@@ -69,15 +69,15 @@ export class Registry {
     return wasThere;
   }
 
-  upsertPool(config: PoolConfig, now: number): void {
+  /** The providers that draw from it. */
+  upsertPool(config: PoolConfig, now: number): Provider[] {
     const had = this.pools.get(config.name);
     const pool = had ?? { name: config.name, quotas: [] };
     pool.quotas = this.#carriedQuotas(this.#specs(config), pool.quotas, config.name, now);
     this.pools.set(config.name, pool);
-    if (had === undefined) return;
-    for (const provider of this.providers.values()) {
-      if (provider.pools.includes(pool)) provider.drawFrom(provider.ownQuotas, provider.pools);
-    }
+    const drawing = [...this.providers.values()].filter((provider) => provider.pools.includes(pool));
+    for (const provider of drawing) provider.drawFrom(provider.ownQuotas, provider.pools);
+    return drawing;
   }
 
   upsertCapability(config: CapabilityConfig): void {

@@ -12,6 +12,12 @@ import type { Price } from "../config/options.ts";
 /** Amounts of one request by index of dimension, whole numbers >= 0; `NOT_TOLD` where nothing was said. */
 export type Amounts = number[];
 
+/** What one request takes; a guess where its size was learned. */
+export interface Needs {
+  readonly amounts: Amounts;
+  readonly isGuess: boolean;
+}
+
 /** In place of an amount: the caller did not say. */
 export const NOT_TOLD = -1;
 
@@ -37,6 +43,16 @@ export function completeAmounts(amounts: Amounts, price: Price | null): void {
   }
   if (input === NOT_TOLD) amounts[INPUT_TOKENS] = output === NOT_TOLD ? told : Math.max(0, told - output);
   if (output === NOT_TOLD) amounts[OUTPUT_TOKENS] = input === NOT_TOLD ? told : Math.max(0, told - input);
+}
+
+/** What a request has used, by what it told and, for the rest, by what it was taken for. */
+export function correctedAmounts(told: Amounts, estimate: Amounts, price: Price | null): Amounts {
+  const amounts = [...told];
+  const saysTokens = Math.max(told[TOKENS]!, told[INPUT_TOKENS]!, told[OUTPUT_TOKENS]!) !== NOT_TOLD;
+  if (!saysTokens) for (const index of [TOKENS, INPUT_TOKENS, OUTPUT_TOKENS]) amounts[index] = estimate[index]!;
+  if (amounts[REQUESTS] === NOT_TOLD) amounts[REQUESTS] = estimate[REQUESTS]!;
+  completeAmounts(amounts, saysTokens || told[REQUESTS] !== NOT_TOLD ? price : null);
+  return amounts.map((amount, index) => (amount === NOT_TOLD ? estimate[index]! : amount));
 }
 
 /** True if the tokens that a price per token asks for are known, before `completeAmounts` or after it. */

@@ -14,6 +14,8 @@ export class FixedWindow implements Tracker {
   readonly refillPerMs = 0;
   readonly #schedule: ResetSchedule;
   #used = 0;
+  /** The last reset, in our instants. */
+  #since = Number.NEGATIVE_INFINITY;
   /** The next reset, on the schedule's time line, and at which instant of ours that will be. */
   #reset: number;
   #resetAt = Number.NEGATIVE_INFINITY;
@@ -61,6 +63,20 @@ export class FixedWindow implements Tracker {
     this.capacity = capacity;
   }
 
+  amend(delta: number, stamp: number, now: number): void {
+    this.#roll(now);
+    if (stamp >= this.#since) this.#used = Math.max(0, this.#used + delta);
+  }
+
+  copy(): FixedWindow {
+    const copy = new FixedWindow(this.capacity, this.#schedule, this.#latest);
+    copy.#used = this.#used;
+    copy.#reset = this.#reset;
+    copy.#resetAt = this.#resetAt;
+    copy.#reviewAt = this.#reviewAt;
+    return copy;
+  }
+
   resets(now: number): Resets {
     this.#roll(now);
     const nextAt = this.#resetAt + (this.#schedule.resetAfter(this.#reset) - this.#reset);
@@ -74,7 +90,10 @@ export class FixedWindow implements Tracker {
     // A wall clock that was set back must not reset a second time soon; one that was set far back must not block for ever.
     const isReset = position >= this.#reset;
     if (isReset || this.#reset - position > this.#schedule.longestMs) this.#reset = this.#schedule.resetAfter(position);
-    if (isReset) this.#used = 0;
+    if (isReset) {
+      this.#used = 0;
+      this.#since = this.#resetAt;
+    }
     this.#resetAt = this.#latest + (this.#reset - position);
     this.#reviewAt = Math.min(this.#resetAt, this.#latest + this.#schedule.reviewMs);
   }

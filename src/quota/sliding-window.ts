@@ -88,6 +88,33 @@ export class SlidingWindow implements Tracker {
     this.capacity = capacity;
   }
 
+  amend(delta: number, stamp: number, now: number): void {
+    this.#expire(now);
+    // Stamps never go back, so that an amount stands in the first entry that ends at its stamp or later.
+    let low = 0;
+    for (let high = this.#length; low < high; ) {
+      const middle = (low + high) >> 1;
+      if (this.#lastOf(middle) < stamp) low = middle + 1;
+      else high = middle;
+    }
+    if (low === this.#length) return;
+    const place = this.#slot(low) + 1;
+    const amount = Math.max(0, this.#ring[place]! + delta);
+    this.#sum += amount - this.#ring[place]!;
+    this.#ring[place] = amount;
+  }
+
+  copy(): SlidingWindow {
+    const copy = new SlidingWindow(this.capacity, this.#window);
+    copy.#ring = this.#ring.slice();
+    copy.#head = this.#head;
+    copy.#length = this.#length;
+    copy.#sum = this.#sum;
+    copy.#newestFirst = this.#newestFirst;
+    copy.#latest = this.#latest;
+    return copy;
+  }
+
   /** Number of entries held, for tests of the bound. */
   get entries(): number {
     return this.#length;

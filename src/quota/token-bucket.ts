@@ -63,6 +63,18 @@ export class TokenBucket implements Tracker {
     this.#setDebt(debt);
   }
 
+  amend(delta: number, _stamp: number, now: number): void {
+    this.#setDebt(Math.max(0, this.#debtNow(now) + delta * this.#window));
+  }
+
+  copy(): TokenBucket {
+    const copy = new TokenBucket(this.#limit, this.#window, this.capacity);
+    copy.#debt = this.#debt;
+    copy.#at = this.#at;
+    copy.#latest = this.#latest;
+    return copy;
+  }
+
   #debtNow(now: number): number {
     if (now > this.#latest) this.#latest = now;
     return this.#debtAt(this.#latest);

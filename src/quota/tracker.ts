@@ -4,6 +4,8 @@
  *
  * All trackers run one conformance suite (test/quota/tracker-suite.ts): recording `a` adds `a` to what is used, time
  * alone only releases, and `releaseAt` is the first millisecond at which an amount is gone, never too early.
+ *
+ * A tracker that leases draw from can also be amended and copied; the counters of places and of the ports cannot.
  */
 export interface Tracker {
   /** The most that it holds at once. */
@@ -22,6 +24,10 @@ export interface Tracker {
   forgottenAt(now: number): number;
   /** Changes the limit and keeps what is counted. */
   resize(limit: number, capacity: number, now: number): void;
+  /** Adds `delta`, which may be negative, to what was recorded at `stamp`; nothing if that is released already. */
+  amend?(delta: number, stamp: number, now: number): void;
+  /** A tracker of its own that has counted the same; for looking ahead. */
+  copy?(): Tracker;
   /** The next two resets, of a tracker that lets go of everything at once. */
   resets?(now: number): Resets;
 }

@@ -1,20 +1,11 @@
+import type { Settlement } from "../admission/lease.ts";
 import type { StatusClass } from "../config/status-class.ts";
-import type { Usage } from "../config/usage.ts";
-import type { ReportedQuota } from "../observation/observation.ts";
+import type { SelectOptions } from "../selection/request.ts";
 
 /** What a task ended with: the value that it returned, or what it threw. */
 export type TaskResult =
   | { readonly ok: true; readonly value: unknown }
   | { readonly ok: false; readonly error: unknown };
-
-/** The end of a lease; `status` default "success", `latencyMs` default measured, `usage` default the last report, else the estimate. */
-export interface Settlement {
-  status?: StatusClass | number | undefined;
-  usage?: Usage | undefined;
-  latencyMs?: number | undefined;
-  retryAfterMs?: number | undefined;
-  reported?: readonly ReportedQuota[] | undefined;
-}
 
 /** How `acquire`, `run`, `stream` and `map` wait, try and judge where a call does not say it. */
 export interface RunDefaults {
@@ -30,4 +21,35 @@ export interface RunDefaults {
   idempotent?: boolean | undefined;
   /** Judges what a task returned or threw; undefined falls back to the built-in rules. */
   classify?: ((result: TaskResult) => StatusClass | number | Settlement | undefined) | undefined;
+}
+
+/** What one `acquire` needs, and how it waits. */
+export interface AcquireOptions<P extends string = string> extends SelectOptions<P> {
+  /** Ends the waiting: `acquire` rejects with its reason. */
+  signal?: AbortSignal | undefined;
+  /** Longest wait for room; default 60_000; 0 never waits; Infinity. */
+  maxWaitMs?: number | undefined;
+  /** Larger goes first; default 0. */
+  priority?: number | undefined;
+  /** How long the lease lives unsettled; default the limiter's. */
+  leaseTimeoutMs?: number | undefined;
+}
+
+/** One call of `run`. */
+export interface RunOptions<P extends string = string> extends AcquireOptions<P>, RunDefaults {
+  maxWaitMs?: number | undefined;
+}
+
+/** One call of `stream`. */
+export interface StreamOptions<P extends string = string> extends RunOptions<P> {
+  /** Longest silence between chunks; default none. */
+  chunkTimeoutMs?: number | undefined;
+}
+
+/** One call of `map`. */
+export interface MapOptions<Item, P extends string = string> extends RunOptions<P> {
+  /** Needs of one item. */
+  needs?: ((item: Item, index: number) => SelectOptions<P>) | undefined;
+  /** Most calls at once, whatever the quotas allow; default 1_000. */
+  concurrency?: number | undefined;
 }

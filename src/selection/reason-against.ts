@@ -1,43 +1,75 @@
+import type { LiveQuota, PendingStamps } from "../forecast/live-quota.ts";
 import { type Profile, TOO_LARGE } from "../profile/profile.ts";
 import type { Listed } from "../provider/capability.ts";
-import type { Provider } from "../provider/provider.ts";
-import { type Amounts, needOf } from "../quota/amounts.ts";
+import { needOf } from "../quota/amounts.ts";
 import type { RefusalReason } from "./refusal.ts";
 import type { Request } from "./request.ts";
 
-/** Why a listed provider that is not eligible is not; what time alone cannot mend comes before what it can. */
-export function reasonAgainst(
-  entry: Listed,
-  request: Request,
-  profile: Profile,
-  minimumHealth: number,
-  now: number,
-): RefusalReason {
-  const { name, provider } = entry;
-  if (provider === null) return { provider: name, reason: "not_registered", retryAfterMs: null };
-  if (request.excludes(name)) return { provider: name, reason: "excluded", retryAfterMs: null };
-  const state = provider.state(now, minimumHealth);
-  if (state === "dead" || state === "paused") return { provider: name, reason: state, retryAfterMs: null };
-  const needs = request.needs(provider.settings.price);
-  if (profile.waitMs(provider.quotas, needs, now) === TOO_LARGE) return tooLarge(provider, needs, now);
-  const isCooling = state === "cooldown";
-  const waitMs = Math.ceil(isCooling ? provider.cooldownMs(now) : provider.health.healsInMs(minimumHealth, now));
-  const retryAfterMs = Number.isFinite(waitMs) ? waitMs : null;
-  return { provider: name, reason: isCooling ? "cooldown" : "unhealthy", retryAfterMs };
+/** What the reasons are read from. */
+export interface ReasonParts {
+  readonly profile: Profile;
+  readonly minimumHealth: number;
+  readonly pending: PendingStamps;
 }
 
-function tooLarge(provider: Provider, needs: Amounts, now: number): RefusalReason {
-  const quota = provider.quotas.find(({ spec, tracker }) => needOf(needs, spec.index) > tracker.capacity)!;
-  const { spec, tracker, pool } = quota;
-  return {
-    provider: provider.name,
-    reason: "too_large",
-    dimension: spec.dimension,
-    window: spec.window,
-    pool,
-    limit: tracker.capacity,
+/**
+ * Why a listed provider cannot take the request; what time alone cannot mend comes before what it can, and the time that
+ * is told is the one at which everything is mended. Room and gates count against a lease only, and so do those ahead in
+ * the line where nothing else does.
+ */
+export function reasonAgainst(
+  { name, ...entry }: Listed,
+  request: Request,
+  { profile, minimumHealth, pending }: ReasonParts,
+  now: number,
+  isLease: boolean,
+): RefusalReason {
+  const { provider } = entry;
+  const because = (reason: PlainReason, waitMs: number): RefusalReason => ({
+    provider: name,
+    reason,
+    retryAfterMs: Number.isFinite(waitMs) ? waitMs : null,
+  });
+  if (provider === null) return because("not_registered", Number.NaN);
+  if (request.excludes(name)) return because("excluded", Number.NaN);
+  const state = provider.state(now, minimumHealth);
+  if (state === "dead" || state === "paused") return because(state, Number.NaN);
+  const needs = request.needs({ name, ...entry }, isLease);
+  const { quotas } = provider;
+  const fitsInMs = profile.waitMs(quotas, needs, now, pending);
+  let waitMs = isLease ? fitsInMs : 0;
+  const byQuota = (reason: QuotaReason, quota: LiveQuota): RefusalReason => ({
+    provider: name,
+    reason,
+    dimension: quota.spec.dimension,
+    window: quota.spec.window,
+    pool: quota.pool,
+    limit: quota.tracker.capacity,
     remaining: quota.remaining(now),
-    needed: needOf(needs, spec.index),
-    retryAfterMs: null,
-  };
+    needed: needOf(needs.amounts, quota.spec.index),
+    retryAfterMs: reason !== "too_large" && Number.isFinite(waitMs) ? waitMs : null,
+  });
+  if (fitsInMs === TOO_LARGE) {
+    return byQuota(
+      "too_large",
+      quotas.find(({ spec, tracker }) => needOf(needs.amounts, spec.index) > tracker.capacity)!,
+    );
+  }
+  if (state === "cooldown" || state === "unhealthy") {
+    const { health } = provider;
+    const healsInMs = state === "cooldown" ? provider.cooldownMs(now) : health.healsInMs(minimumHealth, now);
+    return because(state, Math.max(waitMs, Math.ceil(healsInMs)));
+  }
+  const gateMs = provider.gateMs(state, now);
+  waitMs = Math.max(waitMs, gateMs);
+  if (fitsInMs > 0) {
+    const wait = (quota: LiveQuota) => profile.waitMs([quota], needs, now, pending);
+    const quota = quotas.find((each) => wait(each) === fitsInMs)!;
+    return byQuota(quota.spec.strategy === "concurrency" ? "concurrency" : "quota", quota);
+  }
+  if (gateMs > 0) return because("ramping", gateMs);
+  return because("waiters_ahead", Number.NaN);
 }
+
+type QuotaReason = "quota" | "concurrency" | "too_large";
+type PlainReason = Exclude<RefusalReason["reason"], QuotaReason>;

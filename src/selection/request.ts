@@ -1,11 +1,21 @@
 import { COST_USD } from "../config/dimension.ts";
 import type { Price } from "../config/options.ts";
 import { USAGE_INDEX, type Usage } from "../config/usage.ts";
-import { type Amounts, completeAmounts, isCostKnown, NOT_TOLD, unknownAmounts, wholeAmount } from "../quota/amounts.ts";
+import type { Listed } from "../provider/capability.ts";
+import { LEARNED } from "../provider/learned-size.ts";
+import {
+  type Amounts,
+  completeAmounts,
+  isCostKnown,
+  type Needs,
+  NOT_TOLD,
+  unknownAmounts,
+  wholeAmount,
+} from "../quota/amounts.ts";
 
-/** What one request needs, as expected. An amount that is not given counts as 1, so that a token limit then holds only once it is full. */
+/** What one request needs, as expected; amounts not given are learned from those that ended, and count 1 until then. */
 export interface SelectOptions<P extends string = string> extends Usage {
-  /** Not used yet. Caps the learned output estimate (the API's max_tokens). */
+  /** Caps the learned output estimate (the API's max_tokens). */
   maxOutputTokens?: number | undefined;
   /** Only these providers; undefined: all. */
   only?: readonly P[] | undefined;
@@ -16,37 +26,68 @@ export interface SelectOptions<P extends string = string> extends Usage {
 /** A request that asks for a provider: its amounts, and who may serve it. */
 export class Request {
   readonly #told: Amounts;
-  readonly #needs: Amounts;
+  readonly #stated: Needs;
+  readonly #maxOutputTokens: number | undefined;
   readonly #only: ReadonlySet<string> | undefined;
   readonly #exclude: ReadonlySet<string> | undefined;
+  readonly #avoid: ReadonlySet<string> | undefined;
 
-  /** `options` must have passed the validator. */
-  constructor(options: SelectOptions) {
+  /** `options` must have passed the validator; providers in `avoid` serve it only where no other has room. */
+  constructor(options: SelectOptions, avoid?: ReadonlySet<string>) {
     this.#told = unknownAmounts();
     for (const [field, index] of USAGE_INDEX) this.#told[index] = wholeAmount(options[field as keyof Usage]);
-    this.#needs = [...this.#told];
-    completeAmounts(this.#needs, null);
+    const amounts = [...this.#told];
+    completeAmounts(amounts, null);
+    this.#stated = { amounts, isGuess: false };
+    this.#maxOutputTokens = options.maxOutputTokens;
     this.#only = options.only && new Set(options.only);
     this.#exclude = options.exclude && new Set(options.exclude);
+    this.#avoid = avoid;
+  }
+
+  /** Equal for requests that want the same of the same providers, but for how much. */
+  get kind(): string {
+    const wants = this.#told.map((amount) => (amount === NOT_TOLD ? "?" : amount === 0 ? "0" : "1"));
+    return JSON.stringify(
+      [wants.join(""), this.#only, this.#exclude, this.#avoid].map((part) => (part instanceof Set ? [...part] : part)),
+    );
   }
 
   excludes(provider: string): boolean {
     return (this.#only !== undefined && !this.#only.has(provider)) || (this.#exclude?.has(provider) ?? false);
   }
 
-  /** What it takes from each dimension of a provider with this price. */
-  needs(price: Price | null): Amounts {
-    if (price === null) return this.#needs;
-    const needs = [...this.#told];
-    completeAmounts(needs, price);
-    return needs;
+  avoids(provider: string): boolean {
+    return this.#avoid?.has(provider) ?? false;
+  }
+
+  /** What it takes from each dimension of a registered provider; for a lease also where nothing is known of it. */
+  needs(entry: Listed, isLease: boolean): Needs {
+    const { settings, quotas, hasSizes } = entry.provider!;
+    if (!hasSizes) return this.#stated;
+    const amounts = [...this.#told];
+    const isGuess = entry.size.fillIn(amounts, this.#maxOutputTokens);
+    completeAmounts(amounts, settings.price);
+    if (!isLease) return { amounts, isGuess };
+    const unknown = [...amounts];
+    for (const { spec, tracker } of quotas) {
+      const { index } = spec;
+      if (unknown[index] !== NOT_TOLD || !LEARNED.includes(index)) continue;
+      // Of several limits the least decides.
+      const guess = entry.size.unknownOf(tracker.capacity);
+      if (amounts[index] === NOT_TOLD || guess < amounts[index]!) amounts[index] = guess;
+    }
+    return { amounts, isGuess };
   }
 
   /** Micro-USD that it costs at this price; null: unknown. */
   cost(price: Price | null): number | null {
     const told = this.#told[COST_USD]!;
     if (told !== NOT_TOLD) return told;
-    return price !== null && isCostKnown(this.#told, price) ? this.needs(price)[COST_USD]! : null;
+    if (price === null || !isCostKnown(this.#told, price)) return null;
+    const amounts = [...this.#told];
+    completeAmounts(amounts, price);
+    return amounts[COST_USD]!;
   }
 }
 

@@ -6,16 +6,19 @@
 
 import { NoAvailableProviders } from "../errors.ts";
 import type { Events } from "../events.ts";
+import type { PendingStamps } from "../forecast/live-quota.ts";
 import type { Counters } from "../metrics.ts";
 import { type Profile, TOO_LARGE } from "../profile/profile.ts";
 import type { Capability, Listed } from "../provider/capability.ts";
 import { priorityOf } from "../provider/capability.ts";
+import type { Provider, ProviderState } from "../provider/provider.ts";
 import type { Registry } from "../provider/registry.ts";
+import type { Needs } from "../quota/amounts.ts";
 import { finiteScore, type ScoringStrategy } from "../scoring/scoring-strategy.ts";
 import { CandidateContext } from "./candidate-context.ts";
 import { type Alternative, type Decision, RankedDecision } from "./decision.ts";
 import { reasonAgainst } from "./reason-against.ts";
-import { type RefusalReason, refusalOf } from "./refusal.ts";
+import { refusalOf } from "./refusal.ts";
 import type { Request } from "./request.ts";
 
 /** The parts of a limiter that a selection reads. */
@@ -26,10 +29,17 @@ export interface SelectionParts {
   readonly minimumHealth: number;
   readonly counters: Counters;
   readonly events: Events;
+  readonly pending: PendingStamps;
 }
 
 /** An eligible provider on its way into the ranking. */
-interface Candidate extends Alternative {
+export interface Candidate {
+  readonly provider: Provider;
+  readonly entry: Listed;
+  readonly state: ProviderState;
+  readonly needs: Needs;
+  readonly score: number;
+  /** Infinity: at no known time. */
   readonly waitMs: number;
   readonly quota: number;
   readonly health: number;
@@ -42,21 +52,27 @@ export function select(capability: Capability, request: Request, parts: Selectio
   const { registry, counters } = parts;
   counters.selects++;
   const listed = registry.listed(capability);
-  const candidates = eligible(capability, listed, request, parts, now);
-  if (candidates.length > 0) return decisionOf(candidates.sort(byRank));
+  const candidates = ranked(capability, request, parts, now, parts.pending);
+  if (candidates.length > 0) return decisionOf(candidates, candidates[0]!);
   if (listed.length === 0) parts.profile.miscalls.emptyCapability(counters);
   else counters.noProviderAvailable++;
-  throw new NoAvailableProviders(capability.name, refusalOf(reasons(listed, request, parts, now)));
+  const reasons = listed.map((entry) => reasonAgainst(entry, request, parts, now, false));
+  throw new NoAvailableProviders(capability.name, refusalOf(reasons));
 }
 
-function eligible(
+/**
+ * The eligible providers, best first. With `pending` their waits are exact, as `select` tells them; without it, for a
+ * lease, they are Infinity where more is needed than is counted yet.
+ */
+export function ranked(
   capability: Capability,
-  listed: readonly Listed[],
   request: Request,
   parts: SelectionParts,
   now: number,
+  pending?: PendingStamps,
 ): Candidate[] {
   const { profile, strategy, minimumHealth } = parts;
+  const listed = parts.registry.listed(capability);
   const [maxPriority, maxLatencyMs] = maxima(listed, parts.events, now);
   const context = new CandidateContext(capability.name, request, maxPriority, maxLatencyMs, now);
   const candidates: Candidate[] = [];
@@ -64,14 +80,18 @@ function eligible(
     const { provider } = entry;
     if (provider === null || request.excludes(provider.name)) continue;
     const state = provider.state(now, minimumHealth);
-    if (state !== "available" && state !== "trial") continue;
-    const { quotas, health, settings } = provider;
-    const waitMs = profile.waitMs(quotas, request.needs(settings.price), now);
+    if (!ELIGIBLE.includes(state)) continue;
+    const { quotas, health } = provider;
+    const needs = request.needs(entry, pending === undefined);
+    const waitMs = profile.waitMs(quotas, needs, now, pending);
     if (waitMs === TOO_LARGE) continue;
     const quotaScore = profile.quotaScore(quotas, now);
-    context.turnTo(provider, priorityOf(entry), quotaScore, profile.healthScore(health, state, now));
+    context.turnTo(provider, priorityOf(entry), quotaScore, profile.healthScore(health, state === "trial", now));
     candidates.push({
-      provider: provider.name,
+      provider,
+      entry,
+      state,
+      needs,
       score: finiteScore(strategy.score(context)),
       waitMs,
       quota: profile.reportedQuotaScore(quotas, quotaScore, now),
@@ -80,8 +100,10 @@ function eligible(
       latency: context.latencyScore,
     });
   }
-  return candidates;
+  return candidates.sort(byRank);
 }
+
+const ELIGIBLE: readonly ProviderState[] = ["available", "ramping", "trial"];
 
 /** The highest priority of the list, and the slowest latency among the registered; 1 where none is known. */
 function maxima(listed: readonly Listed[], events: Events, now: number): [priority: number, latencyMs: number] {
@@ -101,12 +123,14 @@ function byRank(a: Candidate, b: Candidate): number {
   return a.waitMs === b.waitMs ? b.score - a.score : a.waitMs - b.waitMs;
 }
 
-function decisionOf(ranked: readonly Candidate[]): Decision {
-  const best = ranked[0]!;
+/** The decision for `best`, with the others as its alternatives. */
+export function decisionOf(candidates: readonly Candidate[], best: Candidate): Decision {
   const alternatives: Alternative[] = [];
-  for (let i = 1; i < ranked.length; i++) alternatives.push({ provider: ranked[i]!.provider, score: ranked[i]!.score });
+  for (const other of candidates) {
+    if (other !== best) alternatives.push({ provider: other.provider.name, score: other.score });
+  }
   return new RankedDecision(
-    best.provider,
+    best.provider.name,
     best.score,
     Number.isFinite(best.waitMs) ? best.waitMs : null,
     {
@@ -117,8 +141,4 @@ function decisionOf(ranked: readonly Candidate[]): Decision {
     },
     alternatives,
   );
-}
-
-function reasons(listed: readonly Listed[], request: Request, parts: SelectionParts, now: number): RefusalReason[] {
-  return listed.map((entry) => reasonAgainst(entry, request, parts.profile, parts.minimumHealth, now));
 }

@@ -158,7 +158,7 @@ describe("a year ahead", () => {
     expect(inspected).toMatchObject({ health: 1, cooldownMs: 0 });
     expect(limiter.select("chat")).toMatchObject({ provider: "p", waitMs: 0 });
     limiter.observe({ provider: "p", outcome: { status: "success" } });
-    expect(limiter.inspect().providers[0]?.state).toBe("available");
+    expect(limiter.inspect().providers[0]?.state).toBe("ramping");
   });
 });
 

@@ -1,0 +1,335 @@
+// What one lease holds, from its grant until nothing of it is left.
+//
+//   held (in flight) --stamp--> counted in the window until stamp + window
+//   stamp = when the headers came, else the end; at the latest grant + skewCapMs
+//
+// Regimes: (1) a refusal gives back all but the request, a release all that is not counted yet. (2) A request that ended
+// without an answer (timeout, cancelled, disposed, expired) may still be on its way or in work: its place is freed
+// min(skewCapMs, 1 s) after its end, and what was never answered is counted from grant + skewCapMs on, or, where that is
+// endless, from the later of its end and grant + 1 s. (3) Places, and quotas that count at the end, are held until then.
+// Stamps never go back, because everything that comes due is done in order of instant, before anything else.
+// Source: measured in simulation; freeing the place of an aborted request at once costs 66 429s in 32,000, stamping late
+// headers at their true time 294 in 17,000, these rules 0.
+import { COST_USD, REQUESTS, TOKENS } from "../config/dimension.ts";
+import type { StatusClass } from "../config/status-class.ts";
+import { USAGE_INDEX, type Usage } from "../config/usage.ts";
+import type { LiveQuota } from "../forecast/live-quota.ts";
+import { type ObservationParts, raiseLimitReached, teachHealth, UNPRICED } from "../observation/apply-observation.ts";
+import { readEnding, readUsage } from "../observation/read-observation.ts";
+import { LEARNED } from "../provider/learned-size.ts";
+import type { Provider } from "../provider/provider.ts";
+import { type Amounts, correctedAmounts, NOT_TOLD, needOf, unknownAmounts } from "../quota/amounts.ts";
+import type { Decision } from "../selection/decision.ts";
+import { type Candidate, decisionOf } from "../selection/selector.ts";
+import type { Due, DueHeap } from "./due-heap.ts";
+import type { Lease, Settlement } from "./lease.ts";
+
+const LONGEST_LATE_MS = 1_000;
+const UNANSWERED: ReadonlySet<StatusClass> = new Set(["timeout", "cancelled"]);
+
+/** What a lease asks of the limiter that granted it. */
+export interface LeaseHost extends ObservationParts {
+  readonly skewCapMs: number;
+  /** Leases that something comes due of. */
+  readonly held: DueHeap<HeldLease>;
+  /** Whether the provider of that name is still this one. */
+  isRegistered(provider: Provider): boolean;
+  /** Room may have come. */
+  freed(): void;
+  enter(): number;
+  leave(): void;
+}
+
+/** A lease's place among those of which something comes due. */
+export interface HeldLease extends Due {
+  readonly lease: GrantedLease;
+}
+
+/** A lease; what its public face does not show is for the admission alone. */
+export class GrantedLease implements Lease {
+  readonly granted = true;
+  readonly provider: string;
+  readonly capability: string;
+  readonly #host: LeaseHost;
+  readonly #held: HeldLease;
+  readonly #candidate: Candidate;
+  readonly #candidates: readonly Candidate[];
+  readonly #grantedAt: number;
+  readonly #expiresAt: number;
+  readonly #variance: number;
+  #quotas: readonly LiveQuota[];
+  #counted: Amounts;
+  #told: Amounts | null = null;
+  #decision: Decision | null = null;
+  #isAnswered = false;
+  #hasEnded = false;
+  #isFree = false;
+  /** When it began to count in the windows; NaN: it is held. */
+  #stampedAt = Number.NaN;
+  #stampDueAt: number;
+  #freeAt = Number.POSITIVE_INFINITY;
+
+  constructor(
+    host: LeaseHost,
+    capability: string,
+    candidate: Candidate,
+    candidates: readonly Candidate[],
+    order: number,
+    grantedAt: number,
+    timeoutMs: number,
+  ) {
+    const { provider, needs, entry, state } = candidate;
+    this.provider = provider.name;
+    this.capability = capability;
+    this.#host = host;
+    this.#held = { lease: this, dueAt: 0, order, place: -1 };
+    this.#candidate = candidate;
+    this.#candidates = candidates;
+    this.#grantedAt = grantedAt;
+    this.#expiresAt = grantedAt + timeoutMs;
+    this.#stampDueAt = grantedAt + host.skewCapMs;
+    this.#quotas = provider.quotas;
+    this.#counted = needs.amounts;
+    this.#variance = needs.isGuess ? entry.size.variance : 0;
+    provider.leases++;
+    provider.passGate(state, needs.amounts[REQUESTS]!, this, grantedAt);
+    for (const quota of this.#quotas) this.#hold(quota, needOf(needs.amounts, quota.spec.index), grantedAt);
+    if (this.#variance > 0) for (const quota of this.#quotas) quota.variance += this.#varianceOn(quota);
+    this.#schedule();
+  }
+
+  get grantedAt(): number {
+    return this.#grantedAt;
+  }
+
+  get hasEnded(): boolean {
+    return this.#hasEnded;
+  }
+
+  get decision(): Decision {
+    this.#decision ??= decisionOf(this.#candidates, this.#candidate);
+    return this.#decision;
+  }
+
+  get reserved(): Usage {
+    const { amounts } = this.#candidate.needs;
+    const usage: Usage = {};
+    for (const [field, index] of USAGE_INDEX) {
+      if (amounts[index] !== NOT_TOLD) usage[field as keyof Usage] = amounts[index];
+    }
+    return usage;
+  }
+
+  get settled(): boolean {
+    // Reading brings what has come due up to date, this lease's expiry among it.
+    this.#host.enter();
+    this.#host.leave();
+    return this.#hasEnded;
+  }
+
+  headersReceived(): void {
+    this.#whileOpen((now) => {
+      this.#isAnswered = true;
+      if (!this.#isStamped) this.#stamp(now);
+      this.#schedule();
+      this.#host.freed();
+    });
+  }
+
+  report(usage: Usage): void {
+    this.#whileOpen((now) => {
+      const told = unknownAmounts();
+      this.#host.counters.invalidUsages += readUsage(usage, told);
+      this.#told = told;
+      this.#count(correctedAmounts(told, this.#counted, this.#candidate.provider.settings.price), now);
+    });
+  }
+
+  settle(settlement: Settlement = {}): void {
+    this.#whileOpen((now) => {
+      const { status, amounts, latencyMs, retryAfterMs, invalid } = readEnding(settlement, this.#host.profile.dialect);
+      this.#host.counters.invalidUsages += invalid;
+      if (amounts !== null) this.#told = amounts;
+      this.#settle(status, latencyMs, retryAfterMs, now);
+    });
+  }
+
+  release(): void {
+    this.#whileOpen((now) => {
+      if (this.#isAnswered) return this.#settle("cancelled", null, null, now);
+      this.#host.counters.leasesReleased++;
+      for (const quota of this.#quotas) {
+        if (this.#holds(quota)) quota.hold(-this.#amountOf(quota), now);
+      }
+      this.#stampedAt = now;
+      this.#letGo();
+      this.#end();
+    });
+  }
+
+  [Symbol.dispose](): void {
+    this.settle({ status: "cancelled" });
+  }
+
+  /** Does what is due at `at`, its own instant. */
+  comeDue(at: number): void {
+    if (!this.#isStamped && at >= this.#stampDueAt) this.#stamp(at);
+    if (!this.#hasEnded && at >= this.#expiresAt) {
+      const { counters, events } = this.#host;
+      counters.leasesExpired++;
+      this.#endAs("cancelled", at);
+      events.raise("leaseExpired", { lease: this });
+    }
+    if (this.#hasEnded && !this.#isFree && at >= this.#freeAt) this.#free(at);
+    this.#schedule();
+  }
+
+  /** The provider draws from other quotas now: those that are new take over what is in flight. */
+  follow(provider: Provider, now: number): void {
+    if (provider !== this.#candidate.provider) return;
+    const before = new Set(this.#quotas);
+    const added = provider.quotas.filter((quota) => !before.has(quota));
+    if (added.length === 0) return;
+    this.#quotas = [...this.#quotas, ...added];
+    for (const quota of added) {
+      const amount = this.#amountOf(quota);
+      if (this.#holds(quota)) this.#hold(quota, amount, now);
+      else if (!this.#hasEnded) quota.tracker.record(amount, now);
+      if (!this.#hasEnded) quota.variance += this.#varianceOn(quota);
+    }
+  }
+
+  /** From when on what it holds of the quota will count, if nothing more is heard; null: it holds nothing of it. */
+  pendingOn(quota: LiveQuota): { at: number; amount: number } | null {
+    if (this.#isStamped || !this.#quotas.includes(quota)) return null;
+    return { at: this.#stampDueAt, amount: this.#amountOf(quota) };
+  }
+
+  get #isStamped(): boolean {
+    return !Number.isNaN(this.#stampedAt);
+  }
+
+  #whileOpen(act: (now: number) => void): void {
+    const now = this.#host.enter();
+    if (!this.#hasEnded) act(now);
+    this.#host.leave();
+  }
+
+  #amountOf(quota: LiveQuota): number {
+    return needOf(this.#counted, quota.spec.index);
+  }
+
+  #holds(quota: LiveQuota): boolean {
+    return quota.isHeldToEnd ? !this.#isFree : !this.#isStamped;
+  }
+
+  #hold(quota: LiveQuota, amount: number, now: number): void {
+    if (quota.hold(amount, now)) raiseLimitReached(this.#host.events, this.provider, quota);
+  }
+
+  #stamp(at: number): void {
+    for (const quota of this.#quotas) if (!quota.isHeldToEnd) quota.stamp(this.#amountOf(quota), at);
+    this.#stampedAt = at;
+  }
+
+  /** Replaces what is held or counted. */
+  #count(amounts: Amounts, now: number): void {
+    const before = this.#counted;
+    this.#counted = amounts;
+    for (const quota of this.#quotas) {
+      const { index } = quota.spec;
+      const delta = needOf(amounts, index) - needOf(before, index);
+      if (delta === 0) continue;
+      if (this.#holds(quota)) this.#hold(quota, delta, now);
+      else if (quota.amend(delta, this.#stampedAt, now)) raiseLimitReached(this.#host.events, this.provider, quota);
+      if (delta < 0) this.#host.freed();
+    }
+  }
+
+  #settle(status: StatusClass, latencyMs: number | null, retryAfterMs: number | null, now: number): void {
+    const { provider, entry, needs } = this.#candidate;
+    const told = this.#told;
+    const measuredMs = latencyMs ?? now - this.#grantedAt;
+    this.#host.counters.leasesSettled++;
+    if (status === "success" && provider.hasSizes) {
+      entry.size.learn(told ?? unknownAmounts(), needs.isGuess ? needs.amounts[TOKENS]! : NOT_TOLD);
+    }
+    if (UNPRICED.has(status)) {
+      const requests = told !== null && told[REQUESTS] !== NOT_TOLD ? told[REQUESTS]! : this.#counted[REQUESTS]!;
+      const cost = told !== null && told[COST_USD] !== NOT_TOLD ? told[COST_USD]! : 0;
+      this.#count([requests, 0, 0, 0, 1, cost, 0], now);
+    } else if (told !== null) {
+      this.#count(correctedAmounts(told, this.#counted, provider.settings.price), now);
+    }
+    this.#endAs(status, now);
+    if (status !== "cancelled" && this.#host.isRegistered(provider)) {
+      teachHealth(
+        provider,
+        { status, latencyMs: measuredMs, retryAfterMs, grantedAt: this.#grantedAt },
+        this.#host,
+        now,
+      );
+    }
+    this.#host.events.raise("leaseSettled", { lease: this, status, latencyMs: measuredMs });
+  }
+
+  #endAs(status: StatusClass, now: number): void {
+    const { skewCapMs } = this.#host;
+    if (!UNANSWERED.has(status)) {
+      if (!this.#isStamped) this.#stamp(now);
+      this.#free(now);
+    } else {
+      if (skewCapMs === Number.POSITIVE_INFINITY) this.#stampDueAt = Math.max(now, this.#grantedAt + LONGEST_LATE_MS);
+      if (!this.#isStamped && this.#stampDueAt <= now) this.#stamp(now);
+      this.#freeAt = now + Math.min(skewCapMs, LONGEST_LATE_MS);
+      if (this.#freeAt <= now) this.#free(now);
+    }
+    this.#end();
+  }
+
+  /** Whatever the ending: nothing of the lease is open any more. */
+  #end(): void {
+    this.#hasEnded = true;
+    const { provider } = this.#candidate;
+    if (provider.trial === this) provider.trial = null;
+    if (this.#variance > 0) {
+      for (const quota of this.#quotas) quota.variance = Math.max(0, quota.variance - this.#varianceOn(quota));
+    }
+    this.#host.freed();
+    this.#schedule();
+  }
+
+  #free(at: number): void {
+    for (const quota of this.#quotas) {
+      if (!quota.isHeldToEnd) continue;
+      if (quota.spec.strategy === "concurrency") quota.hold(-this.#amountOf(quota), at);
+      else quota.stamp(this.#amountOf(quota), at);
+    }
+    this.#letGo();
+  }
+
+  #letGo(): void {
+    this.#isFree = true;
+    this.#candidate.provider.leases--;
+    this.#host.freed();
+  }
+
+  /** Of the error of what it takes of the quota, in units of the quota. */
+  #varianceOn(quota: LiveQuota): number {
+    const { index } = quota.spec;
+    if (index === COST_USD) {
+      const { usdPerMillionInputTokens = 0, usdPerMillionOutputTokens = 0 } =
+        this.#candidate.provider.settings.price ?? {};
+      return this.#variance * Math.max(usdPerMillionInputTokens, usdPerMillionOutputTokens) ** 2;
+    }
+    return LEARNED.includes(index) ? this.#variance : 0;
+  }
+
+  #schedule(): void {
+    const stampAt = this.#isStamped ? Number.POSITIVE_INFINITY : this.#stampDueAt;
+    const endAt = this.#hasEnded ? (this.#isFree ? Number.POSITIVE_INFINITY : this.#freeAt) : this.#expiresAt;
+    this.#held.dueAt = Math.min(stampAt, endAt);
+    if (this.#held.dueAt < Number.POSITIVE_INFINITY) this.#host.held.put(this.#held);
+    else this.#host.held.remove(this.#held);
+  }
+}

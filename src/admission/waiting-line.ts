@@ -1,0 +1,147 @@
+// Who goes next: higher priority first, first come first served within one, whatever the capability.
+//
+//   A waiter that cannot go claims, at each provider that could ever serve it, every quota that it needs something of.
+//   Whoever comes later, or has less priority, is behind at a provider where it needs something of a claimed quota.
+//
+// Regimes: a waiter that needs nothing of what is claimed passes. Waiters of one kind (capability, providers, which amounts
+// are needed) stand in one queue: where the first of them claims at every eligible provider, those behind it are not even
+// looked at, so that a pass costs as much as there are waiters served and kinds waiting. Where it is too large for one of
+// the providers, the next of its kind may fit there, and the pass looks on.
+import type { LiveQuota } from "../forecast/live-quota.ts";
+import type { Provider } from "../provider/provider.ts";
+import { type Needs, needOf } from "../quota/amounts.ts";
+import type { Request } from "../selection/request.ts";
+import { type Due, DueHeap } from "./due-heap.ts";
+
+/** Somebody in the line. */
+export interface Waiter {
+  readonly capability: string;
+  readonly request: Request;
+  readonly priority: number;
+  readonly order: number;
+  queue: Queue | null;
+  next: Waiter | null;
+  previous: Waiter | null;
+  /** It claims something, so that its leaving may let others go. */
+  hasClaims: boolean;
+}
+
+/** Waiters of one kind and priority, in order of arrival. */
+class Queue implements Due {
+  readonly key: string;
+  readonly dueAt: number;
+  first: Waiter | null = null;
+  last: Waiter | null = null;
+  /** The next one to be looked at in a pass. */
+  cursor: Waiter | null = null;
+  place = -1;
+
+  constructor(key: string, priority: number) {
+    this.key = key;
+    this.dueAt = -priority;
+  }
+
+  get order(): number {
+    return this.cursor!.order;
+  }
+}
+
+/** What became of a waiter that was looked at. */
+export type Verdict = "gone" | "stays" | "stays, and those of its kind with it";
+
+/** The waiting line; it knows who stands where and what is claimed, not what makes room. */
+export class WaitingLine {
+  readonly #queues = new Map<string, Queue>();
+  readonly #claims = new Map<LiveQuota | Provider, number>();
+  readonly #counts = new Map<string, number>();
+  #size = 0;
+
+  get size(): number {
+    return this.#size;
+  }
+
+  /** How many wait, by capability. */
+  get counts(): { readonly [capability: string]: number } {
+    return Object.fromEntries(this.#counts);
+  }
+
+  *[Symbol.iterator](): IterableIterator<Waiter> {
+    for (const queue of this.#queues.values()) for (let each = queue.first; each !== null; each = each.next) yield each;
+  }
+
+  /** Puts it last of its kind; true if nobody of its kind stands before it. */
+  add(waiter: Waiter): boolean {
+    const key = JSON.stringify([waiter.capability, waiter.priority, waiter.request.kind]);
+    let queue = this.#queues.get(key);
+    if (queue === undefined) {
+      queue = new Queue(key, waiter.priority);
+      this.#queues.set(key, queue);
+    }
+    waiter.queue = queue;
+    waiter.previous = queue.last;
+    if (queue.last === null) queue.first = waiter;
+    else queue.last.next = waiter;
+    queue.last = waiter;
+    this.#count(waiter.capability, 1);
+    return queue.first === waiter;
+  }
+
+  /** Takes it out, if it is in. */
+  remove(waiter: Waiter): boolean {
+    const { queue, previous, next } = waiter;
+    if (queue === null) return false;
+    if (queue.cursor === waiter) queue.cursor = next;
+    if (previous === null) queue.first = next;
+    else previous.next = next;
+    if (next === null) queue.last = previous;
+    else next.previous = previous;
+    if (queue.first === null) this.#queues.delete(queue.key);
+    waiter.queue = null;
+    this.#count(waiter.capability, -1);
+    return true;
+  }
+
+  /** Looks at the waiters in order, from nothing claimed; `look` serves, refuses, or claims. */
+  pass(look: (waiter: Waiter) => Verdict): void {
+    this.#claims.clear();
+    const heads = new DueHeap<Queue>();
+    for (const queue of this.#queues.values()) {
+      queue.cursor = queue.first;
+      heads.put(queue);
+    }
+    for (let queue = heads.first; queue !== undefined; queue = heads.first) {
+      heads.remove(queue);
+      const waiter: Waiter = queue.cursor!;
+      const { next } = waiter;
+      const verdict = look(waiter);
+      if (verdict === "stays, and those of its kind with it") continue;
+      queue.cursor = next;
+      if (next !== null && next.queue === queue) heads.put(queue);
+    }
+  }
+
+  /** True if a request of that priority would take of a quota that somebody ahead of it has claimed. */
+  isBehind(provider: Provider, { amounts }: Needs, priority: number): boolean {
+    if (this.#claims.size === 0) return false;
+    const isClaimed = (what: LiveQuota | Provider) => (this.#claims.get(what) ?? Number.NEGATIVE_INFINITY) >= priority;
+    return (
+      isClaimed(provider) || provider.quotas.some((quota) => needOf(amounts, quota.spec.index) > 0 && isClaimed(quota))
+    );
+  }
+
+  /** Claims what the waiter needs of the provider; with `isGated` the provider itself, for it is the gate that is awaited. */
+  claim(provider: Provider, { amounts }: Needs, priority: number, isGated: boolean): void {
+    const claim = (what: LiveQuota | Provider) => {
+      this.#claims.set(what, Math.max(priority, this.#claims.get(what) ?? priority));
+    };
+    if (isGated) claim(provider);
+    for (const quota of provider.quotas) if (needOf(amounts, quota.spec.index) > 0) claim(quota);
+  }
+
+  #count(capability: string, change: number): void {
+    this.#size += change;
+    const count = (this.#counts.get(capability) ?? 0) + change;
+    if (count === 0) this.#counts.delete(capability);
+    else this.#counts.set(capability, count);
+  }
+}

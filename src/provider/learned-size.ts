@@ -1,0 +1,75 @@
+// How large the requests of one capability are on one provider, from those that have told their amounts.
+//
+//   mean += (amount - mean) / min(n, 100)        tokens in all, and output tokens
+//   variance += (error^2 - variance) / min(n, 100)    error = tokens - what was expected of that request
+//
+// Regimes: nothing known: a request is taken for a tenth of the limit, or for its input and `maxOutputTokens` where these
+// are told, so that few can be wrong at once. A request that ended without telling its amounts: from then on each counts 1,
+// for this caller does not tell. One sample: the deviation is taken for the size itself.
+// Source: outputs are log-normal with a coefficient of variation near 1, so the mean of many with a guard on their sum
+// wastes 1 to 4 % of a window, where a 90th percentile for each request wastes 16 %.
+import { COST_USD, INPUT_TOKENS, OUTPUT_TOKENS, TOKENS } from "../config/dimension.ts";
+import { type Amounts, NOT_TOLD } from "../quota/amounts.ts";
+
+const LONGEST_MEMORY = 100;
+const FIRST_SHARE = 10;
+
+/** The dimensions whose amounts can be learned. */
+export const LEARNED: readonly number[] = [TOKENS, INPUT_TOKENS, OUTPUT_TOKENS, COST_USD];
+
+/** Constant memory. */
+export class LearnedSize {
+  #samples = 0;
+  #tokens = 0;
+  #outputSamples = 0;
+  #output = 0;
+  #variance = 0;
+  #isUntold = false;
+
+  /** Of the error of one expectation, in tokens squared. */
+  get variance(): number {
+    return this.#variance;
+  }
+
+  /** A request succeeded: `told` is what it told, `expected` the tokens it was taken for (NOT_TOLD: it was not). */
+  learn(told: Amounts, expected: number): void {
+    const input = told[INPUT_TOKENS]!;
+    const isSplit = input !== NOT_TOLD && told[OUTPUT_TOKENS] !== NOT_TOLD;
+    const tokens = told[TOKENS] === NOT_TOLD && isSplit ? input + told[OUTPUT_TOKENS]! : told[TOKENS]!;
+    if (tokens === NOT_TOLD) {
+      this.#isUntold = true;
+      return;
+    }
+    const share = 1 / Math.min(++this.#samples, LONGEST_MEMORY);
+    const error = tokens - (expected === NOT_TOLD || this.#samples === 1 ? this.#tokens : expected);
+    this.#variance += (error * error - this.#variance) * share;
+    this.#tokens += (tokens - this.#tokens) * share;
+    const output = told[OUTPUT_TOKENS] === NOT_TOLD && input !== NOT_TOLD ? tokens - input : told[OUTPUT_TOKENS]!;
+    if (output < 0) return;
+    this.#output += (output - this.#output) / Math.min(++this.#outputSamples, LONGEST_MEMORY);
+  }
+
+  /** Fills in what is to be expected where nothing was told of the tokens; true if it was learned. */
+  fillIn(amounts: Amounts, maxOutputTokens: number | undefined): boolean {
+    const input = amounts[INPUT_TOKENS]!;
+    const output = amounts[OUTPUT_TOKENS]!;
+    if (amounts[TOKENS] !== NOT_TOLD || (input !== NOT_TOLD && output !== NOT_TOLD)) return false;
+    const isKnown = this.#samples > 0;
+    if (!isKnown) {
+      if (maxOutputTokens === undefined || output !== NOT_TOLD) return false;
+      amounts[input === NOT_TOLD ? TOKENS : OUTPUT_TOKENS] = Math.ceil(maxOutputTokens);
+    } else if (this.#outputSamples === 0) {
+      amounts[TOKENS] = Math.ceil(Math.max(this.#tokens, input, output));
+    } else {
+      const most = Math.min(this.#output, maxOutputTokens ?? Number.POSITIVE_INFINITY);
+      if (input === NOT_TOLD) amounts[INPUT_TOKENS] = Math.ceil(Math.max(0, this.#tokens - this.#output));
+      if (output === NOT_TOLD) amounts[OUTPUT_TOKENS] = Math.ceil(most);
+    }
+    return isKnown;
+  }
+
+  /** What a lease takes of a quota of `limit` for an amount of which nothing is known. */
+  unknownOf(limit: number): number {
+    return this.#isUntold ? 1 : Math.max(1, Math.floor(limit / FIRST_SHARE));
+  }
+}

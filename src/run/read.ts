@@ -1,0 +1,8 @@
+/** A property of anything; undefined if there is none, or if reading it throws. */
+export function read(from: unknown, key: string): unknown {
+  try {
+    return (from as { readonly [key: string]: unknown } | null | undefined)?.[key];
+  } catch {
+    return undefined;
+  }
+}

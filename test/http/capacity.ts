@@ -1,0 +1,57 @@
+import type { LimitedServers, Seen, SeenRequest, ServerPlan } from "./limited-servers.ts";
+
+/** One request that a client sent, as the client timed it. */
+export interface RoundTrip<Name extends string = string> {
+  readonly provider: Name;
+  /** When it was granted, Unix ms. */
+  readonly at: number;
+  /** From the grant until the server was known to have counted it. */
+  readonly ms: number;
+}
+
+/** What a server served of what it could have, in one stretch of time. */
+export interface Share {
+  readonly refused: number;
+  /** 1 is all that `limit x time / (window + mean round trip)` allows, or `places x time / mean round trip`. */
+  readonly served: number;
+  readonly meanRoundTripMs: number;
+}
+
+/**
+ * What one server served from `fromMs` on (Unix ms), for as many whole turns as end by `untilMs`.
+ *
+ * A turn is the window and the mean round trip, after which an amount can be used again. Load that began as a burst comes
+ * back as one in every turn, so that a stretch of any other length would hold now a burst more, now a burst less.
+ */
+export function shareOf(
+  plan: ServerPlan,
+  seen: Seen,
+  trips: readonly RoundTrip[],
+  fromMs: number,
+  untilMs: number,
+): Share {
+  const mine = trips.filter(({ provider, at }) => provider === plan.name && at >= fromMs && at < untilMs);
+  const meanRoundTripMs = mine.reduce((sum, { ms }) => sum + ms, 0) / mine.length;
+  const refused = seen.requests.filter(({ status }) => status === 429).length;
+  const [window] = plan.windows;
+  const turnMs = (window?.windowMs ?? 0) + meanRoundTripMs;
+  const turns = Math.floor((untilMs - fromMs) / turnMs);
+  const limit = window?.limit ?? plan.places ?? Number.NaN;
+  const amountOf = (request: SeenRequest) => (window?.counts === "tokens" ? request.tokens : 1);
+  const served = seen.requests
+    .filter(({ at, status }) => status !== 429 && at >= fromMs && at < fromMs + turns * turnMs)
+    .reduce((sum, request) => sum + amountOf(request), 0);
+  return { refused, served: served / (limit * turns), meanRoundTripMs };
+}
+
+/** One line for the output of the tests. */
+export function figures<Name extends string>(title: string, shares: { readonly [name in Name]: Share }): string {
+  const all = Object.entries<Share>(shares);
+  const refused = all.reduce((sum, [, share]) => sum + share.refused, 0);
+  const parts = all.map(([name, { served, meanRoundTripMs }]) => {
+    return `${name} ${(100 * served).toFixed(1)} % (${meanRoundTripMs.toFixed(0)} ms)`;
+  });
+  return `${title}: ${refused} 429s; of capacity (mean round trip): ${parts.join(", ")}`;
+}
+
+export type SeenBy<Name extends string> = Awaited<ReturnType<LimitedServers<Name>["seen"]>>;

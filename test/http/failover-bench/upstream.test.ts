@@ -1,0 +1,84 @@
+// The scripted servers and the small client do what the scenarios rely on.
+import { setTimeout as sleep } from "node:timers/promises";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import {
+  ask,
+  askStreaming,
+  CutShort,
+  completion,
+  DONE,
+  failure,
+  finish,
+  type Piece,
+  streamed,
+  tokens,
+} from "./dialect.ts";
+import { UpstreamProcess } from "./upstream.ts";
+
+let process: UpstreamProcess;
+beforeAll(async () => {
+  process = await UpstreamProcess.launch();
+});
+afterAll(() => process.stop());
+
+const never = new AbortController().signal;
+
+async function read(stream: AsyncIterable<Piece>): Promise<{ pieces: Piece[]; error: unknown }> {
+  const pieces: Piece[] = [];
+  try {
+    for await (const piece of stream) pieces.push(piece);
+  } catch (error) {
+    return { pieces, error };
+  }
+  return { pieces, error: null };
+}
+
+describe("a scripted server", () => {
+  it("answers by the first rule that holds, and tells what it was asked", async () => {
+    const upstream = await process.upstream(
+      { requests: 1, reply: failure(500, "broken") },
+      { untilMs: 150, reply: failure(429, "too_many", { "retry-after-ms": "100" }) },
+      { reply: completion("m") },
+    );
+    const first = await ask(upstream.url, "m", never);
+    const second = await ask(upstream.url, "m", never);
+    await sleep(200);
+    const third = await ask(upstream.url, "m", never);
+    expect([first.status, second.status, third.status]).toEqual([500, 429, 200]);
+    expect(second.headers.get("retry-after-ms")).toBe("100");
+    expect(await third.json()).toMatchObject({ model: "m", usage: { completion_tokens: 34 } });
+    await sleep(20);
+    const seen = await upstream.seen();
+    expect(seen.map(({ body, ending }) => [body.model, ending])).toEqual(Array(3).fill(["m", "done"]));
+    expect(seen[2]!.atMs).toBeGreaterThan(190);
+  });
+
+  it("streams an answer", async () => {
+    const upstream = await process.upstream({ reply: streamed(...tokens(0, 60), finish("stop"), DONE) });
+    const { pieces, error } = await read(await askStreaming(upstream.url, "m", never));
+    expect(error).toBeNull();
+    expect(pieces.map(({ text }) => text).join(" ")).toBe(
+      `${Array.from({ length: 60 }, (_, i) => `t${i}`).join(" ")} `,
+    );
+    expect(pieces.at(-1)).toMatchObject({ finishReason: "stop", usage: { completion_tokens: 34 } });
+  });
+
+  it.each(["reset", "close"] as const)("cuts a connection before and after the headers: %s", async (cut) => {
+    const before = await process.upstream({ reply: { status: null, steps: [{ cut }] } });
+    await expect(ask(before.url, "m", never)).rejects.toThrow("fetch failed");
+    const after = await process.upstream({ reply: streamed(...tokens(0, 40), { cut }) });
+    const { pieces, error } = await read(await askStreaming(after.url, "m", never));
+    expect(pieces).toHaveLength(40);
+    expect(error).toBeInstanceOf(TypeError);
+    expect((await after.seen())[0]).toMatchObject({ ending: "cut" });
+  });
+
+  it("notices who leaves, and its client an answer without an end", async () => {
+    const silent = await process.upstream({ reply: { status: null, steps: [{ waitMs: 10_000 }] } });
+    await expect(ask(silent.url, "m", AbortSignal.timeout(50))).rejects.toThrow("timeout");
+    const short = await process.upstream({ reply: streamed(...tokens(0, 40)) });
+    expect((await read(await askStreaming(short.url, "m", never))).error).toBeInstanceOf(CutShort);
+    await sleep(20);
+    expect((await silent.seen())[0]).toMatchObject({ ending: "left" });
+  });
+});

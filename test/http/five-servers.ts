@@ -1,0 +1,51 @@
+// The five servers of the tests on real HTTP, one for each way in which providers limit, and what a program that has read
+// their documentation declares of them: exactly the true limits, and nothing about how they are counted.
+import type { ProviderConfig } from "../../src/index.ts";
+import type { ServerPlan } from "./limited-servers.ts";
+
+export const WINDOW_MS = 10_000;
+
+/** Longest delay of the network in each direction. */
+export const DELAY_MS = 300;
+
+export type ServerName = "fixed" | "sliding" | "bucket" | "tokens" | "places";
+
+export const SERVERS: readonly ServerPlan<ServerName>[] = [
+  {
+    name: "fixed",
+    windows: [{ algorithm: "fixed window", counts: "requests", limit: 200, windowMs: WINDOW_MS }],
+    workMs: [20, 80],
+  },
+  {
+    name: "sliding",
+    windows: [{ algorithm: "sliding log", counts: "requests", limit: 180, windowMs: WINDOW_MS }],
+    workMs: [20, 80],
+  },
+  {
+    name: "bucket",
+    windows: [{ algorithm: "token bucket", counts: "requests", limit: 160, windowMs: WINDOW_MS }],
+    workMs: [20, 80],
+  },
+  {
+    name: "tokens",
+    windows: [{ algorithm: "sliding log", counts: "tokens", limit: 20_000, windowMs: WINDOW_MS }],
+    workMs: [20, 80],
+  },
+  { name: "places", windows: [], places: 10, workMs: [20, 80] },
+];
+
+export const SERVER_NAMES: readonly ServerName[] = SERVERS.map(({ name }) => name);
+
+/** Tokens of one request: 20 to 180, known before it is sent. */
+export function tokensOf(random: () => number): number {
+  return 20 + Math.floor(161 * random());
+}
+
+/** A provider's true limits, in its own words; `factor` declares them larger than they are. */
+export function declared({ name, windows, places }: ServerPlan<ServerName>, factor = 1): ProviderConfig<ServerName> {
+  const quotas = windows.map(
+    ({ counts, limit, windowMs }) =>
+      ({ dimension: counts, limit: Math.floor(limit * factor), window: { seconds: windowMs / 1_000 } }) as const,
+  );
+  return { name, quotas, ...(places !== undefined && { limits: { concurrency: Math.floor(places * factor) } }) };
+}
