@@ -33,7 +33,7 @@ import { isStrategy, type ScoringStrategy } from "./scoring/scoring-strategy.ts"
 import { WeightedScorer } from "./scoring/weighted-scorer.ts";
 import type { Decision } from "./selection/decision.ts";
 import type { Refusal } from "./selection/refusal.ts";
-import { ANY_REQUEST, Request, type SelectOptions } from "./selection/request.ts";
+import { type Request, requestOf, type SelectOptions } from "./selection/request.ts";
 import { type SelectionParts, select } from "./selection/selector.ts";
 
 /**
@@ -176,14 +176,18 @@ export class GrateLimiter<P extends string = string, Routes extends Record<strin
    * Reserves, waiting its turn up to `maxWaitMs`: higher `priority` first, first come first served within one. Rejects
    * with NoAvailableProviders (at once where nothing can come in time), `signal.reason`, or what `tryAcquire` throws.
    */
-  async acquire<C extends keyof Routes & string>(
+  acquire<C extends keyof Routes & string>(
     capability: C,
     options?: AcquireOptions<Routes[C]>,
   ): Promise<Lease<Routes[C]>> {
-    const [known, request] = this.#asked("acquire", capability, options);
-    const { priority = 0, maxWaitMs = this.#defaults.maxWaitMs ?? 60_000, signal, leaseTimeoutMs } = options ?? {};
-    const lease = await this.#admission.acquire(known, request, { priority, maxWaitMs, signal, leaseTimeoutMs });
-    return lease as Lease<Routes[C]>;
+    try {
+      const [known, request] = this.#asked("acquire", capability, options);
+      const { priority = 0, maxWaitMs = this.#defaults.maxWaitMs ?? 60_000, signal, leaseTimeoutMs } = options ?? {};
+      const waiting = { priority, maxWaitMs, signal, leaseTimeoutMs };
+      return this.#admission.acquire(known, request, waiting) as Promise<Lease<Routes[C]>>;
+    } catch (error) {
+      return Promise.reject(error);
+    }
   }
 
   /**
@@ -200,7 +204,8 @@ export class GrateLimiter<P extends string = string, Routes extends Record<strin
       throw this.#unknownProvider(observation.provider);
     }
     provider.tellEndedCooldown(this.#parts.events, now);
-    applyObservation(provider, observed, this.#parts, now);
+    const size = this.#registry.sizeOf(observation.capability, provider);
+    applyObservation(provider, observed, size, this.#parts, now);
     this.#admission.freed();
     this.#admission.leave();
   }
@@ -273,7 +278,7 @@ export class GrateLimiter<P extends string = string, Routes extends Record<strin
       this.#parts.profile.miscalls.unknownCapability(this.#parts.counters);
       throw new UnknownCapability(capability, meantOf(capability, this.#registry.capabilities.keys()));
     }
-    return [known, options === undefined ? ANY_REQUEST : new Request(options)];
+    return [known, requestOf(options)];
   }
 
   #validate(subject: Subject, value: unknown, pools?: Registry["pools"]): void {

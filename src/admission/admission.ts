@@ -12,9 +12,10 @@ import { GrateLimiterError, NoAvailableProviders } from "../errors.ts";
 import type { LiveQuota, PendingStamps } from "../forecast/live-quota.ts";
 import type { Capability } from "../provider/capability.ts";
 import type { Provider } from "../provider/provider.ts";
+import type { Ranking } from "../selection/ranking.ts";
 import { type Refusal, refusalOf } from "../selection/refusal.ts";
 import type { Request } from "../selection/request.ts";
-import { type Candidate, ranked, type SelectionParts } from "../selection/selector.ts";
+import { rank, type SelectionParts } from "../selection/selector.ts";
 import { type Abortable, AbortSignals } from "./abort-signals.ts";
 import { type Due, DueHeap } from "./due-heap.ts";
 import type { HeldLease, LeaseHost } from "./granted-lease.ts";
@@ -34,20 +35,45 @@ interface Alarm extends Due {
   ring(): void;
 }
 
-/** One `acquire`. */
-interface Call extends Waiting {
+/** One `acquire` that waits. */
+class WaitingCall implements Waiter {
+  queue: Waiter["queue"] = null;
+  next: Waiter | null = null;
+  previous: Waiter | null = null;
+  hasClaims = false;
   readonly capability: string;
   readonly request: Request;
-  readonly signal: (AbortSignal & Abortable) | undefined;
-  readonly resolve: (lease: Lease) => void;
-  readonly reject: (error: unknown) => void;
-}
-
-interface WaitingCall extends Call, Waiter {
+  readonly waiting: Waiting;
+  readonly order: number;
   readonly since: number;
   readonly deadline: number;
-  /** Takes off its alarm and its listener. */
-  readonly cancels: (() => void)[];
+  readonly resolve: (lease: Lease) => void;
+  readonly reject: (error: unknown) => void;
+  cancelAlarm: (() => void) | null = null;
+  cancelListener: (() => void) | null = null;
+
+  constructor(
+    capability: string,
+    request: Request,
+    waiting: Waiting,
+    order: number,
+    since: number,
+    resolve: (lease: Lease) => void,
+    reject: (error: unknown) => void,
+  ) {
+    this.capability = capability;
+    this.request = request;
+    this.waiting = waiting;
+    this.order = order;
+    this.since = since;
+    this.deadline = since + waiting.maxWaitMs;
+    this.resolve = resolve;
+    this.reject = reject;
+  }
+
+  get priority(): number {
+    return this.waiting.priority;
+  }
 }
 
 /** Leases, and the line of those who wait for one. */
@@ -168,8 +194,14 @@ export class Admission implements LeaseHost, PendingStamps {
     this.#requireOpen();
     const now = this.enter();
     try {
-      const candidates = ranked(capability, request, this.#parts, now);
-      const lease = this.#granting.grant(capability, request, candidates, 0, leaseTimeoutMs, 0, now);
+      const ranking = rank(capability, request, this.#parts, now);
+      const lease = this.#granting.grant(
+        capability,
+        request,
+        ranking,
+        { priority: 0, leaseTimeoutMs, waitedMs: 0 },
+        now,
+      );
       return lease ?? this.#granting.refuse(capability, request, now);
     } finally {
       this.leave();
@@ -180,11 +212,12 @@ export class Admission implements LeaseHost, PendingStamps {
   acquire(capability: Capability, request: Request, waiting: Waiting): Promise<Lease> {
     return new Promise((resolve, reject) => {
       this.#requireOpen();
-      const signal = waiting.signal as (AbortSignal & Abortable) | undefined;
+      const signal = waiting.signal as Abortable | undefined;
       if (signal?.aborted) throw signal.reason;
       const now = this.enter();
       try {
-        this.#begin({ capability: capability.name, request, ...waiting, signal, resolve, reject }, capability, now);
+        const waiter = new WaitingCall(capability.name, request, waiting, this.#order++, now, resolve, reject);
+        this.#begin(waiter, capability, now);
       } finally {
         this.leave();
       }
@@ -228,39 +261,41 @@ export class Admission implements LeaseHost, PendingStamps {
   }
 
   /** Serves the call at once, or puts it in the line, or throws. */
-  #begin(call: Call, capability: Capability, now: number): void {
-    const { request, priority, maxWaitMs, leaseTimeoutMs, signal } = call;
-    const candidates = ranked(capability, request, this.#parts, now);
-    const lease = this.#granting.grant(capability, request, candidates, priority, leaseTimeoutMs, 0, now);
-    if (lease !== null) {
-      call.resolve(lease);
-      return;
-    }
-    const deadline = now + maxWaitMs;
+  #begin(waiter: WaitingCall, capability: Capability, now: number): void {
+    const { request, deadline, waiting } = waiter;
+    const { priority, maxWaitMs, leaseTimeoutMs, signal } = waiting;
     const isFull = maxWaitMs > 0 && this.#line.size >= this.#options.maxWaiting;
-    if (isFull || !this.#granting.mayComeBy(deadline, capability, request, now)) {
-      const refusal = this.#granting.refuse(capability, request, now);
-      throw new NoAvailableProviders(capability.name, refusal, { kind: isFull ? "queue_full" : "refused" });
+    // Who joins a queue of his equals need not be looked at.
+    let ranking: Ranking | null = null;
+    if (isFull || !this.#line.hasEqual(waiter)) {
+      ranking = rank(capability, request, this.#parts, now);
+      const lease = this.#granting.grant(capability, request, ranking, { priority, leaseTimeoutMs, waitedMs: 0 }, now);
+      if (lease !== null) {
+        waiter.resolve(lease);
+        return;
+      }
+      if (isFull || !this.#granting.mayComeBy(deadline, capability, request, now)) {
+        const refusal = this.#granting.refuse(capability, request, now);
+        throw new NoAvailableProviders(capability.name, refusal, { kind: isFull ? "queue_full" : "refused" });
+      }
     }
-    const cancels: (() => void)[] = [];
-    const place = { order: this.#order++, queue: null, next: null, previous: null, hasClaims: false };
-    const waiter: WaitingCall = { ...call, ...place, since: now, deadline, cancels };
-    if (deadline < Number.POSITIVE_INFINITY) cancels.push(this.alarm(deadline, () => this.#timeOut(waiter)));
-    if (signal !== undefined) cancels.push(this.#signals.on(signal, () => this.#abort(waiter, signal)));
+    if (deadline < Number.POSITIVE_INFINITY) waiter.cancelAlarm = this.alarm(deadline, () => this.#timeOut(waiter));
+    if (signal !== undefined) waiter.cancelListener = this.#signals.on(signal, () => this.#abort(waiter));
     // Where others of its kind stand before it, what it needs is claimed already.
-    if (this.#line.add(waiter)) this.#stay(waiter, capability, candidates, now);
+    if (this.#line.add(waiter) && ranking !== null) this.#stay(waiter, capability, ranking, now);
   }
 
   /** Serves, refuses, or lets stay whoever is first of those not looked at yet. */
   #look(waiter: WaitingCall, now: number): Verdict {
-    const { request, priority, deadline, leaseTimeoutMs } = waiter;
+    const { request, deadline, waiting } = waiter;
+    const { priority, leaseTimeoutMs } = waiting;
     const capability = this.#parts.registry.capabilities.get(waiter.capability);
     if (capability === undefined || deadline < now) return this.#giveUp(waiter, now, "timed_out");
     try {
-      const candidates = ranked(capability, request, this.#parts, now);
-      const waitedMs = now - waiter.since;
-      const lease = this.#granting.grant(capability, request, candidates, priority, leaseTimeoutMs, waitedMs, now);
-      if (lease === null) return this.#stay(waiter, capability, candidates, now);
+      const ranking = rank(capability, request, this.#parts, now);
+      const grant = { priority, leaseTimeoutMs, waitedMs: now - waiter.since };
+      const lease = this.#granting.grant(capability, request, ranking, grant, now);
+      if (lease === null) return this.#stay(waiter, capability, ranking, now);
       this.#leaveLine(waiter);
       waiter.resolve(lease);
     } catch (error) {
@@ -272,20 +307,25 @@ export class Admission implements LeaseHost, PendingStamps {
   }
 
   /** Claims what the waiter needs, and finds when to look at it again; refuses it where nothing can come in time. */
-  #stay(waiter: WaitingCall, capability: Capability, candidates: readonly Candidate[], now: number): Verdict {
+  #stay(waiter: WaitingCall, capability: Capability, ranking: Ranking, now: number): Verdict {
     const { request, priority, deadline } = waiter;
     const { registry, minimumHealth } = this.#parts;
     let soonest = Number.POSITIVE_INFINITY;
     let fits = 0;
-    for (const { provider, needs, state, waitMs } of candidates) {
-      const inMs = Math.max(waitMs, provider.gateMs(state, now));
+    // What it claims itself does not stand before it.
+    const claims: (() => void)[] = [];
+    for (let rank = 0; rank < ranking.size; rank++) {
+      const provider = ranking.provider(rank);
+      const needs = request.needs(ranking.entry(rank), true);
+      const waitMs = ranking.waitMs(rank);
+      const gateMs = provider.gateMs(provider.state(now, minimumHealth), now);
+      const inMs = Math.max(waitMs, gateMs);
       if (!this.#line.isBehind(provider, needs, priority)) soonest = Math.min(soonest, inMs);
       // What is held and not counted yet can be waited for once it comes due.
       if (inMs === Number.POSITIVE_INFINITY) soonest = Math.min(soonest, (this.held.first?.dueAt ?? inMs) - now);
+      claims.push(() => this.#line.claim(provider, needs, priority, waitMs === 0 && gateMs > 0));
     }
-    for (const { provider, needs, state, waitMs } of candidates) {
-      this.#line.claim(provider, needs, priority, waitMs === 0 && provider.gateMs(state, now) > 0);
-    }
+    for (const claim of claims) claim();
     waiter.hasClaims = true;
     for (const { name, provider } of registry.listed(capability)) {
       if (provider === null || request.excludes(name)) continue;
@@ -294,7 +334,7 @@ export class Admission implements LeaseHost, PendingStamps {
       else if (state === "unhealthy") soonest = Math.min(soonest, provider.health.healsInMs(minimumHealth, now));
       else if (state !== "dead" && state !== "paused") fits--;
     }
-    fits += candidates.length;
+    fits += ranking.size;
     if (now + soonest > deadline && !this.#granting.mayComeBy(deadline, capability, request, now)) {
       return this.#giveUp(waiter, now, "refused");
     }
@@ -317,9 +357,9 @@ export class Admission implements LeaseHost, PendingStamps {
     return "gone";
   }
 
-  #abort(waiter: WaitingCall, signal: Abortable): void {
+  #abort(waiter: WaitingCall): void {
     this.#leaveLine(waiter);
-    waiter.reject(signal.reason);
+    waiter.reject((waiter.waiting.signal as Abortable).reason);
     this.enter();
     this.leave();
   }
@@ -327,7 +367,8 @@ export class Admission implements LeaseHost, PendingStamps {
   #leaveLine(waiter: WaitingCall): void {
     this.#line.remove(waiter);
     if (waiter.hasClaims) this.#hasRoom = true;
-    for (const cancel of waiter.cancels) cancel();
+    waiter.cancelAlarm?.();
+    waiter.cancelListener?.();
   }
 
   #setTimer(): void {

@@ -16,16 +16,25 @@ import { USAGE_INDEX, type Usage } from "../config/usage.ts";
 import type { LiveQuota } from "../forecast/live-quota.ts";
 import { type ObservationParts, raiseLimitReached, teachHealth, UNPRICED } from "../observation/apply-observation.ts";
 import { readEnding, readUsage } from "../observation/read-observation.ts";
+import type { Listed } from "../provider/capability.ts";
 import { LEARNED } from "../provider/learned-size.ts";
-import type { Provider } from "../provider/provider.ts";
-import { type Amounts, correctedAmounts, NOT_TOLD, needOf, unknownAmounts } from "../quota/amounts.ts";
+import type { Provider, ProviderState } from "../provider/provider.ts";
+import { type Amounts, correctedAmounts, type Needs, NOT_TOLD, needOf, unknownAmounts } from "../quota/amounts.ts";
 import type { Decision } from "../selection/decision.ts";
-import { type Candidate, decisionOf } from "../selection/selector.ts";
 import type { Due, DueHeap } from "./due-heap.ts";
 import type { Lease, Settlement } from "./lease.ts";
 
 const LONGEST_LATE_MS = 1_000;
 const UNANSWERED: ReadonlySet<StatusClass> = new Set(["timeout", "cancelled"]);
+
+/** Whom a lease is granted from. */
+export interface Candidate {
+  readonly provider: Provider;
+  readonly entry: Listed;
+  readonly state: ProviderState;
+  readonly needs: Needs;
+  readonly decision: Decision;
+}
 
 /** What a lease asks of the limiter that granted it. */
 export interface LeaseHost extends ObservationParts {
@@ -53,14 +62,12 @@ export class GrantedLease implements Lease {
   readonly #host: LeaseHost;
   readonly #held: HeldLease;
   readonly #candidate: Candidate;
-  readonly #candidates: readonly Candidate[];
   readonly #grantedAt: number;
   readonly #expiresAt: number;
   readonly #variance: number;
   #quotas: readonly LiveQuota[];
   #counted: Amounts;
   #told: Amounts | null = null;
-  #decision: Decision | null = null;
   #isAnswered = false;
   #hasEnded = false;
   #isFree = false;
@@ -73,7 +80,6 @@ export class GrantedLease implements Lease {
     host: LeaseHost,
     capability: string,
     candidate: Candidate,
-    candidates: readonly Candidate[],
     order: number,
     grantedAt: number,
     timeoutMs: number,
@@ -84,7 +90,6 @@ export class GrantedLease implements Lease {
     this.#host = host;
     this.#held = { lease: this, dueAt: 0, order, place: -1 };
     this.#candidate = candidate;
-    this.#candidates = candidates;
     this.#grantedAt = grantedAt;
     this.#expiresAt = grantedAt + timeoutMs;
     this.#stampDueAt = grantedAt + host.skewCapMs;
@@ -107,8 +112,7 @@ export class GrantedLease implements Lease {
   }
 
   get decision(): Decision {
-    this.#decision ??= decisionOf(this.#candidates, this.#candidate);
-    return this.#decision;
+    return this.#candidate.decision;
   }
 
   get reserved(): Usage {
@@ -194,15 +198,22 @@ export class GrantedLease implements Lease {
     for (const quota of added) {
       const amount = this.#amountOf(quota);
       if (this.#holds(quota)) this.#hold(quota, amount, now);
-      else if (!this.#hasEnded) quota.tracker.record(amount, now);
+      else if (!this.#hasEnded) quota.carry(amount, now);
       if (!this.#hasEnded) quota.variance += this.#varianceOn(quota);
     }
   }
 
-  /** From when on what it holds of the quota will count, if nothing more is heard; null: it holds nothing of it. */
+  /** Until when it holds of the quota what it holds, if nothing more is heard; null: nobody knows, or it holds nothing. */
   pendingOn(quota: LiveQuota): { at: number; amount: number } | null {
-    if (this.#isStamped || !this.#quotas.includes(quota)) return null;
-    return { at: this.#stampDueAt, amount: this.#amountOf(quota) };
+    if (!this.#holds(quota) || !this.#quotas.includes(quota)) return null;
+    const at = quota.isHeldToEnd ? this.#freeAt : this.#stampDueAt;
+    return at === Number.POSITIVE_INFINITY ? null : { at, amount: this.#amountOf(quota) };
+  }
+
+  /** Whether its end can give something of the quota back: what it holds, or what it was taken for above the truth. */
+  mayGiveBack(quota: LiveQuota): boolean {
+    if (this.#hasEnded || !this.#quotas.includes(quota)) return false;
+    return this.#holds(quota) || LEARNED.includes(quota.spec.index);
   }
 
   get #isStamped(): boolean {

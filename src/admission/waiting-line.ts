@@ -18,6 +18,7 @@ export interface Waiter {
   readonly capability: string;
   readonly request: Request;
   readonly priority: number;
+  readonly deadline: number;
   readonly order: number;
   queue: Queue | null;
   next: Waiter | null;
@@ -69,9 +70,17 @@ export class WaitingLine {
     for (const queue of this.#queues.values()) for (let each = queue.first; each !== null; each = each.next) yield each;
   }
 
+  /** True if one who wants exactly the same, and no longer, stands there: what holds for him holds here. */
+  hasEqual(waiter: Waiter): boolean {
+    const { request, deadline } = waiter;
+    const last = this.#queues.get(keyOf(waiter))?.last;
+    if (last === undefined || last === null || last.deadline > deadline) return false;
+    return last.request === request || last.request.key === request.key;
+  }
+
   /** Puts it last of its kind; true if nobody of its kind stands before it. */
   add(waiter: Waiter): boolean {
-    const key = JSON.stringify([waiter.capability, waiter.priority, waiter.request.kind]);
+    const key = keyOf(waiter);
     let queue = this.#queues.get(key);
     if (queue === undefined) {
       queue = new Queue(key, waiter.priority);
@@ -120,6 +129,10 @@ export class WaitingLine {
     }
   }
 
+  get hasClaims(): boolean {
+    return this.#claims.size > 0;
+  }
+
   /** True if a request of that priority would take of a quota that somebody ahead of it has claimed. */
   isBehind(provider: Provider, { amounts }: Needs, priority: number): boolean {
     if (this.#claims.size === 0) return false;
@@ -144,4 +157,8 @@ export class WaitingLine {
     if (count === 0) this.#counts.delete(capability);
     else this.#counts.set(capability, count);
   }
+}
+
+function keyOf({ capability, request, priority }: Waiter): string {
+  return `${priority} ${request.kind} ${capability}`;
 }

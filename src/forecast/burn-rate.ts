@@ -17,8 +17,8 @@ export interface BurnMeter {
   record(amount: number, now: number): void;
   /** Amount per second at `now`. */
   perSecond(now: number): number;
-  /** At least `perSecond(now)`, and cheaper. */
-  perSecondAtMost(now: number): number;
+  /** At least `perSecond(now)` at every instant until the next amount. */
+  perSecondAtMost(): number;
 }
 
 /** The mean of a fast and a slow rate; constant memory. */
@@ -39,7 +39,8 @@ export class BurnRate implements BurnMeter {
     const slowDecay = this.#slowDecay(now);
     this.#fast = this.#fast * fastDecay(slowDecay) + amount / FAST_SECONDS;
     this.#slow = this.#slow * slowDecay + amount / SLOW_SECONDS;
-    this.#total += amount;
+    // Nobody asks for it after the warm-up.
+    this.#total = now - this.#firstAt < WARM_UP_MS ? this.#total + amount : 0;
     this.#amounts++;
     if (now > this.#at) this.#at = now;
   }
@@ -54,11 +55,9 @@ export class BurnRate implements BurnMeter {
     return (fast + this.#slow * slowDecay) / 2;
   }
 
-  /** At least `perSecond(now)`, without an exponential. */
-  perSecondAtMost(now: number): number {
+  perSecondAtMost(): number {
     if (this.#amounts < 2) return 0;
-    if (now - this.#firstAt < WARM_UP_MS) return Math.max(this.#fast, this.#total / FAST_SECONDS);
-    return (this.#fast + this.#slow) / 2;
+    return Math.max(this.#fast, this.#total / FAST_SECONDS, this.#slow);
   }
 
   #slowDecay(now: number): number {

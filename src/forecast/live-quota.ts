@@ -5,7 +5,7 @@ import { exhaustedInMs } from "./exhaustion.ts";
 import { horizonMs, pressureOf } from "./pressure.ts";
 import type { QuotaForecast } from "./quota-forecast.ts";
 
-/** What leases hold of quotas, and that nothing has been heard of: it will count from `at` on, if nothing is. */
+/** What leases hold of quotas, and from when on they will not, if nothing more is heard: it is counted then, or given back. */
 export interface PendingStamps {
   /** In order of instant. */
   of(quota: LiveQuota): readonly { readonly at: number; readonly amount: number }[];
@@ -24,8 +24,13 @@ export class LiveQuota {
   readonly #horizonMs: number;
   /** True if a lease holds its amount until it ends, so that time alone never counts it. */
   readonly isHeldToEnd: boolean;
-  /** What leases hold and the tracker does not count yet. */
-  inFlight = 0;
+  #inFlight = 0;
+  // What `#refresh` found, which holds until `#steadyUntil`, and at `#readAt` itself.
+  #used = 0;
+  #readAt = Number.NaN;
+  #steadyUntil = Number.NEGATIVE_INFINITY;
+  /** The share that is left where no rate of use could put it under pressure; NaN: that depends on the instant. */
+  #calmShare = Number.NaN;
   /** Variance of the error of all learned amounts under way. */
   variance = 0;
 
@@ -38,12 +43,47 @@ export class LiveQuota {
     this.#horizonMs = horizonMs(spec.windowMs ?? Number.POSITIVE_INFINITY);
   }
 
+  /** What leases hold and the tracker does not count yet. */
+  get inFlight(): number {
+    return this.#inFlight;
+  }
+
   remaining(now: number): number {
     return Math.max(0, this.tracker.capacity - this.#taken(now));
   }
 
   #taken(now: number): number {
-    return this.tracker.used(now) + this.inFlight;
+    if (now >= this.#steadyUntil && now !== this.#readAt) this.#refresh(now);
+    return this.#used + this.#inFlight;
+  }
+
+  #refresh(now: number): void {
+    this.#used = this.tracker.used(now);
+    this.#readAt = now;
+    this.#steadyUntil = this.tracker.steadyUntil(now);
+    this.#calmShare = Number.NaN;
+  }
+
+  /** Something was counted, held or given back. */
+  #changed(): void {
+    this.#readAt = Number.NaN;
+    this.#steadyUntil = Number.NEGATIVE_INFINITY;
+  }
+
+  /** The quota's part of the score: the share that is left, less what pressure takes of it. */
+  share(now: number): number {
+    const taken = this.#taken(now);
+    if (!Number.isNaN(this.#calmShare)) return this.#calmShare;
+    const { capacity } = this.tracker;
+    const ratio = capacity === 0 ? 0 : Math.max(0, 1 - taken / capacity);
+    if (ratio === 0) return 0;
+    // Most quotas are far from running out, and a bound of the rate that holds until something is counted shows it.
+    const most = taken + this.burn.perSecondAtMost() * (this.#horizonMs / 1_000);
+    if (this.spec.strategy === "concurrency" || pressureOf(most, taken, capacity) === 0) {
+      this.#calmShare = ratio;
+      return ratio;
+    }
+    return ratio * (1 - this.pressure(now));
   }
 
   /** Share of the quota that is left, 0 to 1. */
@@ -58,8 +98,6 @@ export class LiveQuota {
     const used = this.#taken(now);
     const { capacity } = this.tracker;
     const seconds = this.#horizonMs / 1_000;
-    // Most quotas are far from running out, and an upper bound of the rate shows it without an exponential.
-    if (pressureOf(used + this.burn.perSecondAtMost(now) * seconds, used, capacity) === 0) return 0;
     const released = this.tracker.releasedBy(now + this.#horizonMs, now);
     return pressureOf(used - released + this.burn.perSecond(now) * seconds, used, capacity);
   }
@@ -70,6 +108,7 @@ export class LiveQuota {
     const before = this.remaining(now);
     this.tracker.record(amount, now);
     this.burn.record(amount, now);
+    this.#changed();
     return before > 0 && amount >= before;
   }
 
@@ -77,7 +116,8 @@ export class LiveQuota {
   hold(amount: number, now: number): boolean {
     if (amount === 0) return false;
     const before = this.remaining(now);
-    this.inFlight = Math.max(0, this.inFlight + amount);
+    this.#inFlight = Math.max(0, this.#inFlight + amount);
+    this.#calmShare = Number.NaN;
     if (amount < 0) return false;
     this.burn.record(amount, now);
     return before > 0 && amount >= before;
@@ -85,14 +125,16 @@ export class LiveQuota {
 
   /** Counts what was held until now: from `at` on, which is never before an earlier one. */
   stamp(amount: number, at: number): void {
-    this.inFlight = Math.max(0, this.inFlight - amount);
+    this.#inFlight = Math.max(0, this.#inFlight - amount);
     this.tracker.record(amount, at);
+    this.#changed();
   }
 
   /** Changes by `delta` what was counted from `stamp` on; true if that left nothing where there was something. */
   amend(delta: number, stamp: number, now: number): boolean {
     const before = this.remaining(now);
     this.tracker.amend?.(delta, stamp, now);
+    this.#changed();
     return before > 0 && delta >= before;
   }
 
@@ -106,19 +148,19 @@ export class LiveQuota {
     const excess = this.#taken(now) + amount + margin - this.tracker.capacity;
     if (excess <= 0) return 0;
     if (excess <= this.tracker.used(now)) return this.#releaseInMs(excess, now);
-    return pending === undefined || this.isHeldToEnd ? Number.POSITIVE_INFINITY : this.#waitOutMs(excess, now, pending);
+    return pending === undefined ? Number.POSITIVE_INFINITY : this.#waitOutMs(excess, now, pending);
   }
 
   /** The same where more is needed than is counted yet: looks on while what is held comes to be counted and released. */
   #waitOutMs(excess: number, now: number, pending: PendingStamps): number {
-    const ahead = this.tracker.copy!();
+    const ahead = this.tracker.copy?.() ?? this.tracker;
     const most = this.#taken(now) - excess;
     let held = this.inFlight;
     let latest = now;
     for (const { at, amount } of [...pending.of(this), { at: Number.POSITIVE_INFINITY, amount: 0 }]) {
       const freeAt = ahead.releaseAt(ahead.used(latest) + held - most, latest);
       if (freeAt <= at) return Number.isFinite(freeAt) ? Math.ceil(freeAt - now) : freeAt;
-      ahead.record(amount, at);
+      if (ahead !== this.tracker) ahead.record(amount, at);
       held -= amount;
       latest = at;
     }
@@ -134,6 +176,13 @@ export class LiveQuota {
   resize(spec: QuotaSpec, now: number): void {
     this.tracker.resize(spec.limit, spec.capacity, now);
     this.spec = spec;
+    this.#changed();
+  }
+
+  /** Counts what was counted elsewhere, as if it had been now. */
+  carry(amount: number, now: number): void {
+    this.tracker.record(amount, now);
+    this.#changed();
   }
 
   /** All that `forecast()` tells of it; times are null where none is known. */

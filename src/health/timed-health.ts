@@ -21,6 +21,9 @@ export class TimedHealth implements Health {
   readonly #settings: HealthSettings;
   #score = 1;
   #at: number;
+  // What was read last, and when.
+  #healed = 1;
+  #healedAt = Number.NaN;
   #latencyMs: number | null = null;
   #rateLimits = 0;
   #failures = 0;
@@ -48,9 +51,13 @@ export class TimedHealth implements Health {
   }
 
   score(now: number): number {
-    const halfLifeMs = this.#settings.decayHalfLifeSeconds * 1_000;
-    if (this.#score === 1 || halfLifeMs === 0 || now <= this.#at) return this.#score;
-    return 1 - (1 - this.#score) * 0.5 ** ((now - this.#at) / halfLifeMs);
+    if (this.#score === 1 || now <= this.#at) return this.#score;
+    if (now !== this.#healedAt) {
+      const halfLifeMs = this.#settings.decayHalfLifeSeconds * 1_000;
+      this.#healed = halfLifeMs === 0 ? this.#score : 1 - (1 - this.#score) * 0.5 ** ((now - this.#at) / halfLifeMs);
+      this.#healedAt = now;
+    }
+    return this.#healed;
   }
 
   state(now: number, minimum: number): HealthState {
@@ -79,6 +86,7 @@ export class TimedHealth implements Health {
     }
     this.#score = this.score(now);
     this.#at = Math.max(this.#at, now);
+    this.#healedAt = Number.NaN;
     // Whether the outcome is one of the cooldown itself: then it teaches the score, and decides nothing.
     const isOld = outcome.grantedAt < this.#cooldownUntil;
     this.#score = Math.max(0, this.#score - (penalty === null ? 0 : this.#settings[penalty]));

@@ -4,7 +4,9 @@ import type { LiveQuota } from "../forecast/live-quota.ts";
 import type { Outcome } from "../health/health.ts";
 import type { Counters } from "../metrics.ts";
 import type { Profile } from "../profile/profile.ts";
+import type { LearnedSize } from "../provider/learned-size.ts";
 import type { Provider } from "../provider/provider.ts";
+import { NOT_TOLD } from "../quota/amounts.ts";
 import type { Observed } from "./read-observation.ts";
 
 /** The parts of a limiter that an observation writes to. */
@@ -23,9 +25,16 @@ export const UNPRICED: ReadonlySet<StatusClass> = new Set([
 ]);
 
 /** The one way in which the end of a request reaches trackers and health. */
-export function applyObservation(provider: Provider, observed: Observed, parts: ObservationParts, now: number): void {
+export function applyObservation(
+  provider: Provider,
+  observed: Observed,
+  size: LearnedSize | null,
+  parts: ObservationParts,
+  now: number,
+): void {
   parts.counters.observations++;
   parts.counters.invalidUsages += observed.invalid;
+  if (size !== null && observed.status === "success") size.learn(observed.amounts, NOT_TOLD);
   countUsage(provider, observed, parts, now);
   const { status, latencyMs, retryAfterMs } = observed;
   teachHealth(provider, { status, latencyMs, retryAfterMs, grantedAt: now }, parts, now);

@@ -26,7 +26,7 @@ export interface Outcome {
 /** What happened to one request. */
 export interface Observation<P extends string = string> {
   provider: P;
-  /** Not used yet. */
+  /** What it was for: a registered one's requests are learned to be as large as this one was. */
   capability?: string | undefined;
   /** Default one request. */
   usage?: Usage | undefined;

@@ -45,7 +45,7 @@ export function readEnding(
   dialect: Dialect,
 ): Omit<Observed, "amounts"> & { readonly amounts: Amounts | null } {
   const told = isRecord(ending) ? ending : {};
-  const status = statusOf(told["status"] ?? "success", dialect);
+  const status = statusOf(told["status"] === undefined ? "success" : told["status"], dialect);
   const usage = told["usage"];
   const amounts = usage === undefined ? null : unknownAmounts();
   const latencyMs = readTime(told["latencyMs"], Number.MAX_VALUE);

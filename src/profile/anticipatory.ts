@@ -71,10 +71,8 @@ export const anticipatory: Profile = {
   quotaScore(quotas, now) {
     let least = 1;
     for (const quota of quotas) {
-      const ratio = quota.ratio(now);
-      if (ratio === 0) return 0;
-      const part = ratio * (1 - quota.pressure(now));
-      if (part < least) least = part;
+      const share = quota.share(now);
+      if (share < least) least = share;
     }
     return least;
   },

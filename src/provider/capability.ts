@@ -17,6 +17,8 @@ export class Capability {
   readonly #entries: readonly Omit<Listed, "provider">[];
   #listed: readonly Listed[] = [];
   #revision = -1;
+  /** What selection keeps from one decision to the next. */
+  kept: object | null = null;
 
   constructor(
     name: string,

@@ -1,7 +1,7 @@
 // How large the requests of one capability are on one provider, from those that have told their amounts.
 //
 //   mean += (amount - mean) / min(n, 100)        tokens in all, and output tokens
-//   variance += (error^2 - variance) / min(n, 100)    error = tokens - what was expected of that request
+//   variance += (error^2 - variance) / min(n - 1, 99)  error = tokens - what was expected of that request
 //
 // Regimes: nothing known: a request is taken for a tenth of the limit, or for its input and `maxOutputTokens` where these
 // are told, so that few can be wrong at once. A request that ended without telling its amounts: from then on each counts 1,
@@ -26,6 +26,11 @@ export class LearnedSize {
   #variance = 0;
   #isUntold = false;
 
+  /** True once there is something to expect. */
+  get isKnown(): boolean {
+    return this.#samples > 0;
+  }
+
   /** Of the error of one expectation, in tokens squared. */
   get variance(): number {
     return this.#variance;
@@ -40,10 +45,11 @@ export class LearnedSize {
       this.#isUntold = true;
       return;
     }
-    const share = 1 / Math.min(++this.#samples, LONGEST_MEMORY);
-    const error = tokens - (expected === NOT_TOLD || this.#samples === 1 ? this.#tokens : expected);
-    this.#variance += (error * error - this.#variance) * share;
-    this.#tokens += (tokens - this.#tokens) * share;
+    const samples = Math.min(++this.#samples, LONGEST_MEMORY);
+    const error = tokens - (expected === NOT_TOLD || samples === 1 ? this.#tokens : expected);
+    // The first one's error is its size, and counts only until there is a second.
+    this.#variance += (error * error - this.#variance) / Math.max(1, samples - 1);
+    this.#tokens += (tokens - this.#tokens) / samples;
     const output = told[OUTPUT_TOKENS] === NOT_TOLD && input !== NOT_TOLD ? tokens - input : told[OUTPUT_TOKENS]!;
     if (output < 0) return;
     this.#output += (output - this.#output) / Math.min(++this.#outputSamples, LONGEST_MEMORY);

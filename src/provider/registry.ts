@@ -7,6 +7,7 @@ import { isResizable, type QuotaSpec, quotaKey, quotaSpecs } from "../config/quo
 import type { LiveQuota } from "../forecast/live-quota.ts";
 import type { Profile } from "../profile/profile.ts";
 import { Capability, type Listed } from "./capability.ts";
+import type { LearnedSize } from "./learned-size.ts";
 import type { Pool } from "./pool.ts";
 import { DEFAULT_PRIORITY, Provider, type ProviderSettings, priceOf } from "./provider.ts";
 
@@ -89,6 +90,12 @@ export class Registry {
     return capability.listed(this.providers, this.#revision);
   }
 
+  /** How large such requests are on that provider; null: it is not registered with the capability. */
+  sizeOf(capability: string | undefined, provider: Provider): LearnedSize | null {
+    const known = capability === undefined ? undefined : this.capabilities.get(capability);
+    return (known && this.listed(known).find((entry) => entry.provider === provider)?.size) ?? null;
+  }
+
   #settings(config: ProviderConfig): ProviderSettings {
     return {
       priority: config.priority ?? DEFAULT_PRIORITY,
@@ -140,7 +147,7 @@ export class Registry {
       const used = had
         .filter((other) => other.spec.key === spec.key && other.spec.strategy === spec.strategy)
         .map((other) => other.tracker.used(now));
-      quota.tracker.record(Math.max(0, ...used), now);
+      quota.carry(Math.max(0, ...used), now);
       return quota;
     });
   }

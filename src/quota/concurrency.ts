@@ -36,6 +36,10 @@ export class Concurrency implements Tracker {
     return Number.POSITIVE_INFINITY;
   }
 
+  steadyUntil(): number {
+    return Number.POSITIVE_INFINITY;
+  }
+
   resize(_limit: number, capacity: number): void {
     this.capacity = capacity;
   }

@@ -59,6 +59,10 @@ export class FixedWindow implements Tracker {
     return this.#resetAt;
   }
 
+  steadyUntil(): number {
+    return this.#reviewAt;
+  }
+
   resize(_limit: number, capacity: number): void {
     this.capacity = capacity;
   }

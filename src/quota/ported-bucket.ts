@@ -58,6 +58,11 @@ export class PortedBucket implements Tracker {
     return Number.POSITIVE_INFINITY;
   }
 
+  /** Reading refills, and that shows in the last bits. */
+  steadyUntil(): number {
+    return Number.NEGATIVE_INFINITY;
+  }
+
   resize(_limit: number, capacity: number, now: number): void {
     this.#refill(now);
     this.#tokens = Math.max(0, this.#tokens + capacity - this.capacity);
@@ -72,10 +77,6 @@ export class PortedBucket implements Tracker {
   perSecond(now: number): number {
     const seconds = (now - this.#startedAt) / 1_000;
     return seconds < 0.001 ? 0 : this.#consumed / seconds;
-  }
-
-  perSecondAtMost(now: number): number {
-    return this.perSecond(now);
   }
 
   #refill(now: number): void {

@@ -46,19 +46,7 @@ export class SlidingWindow implements Tracker {
   record(amount: number, now: number): void {
     if (amount <= 0) return;
     this.#expire(now);
-    const at = this.#latest;
-    if (this.#length > 0 && at - this.#newestFirst < this.#quantum) {
-      const newest = this.#slot(this.#length - 1);
-      this.#ring[newest] = at;
-      this.#ring[newest + 1]! += amount;
-    } else {
-      if (this.#length * 2 === this.#ring.length) this.#grow();
-      const slot = this.#slot(this.#length++);
-      this.#ring[slot] = at;
-      this.#ring[slot + 1] = amount;
-      this.#newestFirst = at;
-    }
-    this.#sum += amount;
+    this.#add(amount, this.#latest);
   }
 
   releasedBy(atMs: number, now: number): number {
@@ -84,12 +72,18 @@ export class SlidingWindow implements Tracker {
     return this.#latest + this.#window;
   }
 
+  steadyUntil(): number {
+    // Rounded down, for the sum may round up.
+    return this.#length === 0 ? Number.POSITIVE_INFINITY : (this.#lastOf(0) + this.#window) * (1 - Number.EPSILON);
+  }
+
   resize(_limit: number, capacity: number): void {
     this.capacity = capacity;
   }
 
   amend(delta: number, stamp: number, now: number): void {
     this.#expire(now);
+    if (stamp <= this.#latest - this.#window) return;
     // Stamps never go back, so that an amount stands in the first entry that ends at its stamp or later.
     let low = 0;
     for (let high = this.#length; low < high; ) {
@@ -97,7 +91,10 @@ export class SlidingWindow implements Tracker {
       if (this.#lastOf(middle) < stamp) low = middle + 1;
       else high = middle;
     }
-    if (low === this.#length) return;
+    if (low === this.#length) {
+      if (delta > 0) this.#add(delta, stamp);
+      return;
+    }
     const place = this.#slot(low) + 1;
     const amount = Math.max(0, this.#ring[place]! + delta);
     this.#sum += amount - this.#ring[place]!;
@@ -118,6 +115,22 @@ export class SlidingWindow implements Tracker {
   /** Number of entries held, for tests of the bound. */
   get entries(): number {
     return this.#length;
+  }
+
+  /** Counts at an instant that is not before that of any entry. */
+  #add(amount: number, at: number): void {
+    if (this.#length > 0 && at - this.#newestFirst < this.#quantum) {
+      const newest = this.#slot(this.#length - 1);
+      this.#ring[newest] = at;
+      this.#ring[newest + 1]! += amount;
+    } else {
+      if (this.#length * 2 === this.#ring.length) this.#grow();
+      const slot = this.#slot(this.#length++);
+      this.#ring[slot] = at;
+      this.#ring[slot + 1] = amount;
+      this.#newestFirst = at;
+    }
+    this.#sum += amount;
   }
 
   #expire(now: number): void {

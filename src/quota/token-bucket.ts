@@ -56,6 +56,10 @@ export class TokenBucket implements Tracker {
     return Number.POSITIVE_INFINITY;
   }
 
+  steadyUntil(): number {
+    return this.#debt === 0 ? Number.POSITIVE_INFINITY : Number.NEGATIVE_INFINITY;
+  }
+
   resize(limit: number, burst: number, now: number): void {
     const debt = this.#debtNow(now);
     this.capacity = burst;

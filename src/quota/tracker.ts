@@ -22,6 +22,8 @@ export interface Tracker {
   releaseAt(amount: number, now: number): number;
   /** The instant by which an amount recorded now is released; Infinity: none is certain. */
   forgottenAt(now: number): number;
+  /** Until when time alone changes nothing of what is used; an instant that has passed: at every instant. */
+  steadyUntil(now: number): number;
   /** Changes the limit and keeps what is counted. */
   resize(limit: number, capacity: number, now: number): void;
   /** Adds `delta`, which may be negative, to what was recorded at `stamp`; nothing if that is released already. */

@@ -38,7 +38,8 @@ const FETCH_FAILED =
   /^(fetch failed|terminated|Failed to fetch|Load failed|Network connection lost\.|NetworkError when attempting to fetch resource\.)$/;
 
 const SUCCESS = verdictOf("success");
-const TIMEOUT = verdictOf("timeout");
+/** Time was up. */
+export const TIMEOUT: Verdict = verdictOf("timeout");
 const SERVER_ERROR = verdictOf("server_error");
 /** Nothing is known of it, and nothing is learned. */
 export const UNKNOWN: Verdict = verdictOf("cancelled");

@@ -1,7 +1,7 @@
 /** A property of anything; undefined if there is none, or if reading it throws. */
-export function read(from: unknown, key: string): unknown {
+export function read(from: unknown, key: string | symbol): unknown {
   try {
-    return (from as { readonly [key: string]: unknown } | null | undefined)?.[key];
+    return (from as { readonly [key: string | symbol]: unknown } | null | undefined)?.[key];
   } catch {
     return undefined;
   }

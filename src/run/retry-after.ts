@@ -18,7 +18,9 @@ export function retryAfterMs(headers: unknown, time: EngineTime): number | undef
   const seconds = amount(told);
   if (seconds !== undefined) return seconds * 1_000;
   const at = epochOf(told);
-  return at === undefined ? undefined : Math.max(0, at - (epochOf(header(headers, "date")) ?? time.epochAt(time.read())));
+  return at === undefined
+    ? undefined
+    : Math.max(0, at - (epochOf(header(headers, "date")) ?? time.epochAt(time.read())));
 }
 
 /** A header by its name in lower case, of whatever clients keep headers in: Headers, a Map, pairs, a plain object. */

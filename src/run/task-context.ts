@@ -5,9 +5,9 @@ export interface TaskContext<P extends string = string> {
   readonly provider: P;
   /** 1 for the first. */
   readonly attempt: number;
-  /** Made when it is first read: pass it on to what sends the request. */
+  /** For what sends the request; made when it is first read. */
   readonly signal: AbortSignal;
-  /** Settled by itself when the task ends; for `report` and `headersReceived`. */
+  /** Settled when the task ends; for `report` and `headersReceived`. */
   readonly lease: Lease<P>;
 }
 
@@ -17,40 +17,41 @@ interface Controller {
 }
 const runtime = globalThis as unknown as { readonly AbortController: new () => Controller };
 
-/** Makes what can be aborted. */
+/** A signal, and the means to end it. */
 export function newController(): Controller {
   return new runtime.AbortController();
 }
 
-/** One attempt, as its task sees it. */
+/** One attempt, as its task sees it, and as it can be given up. */
 export class Attempting implements TaskContext {
   readonly provider: string;
   readonly attempt: number;
   readonly lease: Lease;
-  #controller: Controller | null = null;
-  #aborted: { readonly reason: unknown } | null = null;
+  readonly startedAt: number;
+  isAborted = false;
+  reason: unknown;
+  #controller: Controller | undefined;
 
-  constructor(lease: Lease, attempt: number) {
+  constructor(lease: Lease, attempt: number, startedAt: number) {
     this.provider = lease.provider;
     this.attempt = attempt;
     this.lease = lease;
+    this.startedAt = startedAt;
   }
 
   get signal(): AbortSignal {
-    if (this.#controller === null) {
+    if (this.#controller === undefined) {
       this.#controller = newController();
-      if (this.#aborted !== null) this.#controller.abort(this.#aborted.reason);
+      if (this.isAborted) this.#controller.abort(this.reason);
     }
     return this.#controller.signal;
   }
 
-  get isAborted(): boolean {
-    return this.#aborted !== null;
-  }
-
-  /** The task's work is not wanted any more. */
+  /** The first reason counts. */
   abort(reason: unknown): void {
-    this.#aborted = { reason };
+    if (this.isAborted) return;
+    this.isAborted = true;
+    this.reason = reason;
     this.#controller?.abort(reason);
   }
 }

@@ -3,11 +3,11 @@ import type { Provider } from "../provider/provider.ts";
 import type { ProviderScoreContext } from "../scoring/scoring-strategy.ts";
 import type { Request } from "./request.ts";
 
-/** The facts of one candidate, for the scoring strategy; one object serves all candidates of a call in turn. */
+/** The facts of one candidate, for the scoring strategy; one object serves all candidates of all calls in turn. */
 export class CandidateContext implements ProviderScoreContext {
   readonly capability: string;
-  readonly maxPriority: number;
-  readonly maxLatencyMs: number;
+  maxPriority = 0;
+  maxLatencyMs = 1;
   provider = "";
   priority = 0;
   weight = 1;
@@ -16,12 +16,16 @@ export class CandidateContext implements ProviderScoreContext {
   healthScore = 0;
   priorityScore = 0;
   latencyScore = 0;
-  readonly #request: Request;
-  readonly #now: number;
+  #request: Request | null = null;
+  #now = 0;
   #candidate: Provider | null = null;
 
-  constructor(capability: string, request: Request, maxPriority: number, maxLatencyMs: number, now: number) {
+  constructor(capability: string) {
     this.capability = capability;
+  }
+
+  /** Turns to another request. */
+  begin(request: Request, maxPriority: number, maxLatencyMs: number, now: number): void {
     this.#request = request;
     this.maxPriority = maxPriority;
     this.maxLatencyMs = maxLatencyMs;
@@ -59,7 +63,7 @@ export class CandidateContext implements ProviderScoreContext {
   }
 
   get costMicroUsd(): number | null {
-    return this.#request.cost(this.#candidate?.settings.price ?? null);
+    return this.#request!.cost(this.#candidate?.settings.price ?? null);
   }
 
   #least(start: number, fact: (quota: LiveQuota) => number): number {

@@ -1,4 +1,4 @@
-import { COST_USD } from "../config/dimension.ts";
+import { COST_USD, INPUT_TOKENS, OUTPUT_TOKENS, TOKENS } from "../config/dimension.ts";
 import type { Price } from "../config/options.ts";
 import { USAGE_INDEX, type Usage } from "../config/usage.ts";
 import type { Listed } from "../provider/capability.ts";
@@ -27,10 +27,14 @@ export interface SelectOptions<P extends string = string> extends Usage {
 export class Request {
   readonly #told: Amounts;
   readonly #stated: Needs;
+  /** Whether the tokens are stated. */
+  readonly #isTold: boolean;
   readonly #maxOutputTokens: number | undefined;
   readonly #only: ReadonlySet<string> | undefined;
   readonly #exclude: ReadonlySet<string> | undefined;
   readonly #avoid: ReadonlySet<string> | undefined;
+  #kind: string | undefined;
+  #key: string | undefined;
 
   /** `options` must have passed the validator; providers in `avoid` serve it only where no other has room. */
   constructor(options: SelectOptions, avoid?: ReadonlySet<string>) {
@@ -38,6 +42,8 @@ export class Request {
     for (const [field, index] of USAGE_INDEX) this.#told[index] = wholeAmount(options[field as keyof Usage]);
     const amounts = [...this.#told];
     completeAmounts(amounts, null);
+    this.#isTold =
+      amounts[TOKENS] !== NOT_TOLD && amounts[INPUT_TOKENS] !== NOT_TOLD && amounts[OUTPUT_TOKENS] !== NOT_TOLD;
     this.#stated = { amounts, isGuess: false };
     this.#maxOutputTokens = options.maxOutputTokens;
     this.#only = options.only && new Set(options.only);
@@ -47,10 +53,19 @@ export class Request {
 
   /** Equal for requests that want the same of the same providers, but for how much. */
   get kind(): string {
-    const wants = this.#told.map((amount) => (amount === NOT_TOLD ? "?" : amount === 0 ? "0" : "1"));
-    return JSON.stringify(
-      [wants.join(""), this.#only, this.#exclude, this.#avoid].map((part) => (part instanceof Set ? [...part] : part)),
-    );
+    this.#kind ??= this.#keyOf(Math.sign);
+    return this.#kind;
+  }
+
+  /** Equal for requests that want exactly the same. */
+  get key(): string {
+    this.#key ??= this.#keyOf((amount) => amount);
+    return this.#key;
+  }
+
+  #keyOf(of: (amount: number) => number): string {
+    const sets = [this.#only, this.#exclude, this.#avoid].map((names) => names && [...names]);
+    return JSON.stringify([this.#told.map(of), this.#maxOutputTokens !== undefined && of(this.#maxOutputTokens), sets]);
   }
 
   excludes(provider: string): boolean {
@@ -65,6 +80,8 @@ export class Request {
   needs(entry: Listed, isLease: boolean): Needs {
     const { settings, quotas, hasSizes } = entry.provider!;
     if (!hasSizes) return this.#stated;
+    const isUnknown = !this.#isTold && !isLease && !entry.size.isKnown && this.#maxOutputTokens === undefined;
+    if (settings.price === null && (this.#isTold || isUnknown)) return this.#stated;
     const amounts = [...this.#told];
     const isGuess = entry.size.fillIn(amounts, this.#maxOutputTokens);
     completeAmounts(amounts, settings.price);
@@ -91,5 +108,16 @@ export class Request {
   }
 }
 
-/** A request of which nothing is said. */
-export const ANY_REQUEST: Request = new Request({});
+const ANY_REQUEST: Request = new Request({});
+
+/** The request of a call; one object for all of which nothing is said. */
+export function requestOf(options: SelectOptions | undefined): Request {
+  for (const key in options) {
+    if ((USAGE_INDEX.has(key) || OWN_FIELDS.includes(key)) && options[key as keyof SelectOptions] !== undefined) {
+      return new Request(options);
+    }
+  }
+  return ANY_REQUEST;
+}
+
+const OWN_FIELDS: readonly string[] = ["maxOutputTokens", "only", "exclude"];

@@ -2,21 +2,19 @@
 //
 //   eligible:  registered, not excluded, not dead, not paused, not in cooldown, health >= minimum (or in a trial), and
 //              nothing asked for is more than a limit can ever hold
-//   rank:      those with room now first, then by how soon there is room (unknown last); equals by score, then list order
-
+//   rank:      see ranking.ts
 import { NoAvailableProviders } from "../errors.ts";
 import type { Events } from "../events.ts";
 import type { PendingStamps } from "../forecast/live-quota.ts";
 import type { Counters } from "../metrics.ts";
 import { type Profile, TOO_LARGE } from "../profile/profile.ts";
-import type { Capability, Listed } from "../provider/capability.ts";
+import type { Capability } from "../provider/capability.ts";
 import { priorityOf } from "../provider/capability.ts";
-import type { Provider, ProviderState } from "../provider/provider.ts";
+import type { ProviderState } from "../provider/provider.ts";
 import type { Registry } from "../provider/registry.ts";
-import type { Needs } from "../quota/amounts.ts";
 import { finiteScore, type ScoringStrategy } from "../scoring/scoring-strategy.ts";
-import { CandidateContext } from "./candidate-context.ts";
-import { type Alternative, type Decision, RankedDecision } from "./decision.ts";
+import type { Decision } from "./decision.ts";
+import { Ranking } from "./ranking.ts";
 import { reasonAgainst } from "./reason-against.ts";
 import { refusalOf } from "./refusal.ts";
 import type { Request } from "./request.ts";
@@ -32,28 +30,13 @@ export interface SelectionParts {
   readonly pending: PendingStamps;
 }
 
-/** An eligible provider on its way into the ranking. */
-export interface Candidate {
-  readonly provider: Provider;
-  readonly entry: Listed;
-  readonly state: ProviderState;
-  readonly needs: Needs;
-  readonly score: number;
-  /** Infinity: at no known time. */
-  readonly waitMs: number;
-  readonly quota: number;
-  readonly health: number;
-  readonly priority: number;
-  readonly latency: number;
-}
-
 /** Ranks the capability's providers for a request at `now`; throws NoAvailableProviders. Tells ended cooldowns, reserves nothing. */
 export function select(capability: Capability, request: Request, parts: SelectionParts, now: number): Decision {
-  const { registry, counters } = parts;
+  const { counters } = parts;
   counters.selects++;
-  const listed = registry.listed(capability);
-  const candidates = ranked(capability, request, parts, now, parts.pending);
-  if (candidates.length > 0) return decisionOf(candidates, candidates[0]!);
+  const ranking = rank(capability, request, parts, now, parts.pending);
+  if (ranking.size > 0) return decisionOf(ranking, 0, parts, now);
+  const { listed } = ranking;
   if (listed.length === 0) parts.profile.miscalls.emptyCapability(counters);
   else counters.noProviderAvailable++;
   const reasons = listed.map((entry) => reasonAgainst(entry, request, parts, now, false));
@@ -61,84 +44,78 @@ export function select(capability: Capability, request: Request, parts: Selectio
 }
 
 /**
- * The eligible providers, best first. With `pending` their waits are exact, as `select` tells them; without it, for a
- * lease, they are Infinity where more is needed than is counted yet.
+ * Ranks the providers. With `pending` the waits are exact, as `select` tells them; without it, for a lease, they are
+ * Infinity where more is needed than is counted yet.
  */
-export function ranked(
+export function rank(
   capability: Capability,
   request: Request,
   parts: SelectionParts,
   now: number,
   pending?: PendingStamps,
-): Candidate[] {
-  const { profile, strategy, minimumHealth } = parts;
-  const listed = parts.registry.listed(capability);
-  const [maxPriority, maxLatencyMs] = maxima(listed, parts.events, now);
-  const context = new CandidateContext(capability.name, request, maxPriority, maxLatencyMs, now);
-  const candidates: Candidate[] = [];
-  for (const entry of listed) {
-    const { provider } = entry;
-    if (provider === null || request.excludes(provider.name)) continue;
-    const state = provider.state(now, minimumHealth);
-    if (!ELIGIBLE.includes(state)) continue;
-    const { quotas, health } = provider;
-    const needs = request.needs(entry, pending === undefined);
-    const waitMs = profile.waitMs(quotas, needs, now, pending);
-    if (waitMs === TOO_LARGE) continue;
-    const quotaScore = profile.quotaScore(quotas, now);
-    context.turnTo(provider, priorityOf(entry), quotaScore, profile.healthScore(health, state === "trial", now));
-    candidates.push({
-      provider,
-      entry,
-      state,
-      needs,
-      score: finiteScore(strategy.score(context)),
-      waitMs,
-      quota: profile.reportedQuotaScore(quotas, quotaScore, now),
-      health: context.healthScore,
-      priority: context.priorityScore,
-      latency: context.latencyScore,
-    });
-  }
-  return candidates.sort(byRank);
-}
-
-const ELIGIBLE: readonly ProviderState[] = ["available", "ramping", "trial"];
-
-/** The highest priority of the list, and the slowest latency among the registered; 1 where none is known. */
-function maxima(listed: readonly Listed[], events: Events, now: number): [priority: number, latencyMs: number] {
+): Ranking {
+  const { profile, strategy, minimumHealth, events } = parts;
+  const ranking = takeRanking(capability, parts);
+  const { listed, context } = ranking;
   let maxPriority = 0;
   let maxLatencyMs = 0;
   for (const entry of listed) {
-    maxPriority = Math.max(maxPriority, priorityOf(entry));
-    if (entry.provider === null) continue;
-    entry.provider.tellEndedCooldown(events, now);
-    maxLatencyMs = Math.max(maxLatencyMs, entry.provider.health.latencyMs ?? 0);
+    const { provider } = entry;
+    const priority = priorityOf(entry);
+    if (priority > maxPriority) maxPriority = priority;
+    if (provider === null) continue;
+    provider.tellEndedCooldown(events, now);
+    const { latencyMs } = provider.health;
+    if (latencyMs !== null && latencyMs > maxLatencyMs) maxLatencyMs = latencyMs;
   }
-  return [maxPriority, maxLatencyMs === 0 ? 1 : maxLatencyMs];
+  context.begin(request, maxPriority, maxLatencyMs === 0 ? 1 : maxLatencyMs, now);
+  ranking.begin();
+  for (let place = 0; place < listed.length; place++) {
+    const entry = listed[place]!;
+    const { provider } = entry;
+    ranking.leaveOut(place);
+    if (provider === null || request.excludes(provider.name)) continue;
+    const state = provider.state(now, minimumHealth);
+    if (!isEligible(state)) continue;
+    const { quotas } = provider;
+    const waitMs = profile.waitMs(quotas, request.needs(entry, pending === undefined), now, pending);
+    if (waitMs === TOO_LARGE) continue;
+    const healthScore = profile.healthScore(provider.health, state === "trial", now);
+    context.turnTo(provider, priorityOf(entry), profile.quotaScore(quotas, now), healthScore);
+    ranking.take(place, finiteScore(strategy.score(context)), waitMs);
+  }
+  ranking.sort();
+  // A strategy may ask the limiter in its turn; only what is finished is used again.
+  capability.kept = ranking;
+  return ranking;
 }
 
-function byRank(a: Candidate, b: Candidate): number {
-  // Infinity - Infinity is no order, so that equal waits are looked at first.
-  return a.waitMs === b.waitMs ? b.score - a.score : a.waitMs - b.waitMs;
+/** The decision for the one of that rank. */
+export function decisionOf(
+  ranking: Ranking,
+  at: number,
+  { profile, minimumHealth }: SelectionParts,
+  now: number,
+): Decision {
+  const { context } = ranking;
+  const entry = ranking.entry(at);
+  const provider = ranking.provider(at);
+  const { quotas, health } = provider;
+  const quotaScore = profile.quotaScore(quotas, now);
+  const isTrial = provider.state(now, minimumHealth) === "trial";
+  context.turnTo(provider, priorityOf(entry), quotaScore, profile.healthScore(health, isTrial, now));
+  const { healthScore, priorityScore, latencyScore } = context;
+  const reported = profile.reportedQuotaScore(quotas, quotaScore, now);
+  return ranking.decision(at, { quotaScore: reported, healthScore, priorityScore, latencyScore });
 }
 
-/** The decision for `best`, with the others as its alternatives. */
-export function decisionOf(candidates: readonly Candidate[], best: Candidate): Decision {
-  const alternatives: Alternative[] = [];
-  for (const other of candidates) {
-    if (other !== best) alternatives.push({ provider: other.provider.name, score: other.score });
-  }
-  return new RankedDecision(
-    best.provider.name,
-    best.score,
-    Number.isFinite(best.waitMs) ? best.waitMs : null,
-    {
-      quotaScore: best.quota,
-      healthScore: best.health,
-      priorityScore: best.priority,
-      latencyScore: best.latency,
-    },
-    alternatives,
-  );
+function isEligible(state: ProviderState): boolean {
+  return state === "available" || state === "ramping" || state === "trial";
+}
+
+function takeRanking(capability: Capability, parts: SelectionParts): Ranking {
+  const listed = parts.registry.listed(capability);
+  const kept = capability.kept as Ranking | null;
+  capability.kept = null;
+  return kept !== null && kept.listed === listed ? kept : new Ranking(capability.name, listed);
 }

@@ -1,0 +1,18 @@
+import type { Capability } from "../provider/capability.ts";
+import { Call, type RunParts } from "./call.ts";
+import type { RunOptions } from "./run-options.ts";
+import type { RunResult } from "./run-result.ts";
+import type { TaskContext } from "./task-context.ts";
+
+/**
+ * Acquires, calls the task, settles, and fails over while that helps. Rejects with the task's own error where it was the
+ * caller's fault or nothing is known of it, with the signal's reason, or with NoAvailableProviders.
+ */
+export function run<T>(
+  parts: RunParts,
+  capability: Capability,
+  task: (context: TaskContext) => T | PromiseLike<T>,
+  options: RunOptions,
+): Promise<RunResult<T>> {
+  return new Call(parts, capability, options).serve(task);
+}

@@ -1,0 +1,41 @@
+import type { Capability } from "../provider/capability.ts";
+import { Call, type RunParts } from "./call.ts";
+import { ChunkStream, leave } from "./chunk-stream.ts";
+import { UNKNOWN } from "./classify.ts";
+import { read } from "./read.ts";
+import type { StreamOptions } from "./run-options.ts";
+import type { RunResult } from "./run-result.ts";
+import type { Attempting, TaskContext } from "./task-context.ts";
+
+/**
+ * `run` for streams: fails over until the first chunk is there, never after, and holds the lease until the end. Rejects
+ * as `run` does, and with a TypeError if the task gives no stream.
+ */
+export async function stream<Chunk>(
+  parts: RunParts,
+  capability: Capability,
+  task: (context: TaskContext) => AsyncIterable<Chunk> | PromiseLike<AsyncIterable<Chunk>>,
+  options: StreamOptions,
+): Promise<RunResult<AsyncIterableIterator<Chunk>>> {
+  const call = new Call(parts, capability, options);
+  const begin = async (context: Attempting) => {
+    const iterable = await task(context);
+    // A response that failed is no stream, and is judged for what it is.
+    if (typeof read(iterable, Symbol.asyncIterator) !== "function") return iterable;
+    const source = iterable[Symbol.asyncIterator]();
+    const first = await source.next();
+    if (!context.isAborted) return new ChunkStream(call, context, iterable, source, first, options.chunkTimeoutMs);
+    // It came too late, and nobody else will.
+    await leave(source);
+    return iterable;
+  };
+  const result = await call.serve<unknown>(begin, (result) => {
+    const value = result.ok && result.value;
+    if (value instanceof ChunkStream) return value.isOver ? call.judge({ ok: true, value: value.iterable }) : null;
+    const verdict = call.judge(result);
+    return verdict.status === "success" ? UNKNOWN : verdict;
+  });
+  const { value } = result;
+  if (value instanceof ChunkStream) return { ...result, value };
+  throw new TypeError("the task of stream() must give an async iterable", { cause: value });
+}
