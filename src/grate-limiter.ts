@@ -247,6 +247,9 @@ export class GrateLimiter<P extends string = string, Routes extends Record<strin
 
   /** A copy of the counters. */
   get metrics(): Metrics {
+    // Leases that have expired are counted by the next call.
+    this.#admission.enter();
+    this.#admission.leave();
     return { ...this.#parts.counters };
   }
 

@@ -255,7 +255,8 @@ export class Admission implements LeaseHost, PendingStamps {
     if (!this.#hasRoom) return;
     this.#hasRoom = false;
     this.#lookAt = Number.POSITIVE_INFINITY;
-    if (this.#line.size > 0) this.#line.pass((waiter) => this.#look(waiter as WaitingCall, now));
+    if (this.#line.size > 0 || this.#line.hasClaims)
+      this.#line.pass((waiter) => this.#look(waiter as WaitingCall, now));
     // Nobody who left during the pass had claimed anything in it.
     this.#hasRoom = false;
   }
@@ -310,35 +311,36 @@ export class Admission implements LeaseHost, PendingStamps {
   #stay(waiter: WaitingCall, capability: Capability, ranking: Ranking, now: number): Verdict {
     const { request, priority, deadline } = waiter;
     const { registry, minimumHealth } = this.#parts;
-    let soonest = Number.POSITIVE_INFINITY;
+    let soonestAt = Number.POSITIVE_INFINITY;
     let fits = 0;
     // What it claims itself does not stand before it.
     const claims: (() => void)[] = [];
     for (let rank = 0; rank < ranking.size; rank++) {
       const provider = ranking.provider(rank);
       const needs = request.needs(ranking.entry(rank), true);
-      const waitMs = ranking.waitMs(rank);
       const gateMs = provider.gateMs(provider.state(now, minimumHealth), now);
-      const inMs = Math.max(waitMs, gateMs);
-      if (!this.#line.isBehind(provider, needs, priority)) soonest = Math.min(soonest, inMs);
+      const isRoom = ranking.waitMs(rank) === 0;
+      const at = Math.max(now + gateMs, isRoom ? now : this.profile.fitsAt(provider.quotas, needs, now));
+      if (!this.#line.isBehind(provider, needs, priority)) soonestAt = Math.min(soonestAt, at);
       // What is held and not counted yet can be waited for once it comes due.
-      if (inMs === Number.POSITIVE_INFINITY) soonest = Math.min(soonest, (this.held.first?.dueAt ?? inMs) - now);
-      claims.push(() => this.#line.claim(provider, needs, priority, waitMs === 0 && gateMs > 0));
+      if (at === Number.POSITIVE_INFINITY) soonestAt = Math.min(soonestAt, this.held.first?.dueAt ?? at);
+      claims.push(() => this.#line.claim(provider, needs, priority, isRoom && gateMs > 0));
     }
-    for (const claim of claims) claim();
-    waiter.hasClaims = true;
     for (const { name, provider } of registry.listed(capability)) {
       if (provider === null || request.excludes(name)) continue;
       const state = provider.state(now, minimumHealth);
-      if (state === "cooldown") soonest = Math.min(soonest, provider.cooldownMs(now));
-      else if (state === "unhealthy") soonest = Math.min(soonest, provider.health.healsInMs(minimumHealth, now));
-      else if (state !== "dead" && state !== "paused") fits--;
+      if (state === "cooldown") soonestAt = Math.min(soonestAt, provider.health.cooldownUntil);
+      else if (state === "unhealthy") {
+        soonestAt = Math.min(soonestAt, now + provider.health.healsInMs(minimumHealth, now));
+      } else if (state !== "dead" && state !== "paused") fits--;
     }
     fits += ranking.size;
-    if (now + soonest > deadline && !this.#granting.mayComeBy(deadline, capability, request, now)) {
+    if (soonestAt > deadline && !this.#granting.mayComeBy(deadline, capability, request, now)) {
       return this.#giveUp(waiter, now, "refused");
     }
-    this.#lookAt = Math.min(this.#lookAt, now + soonest);
+    for (const claim of claims) claim();
+    waiter.hasClaims = true;
+    this.#lookAt = Math.min(this.#lookAt, soonestAt);
     return fits < 0 ? "stays" : "stays, and those of its kind with it";
   }
 

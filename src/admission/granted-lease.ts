@@ -17,9 +17,17 @@ import type { LiveQuota } from "../forecast/live-quota.ts";
 import { type ObservationParts, raiseLimitReached, teachHealth, UNPRICED } from "../observation/apply-observation.ts";
 import { readEnding, readUsage } from "../observation/read-observation.ts";
 import type { Listed } from "../provider/capability.ts";
-import { LEARNED } from "../provider/learned-size.ts";
 import type { Provider, ProviderState } from "../provider/provider.ts";
-import { type Amounts, correctedAmounts, type Needs, NOT_TOLD, needOf, unknownAmounts } from "../quota/amounts.ts";
+import {
+  type Amounts,
+  correctedAmounts,
+  type Needs,
+  NOT_TOLD,
+  needOf,
+  SIZED,
+  unknownAmounts,
+  varianceOf,
+} from "../quota/amounts.ts";
 import type { Decision } from "../selection/decision.ts";
 import type { Due, DueHeap } from "./due-heap.ts";
 import type { Lease, Settlement } from "./lease.ts";
@@ -64,7 +72,6 @@ export class GrantedLease implements Lease {
   readonly #candidate: Candidate;
   readonly #grantedAt: number;
   readonly #expiresAt: number;
-  readonly #variance: number;
   #quotas: readonly LiveQuota[];
   #counted: Amounts;
   #told: Amounts | null = null;
@@ -84,7 +91,7 @@ export class GrantedLease implements Lease {
     grantedAt: number,
     timeoutMs: number,
   ) {
-    const { provider, needs, entry, state } = candidate;
+    const { provider, needs, state } = candidate;
     this.provider = provider.name;
     this.capability = capability;
     this.#host = host;
@@ -95,11 +102,10 @@ export class GrantedLease implements Lease {
     this.#stampDueAt = grantedAt + host.skewCapMs;
     this.#quotas = provider.quotas;
     this.#counted = needs.amounts;
-    this.#variance = needs.isGuess ? entry.size.variance : 0;
     provider.leases++;
     provider.passGate(state, needs.amounts[REQUESTS]!, this, grantedAt);
     for (const quota of this.#quotas) this.#hold(quota, needOf(needs.amounts, quota.spec.index), grantedAt);
-    if (this.#variance > 0) for (const quota of this.#quotas) quota.variance += this.#varianceOn(quota);
+    if (needs.variance > 0) for (const quota of this.#quotas) quota.variance += varianceOf(needs, quota.spec.index);
     this.#schedule();
   }
 
@@ -198,8 +204,8 @@ export class GrantedLease implements Lease {
     for (const quota of added) {
       const amount = this.#amountOf(quota);
       if (this.#holds(quota)) this.#hold(quota, amount, now);
-      else if (!this.#hasEnded) quota.carry(amount, now);
-      if (!this.#hasEnded) quota.variance += this.#varianceOn(quota);
+      else if (!this.#hasEnded) quota.amend(amount, this.#stampedAt, now);
+      if (!this.#hasEnded) quota.variance += varianceOf(this.#candidate.needs, quota.spec.index);
     }
   }
 
@@ -213,7 +219,7 @@ export class GrantedLease implements Lease {
   /** Whether its end can give something of the quota back: what it holds, or what it was taken for above the truth. */
   mayGiveBack(quota: LiveQuota): boolean {
     if (this.#hasEnded || !this.#quotas.includes(quota)) return false;
-    return this.#holds(quota) || LEARNED.includes(quota.spec.index);
+    return this.#holds(quota) || SIZED.includes(quota.spec.index);
   }
 
   get #isStamped(): boolean {
@@ -263,7 +269,7 @@ export class GrantedLease implements Lease {
     const measuredMs = latencyMs ?? now - this.#grantedAt;
     this.#host.counters.leasesSettled++;
     if (status === "success" && provider.hasSizes) {
-      entry.size.learn(told ?? unknownAmounts(), needs.isGuess ? needs.amounts[TOKENS]! : NOT_TOLD);
+      entry.size.learn(told ?? unknownAmounts(), needs.variance > 0 ? needs.amounts[TOKENS]! : NOT_TOLD);
     }
     if (UNPRICED.has(status)) {
       const requests = told !== null && told[REQUESTS] !== NOT_TOLD ? told[REQUESTS]! : this.#counted[REQUESTS]!;
@@ -301,10 +307,12 @@ export class GrantedLease implements Lease {
   /** Whatever the ending: nothing of the lease is open any more. */
   #end(): void {
     this.#hasEnded = true;
-    const { provider } = this.#candidate;
+    const { provider, needs } = this.#candidate;
     if (provider.trial === this) provider.trial = null;
-    if (this.#variance > 0) {
-      for (const quota of this.#quotas) quota.variance = Math.max(0, quota.variance - this.#varianceOn(quota));
+    if (needs.variance > 0) {
+      for (const quota of this.#quotas) {
+        quota.variance = Math.max(0, quota.variance - varianceOf(needs, quota.spec.index));
+      }
     }
     this.#host.freed();
     this.#schedule();
@@ -313,7 +321,7 @@ export class GrantedLease implements Lease {
   #free(at: number): void {
     for (const quota of this.#quotas) {
       if (!quota.isHeldToEnd) continue;
-      if (quota.spec.strategy === "concurrency") quota.hold(-this.#amountOf(quota), at);
+      if (quota.spec.strategy === "concurrency") quota.free(this.#amountOf(quota));
       else quota.stamp(this.#amountOf(quota), at);
     }
     this.#letGo();
@@ -323,17 +331,6 @@ export class GrantedLease implements Lease {
     this.#isFree = true;
     this.#candidate.provider.leases--;
     this.#host.freed();
-  }
-
-  /** Of the error of what it takes of the quota, in units of the quota. */
-  #varianceOn(quota: LiveQuota): number {
-    const { index } = quota.spec;
-    if (index === COST_USD) {
-      const { usdPerMillionInputTokens = 0, usdPerMillionOutputTokens = 0 } =
-        this.#candidate.provider.settings.price ?? {};
-      return this.#variance * Math.max(usdPerMillionInputTokens, usdPerMillionOutputTokens) ** 2;
-    }
-    return LEARNED.includes(index) ? this.#variance : 0;
   }
 
   #schedule(): void {

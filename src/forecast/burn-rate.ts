@@ -30,18 +30,18 @@ export class BurnRate implements BurnMeter {
   #firstAt = 0;
   #at = 0;
 
-  /** Counts `amount` > 0 at `now` (ms); an instant before the last one counts as the last. */
+  /** Counts `amount` at `now` (ms), a negative one as taken back; an instant before the last one counts as the last. */
   record(amount: number, now: number): void {
     if (this.#amounts === 0) {
       this.#firstAt = now;
       this.#at = now;
     }
     const slowDecay = this.#slowDecay(now);
-    this.#fast = this.#fast * fastDecay(slowDecay) + amount / FAST_SECONDS;
-    this.#slow = this.#slow * slowDecay + amount / SLOW_SECONDS;
+    this.#fast = Math.max(0, this.#fast * fastDecay(slowDecay) + amount / FAST_SECONDS);
+    this.#slow = Math.max(0, this.#slow * slowDecay + amount / SLOW_SECONDS);
     // Nobody asks for it after the warm-up.
-    this.#total = now - this.#firstAt < WARM_UP_MS ? this.#total + amount : 0;
-    this.#amounts++;
+    this.#total = now - this.#firstAt < WARM_UP_MS ? Math.max(0, this.#total + amount) : 0;
+    this.#amounts += Math.sign(amount);
     if (now > this.#at) this.#at = now;
   }
 

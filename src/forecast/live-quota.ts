@@ -11,8 +11,10 @@ export interface PendingStamps {
   of(quota: LiveQuota): readonly { readonly at: number; readonly amount: number }[];
 }
 
-// How far the requests of learned size that are under way may exceed it together.
+// How far the requests of learned size that are under way may exceed it together: in standard deviations of their sum,
+// with the error of the mean itself, which they share, as one of this many samples.
 const GUARD_DEVIATIONS = 3;
+const SAMPLES = 300;
 
 /** One quota in force: what was declared, what is counted, how fast it is used, and what these foretell. */
 export class LiveQuota {
@@ -112,20 +114,24 @@ export class LiveQuota {
     return before > 0 && amount >= before;
   }
 
-  /** Takes `amount` for a lease (negative: gives it back); true if that left nothing where there was something. */
+  /** Takes `amount` for a lease, or, where it is negative, takes it back as if it had never been; true if that left nothing where there was something. */
   hold(amount: number, now: number): boolean {
     if (amount === 0) return false;
     const before = this.remaining(now);
-    this.#inFlight = Math.max(0, this.#inFlight + amount);
-    this.#calmShare = Number.NaN;
-    if (amount < 0) return false;
     this.burn.record(amount, now);
+    this.free(-amount);
     return before > 0 && amount >= before;
+  }
+
+  /** A lease gives back what it held. */
+  free(amount: number): void {
+    this.#inFlight = Math.max(0, this.#inFlight - amount);
+    this.#calmShare = Number.NaN;
   }
 
   /** Counts what was held until now: from `at` on, which is never before an earlier one. */
   stamp(amount: number, at: number): void {
-    this.#inFlight = Math.max(0, this.#inFlight - amount);
+    this.free(amount);
     this.tracker.record(amount, at);
     this.#changed();
   }
@@ -139,16 +145,33 @@ export class LiveQuota {
   }
 
   /**
-   * In how many whole ms `amount` fits: 0 now, Infinity if time alone never makes room. A guess leaves a margin for what
-   * other guesses may be wrong by; `pending` tells when time alone will count what is held.
+   * In how many whole ms `amount` fits: 0 now, Infinity if time alone never makes room. Where it is a guess with a variance,
+   * it leaves a margin for what it and others may be wrong by; `pending` tells when time alone will count what is held.
    */
-  waitMs(amount: number, isGuess: boolean, now: number, pending?: PendingStamps): number {
-    if (amount === 0) return 0;
-    const margin = isGuess ? Math.ceil(GUARD_DEVIATIONS * Math.sqrt(this.variance)) : 0;
-    const excess = this.#taken(now) + amount + margin - this.tracker.capacity;
+  waitMs(amount: number, variance: number, now: number, pending?: PendingStamps): number {
+    const excess = this.#excess(amount, variance, now);
     if (excess <= 0) return 0;
     if (excess <= this.tracker.used(now)) return this.#releaseInMs(excess, now);
     return pending === undefined ? Number.POSITIVE_INFINITY : this.#waitOutMs(excess, now, pending);
+  }
+
+  /** The very instant at which it fits by what is counted already; Infinity: not by that. */
+  fitsAt(amount: number, variance: number, now: number): number {
+    const excess = this.#excess(amount, variance, now);
+    return excess <= 0 ? now : this.tracker.releaseAt(excess, now);
+  }
+
+  #excess(amount: number, variance: number, now: number): number {
+    if (amount === 0) return 0;
+    const margin = variance > 0 ? this.#margin(amount, variance) : 0;
+    return this.#taken(now) + amount + margin - this.tracker.capacity;
+  }
+
+  #margin(amount: number, variance: number): number {
+    const sum = this.variance + variance;
+    const margin = GUARD_DEVIATIONS * Math.sqrt(sum + sum ** 2 / (variance * SAMPLES));
+    // One alone always fits.
+    return Math.min(Math.ceil(margin), this.tracker.capacity - amount);
   }
 
   /** The same where more is needed than is counted yet: looks on while what is held comes to be counted and released. */

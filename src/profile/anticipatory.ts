@@ -6,7 +6,7 @@ import { BurnRate } from "../forecast/burn-rate.ts";
 import { LiveQuota } from "../forecast/live-quota.ts";
 import { LESSONS } from "../health/health.ts";
 import { TimedHealth } from "../health/timed-health.ts";
-import { completeAmounts, needOf } from "../quota/amounts.ts";
+import { completeAmounts, needOf, varianceOf } from "../quota/amounts.ts";
 import { Concurrency } from "../quota/concurrency.ts";
 import { FixedWindow } from "../quota/fixed-window.ts";
 import { SlidingWindow } from "../quota/sliding-window.ts";
@@ -55,15 +55,23 @@ export const anticipatory: Profile = {
     amounts[CONCURRENCY] = 0;
   },
 
-  waitMs(quotas, { amounts, isGuess }, now, pending) {
+  waitMs(quotas, needs, now, pending) {
     let longest = 0;
     for (const quota of quotas) {
-      const need = needOf(amounts, quota.spec.index);
+      const { index } = quota.spec;
+      const need = needOf(needs.amounts, index);
       if (need > quota.tracker.capacity) return TOO_LARGE;
-      const wait = quota.waitMs(need, isGuess, now, pending);
+      const wait = quota.waitMs(need, varianceOf(needs, index), now, pending);
       if (wait > longest) longest = wait;
     }
     return longest;
+  },
+
+  fitsAt(quotas, needs, now) {
+    return quotas.reduce((latest, quota) => {
+      const { index } = quota.spec;
+      return Math.max(latest, quota.fitsAt(needOf(needs.amounts, index), varianceOf(needs, index), now));
+    }, now);
   },
 
   requireLeases() {},

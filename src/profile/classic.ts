@@ -58,6 +58,8 @@ export const classic: Profile = {
 
   waitMs: () => 0,
 
+  fitsAt: (_quotas, _needs, now) => now,
+
   requireLeases() {
     throw new GrateLimiterError("unsupported", `leases: ${WHY}`);
   },

@@ -52,6 +52,9 @@ export interface Profile {
   /** In how many whole ms the quotas have room for the request: 0 now, Infinity at no known time, TOO_LARGE never. */
   waitMs(quotas: readonly LiveQuota[], needs: Needs, now: number, pending?: PendingStamps): number;
 
+  /** The very instant at which they have, by what is counted already; Infinity: not by that. */
+  fitsAt(quotas: readonly LiveQuota[], needs: Needs, now: number): number;
+
   /** Throws if it knows no leases. */
   requireLeases(): void;
 

@@ -1,21 +1,18 @@
 // How large the requests of one capability are on one provider, from those that have told their amounts.
 //
-//   mean += (amount - mean) / min(n, 100)        tokens in all, and output tokens
-//   variance += (error^2 - variance) / min(n - 1, 99)  error = tokens - what was expected of that request
+//   mean += (amount - mean) / min(n, 300)        tokens in all, and output tokens
+//   variance += (error^2 - variance) / min(n - 1, 299)  error = tokens - what was expected of that request
 //
 // Regimes: nothing known: a request is taken for a tenth of the limit, or for its input and `maxOutputTokens` where these
 // are told, so that few can be wrong at once. A request that ended without telling its amounts: from then on each counts 1,
 // for this caller does not tell. One sample: the deviation is taken for the size itself.
 // Source: outputs are log-normal with a coefficient of variation near 1, so the mean of many with a guard on their sum
 // wastes 1 to 4 % of a window, where a 90th percentile for each request wastes 16 %.
-import { COST_USD, INPUT_TOKENS, OUTPUT_TOKENS, TOKENS } from "../config/dimension.ts";
+import { INPUT_TOKENS, OUTPUT_TOKENS, TOKENS } from "../config/dimension.ts";
 import { type Amounts, NOT_TOLD } from "../quota/amounts.ts";
 
-const LONGEST_MEMORY = 100;
+const LONGEST_MEMORY = 300;
 const FIRST_SHARE = 10;
-
-/** The dimensions whose amounts can be learned. */
-export const LEARNED: readonly number[] = [TOKENS, INPUT_TOKENS, OUTPUT_TOKENS, COST_USD];
 
 /** Constant memory. */
 export class LearnedSize {

@@ -4,7 +4,7 @@ import type { Events } from "../events.ts";
 import type { LiveQuota } from "../forecast/live-quota.ts";
 import type { Health } from "../health/health.ts";
 import { Ramp, rampedOf } from "../health/ramp.ts";
-import { LEARNED } from "./learned-size.ts";
+import { SIZED } from "../quota/amounts.ts";
 import type { Pool } from "./pool.ts";
 
 /** What a provider's configuration says, complete. */
@@ -69,7 +69,7 @@ export class Provider {
     this.#pools = [...new Set(pools)];
     this.#quotas = [...ownQuotas, ...this.#pools.flatMap((pool) => pool.quotas)];
     const specs = this.#quotas.map((quota) => quota.spec);
-    this.#hasSizes = specs.some((spec) => LEARNED.includes(spec.index));
+    this.#hasSizes = specs.some((spec) => SIZED.includes(spec.index));
     this.#ramped = rampedOf(specs);
   }
 

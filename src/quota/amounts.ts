@@ -12,11 +12,23 @@ import type { Price } from "../config/options.ts";
 /** Amounts of one request by index of dimension, whole numbers >= 0; `NOT_TOLD` where nothing was said. */
 export type Amounts = number[];
 
-/** What one request takes; a guess where its size was learned. */
+/** What one request takes. */
 export interface Needs {
   readonly amounts: Amounts;
-  readonly isGuess: boolean;
+  /** Of the error of a learned number of tokens; 0: it was stated. */
+  readonly variance: number;
+  /** What it costs at most, in micro-USD. */
+  readonly costPerToken: number;
 }
+
+/** Variance of the error of what the request takes of a dimension. */
+export function varianceOf(needs: Needs, index: number): number {
+  if (needs.variance === 0 || !SIZED.includes(index)) return 0;
+  return index === COST_USD ? needs.variance * needs.costPerToken ** 2 : needs.variance;
+}
+
+/** The dimensions whose amounts depend on a request's size, which can be learned. */
+export const SIZED: readonly number[] = [TOKENS, INPUT_TOKENS, OUTPUT_TOKENS, COST_USD];
 
 /** In place of an amount: the caller did not say. */
 export const NOT_TOLD = -1;

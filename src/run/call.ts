@@ -91,6 +91,12 @@ export class Call {
     const attempts = this.#attempts;
     for (;;) {
       const lease = await this.#nextLease();
+      try {
+        this.#requireTime(this.deadline - time.now);
+      } catch (error) {
+        lease.release();
+        throw error;
+      }
       const { provider } = lease;
       const context = new Attempting(lease, attempts.length + 1, time.now);
       let result: { readonly ok: true; readonly value: T } | { readonly ok: false; readonly error: unknown };
@@ -194,12 +200,6 @@ export class Call {
     if (isFirst) retryBudget.countRequest(time.now);
     this.#waitedMs = time.now - since;
     this.#patienceMs -= this.#waitedMs;
-    try {
-      this.#requireTime(this.deadline - time.now);
-    } catch (error) {
-      lease.release();
-      throw error;
-    }
     return lease;
   }
 

@@ -2,13 +2,13 @@ import { COST_USD, INPUT_TOKENS, OUTPUT_TOKENS, TOKENS } from "../config/dimensi
 import type { Price } from "../config/options.ts";
 import { USAGE_INDEX, type Usage } from "../config/usage.ts";
 import type { Listed } from "../provider/capability.ts";
-import { LEARNED } from "../provider/learned-size.ts";
 import {
   type Amounts,
   completeAmounts,
   isCostKnown,
   type Needs,
   NOT_TOLD,
+  SIZED,
   unknownAmounts,
   wholeAmount,
 } from "../quota/amounts.ts";
@@ -44,7 +44,7 @@ export class Request {
     completeAmounts(amounts, null);
     this.#isTold =
       amounts[TOKENS] !== NOT_TOLD && amounts[INPUT_TOKENS] !== NOT_TOLD && amounts[OUTPUT_TOKENS] !== NOT_TOLD;
-    this.#stated = { amounts, isGuess: false };
+    this.#stated = { amounts, variance: 0, costPerToken: 0 };
     this.#maxOutputTokens = options.maxOutputTokens;
     this.#only = options.only && new Set(options.only);
     this.#exclude = options.exclude && new Set(options.exclude);
@@ -82,19 +82,24 @@ export class Request {
     if (!hasSizes) return this.#stated;
     const isUnknown = !this.#isTold && !isLease && !entry.size.isKnown && this.#maxOutputTokens === undefined;
     if (settings.price === null && (this.#isTold || isUnknown)) return this.#stated;
+    const { size } = entry;
     const amounts = [...this.#told];
-    const isGuess = entry.size.fillIn(amounts, this.#maxOutputTokens);
+    const isGuess = size.fillIn(amounts, this.#maxOutputTokens);
+    const isKnown = isGuess || this.#maxOutputTokens !== undefined;
     completeAmounts(amounts, settings.price);
-    if (!isLease) return { amounts, isGuess };
-    const unknown = [...amounts];
-    for (const { spec, tracker } of quotas) {
-      const { index } = spec;
-      if (unknown[index] !== NOT_TOLD || !LEARNED.includes(index)) continue;
-      // Of several limits the least decides.
-      const guess = entry.size.unknownOf(tracker.capacity);
-      if (amounts[index] === NOT_TOLD || guess < amounts[index]!) amounts[index] = guess;
+    if (isLease && !isKnown && !this.#isTold) {
+      const told = [...amounts];
+      for (const { spec, tracker } of quotas) {
+        const { index } = spec;
+        if (!SIZED.includes(index) || this.#told[index] !== NOT_TOLD) continue;
+        // Of several limits the least decides; what follows from the part that was told is a floor.
+        const guess = Math.max(size.unknownOf(tracker.capacity), told[index]!);
+        if (amounts[index] === told[index] || guess < amounts[index]!) amounts[index] = guess;
+      }
     }
-    return { amounts, isGuess };
+    const { usdPerMillionInputTokens = 0, usdPerMillionOutputTokens = 0 } = settings.price ?? {};
+    const costPerToken = Math.max(usdPerMillionInputTokens, usdPerMillionOutputTokens);
+    return { amounts, variance: isGuess ? size.variance : 0, costPerToken };
   }
 
   /** Micro-USD that it costs at this price; null: unknown. */
