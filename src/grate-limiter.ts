@@ -28,7 +28,14 @@ import { profileNamed } from "./profile/profiles.ts";
 import type { Capability } from "./provider/capability.ts";
 import type { Provider } from "./provider/provider.ts";
 import { Registry } from "./provider/registry.ts";
-import type { AcquireOptions, RunDefaults } from "./run/run-options.ts";
+import type { RunParts } from "./run/call.ts";
+import { type MapResult, map } from "./run/map.ts";
+import { RetryBudget } from "./run/retry-budget.ts";
+import { run } from "./run/run.ts";
+import type { AcquireOptions, MapOptions, RunOptions, StreamOptions } from "./run/run-options.ts";
+import type { RunResult } from "./run/run-result.ts";
+import { stream } from "./run/stream.ts";
+import type { TaskContext } from "./run/task-context.ts";
 import { isStrategy, type ScoringStrategy } from "./scoring/scoring-strategy.ts";
 import { WeightedScorer } from "./scoring/weighted-scorer.ts";
 import type { Decision } from "./selection/decision.ts";
@@ -47,7 +54,7 @@ export class GrateLimiter<P extends string = string, Routes extends Record<strin
   readonly #registry: Registry;
   readonly #parts: SelectionParts;
   readonly #admission: Admission;
-  readonly #defaults: RunDefaults;
+  readonly #runs: RunParts;
 
   /** Everything has a default. Throws InvalidConfig, which lists every problem. */
   constructor(options: GrateLimiterOptions<P, Routes> = {}) {
@@ -68,7 +75,18 @@ export class GrateLimiter<P extends string = string, Routes extends Record<strin
     const random = options.random ?? Math.random;
     this.#admission = new Admission(parts, this.#time, { skewCapMs, leaseTimeoutMs, maxWaiting, spread, random });
     this.#parts = this.#admission.parts;
-    this.#defaults = { ...options.defaults };
+    this.#runs = {
+      ...{
+        admission: this.#admission,
+        time: this.#time,
+        counters: parts.counters,
+        events: parts.events,
+        random,
+        maxWaiting,
+      },
+      defaults: { ...options.defaults },
+      retryBudget: new RetryBudget(options.retryBudget),
+    };
     const { now } = this.#time;
     for (const [name, pool] of Object.entries(options.pools ?? {})) this.#registry.upsertPool({ ...pool, name }, now);
     for (const provider of options.providers ?? []) this.#registry.upsertProvider(provider, now);
@@ -182,12 +200,61 @@ export class GrateLimiter<P extends string = string, Routes extends Record<strin
   ): Promise<Lease<Routes[C]>> {
     try {
       const [known, request] = this.#asked("acquire", capability, options);
-      const { priority = 0, maxWaitMs = this.#defaults.maxWaitMs ?? 60_000, signal, leaseTimeoutMs } = options ?? {};
+      const {
+        priority = 0,
+        maxWaitMs = this.#runs.defaults.maxWaitMs ?? 60_000,
+        signal,
+        leaseTimeoutMs,
+      } = options ?? {};
       const waiting = { priority, maxWaitMs, signal, leaseTimeoutMs };
       return this.#admission.acquire(known, request, waiting) as Promise<Lease<Routes[C]>>;
     } catch (error) {
       return Promise.reject(error);
     }
+  }
+
+  /**
+   * Acquires, calls the task, settles, and fails over while that helps. Rejects with the task's own error where it was the
+   * caller's fault or nothing is known of it, with `signal.reason`, with NoAvailableProviders, or as `acquire`.
+   */
+  run<C extends keyof Routes & string, T>(
+    capability: C,
+    task: (context: TaskContext<Routes[C]>) => T | PromiseLike<T>,
+    options?: RunOptions<Routes[C]>,
+  ): Promise<RunResult<T, Routes[C]>> {
+    return this.#begin("run", capability, task, options, run) as Promise<RunResult<T, Routes[C]>>;
+  }
+
+  /** `run` for streams: resolves at the first chunk, fails over until then and never after, and holds the lease until the end. */
+  stream<C extends keyof Routes & string, Chunk>(
+    capability: C,
+    task: (context: TaskContext<Routes[C]>) => AsyncIterable<Chunk> | PromiseLike<AsyncIterable<Chunk>>,
+    options?: StreamOptions<Routes[C]>,
+  ): Promise<RunResult<AsyncIterableIterator<Chunk>, Routes[C]>> {
+    const begun: Promise<unknown> = this.#begin("stream", capability, task, options, stream);
+    return begun as Promise<RunResult<AsyncIterableIterator<Chunk>, Routes[C]>>;
+  }
+
+  /**
+   * `run` for many items, as fast as the quotas allow, in bounded memory; results in order of completion, errors of items
+   * among them. Nothing is sent before the first result is asked for. Throws as `tryAcquire`.
+   */
+  map<C extends keyof Routes & string, Item, T>(
+    capability: C,
+    items: Iterable<Item> | AsyncIterable<Item>,
+    task: (item: Item, context: TaskContext<Routes[C]>) => T | PromiseLike<T>,
+    options?: MapOptions<Item, Routes[C]>,
+  ): AsyncIterableIterator<MapResult<Item, T, Routes[C]>> {
+    this.#admission.requireOpen();
+    const [known] = this.#asked("map", capability, options);
+    const results: AsyncIterableIterator<unknown> = map(
+      this.#runs,
+      known,
+      items,
+      task as never,
+      (options ?? {}) as MapOptions<Item>,
+    );
+    return results as AsyncIterableIterator<MapResult<Item, T, Routes[C]>>;
   }
 
   /**
@@ -271,6 +338,20 @@ export class GrateLimiter<P extends string = string, Routes extends Record<strin
   /** Rejects waiters and later calls with code "closed"; leases may still be settled, and observing, queries and configuration work. */
   close(): void {
     this.#admission.close();
+  }
+
+  /** Starts a task; what is wrong with the call comes out as a rejection, too. */
+  async #begin<Task, Result>(
+    subject: Subject,
+    capability: string,
+    task: Task,
+    options: RunOptions | undefined,
+    start: (parts: RunParts, capability: Capability, task: never, options: RunOptions) => Promise<Result>,
+  ): Promise<Result> {
+    this.#admission.requireOpen();
+    const [known] = this.#asked(subject, capability, options);
+    if (typeof task !== "function") this.#validate("task", { task });
+    return start(this.#runs, known, task as never, options ?? {});
   }
 
   /** The capability and the request of a call; throws for those that are none. */

@@ -34,6 +34,7 @@ export type { Inspection, ProviderInspection } from "./inspect.ts";
 export type { Metrics } from "./metrics.ts";
 export type { Observation, Outcome, ReportedQuota } from "./observation/observation.ts";
 export type { Attempt } from "./run/attempt.ts";
+export type { MapResult } from "./run/map.ts";
 export type {
   AcquireOptions,
   MapOptions,
@@ -42,6 +43,8 @@ export type {
   StreamOptions,
   TaskResult,
 } from "./run/run-options.ts";
+export type { RunResult } from "./run/run-result.ts";
+export type { TaskContext } from "./run/task-context.ts";
 export { PriorityScorer } from "./scoring/priority-scorer.ts";
 export type { ProviderScoreContext, ScoreBreakdown, ScoringStrategy } from "./scoring/scoring-strategy.ts";
 export { WeightedScorer } from "./scoring/weighted-scorer.ts";

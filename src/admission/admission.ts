@@ -191,7 +191,7 @@ export class Admission implements LeaseHost, PendingStamps {
 
   /** Reserves now or says why not; never waits, overtakes no waiter. */
   tryAcquire(capability: Capability, request: Request, leaseTimeoutMs?: number): Lease | Refusal {
-    this.#requireOpen();
+    this.requireOpen();
     const now = this.enter();
     try {
       const ranking = rank(capability, request, this.#parts, now);
@@ -211,7 +211,7 @@ export class Admission implements LeaseHost, PendingStamps {
   /** Reserves, waiting its turn. Rejects with NoAvailableProviders, the signal's reason, or code "closed". */
   acquire(capability: Capability, request: Request, waiting: Waiting): Promise<Lease> {
     return new Promise((resolve, reject) => {
-      this.#requireOpen();
+      this.requireOpen();
       const signal = waiting.signal as Abortable | undefined;
       if (signal?.aborted) throw signal.reason;
       const now = this.enter();
@@ -246,7 +246,8 @@ export class Admission implements LeaseHost, PendingStamps {
     this.leave();
   }
 
-  #requireOpen(): void {
+  /** Throws where nothing is granted any more, or ever. */
+  requireOpen(): void {
     this.#parts.profile.requireLeases();
     if (this.#isClosed) throw closed();
   }

@@ -161,6 +161,7 @@ export type Subject =
   | "run"
   | "stream"
   | "map"
+  | "task"
   | "query"
   | "weights"
   | "within"
@@ -193,6 +194,7 @@ const checks: { readonly [subject in Subject]: Check } = {
   pool: (value, problems) => checkOf({ pools: pool }, "pools", problems)(value, problems),
   capability: objectOf({ name, providers: listed }, "name", "providers"),
   select: objectOf(needs),
+  task: objectOf({ task: anyFunction }, "task"),
   acquire: objectOf(acquires),
   run: objectOf(runs),
   stream: objectOf({ ...runs, chunkTimeoutMs: positiveNumber }),
