@@ -6,7 +6,12 @@ export default defineConfig({
   test: {
     include: ["test/**/*.test.ts"],
     exclude: ["test/packed/**"],
-    testTimeout: 60_000,
+    // All processors, and what the files share is loaded once for each: no test leaves anything behind.
+    maxWorkers: "100%",
+    isolate: false,
+    // Of use against what never ends alone: no test may fail because the machine is slow or busy.
+    testTimeout: 300_000,
+    hookTimeout: 300_000,
     coverage: {
       provider: "v8",
       include: ["src/**/*.ts"],

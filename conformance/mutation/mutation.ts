@@ -5,7 +5,7 @@
 //   mutation.ts [FILE...]     files of src; missing: all that the classic fixtures run, but for those of which the list
 //                             says that they are for what scenarios do not have
 //   mutation.ts --all         puts mutants of code for what scenarios do not have to the record, too: nothing may catch them
-//   mutation.ts --last        judges what the last run found by the list as it is now
+//   mutation.ts --last        judges what the last run of all files found by the list as it is now
 //
 // Exit 1: a survivor is not listed, a listed one does not survive, the record catches one, or too many are left.
 import { readFileSync, writeFileSync } from "node:fs";
@@ -27,10 +27,9 @@ interface Found {
   readonly missed: readonly Mutant[];
 }
 
-async function found(asked: readonly string[], isForRecord: (mutant: Mutant) => boolean): Promise<Found> {
+async function found(files: readonly string[], isForRecord: (mutant: Mutant) => boolean): Promise<Found> {
   const record = await recordFile();
   process.env["CONFORMANCE_RECORD"] = record;
-  const files = asked.length > 0 ? asked : (await reachedFiles()).filter((file) => !isWhollyOutside(file));
   const own = await ownMutants(files, record, isForRecord);
   console.log(`numbers and order: ${own.length} mutants`);
   const strykers = await strykerMutants(files, "fixtures");
@@ -46,14 +45,16 @@ async function found(asked: readonly string[], isForRecord: (mutant: Mutant) => 
 
 const options = { all: { type: "boolean" }, last: { type: "boolean" } } as const;
 const { values, positionals } = parseArgs({ options, allowPositionals: true });
+const isWhole = positionals.length === 0;
+const files = isWhole ? (await reachedFiles()).filter((file) => !isWhollyOutside(file)) : positionals;
 const { mutants, missed } = values.last
   ? (JSON.parse(readFileSync(REPORT, "utf8")) as Found)
-  : await found(positionals, (mutant) => values.all === true || !isOutside(mutant));
-if (!values.last) writeFileSync(REPORT, JSON.stringify({ mutants, missed }, null, 1));
+  : await found(files, (mutant) => values.all === true || !isOutside(mutant));
+if (!values.last && isWhole) writeFileSync(REPORT, JSON.stringify({ mutants, missed }, null, 1));
 
 const problems = [
   ...missed.map((mutant) => `random scenarios catch it, and no fixture does: ${sentenceOf(mutant)}`),
-  ...judgeSurvivors(mutants),
+  ...judgeSurvivors(mutants, files, isWhole),
 ];
 for (const problem of problems) console.log(problem);
 if (problems.length > 0) process.exitCode = 1;

@@ -1,25 +1,22 @@
 import { fileURLToPath } from "node:url";
-import { Stryker } from "@stryker-mutator/core";
 import type { Mutant } from "./mutant.ts";
 import { sourceOf } from "./reached-files.ts";
 import { enclosingName } from "./source-places.ts";
+import { runStryker, type StrykerResult, VITEST_RUNNER } from "./stryker.ts";
 
 /** The tests that mutants are put to. */
 export type Trial = "fixtures" | "record";
 
 const pathOf = (file: string) => fileURLToPath(new URL(`../../${file}`, import.meta.url));
 
-/** A place in a source as Stryker counts: both from 1 on for lines, columns from 0. */
-type StrykerResult = Awaited<ReturnType<Stryker["runMutationTest"]>>[number];
-
 /** Stryker's mutants of these files (or parts of files, as `file:line:column-line:column`), after the trial. */
 export async function strykerMutants(files: readonly string[], trial: Trial): Promise<StrykerMutant[]> {
-  const stryker = new Stryker({
+  const results = await runStryker({
     mutate: [...files],
     testRunner: "vitest",
     vitest: { configFile: `conformance/mutation/${trial}.vitest.config.ts`, related: false },
     coverageAnalysis: "perTest",
-    plugins: ["@stryker-mutator/vitest-runner"],
+    plugins: [VITEST_RUNNER],
     // What need not be copied beside the sources, fixtures and tests.
     ignorePatterns: [".cache", "dist", "coverage", "conformance/found", ".venv", "target"],
     tempDirName: pathOf(".cache/stryker"),
@@ -28,7 +25,6 @@ export async function strykerMutants(files: readonly string[], trial: Trial): Pr
     concurrency: 2,
     reporters: ["progress-append-only"],
   });
-  const results = await stryker.runMutationTest();
   return results
     .filter(({ status }) => status !== "Ignored" && status !== "CompileError")
     .map((result) => mutantOf(result))

@@ -40,8 +40,11 @@ export function isWhollyOutside(file: string): boolean {
   return outside.some((entry) => entry.file === file && entry.in === undefined && entry.text === undefined);
 }
 
-/** Prints the figures; what is wrong with the list: nothing if every survivor is on it for a reason, and few are. */
-export function judgeSurvivors(mutants: readonly Mutant[]): string[] {
+/**
+ * Prints the figures; what is wrong with the part of the list that is about these files: nothing if every survivor is on
+ * it for a reason, and, of a whole run, few are.
+ */
+export function judgeSurvivors(mutants: readonly Mutant[], files: readonly string[], isWhole: boolean): string[] {
   const reached = mutants.filter(({ isReached }) => isReached);
   const inside = reached.filter((mutant) => !isOutside(mutant));
   const survivors = inside.filter(({ fate }) => fate === "survived");
@@ -53,18 +56,19 @@ export function judgeSurvivors(mutants: readonly Mutant[]): string[] {
   console.log(`  in code for what they have: ${inside.length}`);
   console.log(`    caught by the fixtures alone: ${inside.length - survivors.length}`);
   console.log(`    survivors: ${survivors.length}, ${(100 * share).toFixed(1)} %`);
+  const isAsked = ({ file }: { readonly file: string }) => files.includes(file);
   const stale = [
     ...outside
-      .filter((entry) => !isWhollyOutside(entry.file) && !reached.some((mutant) => covers(entry, mutant)))
+      .filter((entry) => isAsked(entry) && !reached.some((mutant) => covers(entry, mutant)))
       .map(({ file, in: where }) => `${file} ${where ?? ""}`),
     ...equivalent
-      .filter((entry) => !survivors.some((mutant) => isSame(entry, mutant)))
+      .filter((entry) => isAsked(entry) && !survivors.some((mutant) => isSame(entry, mutant)))
       .map(({ file, in: where, mutation }) => `${file} ${where}: ${mutation}`),
   ];
   return [
     ...unlisted.map((mutant) => `survives, and is not in survivors.json: ${sentenceOf(mutant)}`),
     ...stale.map((entry) => `in survivors.json, and survives nowhere: ${entry}`),
-    ...(share > MOST_EQUIVALENT ? [`over ${100 * MOST_EQUIVALENT} % of the mutants survive`] : []),
+    ...(isWhole && share > MOST_EQUIVALENT ? [`over ${100 * MOST_EQUIVALENT} % of the mutants survive`] : []),
   ];
 }
 

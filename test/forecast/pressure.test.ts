@@ -13,7 +13,9 @@ function pressed(quotas: readonly QuotaConfig[], startMs = 0) {
   const use = (requests = 1) => limiter.observe({ provider: "p", usage: { requests }, outcome: { status: "success" } });
   const part = () => limiter.select("c", { requests: 0 }).reasoning.quotaScore;
   const quota = () => limiter.forecast("p")![0]!;
-  const ratio = () => 1 - quota().used / quota().ceiling;
+  /** Of the first quota, from what remains: cheaper to ask than a forecast. */
+  const { dimension, limit } = quotas[0]!;
+  const ratio = () => 1 - (limit - limiter.remainingQuota("p", dimension)!) / limit;
   /** As far as the score shows it: nothing is seen of a quota that is full. */
   const pressure = () => (ratio() <= 0 ? 0 : 1 - part() / ratio());
   return { clock, limiter, use, part, quota, ratio, pressure };

@@ -13,7 +13,7 @@ interface CommandOptions {
   readonly timeLimitMs?: number;
 }
 
-const TIME_LIMIT_MS = 120_000;
+const TIME_LIMIT_MS = 300_000;
 
 /** Runs a command to its end, whatever its exit code; rejects if it cannot be started. */
 export function run(command: string, args: readonly string[], options: CommandOptions): Promise<Finished> {

@@ -14,8 +14,18 @@ const NAMES: readonly string[] = [
 ];
 const ODD_NAMES: readonly unknown[] = ["", "nobody", Number.NaN, 5, 5n, null, undefined, {}, [], Symbol("name")];
 
+const LENGTHS: readonly unknown[] = [
+  "second",
+  "minute",
+  "hour",
+  "day",
+  { seconds: 0.5 },
+  { seconds: 90 },
+  { seconds: 1e9 },
+];
+// Calendars are rarer: every look at one costs a hundred times as much.
 const WINDOWS: readonly unknown[] = [
-  ...["second", "minute", "hour", "day", { seconds: 0.5 }, { seconds: 90 }, { seconds: 1e9 }],
+  ...Array.from({ length: 4 }, () => LENGTHS).flat(),
   ...[{ calendar: "day" }, { calendar: "week", timeZone: "America/New_York" }, { calendar: "month" }],
 ];
 const DIMENSIONS: readonly unknown[] = [
