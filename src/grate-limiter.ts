@@ -1,4 +1,5 @@
 import { Admission, closed } from "./admission/admission.ts";
+import { Configuration } from "./admission/configuration.ts";
 import type { Lease } from "./admission/lease.ts";
 import { EngineTime } from "./clock/engine-time.ts";
 import { RealClock } from "./clock/real-clock.ts";
@@ -54,6 +55,7 @@ export class GrateLimiter<P extends string = string, Routes extends Record<strin
   readonly #registry: Registry;
   readonly #parts: SelectionParts;
   readonly #admission: Admission;
+  readonly #configuration: Configuration;
   readonly #runs: RunParts;
 
   /** Everything has a default. Throws InvalidConfig, which lists every problem. */
@@ -75,6 +77,7 @@ export class GrateLimiter<P extends string = string, Routes extends Record<strin
     const random = options.random ?? Math.random;
     this.#admission = new Admission(parts, this.#time, { skewCapMs, leaseTimeoutMs, maxWaiting, spread, random });
     this.#parts = this.#admission.parts;
+    this.#configuration = new Configuration(this.#registry, this.#admission);
     this.#runs = {
       ...{
         admission: this.#admission,
@@ -97,71 +100,40 @@ export class GrateLimiter<P extends string = string, Routes extends Record<strin
   /** Replaces the configuration, keeps health; a quota that did not change keeps its usage, a changed one starts empty. Throws InvalidConfig. */
   upsertProvider(config: ProviderConfig<P>): void {
     this.#validate("provider", config, this.#registry.pools);
-    const now = this.#admission.enter();
-    const provider = this.#registry.upsertProvider(config, now);
-    this.#admission.changed(provider, now);
-    provider.tellEndedCooldown(this.#parts.events, now);
-    if (provider.health.resurrect()) this.#parts.events.raise("providerRevived", { provider: provider.name });
-    this.#admission.leave();
+    this.#configuration.upsertProvider(config);
   }
 
   /** Changes parts, keeps usage and health; throws UnknownProvider, InvalidConfig. */
   updateProvider(name: P, patch: ProviderPatch): void {
     this.#validate("patch", patch, this.#registry.pools);
-    const now = this.#admission.enter();
-    const provider = this.#known(name, now);
-    this.#registry.updateProvider(provider, patch, now);
-    this.#admission.changed(provider, now);
-    this.#admission.leave();
+    this.#configuration.updateProvider(this.#known(name), patch);
   }
 
   /** False if there was none. Capabilities go on naming it, and take it up again when it is upserted. */
   removeProvider(name: P): boolean {
-    this.#admission.enter();
-    const wasThere = this.#registry.removeProvider(name);
-    this.#admission.freed();
-    this.#admission.leave();
-    return wasThere;
+    return this.#configuration.removeProvider(name);
   }
 
   /** Ends death, cooldown and bad health by hand: health 1, latency kept; throws UnknownProvider. */
   reviveProvider(name: P): void {
-    const now = this.#admission.enter();
-    const provider = this.#known(name, now);
-    const { events } = this.#parts;
-    const wasDead = provider.health.isDead;
-    provider.health.revive(now);
-    provider.ramp.stop();
-    provider.forgetCooldown(events);
-    if (wasDead) events.raise("providerRevived", { provider: name });
-    this.#admission.freed();
-    this.#admission.leave();
+    this.#configuration.reviveProvider(this.#known(name));
   }
 
   /** A changed limit keeps the pool's usage; a quota that is no longer named is gone. Throws InvalidConfig. */
   upsertPool(config: PoolConfig): void {
     this.#validate("pool", config);
-    const now = this.#admission.enter();
-    for (const provider of this.#registry.upsertPool(config, now)) this.#admission.changed(provider, now);
-    this.#admission.leave();
+    this.#configuration.upsertPool(config);
   }
 
   /** Declares a capability or replaces its list; names need not be registered yet. Throws InvalidConfig. */
   upsertCapability(config: CapabilityConfig<P> & { readonly name: keyof Routes & string }): void {
     this.#validate("capability", config);
-    this.#admission.enter();
-    this.#registry.upsertCapability(config);
-    this.#admission.freed();
-    this.#admission.leave();
+    this.#configuration.upsertCapability(config);
   }
 
   /** False if there was none. */
   removeCapability(name: keyof Routes & string): boolean {
-    this.#admission.enter();
-    const wasThere = this.#registry.capabilities.delete(name);
-    this.#admission.freed();
-    this.#admission.leave();
-    return wasThere;
+    return this.#configuration.removeCapability(name);
   }
 
   /**
@@ -379,10 +351,9 @@ export class GrateLimiter<P extends string = string, Routes extends Record<strin
     return answered;
   }
 
-  #known(name: string, now: number): Provider {
+  #known(name: string): Provider {
     const provider = this.#registry.providers.get(name);
     if (provider === undefined) throw this.#unknownProvider(name);
-    provider.tellEndedCooldown(this.#parts.events, now);
     return provider;
   }
 

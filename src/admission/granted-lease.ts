@@ -14,14 +14,12 @@ import { COST_USD, REQUESTS, TOKENS } from "../config/dimension.ts";
 import type { StatusClass } from "../config/status-class.ts";
 import { USAGE_INDEX, type Usage } from "../config/usage.ts";
 import type { LiveQuota } from "../forecast/live-quota.ts";
-import { type ObservationParts, raiseLimitReached, teachHealth, UNPRICED } from "../observation/apply-observation.ts";
+import { raiseLimitReached, teachHealth, UNPRICED } from "../observation/apply-observation.ts";
 import { readEnding, readUsage } from "../observation/read-observation.ts";
-import type { Listed } from "../provider/capability.ts";
-import type { Provider, ProviderState } from "../provider/provider.ts";
+import type { Provider } from "../provider/provider.ts";
 import {
   type Amounts,
   correctedAmounts,
-  type Needs,
   NOT_TOLD,
   needOf,
   SIZED,
@@ -29,38 +27,11 @@ import {
   varianceOf,
 } from "../quota/amounts.ts";
 import type { Decision } from "../selection/decision.ts";
-import type { Due, DueHeap } from "./due-heap.ts";
 import type { Lease, Settlement } from "./lease.ts";
+import type { Candidate, HeldLease, LeaseHost } from "./lease-host.ts";
 
 const LONGEST_LATE_MS = 1_000;
 const UNANSWERED: ReadonlySet<StatusClass> = new Set(["timeout", "cancelled"]);
-
-/** Whom a lease is granted from. */
-export interface Candidate {
-  readonly provider: Provider;
-  readonly entry: Listed;
-  readonly state: ProviderState;
-  readonly needs: Needs;
-  readonly decision: Decision;
-}
-
-/** What a lease asks of the limiter that granted it. */
-export interface LeaseHost extends ObservationParts {
-  readonly skewCapMs: number;
-  /** Leases that something comes due of. */
-  readonly held: DueHeap<HeldLease>;
-  /** Whether the provider of that name is still this one. */
-  isRegistered(provider: Provider): boolean;
-  /** Room may have come. */
-  freed(): void;
-  enter(): number;
-  leave(): void;
-}
-
-/** A lease's place among those of which something comes due. */
-export interface HeldLease extends Due {
-  readonly lease: GrantedLease;
-}
 
 /** A lease; what its public face does not show is for the admission alone. */
 export class GrantedLease implements Lease {

@@ -14,7 +14,8 @@ import { reasonAgainst } from "../selection/reason-against.ts";
 import { type Refusal, refusalOf } from "../selection/refusal.ts";
 import type { Request } from "../selection/request.ts";
 import { decisionOf, type SelectionParts } from "../selection/selector.ts";
-import { GrantedLease, type LeaseHost } from "./granted-lease.ts";
+import { GrantedLease } from "./granted-lease.ts";
+import type { LeaseHost } from "./lease-host.ts";
 import type { WaitingLine } from "./waiting-line.ts";
 
 /** How the leases of a limiter are granted. */
@@ -128,12 +129,18 @@ export class Granting {
     if (deadline <= now) return false;
     const { retryAfterMs, reasons } = this.#refusal(capability, request, now);
     if (retryAfterMs !== null && now + retryAfterMs <= deadline) return true;
-    return reasons.some(({ provider, reason, retryAfterMs }) => {
-      if (reason === "waiters_ahead" || (reason === "ramping" && retryAfterMs === null)) return true;
-      const known = this.#parts.registry.providers.get(provider);
-      if (known === undefined || !ENDS_HELP.includes(reason) || now + known.cooldownMs(now) > deadline) return false;
-      const open = [...this.#host.held];
-      return known.quotas.some((quota) => open.some(({ lease }) => lease.mayGiveBack(quota)));
+    const { registry, profile, pending } = this.#parts;
+    const open = [...this.#host.held];
+    return registry.listed(capability).some((entry, place) => {
+      const { reason, retryAfterMs: knownMs } = reasons[place]!;
+      if (reason === "waiters_ahead" || (reason === "ramping" && knownMs === null)) return true;
+      const { provider } = entry;
+      if (provider === null || !ENDS_HELP.includes(reason) || now + provider.cooldownMs(now) > deadline) return false;
+      const { quotas } = provider;
+      const fitsAt = now + profile.waitMs(quotas, request.needs(entry, true), now, pending);
+      if (provider.trial !== null && fitsAt <= deadline) return true;
+      // The end of a request gives back what it holds, and what it was taken for above the truth.
+      return quotas.some((quota) => open.some(({ lease }) => lease.mayGiveBack(quota)));
     });
   }
 }

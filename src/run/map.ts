@@ -1,3 +1,4 @@
+import { validate } from "../config/validator.ts";
 import { GrateLimiterError } from "../errors.ts";
 import type { Capability } from "../provider/capability.ts";
 import { Call, type RunParts, type Signal } from "./call.ts";
@@ -77,7 +78,9 @@ class Items<Item, T> implements AsyncIterableIterator<MapResult<Item, T>> {
     this.#signal = options.signal as Signal | undefined;
     this.#turnstile = turnstile;
     this.#serve = async (item, index) => {
-      const call = new Call(parts, capability, { ...options, ...needs?.(item, index), signal }, turnstile);
+      const needed = needs?.(item, index);
+      if (needed !== undefined) validate("select", needed, parts.admission.profile.dialect);
+      const call = new Call(parts, capability, { ...options, ...needed, signal }, turnstile);
       const { value, provider } = await call.serve((context) => task(item, context));
       return { ok: true, item, index, value, provider };
     };

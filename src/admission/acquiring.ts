@@ -1,0 +1,192 @@
+// Waiting for a lease: who is looked at when, and what becomes of him.
+//
+//   a call:   granted at once, or refused where nothing can come in time, or put in the line
+//   a pass:   whenever room may have come, and at the earliest instant at which what is awaited is known to come; each
+//             waiter that is looked at is served, or claims what it needs, or is refused because nothing can come any more
+//
+// Regimes: known instants are those at which a window releases enough, a cooldown or a ramp ends, health heals, or what a
+// lease holds comes due; everything else that makes room is a call that says so.
+
+import { NoAvailableProviders } from "../errors.ts";
+import type { Capability } from "../provider/capability.ts";
+import type { Ranking } from "../selection/ranking.ts";
+import { refusalOf } from "../selection/refusal.ts";
+import { rank, type SelectionParts } from "../selection/selector.ts";
+import type { Abortable } from "./abort-signals.ts";
+import type { DueHeap } from "./due-heap.ts";
+import type { Granting } from "./granting.ts";
+import type { HeldLease } from "./lease-host.ts";
+import type { WaitingCall } from "./waiting-call.ts";
+import type { Verdict, WaitingLine } from "./waiting-line.ts";
+
+/** What those who wait ask of the limiter. */
+export interface WaitingHost {
+  readonly held: DueHeap<HeldLease>;
+  enter(): number;
+  leave(): void;
+  alarm(atMs: number, ring: () => void): () => void;
+  onAbort(signal: AbortSignal, act: () => void): () => void;
+}
+
+/** Serves the line of one limiter. */
+export class Acquiring {
+  readonly #host: WaitingHost;
+  readonly #parts: SelectionParts;
+  readonly #line: WaitingLine;
+  readonly #granting: Granting;
+  readonly #maxWaiting: number;
+  /** Room may have come since the line was looked at. */
+  #hasRoom = false;
+  /** When the line is to be looked at again; Infinity: when something happens. */
+  #lookAt = Number.POSITIVE_INFINITY;
+
+  constructor(host: WaitingHost, parts: SelectionParts, line: WaitingLine, granting: Granting, maxWaiting: number) {
+    this.#host = host;
+    this.#parts = parts;
+    this.#line = line;
+    this.#granting = granting;
+    this.#maxWaiting = maxWaiting;
+  }
+
+  /** When the line is to be looked at again though nothing happens; Infinity: it is not. */
+  get lookAt(): number {
+    return this.#line.size > 0 ? this.#lookAt : Number.POSITIVE_INFINITY;
+  }
+
+  freed(): void {
+    this.#hasRoom = true;
+  }
+
+  /** Rejects whoever waits. */
+  rejectAll(error: () => unknown): void {
+    for (const waiter of [...this.#line] as WaitingCall[]) {
+      this.#leaveLine(waiter);
+      waiter.reject(error());
+    }
+  }
+
+  /** Looks at the line again, if room may have come. */
+  serve(now: number): void {
+    if (now >= this.#lookAt) this.#hasRoom = true;
+    if (!this.#hasRoom) return;
+    this.#hasRoom = false;
+    this.#lookAt = Number.POSITIVE_INFINITY;
+    if (this.#line.size > 0 || this.#line.hasClaims)
+      this.#line.pass((waiter) => this.#look(waiter as WaitingCall, now));
+    // Nobody who left during the pass had claimed anything in it.
+    this.#hasRoom = false;
+  }
+
+  /** Serves the call at once, or puts it in the line, or throws. */
+  begin(waiter: WaitingCall, capability: Capability, now: number): void {
+    const { request, deadline, waiting } = waiter;
+    const { priority, maxWaitMs, leaseTimeoutMs, signal } = waiting;
+    const isFull = maxWaitMs > 0 && this.#line.size >= this.#maxWaiting;
+    // Who joins a queue of his equals need not be looked at.
+    let ranking: Ranking | null = null;
+    if (isFull || !this.#line.hasEqual(waiter)) {
+      ranking = rank(capability, request, this.#parts, now);
+      const lease = this.#granting.grant(capability, request, ranking, { priority, leaseTimeoutMs, waitedMs: 0 }, now);
+      if (lease !== null) {
+        waiter.resolve(lease);
+        return;
+      }
+      if (isFull || !this.#granting.mayComeBy(deadline, capability, request, now)) {
+        const refusal = this.#granting.refuse(capability, request, now);
+        throw new NoAvailableProviders(capability.name, refusal, { kind: isFull ? "queue_full" : "refused" });
+      }
+    }
+    if (deadline < Number.POSITIVE_INFINITY)
+      waiter.cancelAlarm = this.#host.alarm(deadline, () => this.#timeOut(waiter));
+    if (signal !== undefined) waiter.cancelListener = this.#host.onAbort(signal, () => this.#abort(waiter));
+    // Where others of its kind stand before it, what it needs is claimed already.
+    if (this.#line.add(waiter) && ranking !== null) this.#stay(waiter, capability, ranking, now);
+  }
+
+  /** Serves, refuses, or lets stay whoever is first of those not looked at yet. */
+  #look(waiter: WaitingCall, now: number): Verdict {
+    const { request, deadline, waiting } = waiter;
+    const { priority, leaseTimeoutMs } = waiting;
+    const capability = this.#parts.registry.capabilities.get(waiter.capability);
+    if (capability === undefined || deadline < now) return this.#giveUp(waiter, now, "timed_out");
+    try {
+      const ranking = rank(capability, request, this.#parts, now);
+      const grant = { priority, leaseTimeoutMs, waitedMs: now - waiter.since };
+      const lease = this.#granting.grant(capability, request, ranking, grant, now);
+      if (lease === null) return this.#stay(waiter, capability, ranking, now);
+      this.#leaveLine(waiter);
+      waiter.resolve(lease);
+    } catch (error) {
+      // What a strategy throws comes out of the call that asked.
+      this.#leaveLine(waiter);
+      waiter.reject(error);
+    }
+    return "gone";
+  }
+
+  /** Claims what the waiter needs, and finds when to look at it again; refuses it where nothing can come in time. */
+  #stay(waiter: WaitingCall, capability: Capability, ranking: Ranking, now: number): Verdict {
+    const { request, priority, deadline } = waiter;
+    const { registry, minimumHealth } = this.#parts;
+    let soonestAt = Number.POSITIVE_INFINITY;
+    let fits = 0;
+    // What it claims itself does not stand before it.
+    const claims: (() => void)[] = [];
+    for (let rank = 0; rank < ranking.size; rank++) {
+      const provider = ranking.provider(rank);
+      const needs = request.needs(ranking.entry(rank), true);
+      const gateMs = provider.gateMs(provider.state(now, minimumHealth), now);
+      const isRoom = ranking.waitMs(rank) === 0;
+      const at = Math.max(now + gateMs, isRoom ? now : this.#parts.profile.fitsAt(provider.quotas, needs, now));
+      if (!this.#line.isBehind(provider, needs, priority)) soonestAt = Math.min(soonestAt, at);
+      // What is held and not counted yet can be waited for once it comes due.
+      if (at === Number.POSITIVE_INFINITY) soonestAt = Math.min(soonestAt, this.#host.held.first?.dueAt ?? at);
+      claims.push(() => this.#line.claim(provider, needs, priority, isRoom && gateMs > 0));
+    }
+    for (const { name, provider } of registry.listed(capability)) {
+      if (provider === null || request.excludes(name)) continue;
+      const state = provider.state(now, minimumHealth);
+      if (state === "cooldown") soonestAt = Math.min(soonestAt, provider.health.cooldownUntil);
+      else if (state === "unhealthy") {
+        soonestAt = Math.min(soonestAt, now + provider.health.healsInMs(minimumHealth, now));
+      } else if (state !== "dead" && state !== "paused") fits--;
+    }
+    fits += ranking.size;
+    if (deadline > now && soonestAt > deadline && !this.#granting.mayComeBy(deadline, capability, request, now)) {
+      return this.#giveUp(waiter, now, "refused");
+    }
+    for (const claim of claims) claim();
+    waiter.hasClaims = true;
+    this.#lookAt = Math.min(this.#lookAt, soonestAt);
+    return fits < 0 ? "stays" : "stays, and those of its kind with it";
+  }
+
+  #timeOut(waiter: WaitingCall): void {
+    const now = this.#host.enter();
+    if (waiter.queue !== null) this.#giveUp(waiter, now, "timed_out");
+    this.#host.leave();
+  }
+
+  #giveUp(waiter: WaitingCall, now: number, kind: "refused" | "timed_out"): Verdict {
+    const capability = this.#parts.registry.capabilities.get(waiter.capability);
+    this.#leaveLine(waiter);
+    const refusal =
+      capability === undefined ? refusalOf<string>([]) : this.#granting.refuse(capability, waiter.request, now);
+    waiter.reject(new NoAvailableProviders(waiter.capability, refusal, { kind }));
+    return "gone";
+  }
+
+  #abort(waiter: WaitingCall): void {
+    this.#leaveLine(waiter);
+    waiter.reject((waiter.waiting.signal as Abortable).reason);
+    this.#host.enter();
+    this.#host.leave();
+  }
+
+  #leaveLine(waiter: WaitingCall): void {
+    this.#line.remove(waiter);
+    if (waiter.hasClaims) this.#hasRoom = true;
+    waiter.cancelAlarm?.();
+    waiter.cancelListener?.();
+  }
+}

@@ -1,0 +1,70 @@
+import type { CapabilityConfig, PoolConfig, ProviderConfig, ProviderPatch } from "../config/options.ts";
+import type { Provider } from "../provider/provider.ts";
+import type { Registry } from "../provider/registry.ts";
+import type { Admission } from "./admission.ts";
+
+/** Changes what is configured while leases are out and others wait; what it is given has passed the validator. */
+export class Configuration {
+  readonly #registry: Registry;
+  readonly #admission: Admission;
+
+  constructor(registry: Registry, admission: Admission) {
+    this.#registry = registry;
+    this.#admission = admission;
+  }
+
+  upsertProvider(config: ProviderConfig): void {
+    this.#change((now) => {
+      const provider = this.#registry.upsertProvider(config, now);
+      const { events } = this.#admission;
+      provider.tellEndedCooldown(events, now);
+      if (provider.health.resurrect()) events.raise("providerRevived", { provider: provider.name });
+      this.#admission.changed(provider, now);
+    });
+  }
+
+  updateProvider(provider: Provider, patch: ProviderPatch): void {
+    this.#change((now) => {
+      provider.tellEndedCooldown(this.#admission.events, now);
+      this.#registry.updateProvider(provider, patch, now);
+      this.#admission.changed(provider, now);
+    });
+  }
+
+  removeProvider(name: string): boolean {
+    return this.#change(() => this.#registry.removeProvider(name));
+  }
+
+  reviveProvider(provider: Provider): void {
+    this.#change((now) => {
+      const { events } = this.#admission;
+      const wasDead = provider.health.isDead;
+      provider.health.revive(now);
+      provider.ramp.stop();
+      provider.forgetCooldown(events);
+      if (wasDead) events.raise("providerRevived", { provider: provider.name });
+    });
+  }
+
+  upsertPool(config: PoolConfig): void {
+    this.#change((now) => {
+      for (const provider of this.#registry.upsertPool(config, now)) this.#admission.changed(provider, now);
+    });
+  }
+
+  upsertCapability(config: CapabilityConfig): void {
+    this.#change(() => this.#registry.upsertCapability(config));
+  }
+
+  removeCapability(name: string): boolean {
+    return this.#change(() => this.#registry.capabilities.delete(name));
+  }
+
+  /** Any change may make room, or leave nobody to wait for. */
+  #change<T>(change: (now: number) => T): T {
+    const changed = change(this.#admission.enter());
+    this.#admission.freed();
+    this.#admission.leave();
+    return changed;
+  }
+}

@@ -1,0 +1,52 @@
+import type { Request } from "../selection/request.ts";
+import type { Lease } from "./lease.ts";
+import type { Waiter } from "./waiting-line.ts";
+
+/** How one `acquire` waits. */
+export interface Waiting {
+  readonly priority: number;
+  readonly maxWaitMs: number;
+  readonly signal: AbortSignal | undefined;
+  readonly leaseTimeoutMs: number | undefined;
+}
+
+/** One `acquire` that waits. */
+export class WaitingCall implements Waiter {
+  queue: Waiter["queue"] = null;
+  next: Waiter | null = null;
+  previous: Waiter | null = null;
+  hasClaims = false;
+  readonly capability: string;
+  readonly request: Request;
+  readonly waiting: Waiting;
+  readonly order: number;
+  readonly since: number;
+  readonly deadline: number;
+  readonly resolve: (lease: Lease) => void;
+  readonly reject: (error: unknown) => void;
+  cancelAlarm: (() => void) | null = null;
+  cancelListener: (() => void) | null = null;
+
+  constructor(
+    capability: string,
+    request: Request,
+    waiting: Waiting,
+    order: number,
+    since: number,
+    resolve: (lease: Lease) => void,
+    reject: (error: unknown) => void,
+  ) {
+    this.capability = capability;
+    this.request = request;
+    this.waiting = waiting;
+    this.order = order;
+    this.since = since;
+    this.deadline = since + waiting.maxWaitMs;
+    this.resolve = resolve;
+    this.reject = reject;
+  }
+
+  get priority(): number {
+    return this.waiting.priority;
+  }
+}
