@@ -65,10 +65,12 @@ export class GrateLimiter<P extends string = string, Routes extends Record<strin
     this.#time = new EngineTime(options.clock ?? new RealClock());
     const health = healthSettings(options.health);
     this.#registry = new Registry(profile, this.#time, health, options.defaultCooldownSeconds ?? 60);
+    const plainStrategy = strategyOf(options.scoring);
     const parts = {
       registry: this.#registry,
       profile,
-      strategy: profile.strategy(strategyOf(options.scoring)),
+      strategy: profile.strategy(plainStrategy),
+      plainStrategy,
       minimumHealth: options.minimumHealthScore ?? 0.2,
       counters: newCounters(),
       events: new Events(),

@@ -19,6 +19,7 @@ export class Configuration {
       const { events } = this.#admission;
       provider.tellEndedCooldown(events, now);
       if (provider.health.resurrect()) events.raise("providerRevived", { provider: provider.name });
+      provider.touch();
       this.#admission.changed(provider, now);
     });
   }
@@ -40,6 +41,7 @@ export class Configuration {
       const { events } = this.#admission;
       const wasDead = provider.health.isDead;
       provider.health.revive(now);
+      provider.touch();
       provider.ramp.stop();
       provider.forgetCooldown(events);
       if (wasDead) events.raise("providerRevived", { provider: provider.name });

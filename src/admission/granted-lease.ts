@@ -241,6 +241,7 @@ export class GrantedLease implements Lease {
     this.#host.counters.leasesSettled++;
     if (status === "success" && provider.hasSizes) {
       entry.size.learn(told ?? unknownAmounts(), needs.variance > 0 ? needs.amounts[TOKENS]! : NOT_TOLD);
+      provider.touch();
     }
     if (UNPRICED.has(status)) {
       const requests = told !== null && told[REQUESTS] !== NOT_TOLD ? told[REQUESTS]! : this.#counted[REQUESTS]!;
@@ -251,12 +252,8 @@ export class GrantedLease implements Lease {
     }
     this.#endAs(status, now);
     if (status !== "cancelled" && this.#host.isRegistered(provider)) {
-      teachHealth(
-        provider,
-        { status, latencyMs: measuredMs, retryAfterMs, grantedAt: this.#grantedAt },
-        this.#host,
-        now,
-      );
+      const outcome = { status, latencyMs: measuredMs, retryAfterMs, knownResetAt: null, grantedAt: this.#grantedAt };
+      teachHealth(provider, outcome, this.#host, now);
     }
     this.#host.events.raise("leaseSettled", { lease: this, status, latencyMs: measuredMs });
   }

@@ -13,7 +13,7 @@ import type { Ranking } from "../selection/ranking.ts";
 import { reasonAgainst } from "../selection/reason-against.ts";
 import { type Refusal, refusalOf } from "../selection/refusal.ts";
 import type { Request } from "../selection/request.ts";
-import { decisionOf, type SelectionParts } from "../selection/selector.ts";
+import type { SelectionParts } from "../selection/selector.ts";
 import { GrantedLease } from "./granted-lease.ts";
 import type { LeaseHost } from "./lease-host.ts";
 import type { WaitingLine } from "./waiting-line.ts";
@@ -75,7 +75,7 @@ export class Granting {
       entry,
       state: provider.state(now, this.#parts.minimumHealth),
       needs: request.needs(entry, true),
-      decision: decisionOf(ranking, best, this.#parts, now),
+      decision: ranking.decision(best, this.#parts, now),
     };
     const timeoutMs = how.leaseTimeoutMs ?? this.#options.leaseTimeoutMs;
     const lease = new GrantedLease(this.#host, capability.name, candidate, this.#orders++, now, timeoutMs);

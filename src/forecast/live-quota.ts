@@ -24,6 +24,8 @@ export class LiveQuota {
   readonly tracker: Tracker;
   readonly burn: BurnMeter;
   readonly #horizonMs: number;
+  /** Who draws from it, and is to know when it changes. */
+  readonly drawers: { touch(): void }[] = [];
   /** True if a lease holds its amount until it ends, so that time alone never counts it. */
   readonly isHeldToEnd: boolean;
   #inFlight = 0;
@@ -70,6 +72,18 @@ export class LiveQuota {
   #changed(): void {
     this.#readAt = Number.NaN;
     this.#steadyUntil = Number.NEGATIVE_INFINITY;
+    this.#touch();
+  }
+
+  #touch(): void {
+    this.#calmShare = Number.NaN;
+    for (let i = 0; i < this.drawers.length; i++) this.drawers[i]!.touch();
+  }
+
+  /** Until when time alone changes neither what is left nor the share; an instant that has passed: at every instant. */
+  steadyUntil(now: number): number {
+    this.share(now);
+    return Number.isNaN(this.#calmShare) ? Number.NEGATIVE_INFINITY : this.#steadyUntil;
   }
 
   /** The quota's part of the score: the share that is left, less what pressure takes of it. */
@@ -78,10 +92,9 @@ export class LiveQuota {
     if (!Number.isNaN(this.#calmShare)) return this.#calmShare;
     const { capacity } = this.tracker;
     const ratio = capacity === 0 ? 0 : Math.max(0, 1 - taken / capacity);
-    if (ratio === 0) return 0;
     // Most quotas are far from running out, and a bound of the rate that holds until something is counted shows it.
     const most = taken + this.burn.perSecondAtMost() * (this.#horizonMs / 1_000);
-    if (this.spec.strategy === "concurrency" || pressureOf(most, taken, capacity) === 0) {
+    if (ratio === 0 || this.spec.strategy === "concurrency" || pressureOf(most, taken, capacity) === 0) {
       this.#calmShare = ratio;
       return ratio;
     }
@@ -126,7 +139,7 @@ export class LiveQuota {
   /** A lease gives back what it held. */
   free(amount: number): void {
     this.#inFlight = Math.max(0, this.#inFlight - amount);
-    this.#calmShare = Number.NaN;
+    this.#touch();
   }
 
   /** Counts what was held until now: from `at` on, which is never before an earlier one. */

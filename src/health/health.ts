@@ -32,6 +32,8 @@ export interface Health {
   state(now: number, minimum: number): HealthState;
   /** In how many ms time alone heals it to `minimum`; Infinity: never. */
   healsInMs(minimum: number, now: number): number;
+  /** Until when time alone changes neither the state nor the score that counts in it; an instant that has passed: at every instant. */
+  steadyUntil(now: number): number;
   observe(outcome: Outcome, cooldownSeconds: number, now: number): void;
   /** Ends death, cooldown and bad health. */
   revive(now: number): void;

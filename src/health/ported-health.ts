@@ -50,6 +50,10 @@ export class PortedHealth implements Health {
     return this.#score >= minimum ? 0 : Number.POSITIVE_INFINITY;
   }
 
+  steadyUntil(now: number): number {
+    return now < this.#cooldownUntil ? this.#cooldownUntil : Number.POSITIVE_INFINITY;
+  }
+
   observe(outcome: Outcome, cooldownSeconds: number, now: number): void {
     this.#decay(now);
     this.#outcomes++;

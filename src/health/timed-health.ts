@@ -64,7 +64,7 @@ export class TimedHealth implements Health {
     if (this.#isDead) return "dead";
     if (now < this.#cooldownUntil) return "cooldown";
     if (this.#isTrialDue) return "trial";
-    return this.score(now) < minimum ? "unhealthy" : "available";
+    return minimum > 0 && this.score(now) < minimum ? "unhealthy" : "available";
   }
 
   healsInMs(minimum: number, now: number): number {
@@ -75,6 +75,12 @@ export class TimedHealth implements Health {
     // What is less than half an epsilon below 1 is 1.
     const healed = now + halfLifeMs * Math.log2((1 - score) / Math.max(1 - minimum, Number.EPSILON / 4));
     return firstInstant(healed, (at) => this.score(at) >= minimum) - now;
+  }
+
+  steadyUntil(now: number): number {
+    if (now < this.#cooldownUntil && !this.#isDead) return this.#cooldownUntil;
+    const isSteady = this.#isDead || this.#isTrialDue || this.#score === 1;
+    return isSteady ? Number.POSITIVE_INFINITY : Number.NEGATIVE_INFINITY;
   }
 
   observe(outcome: Outcome, cooldownSeconds: number, now: number): void {

@@ -34,10 +34,13 @@ export function applyObservation(
 ): void {
   parts.counters.observations++;
   parts.counters.invalidUsages += observed.invalid;
-  if (size !== null && observed.status === "success") size.learn(observed.amounts, NOT_TOLD);
+  if (size !== null && observed.status === "success") {
+    size.learn(observed.amounts, NOT_TOLD);
+    provider.touch();
+  }
   countUsage(provider, observed, parts, now);
   const { status, latencyMs, retryAfterMs } = observed;
-  teachHealth(provider, { status, latencyMs, retryAfterMs, grantedAt: now }, parts, now);
+  teachHealth(provider, { status, latencyMs, retryAfterMs, knownResetAt: null, grantedAt: now }, parts, now);
 }
 
 function countUsage(provider: Provider, observed: Observed, parts: ObservationParts, now: number): void {
@@ -55,27 +58,26 @@ export function raiseLimitReached(events: Events, provider: string, quota: LiveQ
 }
 
 /** Lets health learn from how a request ended, and tells what that started. */
-export function teachHealth(
-  provider: Provider,
-  ending: Omit<Outcome, "knownResetAt">,
-  parts: ObservationParts,
-  now: number,
-): void {
+export function teachHealth(provider: Provider, outcome: Outcome, parts: ObservationParts, now: number): void {
   const { health, settings, name } = provider;
-  const { status } = ending;
+  const { status } = outcome;
   const wasDead = health.isDead;
   const wasTrial = health.state(now, 0) === "trial";
-  const cooldownBefore = provider.cooldownMs(now);
   const endBefore = health.cooldownUntil;
-  const knownResetAt = status === "quota_exhausted" ? resetOfFullest(provider.quotas, now) : null;
-  health.observe({ ...ending, knownResetAt }, settings.cooldownSeconds, now);
-  const durationMs = provider.cooldownMs(now);
-  if (health.cooldownUntil !== endBefore) provider.cooldownWasTold();
-  else if (wasTrial && health.state(now, 0) === "available") provider.ramp.start(now);
-  if (durationMs > cooldownBefore) {
-    if (cooldownBefore === 0) parts.counters.cooldownsTriggered++;
-    parts.events.raise("cooldownStarted", { provider: name, status, durationMs });
-  }
+  const known =
+    status === "quota_exhausted" ? { ...outcome, knownResetAt: resetOfFullest(provider.quotas, now) } : outcome;
+  health.observe(known, settings.cooldownSeconds, now);
+  provider.touch();
+  const end = health.cooldownUntil;
+  if (end !== endBefore) {
+    provider.cooldownWasTold();
+    const before = Math.max(0, endBefore - now);
+    const durationMs = Math.max(0, end - now);
+    if (durationMs > before) {
+      if (before === 0) parts.counters.cooldownsTriggered++;
+      parts.events.raise("cooldownStarted", { provider: name, status, durationMs });
+    }
+  } else if (wasTrial && health.state(now, 0) === "available") provider.ramp.start(now);
   if (health.isDead && !wasDead) parts.events.raise("providerDead", { provider: name });
 }
 

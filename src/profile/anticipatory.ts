@@ -67,6 +67,18 @@ export const anticipatory: Profile = {
     return longest;
   },
 
+  steadyUntil(quotas, now) {
+    return quotas.reduce((until, quota) => Math.min(until, quota.steadyUntil(now)), Number.POSITIVE_INFINITY);
+  },
+
+  room(quotas, now, left, most, at) {
+    for (const quota of quotas) {
+      const place = at + quota.spec.index;
+      left[place] = Math.min(left[place]!, quota.remaining(now));
+      most[place] = Math.min(most[place]!, quota.tracker.capacity);
+    }
+  },
+
   fitsAt(quotas, needs, now) {
     return quotas.reduce((latest, quota) => {
       const { index } = quota.spec;

@@ -58,6 +58,11 @@ export const classic: Profile = {
 
   waitMs: () => 0,
 
+  // Reading a bucket refills it, and the ports read every one at every select.
+  steadyUntil: () => Number.NEGATIVE_INFINITY,
+
+  room() {},
+
   fitsAt: (_quotas, _needs, now) => now,
 
   requireLeases() {

@@ -52,6 +52,12 @@ export interface Profile {
   /** In how many whole ms the quotas have room for the request: 0 now, Infinity at no known time, TOO_LARGE never. */
   waitMs(quotas: readonly LiveQuota[], needs: Needs, now: number, pending?: PendingStamps): number;
 
+  /** Until when time alone changes nothing that a ranking reads of them; an instant that has passed: at every instant. */
+  steadyUntil(quotas: readonly LiveQuota[], now: number): number;
+
+  /** By dimension: the least that is left, and the most that can ever be taken; from `at` on in both lists. */
+  room(quotas: readonly LiveQuota[], now: number, left: Float64Array, most: Float64Array, at: number): void;
+
   /** The very instant at which they have, by what is counted already; Infinity: not by that. */
   fitsAt(quotas: readonly LiveQuota[], needs: Needs, now: number): number;
 

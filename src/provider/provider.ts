@@ -6,6 +6,7 @@ import type { Health } from "../health/health.ts";
 import { Ramp, rampedOf } from "../health/ramp.ts";
 import { SIZED } from "../quota/amounts.ts";
 import type { Pool } from "./pool.ts";
+import type { Versions } from "./versions.ts";
 
 /** What a provider's configuration says, complete. */
 export interface ProviderSettings {
@@ -45,10 +46,21 @@ export class Provider {
   // The end of a cooldown is told once, by whoever reads the provider first after it.
   #cooldownIsToldUntil = Number.POSITIVE_INFINITY;
 
-  constructor(name: string, settings: ProviderSettings, health: Health) {
+  readonly #versions: Versions;
+  /** Its place among the versions. */
+  readonly slot: number;
+
+  constructor(name: string, settings: ProviderSettings, health: Health, versions: Versions) {
     this.name = name;
     this.settings = settings;
     this.health = health;
+    this.#versions = versions;
+    this.slot = versions.take();
+  }
+
+  /** Something changed that a ranking reads. */
+  touch(): void {
+    this.#versions.touch(this.slot);
   }
 
   get quotas(): readonly LiveQuota[] {
@@ -65,12 +77,23 @@ export class Provider {
 
   /** Replaces the quotas it draws from; a pool that is named twice counts once. */
   drawFrom(ownQuotas: readonly LiveQuota[], pools: readonly Pool[]): void {
+    this.letGo();
     this.#ownQuotas = ownQuotas;
     this.#pools = [...new Set(pools)];
     this.#quotas = [...ownQuotas, ...this.#pools.flatMap((pool) => pool.quotas)];
     const specs = this.#quotas.map((quota) => quota.spec);
     this.#hasSizes = specs.some((spec) => SIZED.includes(spec.index));
     this.#ramped = rampedOf(specs);
+    for (const quota of this.#quotas) quota.drawers.push(this);
+    this.touch();
+  }
+
+  /** Draws from nothing any more, as far as its quotas are concerned. */
+  letGo(): void {
+    for (const { drawers } of this.#quotas) {
+      const at = drawers.indexOf(this);
+      if (at >= 0) drawers.splice(at, 1);
+    }
   }
 
   /** True if one of its quotas counts what depends on a request's size. */
@@ -120,6 +143,11 @@ export class Provider {
   /** The first public call that reads the provider after a cooldown tells its end. */
   tellEndedCooldown(events: Events, now: number): void {
     if (now >= this.#cooldownIsToldUntil) this.forgetCooldown(events);
+  }
+
+  /** When that will be; Infinity: there is none to be told. */
+  get cooldownToldAt(): number {
+    return this.#cooldownIsToldUntil;
   }
 
   /** Tells the end of a cooldown of which only the start was told, whatever the time is. */

@@ -60,21 +60,23 @@ export class Call {
   deadline: number = Number.POSITIVE_INFINITY;
   readonly #capability: Capability;
   readonly #options: RunOptions;
+  readonly #request: Request;
   readonly #turnstile: Turnstile | undefined;
   readonly #attempts: Attempt[] = [];
-  readonly #failed = new Set<string>();
+  #failed: Set<string> | undefined;
   #waitedMs = 0;
   /** How much longer it may wait for room. */
   #patienceMs: number;
   /** Until when providers that failed are left alone. */
   #restUntil = 0;
 
-  /** `options` must have passed the validator. With a turnstile, it waits for room only when it is its turn. */
-  constructor(parts: RunParts, capability: Capability, options: RunOptions, turnstile?: Turnstile) {
+  /** `options` must have passed the validator; `request` is made from them. With a turnstile, it waits for room in its turn. */
+  constructor(parts: RunParts, capability: Capability, options: RunOptions, request: Request, turnstile?: Turnstile) {
     this.parts = parts;
     this.signal = options.signal as Signal | undefined;
     this.#capability = capability;
     this.#options = options;
+    this.#request = request;
     this.#turnstile = turnstile;
     this.#patienceMs = this.#setting("maxWaitMs") ?? MAX_WAIT_MS;
   }
@@ -85,7 +87,7 @@ export class Call {
    */
   async serve<T>(
     work: (context: Attempting) => T | PromiseLike<T>,
-    judge: (result: TaskResult) => Verdict | null = (result) => this.judge(result),
+    judge?: (result: TaskResult) => Verdict | null,
   ): Promise<RunResult<T>> {
     const { time } = this.parts;
     const attempts = this.#attempts;
@@ -112,7 +114,7 @@ export class Call {
           result = { ok: false, error: context.reason };
           verdict = this.#verdictOfTimeOut(context);
         } else {
-          verdict = judge(result);
+          verdict = judge === undefined ? this.judge(result) : judge(result);
         }
       } finally {
         if (verdict !== null) lease.settle(verdict.settlement);
@@ -126,6 +128,7 @@ export class Call {
         throw result.error;
       }
       this.#requireRetry(isUnsent || UNSERVED.includes(status));
+      this.#failed ??= new Set();
       this.#failed.add(provider);
       if (result.ok) discard(result.value);
     }
@@ -157,14 +160,26 @@ export class Call {
   }
 
   async #nextLease(): Promise<Lease> {
-    const { counters, events } = this.parts;
+    const { admission, time, counters, events, retryBudget } = this.parts;
+    const { priority = 0, signal, leaseTimeoutMs } = this.#options;
+    const timeoutMs = this.#setting("timeoutMs") ?? Number.POSITIVE_INFINITY;
+    const capability = this.#capability;
     const last = this.#attempts.at(-1);
-    const request = new Request(this.#options, this.#failed);
+    const request = last === undefined ? this.#request : new Request(this.#options, this.#failed);
     if (last !== undefined) await this.#rest(request);
-    await this.#turnstile?.enter();
+    if (this.#turnstile !== undefined) await this.#turnstile.enter();
     let lease: Lease;
     try {
-      lease = await this.#acquire(request, last === undefined);
+      const leftMs = last === undefined ? timeoutMs : this.deadline - time.now;
+      this.#requireTime(leftMs);
+      const maxWaitMs = Math.min(this.#patienceMs, leftMs);
+      const granted = admission.acquire(capability, request, { priority, signal, leaseTimeoutMs, maxWaitMs });
+      // It has just read the clock.
+      const since = time.now;
+      if (last === undefined) this.deadline = since + timeoutMs;
+      lease = await granted;
+      this.#waitedMs = time.now - since;
+      this.#patienceMs -= this.#waitedMs;
     } catch (error) {
       if (last === undefined || !NoAvailableProviders.is(error)) throw error;
       throw this.#failure(error.kind === "refused" ? "attempts_failed" : error.kind, error);
@@ -172,34 +187,13 @@ export class Call {
       this.#turnstile?.leave();
     }
     const { provider } = lease;
-    if (last !== undefined && provider !== last.provider) {
+    if (last === undefined) {
+      retryBudget.countRequest(time.now);
+    } else if (provider !== last.provider) {
       counters.failovers++;
-      events.raise("failover", {
-        capability: lease.capability,
-        from: last.provider,
-        to: provider,
-        status: last.status,
-      });
+      events.raise("failover", { capability: capability.name, from: last.provider, to: provider, status: last.status });
       events.flush();
     }
-    return lease;
-  }
-
-  async #acquire(request: Request, isFirst: boolean): Promise<Lease> {
-    const { admission, time, retryBudget } = this.parts;
-    const timeoutMs = this.#setting("timeoutMs") ?? Number.POSITIVE_INFINITY;
-    const leftMs = isFirst ? timeoutMs : this.deadline - time.now;
-    const { priority = 0, signal, leaseTimeoutMs } = this.#options;
-    this.#requireTime(leftMs);
-    const maxWaitMs = Math.min(this.#patienceMs, leftMs);
-    const granted = admission.acquire(this.#capability, request, { priority, signal, leaseTimeoutMs, maxWaitMs });
-    // Which has just read the clock.
-    const since = time.now;
-    if (isFirst) this.deadline = since + timeoutMs;
-    const lease = await granted;
-    if (isFirst) retryBudget.countRequest(time.now);
-    this.#waitedMs = time.now - since;
-    this.#patienceMs -= this.#waitedMs;
     return lease;
   }
 
@@ -207,9 +201,9 @@ export class Call {
   async #rest(request: Request): Promise<void> {
     const reasons = this.#reasons(request);
     const free = reasons.filter(({ reason }) => reason === HAS_ROOM);
-    const { retryAfterMs } = refusalOf(reasons);
-    const isLongerAnyway = (retryAfterMs ?? Number.POSITIVE_INFINITY) >= this.#restUntil - this.parts.time.now;
-    if (free.length === 0 ? isLongerAnyway : free.some(({ provider }) => !this.#failed.has(provider))) return;
+    const restMs = this.#restUntil - this.parts.time.now;
+    const waitMs = free.length > 0 ? 0 : (refusalOf(reasons).retryAfterMs ?? Number.POSITIVE_INFINITY);
+    if (waitMs >= restMs || free.some(({ provider }) => !this.#failed!.has(provider))) return;
     await new Promise<void>((resolve) => {
       this.watch(Math.min(this.#restUntil, this.deadline), resolve);
     });
@@ -285,7 +279,7 @@ export class Call {
 
   /** Why nobody takes the request now; no time is told where somebody would. */
   #refusal(): Refusal {
-    const reasons = this.#reasons(new Request(this.#options));
+    const reasons = this.#reasons(this.#request);
     const refusal = refusalOf(reasons.filter(({ reason }) => reason !== HAS_ROOM));
     if (refusal.reasons.length === reasons.length) return refusal;
     return { ...refusal, retryAfterMs: null, retryAfterSeconds: null };

@@ -1,6 +1,7 @@
 import { validate } from "../config/validator.ts";
 import { GrateLimiterError } from "../errors.ts";
 import type { Capability } from "../provider/capability.ts";
+import { Request } from "../selection/request.ts";
 import { Call, type RunParts, type Signal } from "./call.ts";
 import { leave } from "./chunk-stream.ts";
 import type { MapOptions } from "./run-options.ts";
@@ -29,8 +30,9 @@ export function map<Item, T>(
   items: Iterable<Item> | AsyncIterable<Item>,
   task: (item: Item, context: TaskContext) => T | PromiseLike<T>,
   options: MapOptions<Item>,
+  request: Request = new Request(options),
 ): AsyncIterableIterator<MapResult<Item, T>> {
-  return new Items(parts, capability, items, task, options);
+  return new Items(parts, capability, items, task, options, request);
 }
 
 interface Pull<Result> {
@@ -67,6 +69,7 @@ class Items<Item, T> implements AsyncIterableIterator<MapResult<Item, T>> {
     items: Iterable<Item> | AsyncIterable<Item>,
     task: (item: Item, context: TaskContext) => T | PromiseLike<T>,
     { concurrency = CONCURRENCY, needs, ...options }: MapOptions<Item>,
+    request: Request,
   ) {
     const places = needs === undefined ? WAITING_ALIKE : Math.min(WAITING_DIFFERENT, parts.maxWaiting >> 1);
     const turnstile = new Turnstile(Math.max(1, places));
@@ -80,7 +83,9 @@ class Items<Item, T> implements AsyncIterableIterator<MapResult<Item, T>> {
     this.#serve = async (item, index) => {
       const needed = needs?.(item, index);
       if (needed !== undefined) validate("select", needed, parts.admission.profile.dialect);
-      const call = new Call(parts, capability, { ...options, ...needed, signal }, turnstile);
+      const told = { ...options, ...needed, signal };
+      const asked = needed === undefined ? request : new Request(told);
+      const call = new Call(parts, capability, told, asked, turnstile);
       const { value, provider } = await call.serve((context) => task(item, context));
       return { ok: true, item, index, value, provider };
     };

@@ -1,4 +1,5 @@
 import type { Capability } from "../provider/capability.ts";
+import { Request } from "../selection/request.ts";
 import { Call, type RunParts } from "./call.ts";
 import { ChunkStream, leave } from "./chunk-stream.ts";
 import { UNKNOWN } from "./classify.ts";
@@ -16,8 +17,9 @@ export async function stream<Chunk>(
   capability: Capability,
   task: (context: TaskContext) => AsyncIterable<Chunk> | PromiseLike<AsyncIterable<Chunk>>,
   options: StreamOptions,
+  request: Request = new Request(options),
 ): Promise<RunResult<AsyncIterableIterator<Chunk>>> {
-  const call = new Call(parts, capability, options);
+  const call = new Call(parts, capability, options, request);
   const begin = async (context: Attempting) => {
     const iterable = await task(context);
     // A response that failed is no stream, and is judged for what it is.

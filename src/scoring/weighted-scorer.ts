@@ -34,3 +34,8 @@ export class WeightedScorer implements ScoringStrategy {
     return sum * context.weight;
   }
 }
+
+/** True for a strategy that answers the same as long as parts and weight are the same. */
+export function isSteady(strategy: ScoringStrategy): boolean {
+  return strategy.score === WeightedScorer.prototype.score;
+}

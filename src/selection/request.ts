@@ -28,7 +28,7 @@ export class Request {
   readonly #told: Amounts;
   readonly #stated: Needs;
   /** Whether the tokens are stated. */
-  readonly #isTold: boolean;
+  readonly isTold: boolean;
   readonly #maxOutputTokens: number | undefined;
   readonly #only: ReadonlySet<string> | undefined;
   readonly #exclude: ReadonlySet<string> | undefined;
@@ -42,7 +42,7 @@ export class Request {
     for (const [field, index] of USAGE_INDEX) this.#told[index] = wholeAmount(options[field as keyof Usage]);
     const amounts = [...this.#told];
     completeAmounts(amounts, null);
-    this.#isTold =
+    this.isTold =
       amounts[TOKENS] !== NOT_TOLD && amounts[INPUT_TOKENS] !== NOT_TOLD && amounts[OUTPUT_TOKENS] !== NOT_TOLD;
     this.#stated = { amounts, variance: 0, costPerToken: 0 };
     this.#maxOutputTokens = options.maxOutputTokens;
@@ -68,6 +68,21 @@ export class Request {
     return JSON.stringify([this.#told.map(of), this.#maxOutputTokens !== undefined && of(this.#maxOutputTokens), sets]);
   }
 
+  /** What it needs where nothing has to be learned or priced. */
+  get stated(): Needs {
+    return this.#stated;
+  }
+
+  /** Whether nothing at all is said of the tokens. */
+  get isSilent(): boolean {
+    return !this.isTold && this.#maxOutputTokens === undefined;
+  }
+
+  /** True if it does not go to everybody. */
+  get isChoosy(): boolean {
+    return this.#only !== undefined || this.#exclude !== undefined;
+  }
+
   excludes(provider: string): boolean {
     return (this.#only !== undefined && !this.#only.has(provider)) || (this.#exclude?.has(provider) ?? false);
   }
@@ -79,15 +94,15 @@ export class Request {
   /** What it takes from each dimension of a registered provider; for a lease also where nothing is known of it. */
   needs(entry: Listed, isLease: boolean): Needs {
     const { settings, quotas, hasSizes } = entry.provider!;
-    if (!hasSizes) return this.#stated;
-    const isUnknown = !this.#isTold && !isLease && !entry.size.isKnown && this.#maxOutputTokens === undefined;
-    if (settings.price === null && (this.#isTold || isUnknown)) return this.#stated;
+    if (!hasSizes || (settings.price === null && (this.isTold || (!isLease && this.isSilent && !entry.size.isKnown)))) {
+      return this.#stated;
+    }
     const { size } = entry;
     const amounts = [...this.#told];
     const isGuess = size.fillIn(amounts, this.#maxOutputTokens);
     const isKnown = isGuess || this.#maxOutputTokens !== undefined;
     completeAmounts(amounts, settings.price);
-    if (isLease && !isKnown && !this.#isTold) {
+    if (isLease && !isKnown && !this.isTold) {
       const told = [...amounts];
       for (const { spec, tracker } of quotas) {
         const { index } = spec;
