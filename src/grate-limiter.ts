@@ -211,7 +211,8 @@ export class GrateLimiter<P extends string = string, Routes extends Record<strin
 
   /**
    * `run` for many items, as fast as the quotas allow, in bounded memory; results in order of completion, errors of items
-   * among them. Nothing is sent before the first result is asked for. Throws as `tryAcquire`.
+   * among them. Nothing is sent before the first result is asked for; `maxWaitMs` is endless unless it is given. Throws as
+   * `tryAcquire`.
    */
   map<C extends keyof Routes & string, Item, T>(
     capability: C,
@@ -221,13 +222,15 @@ export class GrateLimiter<P extends string = string, Routes extends Record<strin
   ): AsyncIterableIterator<MapResult<Item, T, Routes[C]>> {
     this.#admission.requireOpen();
     const [known] = this.#asked("map", capability, options);
-    const results: AsyncIterableIterator<unknown> = map(
-      this.#runs,
-      known,
-      items,
-      task as never,
-      (options ?? {}) as MapOptions<Item>,
-    );
+    const { needs } = options ?? {};
+    const validated = {
+      // A batch has the time that it takes.
+      maxWaitMs: this.#runs.defaults.maxWaitMs ?? Number.POSITIVE_INFINITY,
+      ...(options as MapOptions<Item>),
+      needs: needs && ((item: Item, index: number) => this.#validated(needs(item, index))),
+    };
+    this.#validate("batch", { items, task });
+    const results: AsyncIterableIterator<unknown> = map(this.#runs, known, items, task as never, validated);
     return results as AsyncIterableIterator<MapResult<Item, T, Routes[C]>>;
   }
 
@@ -337,6 +340,11 @@ export class GrateLimiter<P extends string = string, Routes extends Record<strin
       throw new UnknownCapability(capability, meantOf(capability, this.#registry.capabilities.keys()));
     }
     return [known, requestOf(options)];
+  }
+
+  #validated<Needs extends SelectOptions>(needs: Needs): Needs {
+    if (needs !== undefined) this.#validate("select", needs);
+    return needs;
   }
 
   #validate(subject: Subject, value: unknown, pools?: Registry["pools"]): void {

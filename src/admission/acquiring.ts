@@ -8,6 +8,7 @@
 // lease holds comes due; everything else that makes room is a call that says so.
 
 import { NoAvailableProviders } from "../errors.ts";
+import { TOO_LARGE } from "../profile/profile.ts";
 import type { Capability } from "../provider/capability.ts";
 import type { Ranking } from "../selection/ranking.ts";
 import { refusalOf } from "../selection/refusal.ts";
@@ -127,9 +128,9 @@ export class Acquiring {
   /** Claims what the waiter needs, and finds when to look at it again; refuses it where nothing can come in time. */
   #stay(waiter: WaitingCall, capability: Capability, ranking: Ranking, now: number): Verdict {
     const { request, priority, deadline } = waiter;
-    const { registry, minimumHealth } = this.#parts;
+    const { registry, profile, minimumHealth } = this.#parts;
     let soonestAt = Number.POSITIVE_INFINITY;
-    let fits = 0;
+    let isTooLarge = false;
     // What it claims itself does not stand before it.
     const claims: (() => void)[] = [];
     for (let rank = 0; rank < ranking.size; rank++) {
@@ -137,28 +138,32 @@ export class Acquiring {
       const needs = request.needs(ranking.entry(rank), true);
       const gateMs = provider.gateMs(provider.state(now, minimumHealth), now);
       const isRoom = ranking.waitMs(rank) === 0;
-      const at = Math.max(now + gateMs, isRoom ? now : this.#parts.profile.fitsAt(provider.quotas, needs, now));
+      const at = Math.max(now + gateMs, isRoom ? now : profile.fitsAt(provider.quotas, needs, now));
       if (!this.#line.isBehind(provider, needs, priority)) soonestAt = Math.min(soonestAt, at);
       // What is held and not counted yet can be waited for once it comes due.
       if (at === Number.POSITIVE_INFINITY) soonestAt = Math.min(soonestAt, this.#host.held.first?.dueAt ?? at);
       claims.push(() => this.#line.claim(provider, needs, priority, isRoom && gateMs > 0));
     }
-    for (const { name, provider } of registry.listed(capability)) {
+    for (const entry of registry.listed(capability)) {
+      const { name, provider } = entry;
       if (provider === null || request.excludes(name)) continue;
+      if (profile.waitMs(provider.quotas, request.needs(entry, true), now) === TOO_LARGE) {
+        isTooLarge = true;
+        continue;
+      }
       const state = provider.state(now, minimumHealth);
       if (state === "cooldown") soonestAt = Math.min(soonestAt, provider.health.cooldownUntil);
       else if (state === "unhealthy") {
         soonestAt = Math.min(soonestAt, now + provider.health.healsInMs(minimumHealth, now));
-      } else if (state !== "dead" && state !== "paused") fits--;
+      }
     }
-    fits += ranking.size;
     if (deadline > now && soonestAt > deadline && !this.#granting.mayComeBy(deadline, capability, request, now)) {
       return this.#giveUp(waiter, now, "refused");
     }
     for (const claim of claims) claim();
     waiter.hasClaims = true;
     this.#lookAt = Math.min(this.#lookAt, soonestAt);
-    return fits < 0 ? "stays" : "stays, and those of its kind with it";
+    return isTooLarge ? "stays" : "stays, and those of its kind with it";
   }
 
   #timeOut(waiter: WaitingCall): void {

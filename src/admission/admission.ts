@@ -117,7 +117,9 @@ export class Admission implements LeaseHost, PendingStamps {
 
   /** The provider draws from other quotas now. */
   changed(provider: Provider, now: number): void {
-    for (const { lease } of [...this.held]) lease.follow(provider, now);
+    // In the order in which they count, for stamps never go back.
+    const leases = [...this.held].map(({ lease }) => lease).sort((a, b) => a.countsFrom - b.countsFrom);
+    for (const lease of leases) lease.follow(provider, now);
     this.freed();
   }
 

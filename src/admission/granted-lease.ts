@@ -84,6 +84,11 @@ export class GrantedLease implements Lease {
     return this.#grantedAt;
   }
 
+  /** From when on it counts in the windows, or will if nothing more is heard. */
+  get countsFrom(): number {
+    return this.#isStamped ? this.#stampedAt : Math.min(this.#stampDueAt, Number.MAX_VALUE);
+  }
+
   get hasEnded(): boolean {
     return this.#hasEnded;
   }

@@ -128,7 +128,8 @@ export class Granting {
   mayComeBy(deadline: number, capability: Capability, request: Request, now: number): boolean {
     if (deadline <= now) return false;
     const { retryAfterMs, reasons } = this.#refusal(capability, request, now);
-    if (retryAfterMs !== null && now + retryAfterMs <= deadline) return true;
+    // Which is rounded up.
+    if (retryAfterMs !== null && now + retryAfterMs < deadline + 1) return true;
     const { registry, profile, pending } = this.#parts;
     const open = [...this.#host.held];
     return registry.listed(capability).some((entry, place) => {

@@ -162,6 +162,7 @@ export type Subject =
   | "stream"
   | "map"
   | "task"
+  | "batch"
   | "query"
   | "weights"
   | "within"
@@ -195,6 +196,14 @@ const checks: { readonly [subject in Subject]: Check } = {
   capability: objectOf({ name, providers: listed }, "name", "providers"),
   select: objectOf(needs),
   task: objectOf({ task: anyFunction }, "task"),
+  batch: objectOf(
+    {
+      items: allowed("an iterable", (value) => isIterable(value)),
+      task: anyFunction,
+    },
+    "items",
+    "task",
+  ),
   acquire: objectOf(acquires),
   run: objectOf(runs),
   stream: objectOf({ ...runs, chunkTimeoutMs: positiveNumber }),
@@ -228,4 +237,9 @@ function checkProviders(options: { readonly [key: string]: unknown }, problems: 
 function checkPools(provider: { readonly [key: string]: unknown }, known: Names, problems: Problems): void {
   const declared = allowed("a declared pool", (value) => typeof value !== "string" || known.has(value));
   if (Array.isArray(provider["pools"])) problems.at("pools", listOf(declared), provider["pools"]);
+}
+
+function isIterable(value: unknown): boolean {
+  if (typeof value === "string") return true;
+  return typeof value === "object" && value !== null && (Symbol.iterator in value || Symbol.asyncIterator in value);
 }

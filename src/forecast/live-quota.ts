@@ -164,8 +164,9 @@ export class LiveQuota {
   waitMs(amount: number, variance: number, now: number, pending?: PendingStamps): number {
     const excess = this.#excess(amount, variance, now);
     if (excess <= 0) return 0;
-    if (excess <= this.tracker.used(now)) return this.#releaseInMs(excess, now);
-    return pending === undefined ? Number.POSITIVE_INFINITY : this.#waitOutMs(excess, now, pending);
+    // What is held may yet join an entry that is waited for, and keep it.
+    if (pending !== undefined && this.#inFlight > 0) return this.#waitOutMs(excess, now, pending);
+    return excess <= this.tracker.used(now) ? this.#releaseInMs(excess, now) : Number.POSITIVE_INFINITY;
   }
 
   /** The very instant at which it fits by what is counted already; Infinity: not by that. */
