@@ -18,20 +18,26 @@ export interface Observed {
 
 /** Reads an observation. Throws InvalidConfig if it names no provider or no status; after a call nothing else is an error. */
 export function readObservation(observation: Observation, dialect: Dialect): Observed {
-  const told = isRecord(observation) && isRecord(observation.outcome) ? observation.outcome.status : undefined;
-  const status = statusOf(told, dialect);
-  if (status === null || !isWellFormed(observation)) {
+  const amounts = unknownAmounts();
+  const isShaped = isWellShaped(observation);
+  const status = isShaped ? statusOf(observation.outcome.status, dialect) : null;
+  const { usage } = isShaped ? observation : {};
+  const invalid = usage === undefined ? 0 : readUsage(usage, amounts);
+  // What is wrong is found out at a hundred times the cost: nearly every observation is all right.
+  if (status === null || invalid > 0) {
     const problems = new Problems(dialect);
     observationCheck(observation, problems);
     problems.throwIfAny();
   }
-  const { usage, outcome } = observation;
-  const amounts = unknownAmounts();
-  const invalid = usage === undefined ? 0 : readUsage(usage, amounts);
-  const latencyMs = readTime(outcome.latencyMs, Number.MAX_VALUE);
-  const retryAfterMs = readTime(outcome.retryAfterMs, Number.POSITIVE_INFINITY);
+  const { latencyMs, retryAfterMs } = observation.outcome;
+  return observedOf(status!, amounts, latencyMs, retryAfterMs, invalid);
+}
+
+function observedOf<A>(status: StatusClass, amounts: A, latency: unknown, retryAfter: unknown, invalid: number) {
+  const latencyMs = readTime(latency, Number.MAX_VALUE);
+  const retryAfterMs = readTime(retryAfter, Number.POSITIVE_INFINITY);
   return {
-    status: status!,
+    status,
     amounts,
     latencyMs: latencyMs ?? null,
     retryAfterMs: retryAfterMs ?? null,
@@ -48,25 +54,20 @@ export function readEnding(
   const status = statusOf(told["status"] === undefined ? "success" : told["status"], dialect);
   const usage = told["usage"];
   const amounts = usage === undefined ? null : unknownAmounts();
-  const latencyMs = readTime(told["latencyMs"], Number.MAX_VALUE);
-  const retryAfterMs = readTime(told["retryAfterMs"], Number.POSITIVE_INFINITY);
   const invalid = (amounts === null ? 0 : readUsage(usage, amounts)) + Number(status === null || !isRecord(ending));
-  return {
-    status: status ?? "cancelled",
-    amounts,
-    latencyMs: latencyMs ?? null,
-    retryAfterMs: retryAfterMs ?? null,
-    invalid: invalid + Number(latencyMs === undefined) + Number(retryAfterMs === undefined),
-  };
+  return observedOf(status ?? "cancelled", amounts, told["latencyMs"], told["retryAfterMs"], invalid);
 }
 
-/** What `observationCheck` checks besides, at a tenth of its cost and without its texts: nearly every observation is all right. */
-function isWellFormed(observation: Observation): boolean {
-  for (const key in observation) if (!Object.hasOwn(observationShape, key)) return false;
-  for (const key in observation.outcome) if (!Object.hasOwn(outcomeShape, key)) return false;
-  if (isRecord(observation.usage)) for (const key in observation.usage) if (!USAGE_INDEX.has(key)) return false;
-  const { provider } = observation;
-  return typeof provider === "string" && provider !== "" && Object.hasOwn(observation.outcome, "status");
+/** Whether it has the fields that are needed, and no others. */
+function isWellShaped(observation: Observation): boolean {
+  if (!isRecord(observation) || !isRecord(observation.outcome)) return false;
+  for (const key in observation) {
+    if (key !== "provider" && key !== "outcome" && key !== "usage" && key !== "capability") return false;
+  }
+  for (const key in observation.outcome) {
+    if (key !== "status" && key !== "latencyMs" && key !== "retryAfterMs" && key !== "reported") return false;
+  }
+  return typeof observation.provider === "string" && observation.provider !== "";
 }
 
 const statusCheck: Check = (value, problems) => {

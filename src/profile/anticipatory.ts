@@ -68,7 +68,12 @@ export const anticipatory: Profile = {
   },
 
   steadyUntil(quotas, now) {
-    return quotas.reduce((until, quota) => Math.min(until, quota.steadyUntil(now)), Number.POSITIVE_INFINITY);
+    let until = Number.POSITIVE_INFINITY;
+    for (const quota of quotas) {
+      const own = quota.steadyUntil(now);
+      if (own < until) until = own;
+    }
+    return until;
   },
 
   room(quotas, now, left, most, at) {

@@ -149,11 +149,12 @@ export class Call {
     const ring = () => {
       cancel();
       act();
+      admission.leave();
     };
     if (this.signal !== undefined) cancels.push(admission.onAbort(this.signal, ring));
     if (atMs < Number.POSITIVE_INFINITY) {
       cancels.push(admission.alarm(atMs, ring));
-      // Sets the timer.
+      // The timer is set, here and above, by leaving.
       admission.leave();
     }
     return cancel;

@@ -1,4 +1,3 @@
-import { validate } from "../config/validator.ts";
 import { GrateLimiterError } from "../errors.ts";
 import type { Capability } from "../provider/capability.ts";
 import { Request } from "../selection/request.ts";
@@ -82,7 +81,6 @@ class Items<Item, T> implements AsyncIterableIterator<MapResult<Item, T>> {
     this.#turnstile = turnstile;
     this.#serve = async (item, index) => {
       const needed = needs?.(item, index);
-      if (needed !== undefined) validate("select", needed, parts.admission.profile.dialect);
       const told = { ...options, ...needed, signal };
       const asked = needed === undefined ? request : new Request(told);
       const call = new Call(parts, capability, told, asked, turnstile);

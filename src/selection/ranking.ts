@@ -53,6 +53,7 @@ export class Ranking {
   readonly #most: Float64Array;
   /** Dimensions that any of them has a quota of. */
   readonly #dimensions: number[] = [];
+  #dimensionBits = 0;
   // Places, best first.
   readonly #order: Int32Array;
   #size = 0;
@@ -160,13 +161,23 @@ export class Ranking {
     if (isEligible) {
       this.#quotaScores[place] = profile.quotaScore(quotas, now);
       this.#healthScores[place] = profile.healthScore(health, state === "trial", now);
-      this.#left.fill(Number.POSITIVE_INFINITY, place * WIDTH, (place + 1) * WIDTH);
-      this.#most.fill(Number.POSITIVE_INFINITY, place * WIDTH, (place + 1) * WIDTH);
-      profile.room(quotas, now, this.#left, this.#most, place * WIDTH);
-      for (const { spec } of quotas) if (!this.#dimensions.includes(spec.index)) this.#dimensions.push(spec.index);
+      const left = this.#left;
+      const most = this.#most;
+      for (let at = place * WIDTH; at < (place + 1) * WIDTH; at++) {
+        left[at] = Number.POSITIVE_INFINITY;
+        most[at] = Number.POSITIVE_INFINITY;
+      }
+      profile.room(quotas, now, left, most, place * WIDTH);
+      for (const { spec } of quotas) this.#counts(spec.index);
       until = Math.min(until, profile.steadyUntil(quotas, now));
     }
     this.#until[place] = until;
+  }
+
+  #counts(index: number): void {
+    if ((this.#dimensionBits & (1 << index)) !== 0) return;
+    this.#dimensionBits |= 1 << index;
+    this.#dimensions.push(index);
   }
 
   /** True if one of them is another than it was, so that every score is. */
