@@ -4,8 +4,8 @@ export default defineConfig({
   entry: ["src/index.ts"],
   format: ["esm", "cjs"],
   target: "es2022",
-  // Leases are disposable; the published types bring the one lib entry they need with them.
-  dts: { banner: '/// <reference lib="esnext.disposable" />' },
+  // Leases are disposable and calls abortable: the published types bring with them what a bare `lib: ["es2022"]` lacks.
+  dts: { banner: '/// <reference lib="esnext.disposable" />\ndeclare global { interface AbortSignal {} }' },
   clean: true,
   treeshake: true,
   tsconfig: "tsconfig.json",

@@ -18,7 +18,7 @@ export interface Limits {
   tpd?: number | undefined;
   itpm?: number | undefined;
   otpm?: number | undefined;
-  /** Holds requests that have a lease; `observe` alone takes no place. */
+  /** Requests at once; holds those that have a lease, `observe` alone takes no place. */
   concurrency?: number | undefined;
   /** Dollars, like `usdPerDay`; counts by the provider's `price`, or what each observation tells as `costMicroUsd`. */
   usdPerHour?: number | undefined;
@@ -145,21 +145,21 @@ export interface GrateLimiterOptions<P extends string = string, Routes extends R
   minimumHealthScore?: number | undefined;
   /** Default 60. */
   defaultCooldownSeconds?: number | undefined;
-  /** Not used yet. "headroom" spreads processes that share keys without sharing state; default "score". */
+  /** "headroom" spreads the leases of processes that share keys without sharing state; default "score". */
   spread?: "score" | "headroom" | undefined;
-  /** Not used yet. How long an unsettled lease lives; default 600_000. */
+  /** How long an unsettled lease lives (ms); default 600_000. */
   leaseTimeoutMs?: number | undefined;
-  /** Not used yet. Longest correction for network delay; default 1_000. */
+  /** Longest correction for network delay (ms); default 1_000; Infinity: whatever the delay. */
   skewCapMs?: number | undefined;
-  /** Not used yet. Longest line in `acquire`; default 10_000; `map` never fills it. */
+  /** Longest line in `acquire`; default 10_000; `map` never fills it. */
   maxWaiting?: number | undefined;
-  /** Not used yet. Retries this limiter may add: a share of requests plus a floor; default 0.1 and 10. */
+  /** Retries this limiter may add: a share of the requests of the last minute, plus a floor; default 0.1 and 10. */
   retryBudget?: { ratio?: number | undefined; perMinute?: number | undefined } | undefined;
-  /** Not used yet. Defaults for every `acquire`, `run`, `stream` and `map`. */
+  /** Defaults for every `acquire`, `run`, `stream` and `map`. */
   defaults?: RunDefaults | undefined;
   /** Not used yet. State of an earlier process; absent, null or of an unknown version: start fresh. Configuration never comes from it. */
   snapshot?: Snapshot | null | undefined;
   clock?: Clock | undefined;
-  /** Not used yet. Uniform in [0, 1); default Math.random, so that processes do not march in step. */
+  /** Uniform in [0, 1), for backoff and spread; default Math.random, so that processes do not march in step. */
   random?: (() => number) | undefined;
 }

@@ -1,6 +1,6 @@
 import { GrateLimiterError } from "../errors.ts";
 import type { Capability } from "../provider/capability.ts";
-import { Request } from "../selection/request.ts";
+import { type Request, requestOf } from "../selection/request.ts";
 import { Call, type RunParts, type Signal } from "./call.ts";
 import { leave } from "./chunk-stream.ts";
 import type { MapOptions } from "./run-options.ts";
@@ -29,7 +29,7 @@ export function map<Item, T>(
   items: Iterable<Item> | AsyncIterable<Item>,
   task: (item: Item, context: TaskContext) => T | PromiseLike<T>,
   options: MapOptions<Item>,
-  request: Request = new Request(options),
+  request: Request = requestOf(options),
 ): AsyncIterableIterator<MapResult<Item, T>> {
   return new Items(parts, capability, items, task, options, request);
 }
@@ -82,7 +82,7 @@ class Items<Item, T> implements AsyncIterableIterator<MapResult<Item, T>> {
     this.#serve = async (item, index) => {
       const needed = needs?.(item, index);
       const told = { ...options, ...needed, signal };
-      const asked = needed === undefined ? request : new Request(told);
+      const asked = needed === undefined ? request : requestOf(told);
       const call = new Call(parts, capability, told, asked, turnstile);
       const { value, provider } = await call.serve((context) => task(item, context));
       return { ok: true, item, index, value, provider };

@@ -11,7 +11,7 @@ export type TaskResult =
 export interface RunDefaults {
   /** Longest wait for room; default 60_000; 0 never waits; Infinity. */
   maxWaitMs?: number | undefined;
-  /** Everything: waiting, attempts, backoff; default none. */
+  /** Everything: waiting, attempts, backoff; of a stream its reading too, of a map each item by itself; default none. */
   timeoutMs?: number | undefined;
   /** One attempt (in `stream`: up to the first chunk); default none. */
   attemptTimeoutMs?: number | undefined;
@@ -19,7 +19,7 @@ export interface RunDefaults {
   maxAttempts?: number | undefined;
   /** false: fail over only when the provider certainly did no work; default true. */
   idempotent?: boolean | undefined;
-  /** Judges what a task returned or threw; undefined falls back to the built-in rules. */
+  /** Judges what a task returned (a stream: once it has ended) or threw; undefined falls back to the built-in rules, and so does a settlement for a status or a waiting time that it leaves out. */
   classify?: ((result: TaskResult) => StatusClass | number | Settlement | undefined) | undefined;
 }
 

@@ -1,5 +1,5 @@
 import type { Capability } from "../provider/capability.ts";
-import { Request } from "../selection/request.ts";
+import { type Request, requestOf } from "../selection/request.ts";
 import { Call, type RunParts } from "./call.ts";
 import type { RunOptions } from "./run-options.ts";
 import type { RunResult } from "./run-result.ts";
@@ -14,7 +14,7 @@ export function run<T>(
   capability: Capability,
   task: (context: TaskContext) => T | PromiseLike<T>,
   options: RunOptions,
-  request: Request = new Request(options),
+  request: Request = requestOf(options),
 ): Promise<RunResult<T>> {
   return new Call(parts, capability, options, request).serve(task);
 }

@@ -1,5 +1,5 @@
 import type { Capability } from "../provider/capability.ts";
-import { Request } from "../selection/request.ts";
+import { type Request, requestOf } from "../selection/request.ts";
 import { Call, type RunParts } from "./call.ts";
 import { ChunkStream, leave } from "./chunk-stream.ts";
 import { UNKNOWN } from "./classify.ts";
@@ -17,7 +17,7 @@ export async function stream<Chunk>(
   capability: Capability,
   task: (context: TaskContext) => AsyncIterable<Chunk> | PromiseLike<AsyncIterable<Chunk>>,
   options: StreamOptions,
-  request: Request = new Request(options),
+  request: Request = requestOf(options),
 ): Promise<RunResult<AsyncIterableIterator<Chunk>>> {
   const call = new Call(parts, capability, options, request);
   const begin = async (context: Attempting) => {

@@ -1,6 +1,7 @@
 // A program in TypeScript that uses every name that the package exports (a check reads the list of imports). It is
 // compiled by every supported compiler with "lib": ["es2022"] and nothing else, and then run; so it prints nothing.
 import {
+  type AcquireOptions,
   type Alternative,
   type Attempt,
   type CapabilityConfig,
@@ -14,8 +15,11 @@ import {
   type HealthOptions,
   type Inspection,
   InvalidConfig,
+  type Lease,
   type LimiterEvents,
   type Limits,
+  type MapOptions,
+  type MapResult,
   type Metrics,
   MockClock,
   NoAvailableProviders,
@@ -35,6 +39,8 @@ import {
   type RefusalReason,
   type ReportedQuota,
   type RunDefaults,
+  type RunOptions,
+  type RunResult,
   type ScoreBreakdown,
   type ScoringStrategy,
   type ScoringWeights,
@@ -42,6 +48,8 @@ import {
   type Settlement,
   type Snapshot,
   StatusClass,
+  type StreamOptions,
+  type TaskContext,
   type TaskResult,
   UnknownCapability,
   UnknownProvider,
@@ -223,3 +231,33 @@ for (const scoring of strategies) {
     made.close();
   }
 }
+
+// ---- leases, and tasks that are given one; what is not known at compile time is told at run time
+const acquiring: AcquireOptions<"left" | "right"> = { tokens: 10, maxWaitMs: 0, only: ["left"] };
+const running: RunOptions<"left" | "right"> = { maxAttempts: 1, idempotent: false };
+const streaming: StreamOptions<"left" | "right"> = { chunkTimeoutMs: 1_000 };
+const mapping: MapOptions<number, "left" | "right"> = { concurrency: 2, needs: (item, index) => ({ tokens: item + index }) };
+const leased = new GrateLimiter({
+  clock: new MockClock(),
+  providers: [{ name: "left", limits: { rpm: 10, tpm: 1_000 } }, { name: "right" }],
+  capabilities: { ask: ["left", "right"] },
+});
+const lease: Lease<"left" | "right"> | Refusal<"left" | "right"> = leased.tryAcquire("ask", { tokens: 10 });
+if (lease.granted) lease.settle();
+leased.acquire("ask", acquiring).then((granted) => granted.release());
+const task = ({ provider, attempt }: TaskContext<"left" | "right">) => `${provider} ${attempt}`;
+const served: Promise<RunResult<string, "left" | "right">> = leased.run("ask", task, running);
+served.then(({ value }) => expect(value.endsWith(" 1"), "the first attempt to serve"));
+const chunks = async function* (): AsyncGenerator<number> {
+  yield 1;
+};
+leased.stream("ask", chunks, streaming).then(async ({ value }) => {
+  for await (const chunk of value) expect(chunk === 1, "the one chunk");
+});
+const batch = async () => {
+  for await (const result of leased.map("ask", [1, 2], (item) => item * 2, mapping)) {
+    const told: MapResult<number, number, "left" | "right"> = result;
+    expect(told.ok && told.value === 2 * told.item, "every item to be served");
+  }
+};
+batch();
