@@ -10,7 +10,6 @@ import {
   totalRequestsPerSecond,
 } from "./scenario.ts";
 import type { Counts, CountsByServer } from "./server-messages.ts";
-import { NETWORK_JITTER_MS } from "./with-grate-limiter.ts";
 import { type Arrival, peakPerSecond } from "./workload.ts";
 
 /** One run of the workload: what the servers counted, and what the client saw. */
@@ -50,9 +49,9 @@ export function setup(arrivals: readonly Arrival[], seed: number): string {
       `a request for which there is no room waits up to ${LOAD.patienceMs / 1_000} s for it, then it is a failure`,
     ],
     Clients: [
-      "grate-limiter asks select() which server has room, waits if none has, and tells observe() how it went;",
-      `              its windows are declared ${NETWORK_JITTER_MS} ms longer than the servers' and its bucket 10 % smaller, for network`,
-      "              jitter, and a request that takes longer than that counts twice (leases will see to this)",
+      "grate-limiter run() for every request as it arrives, however many are under way; it is told the limits as they are,",
+      "              and nothing of how they are counted. A server that failed comes back with one trial, then 5 s at half its",
+      "              rate and 5 s at three quarters: made for windows of minutes, here it costs latency",
       "rival         round-robin; on a 429 the next server at once, Retry-After is a cooldown, honoured to the ms",
       `both          on a 500 another server at once; ${COOLDOWN.failures} in a row: a cooldown of ${COOLDOWN.seconds} s`,
     ],

@@ -13,8 +13,9 @@ const BACKOFF = { leastMs: 50, jitterMs: 100 } as const;
  * cooldown of that server for all requests; on 5xx the next one too, and a server that fails again and again is left
  * alone for a while. When no server is left, a request waits for the first cooldown to end.
  *
- * Of what was tried, this does best: no cooldown after 5xx, a shorter or a longer one (more 5xx, or slower), Retry-After
- * in whole seconds (fewer 429s, but several times slower and some requests lost), no jitter (twice the 429s, hardly faster).
+ * Of what was tried, at 85 % of the limits, this does best: no cooldown after 5xx, a shorter or a longer one (more 5xx, or
+ * slower), Retry-After in whole seconds (fewer 429s, but several times slower and some requests lost), no jitter (twice the
+ * 429s, hardly faster).
  */
 export function clientWithRoundRobin(urls: UrlByServer): Client {
   const servers = SERVER_NAMES.map((name) => new RotatedServer(urls[name]));
@@ -53,11 +54,12 @@ class RotatedServer {
     return performance.now() < this.coolUntil;
   }
 
-  learn({ status, retryAfterMs }: Reply): void {
+  learn({ status, headers }: Reply): void {
     if (status === 200) {
       this.#failuresInRow = 0;
     } else if (status === 429) {
-      this.#coolFor(retryAfterMs ?? 1_000);
+      // The exact time, not the one in whole seconds.
+      this.#coolFor(Number(headers["retry-after-ms"]));
     } else if (++this.#failuresInRow >= COOLDOWN.failures) {
       this.#coolFor(COOLDOWN.seconds * 1_000);
     }
