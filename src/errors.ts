@@ -138,9 +138,18 @@ function quoted(name: unknown): string {
 
 const REASONS_SHOWN = 8;
 
-function explain(kind: string, reasons: readonly RefusalReason[]): string {
-  if (kind !== "refused")
-    return `${kind.replaceAll("_", " ")}${reasons.length === 0 ? "" : `; ${explain("refused", reasons)}`}`;
+function explain(
+  kind: NoAvailableProviders["kind"],
+  reasons: readonly RefusalReason[],
+  attempts: readonly Attempt[] = [],
+): string {
+  if (kind !== "refused") {
+    const made = attempts
+      .map(({ provider, status }) => ` ${quoted(provider)} ${status.replaceAll("_", " ")}`)
+      .join(",");
+    const why = reasons.length === 0 ? "" : `; ${explain("refused", reasons)}`;
+    return `${kind.replaceAll("_", " ")}${made && `:${made}`}${why}`;
+  }
   if (reasons.length === 0) return "it has no providers";
   const shown = reasons.slice(0, REASONS_SHOWN).map((reason) => {
     const when = reason.retryAfterMs === null ? "" : ` (retry in ${reason.retryAfterMs} ms)`;

@@ -224,9 +224,9 @@ export class GrateLimiter<P extends string = string, Routes extends Record<strin
     const [known] = this.#asked("map", capability, options);
     const { needs } = options ?? {};
     const validated = {
-      // A batch has the time that it takes.
-      maxWaitMs: this.#runs.defaults.maxWaitMs ?? Number.POSITIVE_INFINITY,
       ...(options as MapOptions<Item>),
+      // A batch has the time that it takes.
+      maxWaitMs: options?.maxWaitMs ?? this.#runs.defaults.maxWaitMs ?? Number.POSITIVE_INFINITY,
       needs: needs && ((item: Item, index: number) => this.#validated(needs(item, index))),
     };
     this.#validate("batch", { items, task });

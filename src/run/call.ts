@@ -260,7 +260,9 @@ export class Call {
     this.#requireTime(this.deadline - time.now);
     const isOver = made >= (this.#setting("maxAttempts") ?? Math.max(2, providers));
     if (isOver || !(isUnserved || (this.#setting("idempotent") ?? true))) throw this.#failure("attempts_failed");
-    if (!retryBudget.takeRetry(time.now)) throw this.#failure("retry_budget");
+    // Who did no work is not helped by holding back from the others.
+    const isElsewhere = isUnserved && (this.#failed?.size ?? 0) + 1 < providers;
+    if (!isElsewhere && !retryBudget.takeRetry(time.now)) throw this.#failure("retry_budget");
     this.#restUntil = time.now + backoffMs(made - 1, random);
   }
 

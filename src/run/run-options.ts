@@ -9,7 +9,7 @@ export type TaskResult =
 
 /** How `acquire`, `run`, `stream` and `map` wait, try and judge where a call does not say it. */
 export interface RunDefaults {
-  /** Longest wait for room; default 60_000; 0 never waits; Infinity. */
+  /** Longest wait for room (ms); default 60_000, of `map` Infinity; 0 never waits. */
   maxWaitMs?: number | undefined;
   /** Everything: waiting, attempts, backoff; of a stream its reading too, of a map each item by itself; default none. */
   timeoutMs?: number | undefined;

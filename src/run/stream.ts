@@ -39,5 +39,7 @@ export async function stream<Chunk>(
   });
   const { value } = result;
   if (value instanceof ChunkStream) return { ...result, value };
-  throw new TypeError("the task of stream() must give an async iterable", { cause: value });
+  throw new TypeError("the task of stream() gave no async iterable: throw what went wrong, or give the stream", {
+    cause: value,
+  });
 }

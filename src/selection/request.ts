@@ -13,7 +13,7 @@ import {
   wholeAmount,
 } from "../quota/amounts.ts";
 
-/** What one request needs, as expected; amounts not given are learned from those that ended, and count 1 until then. */
+/** What one request needs, as expected; amounts not given are learned from those that ended. Until then they count 1, for a lease a tenth of the limit. */
 export interface SelectOptions<P extends string = string> extends Usage {
   /** Caps the learned output estimate (the API's max_tokens). */
   maxOutputTokens?: number | undefined;

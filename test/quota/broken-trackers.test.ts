@@ -49,6 +49,27 @@ class PlainLog implements Tracker {
     return this.read(now) + this.windowMs;
   }
 
+  steadyUntil(now: number): number {
+    this.read(now);
+    const ends = this.log.map(({ at }) => at + this.windowMs).filter((end) => end > this.latest);
+    return Math.min(Number.POSITIVE_INFINITY, ...ends);
+  }
+
+  amend(delta: number, stamp: number, now: number): void {
+    const latest = this.read(now);
+    const at = this.log.findIndex((use) => use.at === stamp);
+    if (at >= 0 && stamp > latest - this.windowMs) {
+      this.log[at] = { at: stamp, amount: Math.max(0, this.log[at]!.amount + delta) };
+    }
+  }
+
+  copy(): PlainLog {
+    const copy = new (this.constructor as typeof PlainLog)(this.capacity, this.windowMs);
+    copy.log = [...this.log];
+    copy.latest = this.latest;
+    return copy;
+  }
+
   resize(_limit: number, capacity: number): void {
     this.capacity = capacity;
   }
@@ -164,6 +185,28 @@ class ForgetsTooSoon extends PlainLog {
   }
 }
 
+class SteadyTooLong extends PlainLog {
+  override steadyUntil(now: number): number {
+    return super.steadyUntil(now) + this.windowMs / 50;
+  }
+}
+
+class AmendsTheNewest extends PlainLog {
+  override amend(delta: number, _stamp: number, now: number): void {
+    const newest = this.log.at(-1);
+    if (newest !== undefined) super.amend(delta, newest.at, now);
+  }
+}
+
+class SharesItsLog extends PlainLog {
+  override copy(): PlainLog {
+    const copy = new SharesItsLog(this.capacity, this.windowMs);
+    copy.log = this.log;
+    copy.latest = this.latest;
+    return copy;
+  }
+}
+
 const subjectOf = (make: new (capacity: number, windowMs: number) => Tracker): Subject => ({
   windowsMs: [1_000, 60_000],
   make: (capacity, windowMs) => new make(capacity, windowMs),
@@ -197,6 +240,9 @@ describe("the suite catches a tracker that", () => {
     ["begins its window when it is read", BeginsWhenRead, "is not changed by being read"],
     ["counts fractions", CountsFractions, "what is used is whole, what remains is whole and from 0 to the capacity"],
     ["refuses what does not fit", RefusesTheRest, "recording lowers what remains by that much, or to 0"],
+    ["says it is steady for too long", SteadyTooLong, "is steady for as long as it says"],
+    ["amends whatever is newest", AmendsTheNewest, "is amended as if the amount had been another from the beginning"],
+    ["shares its log with its copy", SharesItsLog, "has copies that count for themselves"],
     ["is empty after a resize", EmptyAfterResize, "keeps what is counted when it is resized"],
     [
       "forgets too late",

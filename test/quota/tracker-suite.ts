@@ -238,6 +238,51 @@ export const LAWS = {
     });
   },
 
+  "is steady for as long as it says"(subject: Subject) {
+    holds(fc.tuple(plans(subject.windowsMs), share(1)), ([plan, part]) => {
+      const tracker = after(subject, plan);
+      const used = tracker.used(plan.now);
+      const until = Math.min(tracker.steadyUntil(plan.now), plan.now + 9 * plan.windowMs);
+      for (const at of [plan.now + (until - plan.now) * part, until - 2 ** -9]) {
+        if (at > plan.now && at < until) expect(tracker.used(at), `at ${at}, before ${until}`).toBe(used);
+      }
+    });
+  },
+
+  "is amended as if the amount had been another from the beginning"(subject: Subject) {
+    const amount = fc.integer({ min: 1, max: 50 });
+    holds(fc.tuple(plans(subject.windowsMs), fc.nat(), amount), ([plan, pick, truth]) => {
+      // Of two uses at one instant either may be meant; a bucket forgets in between what it was too full to hold.
+      const uses = plan.uses.filter((use, i) => use.amount > 0 && use.at !== plan.uses[i - 1]?.at);
+      const meant = pick % Math.max(1, uses.length);
+      const estimated = after(subject, { ...plan, uses });
+      if (uses.length === 0 || estimated.amend === undefined || estimated.refillPerMs > 0) return;
+      const { at, amount } = uses[meant]!;
+      estimated.amend(truth - amount, at, plan.now);
+      const known = after(subject, {
+        ...plan,
+        uses: uses.map((use, i) => (i === meant ? { at, amount: truth } : use)),
+      });
+      const ahead = [0, plan.windowMs / 7, plan.windowMs];
+      // What shares an entry goes with it, so that an amendment may come after its own window.
+      if (plan.now < at + plan.windowMs) {
+        expectSame(answers(estimated, plan.now, plan.now, ahead), answers(known, plan.now, plan.now, ahead));
+      }
+    });
+  },
+
+  "has copies that count for themselves"(subject: Subject) {
+    holds(fc.tuple(plans(subject.windowsMs), fc.integer({ min: 1, max: 50 })), ([plan, amount]) => {
+      const tracker = after(subject, plan);
+      const copy = tracker.copy?.();
+      if (copy === undefined) return;
+      const ahead = [0, plan.windowMs / 7, plan.windowMs];
+      expectSame(answers(copy, plan.now, plan.now, ahead), answers(after(subject, plan), plan.now, plan.now, ahead));
+      copy.record(amount, plan.now);
+      expectSame(answers(tracker, plan.now, plan.now, ahead), answers(after(subject, plan), plan.now, plan.now, ahead));
+    });
+  },
+
   "keeps what is counted when it is resized"(subject: Subject) {
     holds(fc.tuple(plans(subject.windowsMs, [0.5, 1]), fc.nat(100_000)), ([plan, capacity]) => {
       const tracker = after(subject, plan);
