@@ -108,11 +108,7 @@ function power(base: number, exponent: number): number {
   let whole = base;
   let halvings = 0;
   for (; !Number.isInteger(whole); halvings++) whole *= 2;
-  // In parts of 2^-128, of which even a power that leaves hardly a second of the longest cooldown has 53 and more; what is
-  // beyond them breaks a tie.
-  const exact = (BigInt(whole) ** BigInt(exponent)) << 128n;
-  const shift = BigInt(halvings * exponent);
-  const scaled = exact >> shift;
-  const sticky = scaled << shift === exact ? 0n : 1n;
-  return Number(scaled | sticky) / 2 ** 128;
+  const exact = BigInt(whole) ** BigInt(exponent);
+  // In whole parts of 2^-128: what is cut off decides only where so many bits in a row are 0 that it never happens.
+  return Number((exact << 128n) >> BigInt(halvings * exponent)) / 2 ** 128;
 }
