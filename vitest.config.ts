@@ -1,11 +1,11 @@
 import { fileURLToPath } from "node:url";
 import { defineConfig } from "vitest/config";
 
+const IN_REAL_TIME = "test/http/**/*.test.ts";
+
 export default defineConfig({
   resolve: { alias: { "grate-limiter": fileURLToPath(new URL("./src/index.ts", import.meta.url)) } },
   test: {
-    include: ["test/**/*.test.ts"],
-    exclude: ["test/packed/**"],
     // All processors, and what the files share is loaded once for each: no test leaves anything behind.
     maxWorkers: "100%",
     isolate: false,
@@ -18,5 +18,16 @@ export default defineConfig({
       reporter: ["text", "json-summary"],
       thresholds: { lines: 95 },
     },
+    projects: [
+      {
+        extends: true,
+        test: { name: "unit", include: ["test/**/*.test.ts"], exclude: ["test/packed/**", IN_REAL_TIME] },
+      },
+      {
+        extends: true,
+        // When everything else is done, for what is measured in real time must not wait for a processor.
+        test: { name: "http", include: [IN_REAL_TIME], sequence: { groupOrder: 1 } },
+      },
+    ],
   },
 });

@@ -6,5 +6,5 @@ const pathOf = (file: string) => fileURLToPath(new URL(`../../${file}`, import.m
 export default defineConfig({
   root: pathOf(""),
   resolve: { alias: { "grate-limiter": pathOf("src/index.ts") } },
-  test: { include: ["test/conformance.test.ts"] },
+  test: { include: ["test/conformance.test.ts", "conformance/mutation/import.test.ts"] },
 });

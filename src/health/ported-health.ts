@@ -78,8 +78,7 @@ export class PortedHealth implements Health {
     const elapsedSeconds = (now - this.#at) / 1_000;
     const halfLife = this.#settings.decayHalfLifeSeconds;
     if (elapsedSeconds <= 0 || halfLife <= 0) return;
-    const left = (1 - this.#score) * 0.5 ** (elapsedSeconds / halfLife);
-    this.#score = Math.max(0, Math.min(1, 1 - left));
+    this.#score = 1 - (1 - this.#score) * 0.5 ** (elapsedSeconds / halfLife);
   }
 
   #succeed(latencyMs: number): void {
@@ -105,14 +104,11 @@ export class PortedHealth implements Health {
  */
 function power(base: number, exponent: number): number {
   const rough = Math.min(base ** exponent, Number.MAX_VALUE);
-  if (exponent > 64 || rough > Number.MAX_SAFE_INTEGER || rough < Number.EPSILON) return rough;
+  if (exponent > 64 || rough > Number.MAX_SAFE_INTEGER) return rough;
   let whole = base;
   let halvings = 0;
   for (; !Number.isInteger(whole); halvings++) whole *= 2;
   const exact = BigInt(whole) ** BigInt(exponent);
-  // 64 leading bits and a sticky one decide how a double is rounded.
-  const dropped = BigInt(Math.max(0, exact.toString(16).length * 4 - 68));
-  const leading = exact >> dropped;
-  const sticky = leading << dropped === exact ? 0n : 1n;
-  return Number(leading | sticky) * 2 ** (Number(dropped) - halvings * exponent);
+  // In whole parts of 2^-128: what is cut off decides only where so many bits in a row are 0 that it never happens.
+  return Number((exact << 128n) >> BigInt(halvings * exponent)) / 2 ** 128;
 }

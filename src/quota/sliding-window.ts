@@ -73,8 +73,10 @@ export class SlidingWindow implements Tracker {
   }
 
   steadyUntil(): number {
-    // Rounded down, for the sum may round up.
-    return this.#length === 0 ? Number.POSITIVE_INFINITY : (this.#lastOf(0) + this.#window) * (1 - Number.EPSILON);
+    if (this.#length === 0) return Number.POSITIVE_INFINITY;
+    const end = this.#lastOf(0) + this.#window;
+    // A little earlier, for the sum may round up.
+    return end - Math.abs(end) * Number.EPSILON;
   }
 
   resize(_limit: number, capacity: number): void {

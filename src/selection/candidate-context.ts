@@ -6,16 +6,16 @@ import type { Request } from "./request.ts";
 /** The facts of one candidate, for the scoring strategy; one object serves all candidates of all calls in turn. */
 export class CandidateContext implements ProviderScoreContext {
   readonly capability: string;
-  maxPriority = 0;
-  maxLatencyMs = 1;
-  provider = "";
-  priority = 0;
-  weight = 1;
-  latencyMs = 0;
-  quotaScore = 0;
-  healthScore = 0;
-  priorityScore = 0;
-  latencyScore = 0;
+  maxPriority!: number;
+  maxLatencyMs!: number;
+  provider!: string;
+  priority!: number;
+  weight!: number;
+  latencyMs!: number;
+  quotaScore!: number;
+  healthScore!: number;
+  priorityScore!: number;
+  latencyScore!: number;
   #request: Request | null = null;
   #now = 0;
   #candidate: Provider | null = null;
@@ -43,7 +43,7 @@ export class CandidateContext implements ProviderScoreContext {
     this.quotaScore = quotaScore;
     this.healthScore = healthScore;
     this.priorityScore = this.maxPriority === 0 ? 0.5 : this.priority / this.maxPriority;
-    this.latencyScore = this.latencyMs <= 0 ? 1 : Math.max(0, 1 - this.latencyMs / this.maxLatencyMs);
+    this.latencyScore = 1 - this.latencyMs / this.maxLatencyMs;
   }
 
   get quotaRemainingRatio(): number {
