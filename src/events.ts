@@ -14,7 +14,7 @@ export interface LimiterEvents<P extends string = string> {
   leaseExpired: { readonly lease: Lease<P> };
   /** `tryAcquire` answered no, or `acquire` rejected. */
   refused: { readonly capability: string; readonly refusal: Refusal<P> };
-  /** `run` or `stream` goes on with another attempt. */
+  /** `run`, `stream` or `map` goes on with another provider. */
   failover: { readonly capability: string; readonly from: P; readonly to: P; readonly status: StatusClass };
   /** Also when a cooldown is lengthened: `durationMs` is from now to its end. */
   cooldownStarted: { readonly provider: P; readonly status: StatusClass; readonly durationMs: number };

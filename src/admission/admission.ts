@@ -175,7 +175,7 @@ export class Admission implements LeaseHost, PendingStamps {
     });
   }
 
-  /** Calls `ring` once, at or after `atMs`, from the one timer; returns its cancel. */
+  /** Calls `ring` once, at or after `atMs`, from the one timer, which the next `leave` sets; returns its cancel. */
   alarm(atMs: number, ring: () => void): () => void {
     const alarm: Alarm = { dueAt: atMs, order: this.#order++, place: -1, ring };
     this.#alarms.put(alarm);

@@ -151,7 +151,6 @@ export class ChunkStream<Chunk> implements AsyncIterableIterator<Chunk> {
 
   #finish(settlement: Settlement): void {
     this.#isOver = true;
-    this.#first = null;
     this.#unwatch?.();
     this.#context.lease.settle({ ...settlement, latencyMs: settlement.latencyMs ?? this.#latencyMs });
   }

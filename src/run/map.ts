@@ -138,12 +138,11 @@ class Items<Item, T> implements AsyncIterableIterator<MapResult<Item, T>> {
         // None is pulled before it may wait for room.
         await this.#turnstile.enter();
         this.#turnstile.leave();
-        if (this.#isFed) return;
+        if (this.#isFed) break;
         this.#isPulling = true;
         const { done, value } = await this.#source.next();
         this.#isPulling = false;
-        if (this.#isFed) return;
-        if (done) break;
+        if (done || this.#isFed) break;
         this.#held++;
         this.#run(value, index);
       }

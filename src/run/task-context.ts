@@ -47,9 +47,7 @@ export class Attempting implements TaskContext {
     return this.#controller.signal;
   }
 
-  /** The first reason counts. */
   abort(reason: unknown): void {
-    if (this.isAborted) return;
     this.isAborted = true;
     this.reason = reason;
     this.#controller?.abort(reason);

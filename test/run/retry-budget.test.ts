@@ -1,0 +1,90 @@
+// How many retries a limiter adds, and how long it leaves a provider alone.
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { backoffMs } from "../../src/run/backoff.ts";
+import { RetryBudget } from "../../src/run/retry-budget.ts";
+
+const taken = (budget: RetryBudget, now: number, most = 1_000) => {
+  let count = 0;
+  while (count < most && budget.takeRetry(now)) count++;
+  return count;
+};
+
+describe("the retry budget", () => {
+  it("is 10 a minute and a tenth of the requests by default", () => {
+    const budget = new RetryBudget();
+    expect(taken(budget, 0)).toBe(10);
+    for (let i = 0; i < 200; i++) budget.countRequest(1_000);
+    expect(taken(budget, 1_000)).toBe(20);
+    // The last minute's retries and requests count, and no others.
+    expect(taken(budget, 60_000)).toBe(10);
+    expect(taken(budget, 61_000)).toBe(0);
+    expect(taken(budget, 121_000)).toBe(10);
+  });
+
+  it.each([
+    [{ ratio: 0, perMinute: 0 }, 0],
+    [{ ratio: 0, perMinute: 3 }, 3],
+    [{ ratio: 0.5, perMinute: 0 }, 50],
+    [{ ratio: 1 }, 110],
+    [{ perMinute: 0 }, 10],
+    [{ ratio: undefined, perMinute: undefined }, 20],
+    [{ perMinute: Number.POSITIVE_INFINITY }, 1_000],
+  ])("%j allows %i for 100 requests", (options, expected) => {
+    const budget = new RetryBudget(options);
+    for (let i = 0; i < 100; i++) budget.countRequest(0);
+    expect(taken(budget, 0)).toBe(expected);
+  });
+
+  it("allows what it says at every instant, and no more", () => {
+    const step = fc.record({ afterMs: fc.integer({ min: 0, max: 20_000 }), requests: fc.integer({ min: 0, max: 40 }) });
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
+        const budget = new RetryBudget({ ratio: 0.2, perMinute: 4 });
+        const requests: number[] = [];
+        const retries: number[] = [];
+        // Late by a 512th of the window at most, by which amounts are coalesced.
+        const inMinute = (instants: readonly number[], now: number, lateMs: number) =>
+          instants.filter((at) => at > now - 60_000 - lateMs).length;
+        let now = 0;
+        for (const { afterMs, requests: count } of steps) {
+          now += afterMs;
+          for (let i = 0; i < count; i++) {
+            budget.countRequest(now);
+            requests.push(now);
+          }
+          while (budget.takeRetry(now)) {
+            expect(inMinute(retries, now, 0)).toBeLessThan(4 + 0.2 * inMinute(requests, now, 120));
+            retries.push(now);
+          }
+          expect(inMinute(retries, now, 120)).toBeGreaterThanOrEqual(4 + 0.2 * inMinute(requests, now, 0));
+        }
+      }),
+    );
+  });
+});
+
+describe("backoff", () => {
+  it.each([
+    [0, 500],
+    [1, 1_000],
+    [2, 2_000],
+    [3, 4_000],
+    [4, 8_000],
+    [5, 8_000],
+    [2_000, 8_000],
+  ])("after %i earlier failures is anything below %i ms", (failures, most) => {
+    expect(backoffMs(failures, () => 0)).toBe(0);
+    expect(backoffMs(failures, () => 0.5)).toBe(most / 2);
+    expect(backoffMs(failures, () => 1 - Number.EPSILON)).toBeLessThanOrEqual(most);
+  });
+
+  it.each([Number.NaN, undefined, "x"])("of a random number that is none (%s) is no pause", (random) => {
+    expect(backoffMs(1, () => random as number)).toBe(0);
+  });
+
+  it("is never longer than it may be", () => {
+    expect(backoffMs(0, () => 7)).toBe(500);
+    expect(backoffMs(0, () => Number.POSITIVE_INFINITY)).toBe(500);
+  });
+});
