@@ -37,8 +37,7 @@ import type { AcquireOptions, MapOptions, RunOptions, StreamOptions } from "./ru
 import type { RunResult } from "./run/run-result.ts";
 import { stream } from "./run/stream.ts";
 import type { TaskContext } from "./run/task-context.ts";
-import { isStrategy, type ScoringStrategy } from "./scoring/scoring-strategy.ts";
-import { WeightedScorer } from "./scoring/weighted-scorer.ts";
+import { strategyOf } from "./scoring/weighted-scorer.ts";
 import type { Decision } from "./selection/decision.ts";
 import type { Refusal } from "./selection/refusal.ts";
 import { type Request, requestOf, type SelectOptions } from "./selection/request.ts";
@@ -221,7 +220,7 @@ export class GrateLimiter<P extends string = string, Routes extends Record<strin
     options?: MapOptions<Item, Routes[C]>,
   ): AsyncIterableIterator<MapResult<Item, T, Routes[C]>> {
     this.#admission.requireOpen();
-    const [known] = this.#asked("map", capability, options);
+    const [known, request] = this.#asked("map", capability, options);
     const { needs } = options ?? {};
     const validated = {
       ...(options as MapOptions<Item>),
@@ -230,7 +229,7 @@ export class GrateLimiter<P extends string = string, Routes extends Record<strin
       needs: needs && ((item: Item, index: number) => this.#validated(needs(item, index))),
     };
     this.#validate("batch", { items, task });
-    const results: AsyncIterableIterator<unknown> = map(this.#runs, known, items, task as never, validated);
+    const results: AsyncIterableIterator<unknown> = map(this.#runs, known, items, task as never, validated, request);
     return results as AsyncIterableIterator<MapResult<Item, T, Routes[C]>>;
   }
 
@@ -323,12 +322,18 @@ export class GrateLimiter<P extends string = string, Routes extends Record<strin
     capability: string,
     task: Task,
     options: RunOptions | undefined,
-    start: (parts: RunParts, capability: Capability, task: never, options: RunOptions) => Promise<Result>,
+    start: (
+      parts: RunParts,
+      capability: Capability,
+      task: never,
+      options: RunOptions,
+      request: Request,
+    ) => Promise<Result>,
   ): Promise<Result> {
     this.#admission.requireOpen();
-    const [known] = this.#asked(subject, capability, options);
+    const [known, request] = this.#asked(subject, capability, options);
     if (typeof task !== "function") this.#validate("task", { task });
-    return start(this.#runs, known, task as never, options ?? {});
+    return start(this.#runs, known, task as never, options ?? {}, request);
   }
 
   /** The capability and the request of a call; throws for those that are none. */
@@ -370,8 +375,4 @@ export class GrateLimiter<P extends string = string, Routes extends Record<strin
   #unknownProvider(name: string): UnknownProvider {
     return new UnknownProvider(name, meantOf(name, this.#registry.providers.keys()));
   }
-}
-
-function strategyOf(scoring: GrateLimiterOptions["scoring"]): ScoringStrategy {
-  return isStrategy(scoring) ? scoring : new WeightedScorer(scoring);
 }

@@ -8,7 +8,7 @@
 // Source: weights and parts of grate-limiter 0.1.1 for Rust and Python.
 import type { ScoringWeights } from "../config/options.ts";
 import { validate } from "../config/validator.ts";
-import type { ProviderScoreContext, ScoringStrategy } from "./scoring-strategy.ts";
+import { isStrategy, type ProviderScoreContext, type ScoringStrategy } from "./scoring-strategy.ts";
 
 /** (weights x parts) x weight, parts as in the ports; default weights 0.40, 0.35, 0.20, 0.05. Throws InvalidConfig. */
 export class WeightedScorer implements ScoringStrategy {
@@ -38,4 +38,9 @@ export class WeightedScorer implements ScoringStrategy {
 /** True for a strategy that answers the same as long as parts and weight are the same. */
 export function isSteady(strategy: ScoringStrategy): boolean {
   return strategy.score === WeightedScorer.prototype.score;
+}
+
+/** The strategy that the options ask for: one of the caller's own, or the weighted one with these weights. */
+export function strategyOf(scoring: ScoringWeights | ScoringStrategy | undefined): ScoringStrategy {
+  return isStrategy(scoring) ? scoring : new WeightedScorer(scoring);
 }
