@@ -72,6 +72,35 @@ describe("upsertProvider while requests are in flight", () => {
     expect([one.counted("requests"), one.counted("tokens")]).toEqual([0, 0]);
   });
 
+  it("carries in what is counted already, or leaves it out, but never counts it longer than it counts", () => {
+    const one = desk();
+    for (const at of [0, 999, 3_499]) {
+      one.clock.set(at);
+      one.take();
+    }
+    one.limiter.upsertProvider({ name: "a", limits: { rpm: 9 } });
+    for (const [at, most] of [
+      [3_500, 3],
+      [61_001, 2],
+      [62_001, 1],
+      [64_500, 0],
+    ] as const) {
+      one.clock.set(at);
+      expect(one.counted("requests")).toBeLessThanOrEqual(most);
+    }
+  });
+
+  it("does not count anew what an open lease has counted for a window already", () => {
+    const one = desk({ limits: { tpm: 100 } });
+    const lease = one.take({ tokens: 30 });
+    lease.headersReceived();
+    one.clock.set(599_000);
+    one.limiter.upsertProvider({ name: "a", limits: { tpm: 120 } });
+    expect(one.counted("tokens")).toBe(0);
+    lease.settle({ usage: { tokens: 90 } });
+    expect(one.counted("tokens")).toBe(0);
+  });
+
   it("carries a concurrency place in, also one that is only held back, and frees it in its time", () => {
     const one = desk({ limits: { concurrency: 5 } });
     const [open, aborted] = [one.take(), one.take()];
@@ -192,7 +221,10 @@ describe("removeProvider while requests are in flight", () => {
     const one = new Desk({
       leaseTimeoutMs: 5_000,
       pools: { org: { limits: { rpm: 5, concurrency: 5 } } },
-      providers: [{ ...CONFIG, pools: ["org"] }, { name: "b", pools: ["org"] }],
+      providers: [
+        { ...CONFIG, pools: ["org"] },
+        { name: "b", pools: ["org"] },
+      ],
       capabilities: { chat: ["a", "b"] },
     });
     const lease = one.take({ only: ["a"], tokens: 40 });
@@ -214,6 +246,17 @@ describe("removeProvider while requests are in flight", () => {
     one.clock.set(70_000);
     expectQuiet(one);
     expect(lease.settled).toBe(true);
+  });
+
+  it("teaches nobody anything and tells of no cooldown and no death", () => {
+    const one = desk(CONFIG);
+    const leases = [one.take(), one.take()];
+    one.limiter.removeProvider("a");
+    const heard = one.listen();
+    leases[0]!.settle({ status: "rate_limited", retryAfterMs: 5_000 });
+    leases[1]!.settle({ status: "unauthorized" });
+    expect(heard.map(({ event }) => event)).toEqual(["leaseSettled", "leaseSettled"]);
+    expect(one.limiter.metrics.cooldownsTriggered).toBe(0);
   });
 
   it("a provider of the same name that comes after it knows nothing of the old one's leases", () => {

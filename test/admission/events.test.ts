@@ -75,7 +75,10 @@ describe("events", () => {
     expect(all.length).toBe(3);
     for (const { event, told } of all) {
       expect(event).toBe("refused");
-      expect(told).toMatchObject({ capability: "chat", refusal: { granted: false, reasons: [{ reason: "concurrency" }] } });
+      expect(told).toMatchObject({
+        capability: "chat",
+        refusal: { granted: false, reasons: [{ reason: "concurrency" }] },
+      });
     }
     expect(one.limiter.metrics.refusals).toBe(3);
   });
@@ -162,6 +165,7 @@ describe("metrics", () => {
     leases[4]!.settle({ status: "bad" as never, usage: { tokens: -1 } });
     one.refusal({ exclude: ["a"] });
     one.clock.advanceMs(1_000);
+    one.limiter.inspect();
     expect(one.limiter.metrics).toMatchObject({
       ...{ leasesGranted: 7, leasesSettled: 4, leasesReleased: 1, leasesExpired: 2, refusals: 1, invalidUsages: 2 },
     });
@@ -172,7 +176,10 @@ describe("metrics", () => {
 describe("inspect", () => {
   it("tells who waits, the oldest lease, what is in flight; data that survives JSON", async () => {
     const one = new Desk({
-      providers: [{ name: "a", limits: { concurrency: 1 } }, { name: "b", limits: { concurrency: 1 } }],
+      providers: [
+        { name: "a", limits: { concurrency: 1 } },
+        { name: "b", limits: { concurrency: 1 } },
+      ],
       capabilities: { chat: ["a"], mail: ["b"] },
     });
     expect(one.limiter.inspect()).toMatchObject({ waiting: {}, oldestLeaseMs: null });

@@ -1,6 +1,6 @@
 // The table of endings: what stays counted in requests and in other amounts, and what health learns.
 import { describe, expect, it } from "vitest";
-import { type Lease, MockClock, GrateLimiter, type StatusClass, type Usage } from "../../src/index.ts";
+import { GrateLimiter, type Lease, MockClock, type StatusClass, type Usage } from "../../src/index.ts";
 import { Desk, desk } from "./desk.ts";
 
 const ESTIMATE = { tokens: 100, bytes: 50, costMicroUsd: 700 };
@@ -304,6 +304,21 @@ describe("what health learns", () => {
       const [other] = observed.limiter.inspect().providers;
       expect(mine).toMatchObject({ health: other!.health, cooldownMs: other!.cooldownMs, latencyMs: other!.latencyMs });
     }
+  });
+
+  it("of an exhausted quota whose reset is known: a cooldown until then", () => {
+    const one = desk({
+      quotas: [{ dimension: "requests", limit: 100, window: { calendar: "day" } }],
+      limits: { rpm: 5 },
+    });
+    one.clock.set(80_000_000);
+    const lease = one.take();
+    one.clock.advanceMs(400_000);
+    lease.settle({ status: "quota_exhausted" });
+    expect(one.limiter.inspect().providers[0]).toMatchObject({ state: "cooldown", cooldownMs: 6_000_000 });
+    const told = desk({ quotas: [{ dimension: "requests", limit: 100, window: { calendar: "day" } }] });
+    told.take().settle({ status: "quota_exhausted", retryAfterMs: 7_000 });
+    expect(told.limiter.inspect().providers[0]!.cooldownMs).toBe(7_000);
   });
 
   it("a latency that is told counts, a measured one else; a retryAfterMs starts a cooldown", () => {

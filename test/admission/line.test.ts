@@ -1,6 +1,6 @@
 // The waiting line: who goes first, who may pass, and what wakes whom.
 import { describe, expect, it } from "vitest";
-import { PriorityScorer, type Lease } from "../../src/index.ts";
+import { type Lease, PriorityScorer } from "../../src/index.ts";
 import { type Asked, Desk, desk, rejection } from "./desk.ts";
 
 const states = (asked: readonly Asked[]) => asked.map(({ state }) => state);
@@ -31,7 +31,10 @@ describe("the order of the line", () => {
 
   it("across capabilities that share a provider", async () => {
     const one = new Desk({
-      providers: [{ name: "a", limits: { concurrency: 1 } }, { name: "b", limits: { concurrency: 1 } }],
+      providers: [
+        { name: "a", limits: { concurrency: 1 } },
+        { name: "b", limits: { concurrency: 1 } },
+      ],
       capabilities: { chat: ["a"], mail: ["a"], sms: ["b"] },
     });
     const lease = one.take();
@@ -66,8 +69,8 @@ describe("the order of the line", () => {
       one.clock.set(i * 1_000);
       one.take({ tokens: 10 }).settle();
     }
-    const big = one.ask({ tokens: 100 });
-    const small = Array.from({ length: 4 }, () => one.ask({ tokens: 10 }));
+    const big = one.ask({ tokens: 100, ...LONG });
+    const small = Array.from({ length: 4 }, () => one.ask({ tokens: 10, ...LONG }));
     for (let at = 60_000; at < 68_000; at += 1_000) {
       await one.at(at);
       expect(states([big, ...small])).toEqual(Array(5).fill("waiting"));
@@ -125,7 +128,10 @@ describe("the order of the line", () => {
   it("one who can go elsewhere does not wait for the provider of another", async () => {
     const one = new Desk({
       scoring: new PriorityScorer(),
-      providers: [{ name: "a", limits: { concurrency: 1 }, priority: 9 }, { name: "b", limits: { concurrency: 2 } }],
+      providers: [
+        { name: "a", limits: { concurrency: 1 }, priority: 20 },
+        { name: "b", limits: { concurrency: 2 } },
+      ],
       capabilities: { chat: ["a", "b"], only: ["a"] },
     });
     one.take();
@@ -134,38 +140,42 @@ describe("the order of the line", () => {
     expect(asked.map(({ lease }) => lease?.provider)).toEqual([undefined, "b", "b", undefined]);
   });
 
-  it.each(["dead", "paused", "removed", "too small for it"])("one is not held up by who waits for a provider that is %s", async (why) => {
-    const one = new Desk({
-      pools: { org: { limits: { tpm: 100 } } },
-      providers: [
-        { name: "a", limits: { concurrency: 1, tpm: 50 }, pools: ["org"] },
-        { name: "b", limits: { concurrency: 1 }, pools: ["org"] },
-      ],
-      capabilities: { chat: ["a"], mail: ["b"], both: ["a", "b"] },
-    });
-    const leases = [one.take({ tokens: 10 }), one.take({ tokens: 10 }, "mail")];
-    const ahead = one.ask({ tokens: why === "too small for it" ? 51 : 40, ...LONG }, "both");
-    const behind = one.ask({ tokens: 50, ...LONG });
-    if (why === "dead") one.limiter.observe({ provider: "a", usage: { requests: 0 }, outcome: { status: "unauthorized" } });
-    if (why === "paused") one.limiter.updateProvider("a", { paused: true });
-    if (why === "removed") one.limiter.removeProvider("a");
-    if (why === "too small for it") {
-      expect(one.refusal({ tokens: 51 }, "both").reasons[0]).toMatchObject({ provider: "a", reason: "too_large" });
+  it.each(["dead", "paused", "removed", "too small for it"])(
+    "one is not held up by who waits for a provider that is %s",
+    async (why) => {
+      const one = new Desk({
+        pools: { org: { limits: { tpm: 100 } } },
+        providers: [
+          { name: "a", limits: { concurrency: 1, tpm: 50 }, pools: ["org"] },
+          { name: "b", limits: { concurrency: 1 }, pools: ["org"] },
+        ],
+        capabilities: { chat: ["a"], mail: ["b"], both: ["a", "b"] },
+      });
+      const leases = [one.take({ tokens: 10 }), one.take({ tokens: 10 }, "mail")];
+      const ahead = one.ask({ tokens: why === "too small for it" ? 51 : 40, ...LONG }, "both");
+      const behind = one.ask({ tokens: 50, ...LONG });
+      if (why === "dead")
+        one.limiter.observe({ provider: "a", usage: { requests: 0 }, outcome: { status: "unauthorized" } });
+      if (why === "paused") one.limiter.updateProvider("a", { paused: true });
+      if (why === "removed") one.limiter.removeProvider("a");
+      if (why === "too small for it") {
+        expect(one.refusal({ tokens: 51 }, "both").reasons[0]).toMatchObject({ provider: "a", reason: "too_large" });
+        leases[1]!.settle({ usage: { tokens: 0 } });
+        await one.later(0);
+        expect(ahead).toMatchObject({ state: "granted", lease: { provider: "b" } });
+        return;
+      }
+      // Whoever waits behind for "a" alone stays behind; who waits for "b" alone comes right after.
+      const third = one.ask({ tokens: 20, ...LONG }, "mail");
       leases[1]!.settle({ usage: { tokens: 0 } });
       await one.later(0);
-      expect(ahead).toMatchObject({ state: "granted", lease: { provider: "b" } });
-      return;
-    }
-    // Whoever waits behind for "a" alone stays behind; who waits for "b" alone comes right after.
-    const third = one.ask({ tokens: 20, ...LONG }, "mail");
-    leases[1]!.settle({ usage: { tokens: 0 } });
-    await one.later(0);
-    expect([ahead.state, ahead.lease?.provider, third.state]).toEqual(["granted", "b", "waiting"]);
-    ahead.lease!.settle({ usage: { tokens: 0 } });
-    await one.later(0);
-    expect(third.state).toBe("granted");
-    expect(behind.state).not.toBe("granted");
-  });
+      expect([ahead.state, ahead.lease?.provider, third.state]).toEqual(["granted", "b", "waiting"]);
+      ahead.lease!.settle({ usage: { tokens: 0 } });
+      await one.later(0);
+      expect(third.state).toBe("granted");
+      expect(behind.state).not.toBe("granted");
+    },
+  );
 });
 
 describe("no starvation", () => {
@@ -278,7 +288,10 @@ describe("what wakes a waiter", () => {
   });
 
   it("the refill of a token bucket, the reset of a fixed window", async () => {
-    for (const [strategy, at] of [["token_bucket", 20_000], ["fixed_window", 60_000]] as const) {
+    for (const [strategy, at] of [
+      ["token_bucket", 20_000],
+      ["fixed_window", 60_000],
+    ] as const) {
       const one = desk({ quotas: [{ dimension: "requests", limit: 3, window: "minute", strategy }] });
       for (let i = 0; i < 3; i++) one.take().settle();
       const asked = one.ask();
@@ -317,11 +330,18 @@ describe("what wakes a waiter", () => {
 
   it("updateProvider: a higher limit, no limit, no pause, another pool", async () => {
     const raised = busy();
-    await wakes(raised.one, raised.one.ask(), () => raised.one.limiter.updateProvider("a", { limits: { concurrency: 2 } }));
+    await wakes(raised.one, raised.one.ask(), () =>
+      raised.one.limiter.updateProvider("a", { limits: { concurrency: 2 } }),
+    );
     const freed = busy();
-    await wakes(freed.one, freed.one.ask(), () => freed.one.limiter.updateProvider("a", { limits: { concurrency: null } }));
+    await wakes(freed.one, freed.one.ask(), () =>
+      freed.one.limiter.updateProvider("a", { limits: { concurrency: null } }),
+    );
     const one = new Desk({
-      providers: [{ name: "a", paused: true }, { name: "b", limits: { concurrency: 1 } }],
+      providers: [
+        { name: "a", paused: true },
+        { name: "b", limits: { concurrency: 1 } },
+      ],
       capabilities: { chat: ["a", "b"] },
     });
     one.take();
@@ -332,7 +352,10 @@ describe("what wakes a waiter", () => {
     const one = desk({ limits: { rpm: 1 } });
     one.limiter.observe({ provider: "a", outcome: { status: "success" } });
     await wakes(one, one.ask(), () => one.limiter.upsertProvider({ name: "a", limits: { rpm: 2 } }));
-    const two = new Desk({ providers: [{ name: "b", limits: { concurrency: 1 } }], capabilities: { chat: ["a", "b"] } });
+    const two = new Desk({
+      providers: [{ name: "b", limits: { concurrency: 1 } }],
+      capabilities: { chat: ["a", "b"] },
+    });
     two.take();
     await wakes(two, two.ask(), () => two.limiter.upsertProvider({ name: "a" }));
     const three = new Desk({
@@ -347,7 +370,10 @@ describe("what wakes a waiter", () => {
   it("upsertPool, for everybody who draws from it", async () => {
     const one = new Desk({
       pools: { org: { limits: { concurrency: 1 } } },
-      providers: [{ name: "a", pools: ["org"] }, { name: "b", pools: ["org"] }],
+      providers: [
+        { name: "a", pools: ["org"] },
+        { name: "b", pools: ["org"] },
+      ],
       capabilities: { chat: ["a"], mail: ["b"] },
     });
     one.take();
@@ -385,7 +411,10 @@ describe("what wakes a waiter", () => {
   it("a removed provider wakes those whom its waiters held up", async () => {
     const one = new Desk({
       pools: { org: { limits: { tpm: 100 } } },
-      providers: [{ name: "a", pools: ["org"] }, { name: "b", pools: ["org"] }],
+      providers: [
+        { name: "a", pools: ["org"] },
+        { name: "b", pools: ["org"] },
+      ],
       capabilities: { chat: ["a"], mail: ["b"] },
     });
     one.take({ tokens: 60 }).headersReceived();

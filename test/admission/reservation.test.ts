@@ -7,13 +7,15 @@ describe("a reservation", () => {
   it("takes from every quota, own and pooled, of every dimension and window", () => {
     const one = new Desk({
       pools: { org: { limits: { rph: 100, tpm: 5_000 } } },
-      providers: [{ name: "a", limits: { rps: 9, rpm: 20, tpm: 1_000, itpm: 700, otpm: 600, concurrency: 4 }, pools: ["org"] }],
+      providers: [
+        { name: "a", limits: { rps: 9, rpm: 20, tpm: 1_000, itpm: 700, otpm: 600, concurrency: 4 }, pools: ["org"] },
+      ],
       capabilities: { chat: ["a"] },
     });
     one.take({ requests: 2, inputTokens: 70, outputTokens: 30 });
-    const left = one.limiter.forecast("a")!.map(({ dimension, pool, ceiling, remaining }) => [
-      ...[dimension, ceiling - remaining, pool],
-    ]);
+    const left = one.limiter
+      .forecast("a")!
+      .map(({ dimension, pool, ceiling, remaining }) => [...[dimension, ceiling - remaining, pool]]);
     expect(left).toEqual([
       ["requests", 2, null],
       ["requests", 2, null],
@@ -29,7 +31,9 @@ describe("a reservation", () => {
   it("takes all or nothing, and a refusal leaves no trace", () => {
     const one = new Desk({
       pools: { org: { limits: { tpm: 50 } } },
-      providers: [{ name: "a", limits: { rpm: 5, concurrency: 2, usdPerHour: 1 }, price: { usdPerRequest: 0.1 }, pools: ["org"] }],
+      providers: [
+        { name: "a", limits: { rpm: 5, concurrency: 2, usdPerHour: 1 }, price: { usdPerRequest: 0.1 }, pools: ["org"] },
+      ],
       capabilities: { chat: ["a"] },
     });
     one.take({ tokens: 45 }).headersReceived();
@@ -210,15 +214,52 @@ describe("candidates", () => {
 
   it("an empty capability is refused without reasons; an unknown one throws; a closed limiter throws", () => {
     const one = new Desk({ providers: [{ name: "a" }], capabilities: { none: [], chat: ["a"] } });
-    expect(one.refusal({}, "none")).toEqual({ granted: false, retryAfterMs: null, retryAfterSeconds: null, reasons: [] });
+    expect(one.refusal({}, "none")).toEqual({
+      granted: false,
+      retryAfterMs: null,
+      retryAfterSeconds: null,
+      reasons: [],
+    });
     expect(() => one.take({}, "chit")).toThrow(expect.objectContaining({ code: "unknown_capability" }));
-    expect(() => one.limiter.tryAcquire("chat", { tokens: -1 })).toThrow(expect.objectContaining({ code: "invalid_config" }));
+    expect(() => one.limiter.tryAcquire("chat", { tokens: -1 })).toThrow(
+      expect.objectContaining({ code: "invalid_config" }),
+    );
     const lease = one.take({ tokens: 3 });
     one.limiter.close();
     expect(() => one.take()).toThrow(expect.objectContaining({ code: "closed" }));
     lease.settle();
     expect(lease.settled).toBe(true);
     expect(one.limiter.metrics.leasesSettled).toBe(1);
+  });
+
+  it("options that are none are refused, with their path", () => {
+    const refusedOptions: [object, string][] = [
+      [{ skewCapMs: -1 }, "skewCapMs"],
+      [{ skewCapMs: Number.NaN }, "skewCapMs"],
+      [{ leaseTimeoutMs: -5 }, "leaseTimeoutMs"],
+      [{ leaseTimeoutMs: "long" }, "leaseTimeoutMs"],
+      [{ maxWaiting: -1 }, "maxWaiting"],
+      [{ maxWaiting: Number.NaN }, "maxWaiting"],
+      [{ spread: "even" }, "spread"],
+      [{ random: 0.5 }, "random"],
+      [{ defaults: { maxWaitMs: -1 } }, "defaults.maxWaitMs"],
+    ];
+    for (const [options, path] of refusedOptions) {
+      const problem = expect.objectContaining({ path: expect.stringContaining(path) });
+      expect(() => new Desk(options), path).toThrow(expect.objectContaining({ problems: [problem] }));
+    }
+    const one = desk();
+    for (const options of [
+      { maxOutputTokens: -1 },
+      { only: "a" },
+      { exclude: [5] },
+      { bytes: Number.NaN },
+      { tokens: "7" },
+    ]) {
+      expect(() => one.limiter.tryAcquire("chat", options as never)).toThrow(
+        expect.objectContaining({ code: "invalid_config" }),
+      );
+    }
   });
 
   it("the classic profile has no leases", async () => {
@@ -257,6 +298,19 @@ describe("retryAfterMs of a refusal", () => {
     one.clock.set(1_000);
     one.take().headersReceived();
     expect(one.refusal().retryAfterMs).toBe(59_000);
+  });
+
+  it("sees that an amount in flight will share the entry that is awaited, which then goes later", () => {
+    const one = desk({ limits: { rpm: 2 } });
+    one.take();
+    one.clock.set(950);
+    one.take().settle();
+    // At 1000 the first is stamped, less than 60000/512 ms after the second: both go at 61000.
+    const { retryAfterMs } = one.refusal();
+    one.clock.set(950 + retryAfterMs! - 1);
+    expect(one.hasRoom()).toBe(false);
+    one.clock.set(950 + retryAfterMs!);
+    expect(one.hasRoom()).toBe(true);
   });
 
   it("of a cooldown that ends before there is room is when there is room", () => {

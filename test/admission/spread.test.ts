@@ -8,7 +8,7 @@ function world(options: Partial<GrateLimiterOptions> = {}, used: readonly number
   const one = new Desk({
     spread: "headroom",
     random: seededRandom(7),
-    providers: ["a", "b", "c"].map((name) => ({ name, limits: { rpm: 1_000, rpd: 1e6 } })),
+    providers: ["a", "b", "c"].map((name) => ({ name, limits: { rph: 1_000, rpd: 1e6 } })),
     capabilities: { chat: ["a", "b", "c"] },
     ...options,
   });
@@ -16,7 +16,7 @@ function world(options: Partial<GrateLimiterOptions> = {}, used: readonly number
     if (requests > 0) one.limiter.observe({ provider: "abc"[i]!, usage: { requests }, outcome: { status: "success" } });
   }
   // Long enough for the burst to be no pressure any more, and within the window.
-  one.clock.advanceMs(50_000);
+  one.clock.advanceMs(600_000);
   return one;
 }
 
@@ -26,6 +26,8 @@ function shares(one: Desk, draws = 4_000, options = {}): { [provider: string]: n
     const lease = one.take(options);
     counts[lease.provider]! += 1 / draws;
     lease.release();
+    // Slow enough not to look like a burst.
+    one.clock.advanceMs(500);
   }
   return counts;
 }
@@ -65,7 +67,8 @@ describe("spread by headroom", () => {
       expect(counts[name as string]! > 0, `${name} at ${ratio}`).toBe((ratio as number) >= 0.75);
     }
     const sick = world({}, [0, 0, 0]);
-    for (let i = 0; i < 2; i++) sick.limiter.observe({ provider: "c", usage: { requests: 0 }, outcome: { status: "forbidden" } });
+    for (let i = 0; i < 2; i++)
+      sick.limiter.observe({ provider: "c", usage: { requests: 0 }, outcome: { status: "forbidden" } });
     sick.limiter.updateProvider("c", { priority: 1 });
     expect(shares(sick, 1_000)["c"]).toBe(0);
   });
@@ -74,7 +77,11 @@ describe("spread by headroom", () => {
     const one = world({}, [1_000, 1_000, 0]);
     for (let i = 0; i < 50; i++) expect(one.take().provider).toBe("c");
     for (let i = 0; i < 50; i++) expect(one.take({ exclude: ["a"] }).provider).toBe("c");
-    expect(one.refusal({ only: ["a", "b"] }).reasons.map(({ reason }) => reason)).toEqual(["quota", "quota", "excluded"]);
+    expect(one.refusal({ only: ["a", "b"] }).reasons.map(({ reason }) => reason)).toEqual([
+      "quota",
+      "quota",
+      "excluded",
+    ]);
   });
 
   it("is a preference and no promise: a low score gets its turn before anybody is refused", () => {
@@ -104,8 +111,8 @@ describe("spread by headroom", () => {
 
   it("spreads waiters too", async () => {
     const one = world({}, [1_000, 1_000, 1_000]);
-    const line = Array.from({ length: 300 }, () => one.ask());
-    await one.later(10_000);
+    const line = Array.from({ length: 300 }, () => one.ask({ maxWaitMs: 1e8 }));
+    await one.later(3_000_000);
     const counts = new Map<string, number>();
     for (const { lease } of line) counts.set(lease!.provider, (counts.get(lease!.provider) ?? 0) + 1);
     expect([...counts.keys()].sort()).toEqual(["a", "b", "c"]);

@@ -352,7 +352,9 @@ describe("other strategies", () => {
   });
 
   it("a token bucket holds back what is in flight and gets it back when it is released", () => {
-    const at = desk({ quotas: [{ dimension: "requests", limit: 60, window: "minute", strategy: "token_bucket", burst: 3 }] });
+    const at = desk({
+      quotas: [{ dimension: "requests", limit: 60, window: "minute", strategy: "token_bucket", burst: 3 }],
+    });
     const leases = [at.take(), at.take(), at.take()];
     expect(at.hasRoom()).toBe(false);
     leases[0]!.release();
@@ -363,6 +365,45 @@ describe("other strategies", () => {
     expect(at.counted("requests")).toBe(2);
     at.clock.advanceMs(2_000);
     expect(at.counted("requests")).toBe(0);
+  });
+
+  it.each(["fixed_window", "token_bucket", "sliding_window"] as const)(
+    "the truth replaces the estimate in a %s",
+    (strategy) => {
+      const tokens = { dimension: "tokens" as const, limit: 600, window: "minute" as const, strategy };
+      for (const [headers, truth] of [
+        [true, 40],
+        [true, 250],
+        [true, 0],
+        [false, 40],
+        [false, 250],
+      ] as const) {
+        const at = desk({ quotas: [tokens] });
+        const lease = at.take({ tokens: 100 });
+        if (headers) lease.headersReceived();
+        lease.report({ tokens: 170 });
+        expect(at.counted("tokens")).toBe(170);
+        lease.settle({ usage: { tokens: truth } });
+        expect(at.counted("tokens")).toBe(truth);
+        at.clock.set(120_000);
+        expect(at.counted("tokens")).toBe(0);
+        expect(at.hasRoom({ tokens: 600 })).toBe(true);
+      }
+    },
+  );
+
+  it("a truth that comes after the window of its headers changes nothing of the next one", () => {
+    for (const strategy of ["fixed_window", "sliding_window"] as const) {
+      for (const truth of [0, 300]) {
+        const at = desk({ quotas: [{ dimension: "tokens", limit: 600, window: "minute", strategy }] });
+        const old = at.take({ tokens: 100 });
+        old.headersReceived();
+        at.clock.set(60_000);
+        at.take({ tokens: 50 }).settle();
+        old.settle({ usage: { tokens: truth } });
+        expect(at.counted("tokens"), `${strategy} ${truth}`).toBe(50);
+      }
+    }
   });
 
   it("a calendar day counts it too", () => {

@@ -14,7 +14,10 @@ function busy(concurrency = 1) {
 describe("the deadline", () => {
   it("rejects with timed_out, a reason per provider, and a time where one is known", async () => {
     const one = new Desk({
-      providers: [{ name: "a", limits: { concurrency: 1 } }, { name: "b", limits: { rpm: 1 } }],
+      providers: [
+        { name: "a", limits: { concurrency: 1 } },
+        { name: "b", limits: { rpm: 1 } },
+      ],
       capabilities: { chat: ["a", "b"] },
     });
     one.take({ only: ["a"] });
@@ -36,9 +39,21 @@ describe("the deadline", () => {
     expect(one.clock.outstanding).toBe(0);
   });
 
+  it("is told as such to everybody whose deadline it is", async () => {
+    const { one } = busy();
+    const asked = Array.from({ length: 3 }, () => one.ask({ maxWaitMs: 50 }));
+    await one.later(50);
+    expect(asked.map((each) => rejection(each).kind)).toEqual(["timed_out", "timed_out", "timed_out"]);
+  });
+
   it("is 60 s by default, or what `defaults` says, or what the call says; 0 never waits; Infinity always", async () => {
     const { one } = busy();
-    const asked = [one.ask(), one.ask({ maxWaitMs: 0 }), one.ask({ maxWaitMs: 10.5 }), one.ask({ maxWaitMs: Infinity })];
+    const asked = [
+      one.ask(),
+      one.ask({ maxWaitMs: 0 }),
+      one.ask({ maxWaitMs: 10.5 }),
+      one.ask({ maxWaitMs: Infinity }),
+    ];
     await one.later(0);
     expect(asked[1]!).toMatchObject({ state: "rejected", atMs: 0 });
     await one.at(10);
@@ -104,6 +119,18 @@ describe("honest at once", () => {
     expect(await kinds(one, { maxWaitMs: 60_001 })).toBe("waiting");
   });
 
+  it("also behind others who wait longer, or for less", async () => {
+    const one = desk({ limits: { rpm: 1, tpm: 50 } });
+    one.take({ tokens: 1 }).settle();
+    expect(await kinds(one, { tokens: 1, maxWaitMs: 70_000 })).toBe("waiting");
+    expect(await kinds(one, { tokens: 1, maxWaitMs: 1_000 })).toBe("refused");
+    expect(await kinds(one, { tokens: 1, maxWaitMs: 0 })).toBe("refused");
+    expect(await kinds(one, { tokens: 51, maxWaitMs: 70_000 })).toBe("refused");
+    expect(await kinds(one, { tokens: 1, maxWaitMs: 70_000 })).toBe("waiting");
+    expect(await kinds(one, { tokens: 1, maxWaitMs: 1_000, priority: 3 })).toBe("refused");
+    expect(one.limiter.inspect().waiting).toEqual({ chat: 2 });
+  });
+
   it("rejects where a cooldown ends after the deadline", async () => {
     const one = desk();
     one.limiter.observe({ provider: "a", outcome: { status: "overloaded", retryAfterMs: 90_000 } });
@@ -137,11 +164,67 @@ describe("honest at once", () => {
     expect(await kinds(trial, { maxWaitMs: 10 })).toBe("waiting");
     const pooled = new Desk({
       pools: { org: { limits: { concurrency: 1 } } },
-      providers: [{ name: "a", pools: ["org"] }, { name: "b", pools: ["org"] }],
+      providers: [
+        { name: "a", pools: ["org"] },
+        { name: "b", pools: ["org"] },
+      ],
       capabilities: { chat: ["a"], mail: ["b"] },
     });
     pooled.take({}, "mail");
     expect(await kinds(pooled, { maxWaitMs: 10 })).toBe("waiting");
+  });
+
+  it("waits where both a known release and the end of a trial must come, and may", async () => {
+    const one = desk({ quotas: [{ dimension: "requests", limit: 1, window: { seconds: 5 } }] });
+    one.limiter.observe({
+      provider: "a",
+      usage: { requests: 0 },
+      outcome: { status: "rate_limited", retryAfterMs: 500 },
+    });
+    one.clock.set(500);
+    const trial = one.take();
+    trial.headersReceived();
+    const asked = one.ask({ maxWaitMs: 6_000 });
+    await one.at(1_000);
+    expect(asked.state).toBe("waiting");
+    trial.settle();
+    await one.at(5_500);
+    expect(asked.state).toBe("granted");
+    // Not where the release alone comes too late.
+    asked.lease!.headersReceived();
+    expect(await kinds(one, { maxWaitMs: 4_000 })).toBe("refused");
+  });
+
+  it("where a cooldown ends in time, but of a provider that can never take it", async () => {
+    const one = new Desk({
+      providers: [
+        { name: "a", limits: { tpm: 10 } },
+        { name: "b", limits: { concurrency: 1 } },
+      ],
+      capabilities: { chat: ["a", "b"] },
+    });
+    one.take({ only: ["b"], tokens: 1 });
+    one.limiter.observe({ provider: "a", outcome: { status: "rate_limited", retryAfterMs: 4_000 } });
+    const first = one.ask({ tokens: 11, maxWaitMs: 20_000 });
+    await one.later(0);
+    expect(first.state).toBe("waiting");
+    one.limiter.removeProvider("b");
+    expect(await kinds(one, { tokens: 11, maxWaitMs: 20_000 })).toBe("refused");
+    await one.at(20_000);
+    expect(first.state).toBe("rejected");
+  });
+
+  it("of one who already waits: rejects it as soon as nothing can come, and serves who stood behind it", async () => {
+    const one = desk({ limits: { concurrency: 2, rpm: 1 } });
+    const lease = one.take();
+    const first = one.ask({ maxWaitMs: 50 });
+    const second = one.ask({ requests: 0 });
+    await one.later(0);
+    expect([first.state, second.state]).toEqual(["waiting", "waiting"]);
+    lease.settle();
+    await one.later(0);
+    if (first.state === "waiting") await one.later(50);
+    expect([first.state, second.state]).toEqual(["rejected", "granted"]);
   });
 
   it("waits for a place that is held back and comes in time, and not for one that does not", async () => {
@@ -195,6 +278,26 @@ describe("abort", () => {
     expect(one.counted("concurrency")).toBe(1);
   });
 
+  it.each(["aborted", "too late", "refused"])(
+    "of the last waiter leaves nothing that holds anybody back: %s",
+    async (how) => {
+      const one = desk({ limits: { concurrency: 2, rpm: 3 } });
+      const leases = [one.take(), one.take()];
+      const controller = new AbortController();
+      const asked = one.ask({ signal: controller.signal, maxWaitMs: 50, requests: how === "refused" ? 2 : 1 });
+      await one.later(0);
+      expect(asked.state).toBe("waiting");
+      if (how === "aborted") controller.abort();
+      if (how === "too late") await one.later(50);
+      if (how === "refused") for (const lease of leases) lease.settle();
+      await one.later(0);
+      expect(asked.state).toBe("rejected");
+      leases[1]!.settle();
+      expect(one.refusal({ requests: 2 }).reasons[0]!.reason).toBe("quota");
+      one.take();
+    },
+  );
+
   it("of the last waiter stops the timer", async () => {
     const { one } = busy();
     const controller = new AbortController();
@@ -220,38 +323,40 @@ describe("abort", () => {
     expect(one.counted("concurrency")).toBe(1);
   });
 
-  it.each(["right after the settle", "in the event of the grant", "in the event of another's grant", "before the settle"])(
-    "at the very instant of the grant: %s",
-    async (when) => {
-      const { one, leases } = busy(2);
-      const controller = new AbortController();
-      if (when.startsWith("in the event")) one.limiter.on("leaseGranted", () => controller.abort("now"));
-      const other = when.includes("another") ? one.ask() : null;
-      const asked = one.ask({ signal: controller.signal });
-      const behind = one.ask();
-      if (when === "before the settle") controller.abort("now");
-      leases[0]!.settle();
-      if (other !== null) leases[1]!.settle();
-      if (when === "right after the settle") controller.abort("now");
+  it.each([
+    "right after the settle",
+    "in the event of the grant",
+    "in the event of another's grant",
+    "before the settle",
+  ])("at the very instant of the grant: %s", async (when) => {
+    const { one, leases } = busy(2);
+    const controller = new AbortController();
+    if (when.startsWith("in the event")) one.limiter.on("leaseGranted", () => controller.abort("now"));
+    const other = when.includes("another") ? one.ask() : null;
+    const asked = one.ask({ signal: controller.signal });
+    const behind = one.ask();
+    if (when === "before the settle") controller.abort("now");
+    leases[0]!.settle();
+    if (other !== null) leases[1]!.settle();
+    if (when === "right after the settle") controller.abort("now");
+    await one.later(0);
+    expect(listeners(controller.signal)).toBe(0);
+    if (asked.state === "rejected") {
+      expect(asked.error).toBe("now");
+      expect(behind.state).toBe("granted");
+    } else {
+      expect(asked.state).toBe("granted");
+      expect(asked.lease!.settled).toBe(false);
+      asked.lease!.settle();
       await one.later(0);
-      expect(listeners(controller.signal)).toBe(0);
-      if (asked.state === "rejected") {
-        expect(asked.error).toBe("now");
-        expect(behind.state).toBe("granted");
-      } else {
-        expect(asked.state).toBe("granted");
-        expect(asked.lease!.settled).toBe(false);
-        asked.lease!.settle();
-        await one.later(0);
-        expect(behind.state).toBe("granted");
-      }
-      for (const lease of [...leases, other?.lease, behind.lease]) lease?.settle();
-      await one.later(1_000);
-      expect(one.counted("concurrency")).toBe(0);
-      expect(one.limiter.inspect().waiting).toEqual({});
-      expect(one.clock.outstanding).toBe(0);
-    },
-  );
+      expect(behind.state).toBe("granted");
+    }
+    for (const lease of [...leases, other?.lease, behind.lease]) lease?.settle();
+    await one.later(1_000);
+    expect(one.counted("concurrency")).toBe(0);
+    expect(one.limiter.inspect().waiting).toEqual({});
+    expect(one.clock.outstanding).toBe(0);
+  });
 
   it("50 waiters on one signal: one listener, none when they are gone", async () => {
     const { one, leases } = busy(3);
@@ -299,6 +404,71 @@ describe("abort", () => {
     one.ask({ signal: signals[5]! });
     await one.later(0);
     expect(signals.map(listeners)).toEqual([0, 0, 0, 0, 0, 0]);
+  });
+});
+
+describe("what happens to who waits when", () => {
+  it("its capability is removed: its waiting ends, by the deadline at the latest", async () => {
+    const { one, leases } = busy();
+    const asked = one.ask({ maxWaitMs: 5_000 });
+    one.limiter.removeCapability("chat");
+    leases[0]!.settle();
+    await one.at(5_000);
+    expect(asked.state).toBe("rejected");
+    expect(one.limiter.inspect().waiting).toEqual({});
+    expect(one.clock.outstanding).toBe(0);
+    expect(one.counted("concurrency")).toBe(0);
+  });
+
+  it("a strategy throws: that waiter is rejected with it, the others go on, nothing is taken", async () => {
+    let angry: string | null = null;
+    const one = new Desk({
+      scoring: {
+        score: ({ capability }) => {
+          if (capability === angry) throw new RangeError("mine");
+          return 1;
+        },
+      },
+      providers: [{ name: "a", limits: { concurrency: 1 } }],
+      capabilities: { chat: ["a"], mail: ["a"] },
+    });
+    const lease = one.take();
+    const asked = [one.ask({}, "mail"), one.ask({}, "chat")];
+    angry = "mail";
+    lease.settle();
+    await one.later(0);
+    expect(asked[0]).toMatchObject({ state: "rejected", error: expect.any(RangeError) });
+    expect(asked[1]!.state).toBe("granted");
+    expect(() => one.limiter.tryAcquire("mail")).toThrow("mine");
+    await expect(one.limiter.acquire("mail")).rejects.toThrow("mine");
+    expect(one.counted("concurrency")).toBe(1);
+    expect(one.limiter.inspect().waiting).toEqual({});
+  });
+
+  it("a listener closes the limiter, aborts, or asks again in the middle of it", async () => {
+    for (const act of ["close", "abort", "ask", "settle"]) {
+      const one = desk({ limits: { concurrency: 2 } });
+      const controller = new AbortController();
+      const leases = [one.take(), one.take()];
+      let times = 0;
+      one.limiter.on("leaseGranted", ({ lease }) => {
+        if (times++ > 5) return;
+        if (act === "close") one.limiter.close();
+        if (act === "abort") controller.abort();
+        if (act === "ask") one.ask({ maxWaitMs: 10 });
+        if (act === "settle") lease.settle();
+      });
+      const asked = Array.from({ length: 5 }, () => one.ask({ signal: controller.signal, maxWaitMs: 1_000 }));
+      for (const lease of leases) lease.settle();
+      await one.later(2_000);
+      expect(asked.map(({ state }) => state)).not.toContain("waiting");
+      const granted = asked.filter(({ state }) => state === "granted").length;
+      expect(granted).toBeGreaterThanOrEqual(1);
+      for (const { lease } of asked) lease?.settle();
+      await one.later(2_000);
+      expect(one.limiter.inspect()).toMatchObject({ waiting: {}, providers: [{ name: "a" }] });
+      expect(one.clock.outstanding).toBe(0);
+    }
   });
 });
 
@@ -354,7 +524,11 @@ describe("one timer in all", () => {
     let now = 0;
     const wakes: (() => void)[] = [];
     const limiter = new GrateLimiter({
-      clock: { now: () => now, epochNow: () => now, wakeAt: (_, wake) => [() => {}, wakes.push(wake)][0] as () => void },
+      clock: {
+        now: () => now,
+        epochNow: () => now,
+        wakeAt: (_, wake) => [() => {}, wakes.push(wake)][0] as () => void,
+      },
       providers: [{ name: "a", limits: { rpm: 1 } }],
       capabilities: { chat: ["a"] },
     });

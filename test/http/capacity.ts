@@ -1,4 +1,4 @@
-import type { LimitedServers, Seen, SeenRequest, ServerPlan } from "./limited-servers.ts";
+import type { Seen, SeenRequest, ServerPlan } from "./limited-servers.ts";
 
 /** One request that a client sent, as the client timed it. */
 export interface RoundTrip<Name extends string = string> {
@@ -44,6 +44,23 @@ export function shareOf(
   return { refused, served: served / (limit * turns), meanRoundTripMs };
 }
 
+/** The most that a server served in any stretch of one window, as a share of its limit: 1 where it was used up. */
+export function peakOf(plan: ServerPlan, { requests, mostAtOnce }: Seen): number {
+  const [window] = plan.windows;
+  if (window === undefined) return mostAtOnce / (plan.places ?? Number.NaN);
+  const accepted = requests.filter(({ status }) => status !== 429);
+  const amountOf = ({ tokens }: SeenRequest) => (window.counts === "tokens" ? tokens : 1);
+  let most = 0;
+  let sum = 0;
+  let oldest = 0;
+  for (const request of accepted) {
+    sum += amountOf(request);
+    while (accepted[oldest]!.at <= request.at - window.windowMs) sum -= amountOf(accepted[oldest++]!);
+    most = Math.max(most, sum);
+  }
+  return most / window.limit;
+}
+
 /** One line for the output of the tests. */
 export function figures<Name extends string>(title: string, shares: { readonly [name in Name]: Share }): string {
   const all = Object.entries<Share>(shares);
@@ -53,5 +70,3 @@ export function figures<Name extends string>(title: string, shares: { readonly [
   });
   return `${title}: ${refused} 429s; of capacity (mean round trip): ${parts.join(", ")}`;
 }
-
-export type SeenBy<Name extends string> = Awaited<ReturnType<LimitedServers<Name>["seen"]>>;

@@ -13,25 +13,26 @@ export type ServerName = "fixed" | "sliding" | "bucket" | "tokens" | "places";
 export const SERVERS: readonly ServerPlan<ServerName>[] = [
   {
     name: "fixed",
-    windows: [{ algorithm: "fixed window", counts: "requests", limit: 200, windowMs: WINDOW_MS }],
+    windows: [{ algorithm: "fixed window", counts: "requests", limit: 120, windowMs: WINDOW_MS }],
     workMs: [20, 80],
   },
   {
     name: "sliding",
-    windows: [{ algorithm: "sliding log", counts: "requests", limit: 180, windowMs: WINDOW_MS }],
+    windows: [{ algorithm: "sliding log", counts: "requests", limit: 110, windowMs: WINDOW_MS }],
     workMs: [20, 80],
   },
   {
     name: "bucket",
-    windows: [{ algorithm: "token bucket", counts: "requests", limit: 160, windowMs: WINDOW_MS }],
+    windows: [{ algorithm: "token bucket", counts: "requests", limit: 100, windowMs: WINDOW_MS }],
     workMs: [20, 80],
   },
   {
     name: "tokens",
-    windows: [{ algorithm: "sliding log", counts: "tokens", limit: 20_000, windowMs: WINDOW_MS }],
+    windows: [{ algorithm: "sliding log", counts: "tokens", limit: 12_000, windowMs: WINDOW_MS }],
     workMs: [20, 80],
   },
-  { name: "places", windows: [], places: 10, workMs: [20, 80] },
+  // Longer in work than on the way, so that it is at its limit where the client thinks that it is.
+  { name: "places", windows: [], places: 10, workMs: [600, 1_000] },
 ];
 
 export const SERVER_NAMES: readonly ServerName[] = SERVERS.map(({ name }) => name);

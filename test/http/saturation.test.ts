@@ -1,10 +1,11 @@
 // 200 callers in a closed loop ask for more than five servers allow, over a network of 0 to 300 ms each way. The servers
 // must see no 429, and serve nearly all that they could: an amount is in use from its grant until a window after the
 // headers came back, so `limit` of them per window and round trip.
+import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { GrateLimiter, NoAvailableProviders } from "../../src/index.ts";
 import { seededRandom } from "../property/seeded-random.ts";
-import { figures, type RoundTrip, type Share, shareOf } from "./capacity.ts";
+import { figures, peakOf, type RoundTrip, type Share, shareOf } from "./capacity.ts";
 import { closedLoop, type Saturation, unixNow } from "./closed-loop.ts";
 import { DELAY_MS, declared, SERVER_NAMES, SERVERS, type ServerName, tokensOf, WINDOW_MS } from "./five-servers.ts";
 import { LimitedServers } from "./limited-servers.ts";
@@ -14,6 +15,8 @@ const CALLERS = 200;
 const CALLERS_PER_PROVIDER = 12;
 /** One window to settle in, then three whole turns of a window and a round trip. */
 const SATURATED_MS = WINDOW_MS + 3 * (WINDOW_MS + 450);
+/** Most of the time that the machine may keep this process waiting. */
+const MOST_STALLED = 0.05;
 const SEED = 20_261_122;
 
 type Capability = ServerName | "any";
@@ -46,23 +49,29 @@ async function judge(
   title: string,
   limiter: ReturnType<typeof newLimiter>,
   servers: LimitedServers<ServerName>,
-  { fromMs, untilMs, share: saturated }: Saturation,
+  { fromMs, untilMs, share: saturated, stalledMs }: Saturation,
   trips: readonly RoundTrip<ServerName>[],
 ): Promise<void> {
   const seen = await servers.seen();
   const shares = Object.fromEntries(
     SERVERS.map((plan) => [plan.name, shareOf(plan, seen[plan.name], trips, fromMs + WINDOW_MS, untilMs)]),
   ) as { [name in ServerName]: Share };
-  console.log(`${figures(title, shares)}; seed ${SEED}, line present ${(100 * saturated).toFixed(1)} % of the time`);
+  console.log(
+    `${figures(title, shares)}; seed ${SEED}, line present ${(100 * saturated).toFixed(1)} % of the time, stalled ${stalledMs.toFixed(0)} ms`,
+  );
 
-  expect(saturated).toBeGreaterThan(0.99);
+  // A machine that is busy with others tells nothing of what the limiter leaves unused; of 429s it does.
+  const isFair = stalledMs < MOST_STALLED * (untilMs - fromMs);
+  if (!isFair) console.warn(`${title}: the machine stalled, what was served is not judged`);
   for (const name of SERVER_NAMES) {
     expect(shares[name].refused, name).toBe(0);
+    if (!isFair) continue;
+    expect(saturated).toBeGreaterThan(0.99);
     expect(shares[name].served, name).toBeGreaterThanOrEqual(name === "places" ? 0.9 : 0.97);
     // More than all would be a mistake of this arithmetic.
     expect(shares[name].served, name).toBeLessThan(1.05);
   }
-  expect(seen.places.mostAtOnce).toBe(10);
+  for (const plan of SERVERS) expect(peakOf(plan, seen[plan.name]), plan.name).toBeGreaterThanOrEqual(0.9);
   const { providers, waiting, oldestLeaseMs } = limiter.inspect();
   expect(providers.map(({ inFlight }) => inFlight)).toEqual(SERVER_NAMES.map(() => 0));
   expect(Object.values(waiting).every((count) => count === 0)).toBe(true);
@@ -145,7 +154,7 @@ describe.concurrent("200 callers who ask for more than five servers allow", () =
       },
     });
     // What the end of the test cut off may still be in work, and keeps its place for a second.
-    await new Promise((resolve) => setTimeout(resolve, 1_100));
+    await sleep(1_500);
     await judge("run", limiter, servers, saturation, trips);
   });
 });

@@ -36,33 +36,29 @@ describe.concurrent("S01: 429 with Retry-After 2 s", () => {
   // Original: the next attempt no sooner than 1.8 s later, or on the fallback; no hammering. Factor 1/10.
   const RETRY_AFTER_MS = 200;
   const LEAST_GAP_MS = 180;
-  const limited = (untilMs: number) =>
+  const limited = (requests: number) =>
     servers.upstream(
-      { untilMs, reply: failure(429, "rate_limited", { "retry-after-ms": `${RETRY_AFTER_MS}` }) },
+      { requests, reply: failure(429, "rate_limited", { "retry-after-ms": `${RETRY_AFTER_MS}` }) },
       { reply: completion("primary-model") },
     );
 
   it("S01: fails over within the call, and leaves the primary alone for as long as it said", async () => {
-    const [primary, fallback] = [await limited(RETRY_AFTER_MS), await healthy()];
+    const [primary, fallback] = [await limited(1), await healthy()];
     const chat = new Chat(primary, fallback, { scoring: new PriorityScorer() });
     const { value, provider, attempts } = await chat.run();
     expect(await modelOf(value)).toBe("fallback-model");
     expect(provider).toBe("fallback");
     expect(tried(attempts)).toEqual(["primary: rate_limited", "fallback: success"]);
-    const until = performance.now() + 2 * RETRY_AFTER_MS;
-    while (performance.now() < until) {
-      expect((await chat.run()).value.status).toBe(200);
-      await sleep(10);
-    }
+    // Others keep coming, until it has served its time and is preferred again.
+    while ((await chat.run()).provider !== "primary") await sleep(10);
     const seen = await primary.seen();
+    expect(seen).toHaveLength(2);
     expect(gaps(seen)[0]).toBeGreaterThanOrEqual(LEAST_GAP_MS);
-    // It is preferred again when it has served its time.
-    expect((await chat.run()).provider).toBe("primary");
     expect(chat.inFlight).toBe(0);
   });
 
   it("S01: waits and asks the same provider again where there is no other", async () => {
-    const primary = await limited(RETRY_AFTER_MS - 20);
+    const primary = await limited(1);
     const { value, attempts } = await new Chat(primary).run();
     expect(await modelOf(value)).toBe("primary-model");
     expect(tried(attempts)).toEqual(["primary: rate_limited", "primary: success"]);
@@ -72,16 +68,16 @@ describe.concurrent("S01: 429 with Retry-After 2 s", () => {
   });
 
   it("S01: eight callers at once do not hammer, nor all come back in the same instant", async () => {
-    const primary = await limited(RETRY_AFTER_MS - 20);
+    const primary = await limited(8);
     const chat = new Chat(primary);
     const results = await Promise.all(Array.from({ length: 8 }, () => chat.run()));
     expect(results.map(({ value }) => value.status)).toEqual(Array(8).fill(200));
     const seen = await primary.seen();
-    expect(seen.length).toBeLessThanOrEqual(16);
+    expect(seen).toHaveLength(16);
     const [first, second, third] = [seen.slice(0, 8), seen[8]!, seen[9]!];
-    expect(second.atMs - first.at(-1)!.atMs).toBeGreaterThanOrEqual(LEAST_GAP_MS - 20);
+    expect(second.atMs - first.at(-1)!.atMs).toBeGreaterThanOrEqual(LEAST_GAP_MS);
     // One goes first, the others follow when it was served.
-    expect(third.atMs).toBeGreaterThanOrEqual(second.endedMs!);
+    expect(third.atMs).toBeGreaterThanOrEqual(second.endedMs! - 5);
   });
 
   it("S01: the header of the standard, in seconds (factor 1/2)", async () => {
@@ -216,7 +212,7 @@ describe.concurrent("S05: the connection is cut before the headers", () => {
 
   it("S05: nobody listens there", async () => {
     const fallback = await healthy();
-    const nobody: Upstream = { url: "http://127.0.0.1:1/v1/chat", seen: async () => [] };
+    const nobody: Upstream = { url: "http://127.0.0.1:1/v1/chat", seen: async () => [], ended: async () => [] };
     const { value, attempts } = await new Chat(nobody, fallback).run();
     expect(await modelOf(value)).toBe("fallback-model");
     expect(attempts.map(({ provider }) => provider)).toEqual(["primary", "fallback"]);

@@ -12,6 +12,9 @@ beforeAll(async () => {
 });
 afterAll(() => servers.stop());
 
+/** For so long a server may go on with a request that nobody listens to any more. */
+const STILL_IN_WORK_MS = 1_050;
+
 const ALL = [...tokens(0, 60, "fallback-model"), finish("stop", "fallback-model"), DONE];
 const whole = () => servers.upstream({ reply: streamed(...ALL) });
 
@@ -38,48 +41,47 @@ describe.concurrent("S06: silence for 120 s", () => {
     expect(provider).toBe("fallback");
     expect(tried(attempts)).toEqual(["primary: timeout", "fallback: success"]);
     expect(ms).toBeGreaterThanOrEqual(ATTEMPT_MS - 5);
-    expect(ms).toBeLessThan(60 * SECOND_MS);
+    expect(ms).toBeLessThan(100 * SECOND_MS);
     // The request was not left behind.
-    expect(await primary.seen()).toMatchObject([{ ending: "left" }]);
+    expect(await primary.ended()).toMatchObject([{ ending: "left" }]);
   });
 
   it("S06: where all are silent it ends, when the caller said", async () => {
     const primary = await silent();
     const chat = new Chat(primary);
-    const options = { attemptTimeoutMs: ATTEMPT_MS, timeoutMs: 90 * SECOND_MS, maxAttempts: 10 };
+    const options = { attemptTimeoutMs: ATTEMPT_MS, timeoutMs: 60 * SECOND_MS, maxAttempts: 10 };
     const [ms, error] = await timed(chat.run(options).catch((thrown: unknown) => thrown));
     expect(NoAvailableProviders.is(error) && error.attempts.length).toBeGreaterThanOrEqual(2);
     expect(ms).toBeLessThan(100 * SECOND_MS);
-    const seen = await primary.seen();
+    const seen = await primary.ended();
     expect(seen.length).toBeLessThanOrEqual(3);
     expect(seen.map(({ ending }) => ending)).toEqual(seen.map(() => "left"));
   });
 });
 
 describe.concurrent("S07: the first token after 20 s", () => {
-  // Original: the first token reaches the caller within 15 s. Factor 1/10; the first token may take 10 s.
-  const SECOND_MS = 100;
+  // Original: the first token reaches the caller within 15 s. Factor 1/4; the first token may take 4 s.
+  const SECOND_MS = 250;
 
   it("S07: fails over before the first token, though the headers were there at once", async () => {
     const primary = await servers.upstream({ reply: streamed({ waitMs: 20 * SECOND_MS }, ...tokens(0, 60), DONE) });
     const fallback = await whole();
     const chat = new Chat(primary, fallback);
-    const [ms, read] = await timed(chat.stream({ attemptTimeoutMs: 10 * SECOND_MS }));
+    const [ms, read] = await timed(chat.stream({ attemptTimeoutMs: 4 * SECOND_MS }));
     expect(ms).toBeLessThan(15 * SECOND_MS);
     expect(read.provider).toBe("fallback");
     expect(tried(read.attempts)[0]).toBe("primary: timeout");
     expect(read.error).toBeNull();
     expect(textOf(read)).toEqual(texts(60));
     expect(new Set(read.pieces.map(({ model }) => model))).toEqual(new Set(["fallback-model"]));
-    await sleep(20);
-    expect(await primary.seen()).toMatchObject([{ ending: "left" }]);
+    expect(await primary.ended()).toMatchObject([{ ending: "left" }]);
   });
 
   it("S07: once the first token is there, the time-out of attempts is over", async () => {
     const primary = await servers.upstream({
-      reply: streamed(...tokens(0, 1), { waitMs: 5 * SECOND_MS }, ...tokens(1, 60), finish("stop"), DONE),
+      reply: streamed(...tokens(0, 1), { waitMs: 6 * SECOND_MS }, ...tokens(1, 60), finish("stop"), DONE),
     });
-    const read = await new Chat(primary, await whole()).stream({ attemptTimeoutMs: 3 * SECOND_MS });
+    const read = await new Chat(primary, await whole()).stream({ attemptTimeoutMs: 4 * SECOND_MS });
     expect(read.provider).toBe("primary");
     expect(textOf(read)).toEqual(texts(60));
   });
@@ -109,6 +111,7 @@ describe.concurrent("S08: the stream is cut after 40 of 60 tokens", () => {
     expect(textOf(read)).toEqual(texts(40));
     expect(read.error).toBeInstanceOf(CutShort);
     expect(chat.endings.map(({ status }) => status)).not.toContain("success");
+    await sleep(STILL_IN_WORK_MS);
     expect(chat.inFlight).toBe(0);
   });
 
@@ -122,21 +125,20 @@ describe.concurrent("S08: the stream is cut after 40 of 60 tokens", () => {
 });
 
 describe.concurrent("S09: the stream stalls for 30 s", () => {
-  // Original: it ends within 45 s. Factor 1/20; silence between chunks may take 10 s.
-  const SECOND_MS = 50;
+  // Original: it ends within 45 s. Factor 1/10; silence between chunks may take 5 s.
+  const SECOND_MS = 100;
 
   it("S09: ends with an error, and hangs up", async () => {
     const primary = await servers.upstream({
       reply: streamed(...tokens(0, 20), { waitMs: 30 * SECOND_MS }, ...tokens(20, 60), finish("stop"), DONE),
     });
     const chat = new Chat(primary, await whole());
-    const [ms, read] = await timed(chat.stream({ chunkTimeoutMs: 10 * SECOND_MS }));
-    expect(ms).toBeLessThan(30 * SECOND_MS);
+    const [ms, read] = await timed(chat.stream({ chunkTimeoutMs: 5 * SECOND_MS }));
+    expect(ms).toBeLessThan(45 * SECOND_MS);
     expect(textOf(read)).toEqual(texts(20));
     expect(read.error).toBeInstanceOf(Error);
     expect(chat.endings).toEqual([{ provider: "primary", status: "timeout" }]);
-    await sleep(20);
-    expect(await primary.seen()).toMatchObject([{ ending: "left" }]);
+    expect(await primary.ended()).toMatchObject([{ ending: "left" }]);
   });
 
   it("S09: without a bound on silence the answer is whole, however long it takes", async () => {
@@ -165,6 +167,7 @@ describe.concurrent("S10: a chunk that is not JSON", () => {
     // It might as well be a mistake in the reader, so that nobody is blamed.
     expect(chat.limiter.providerHealth("primary")).toBe(1);
     expect(await fallback.seen()).toHaveLength(0);
+    await sleep(STILL_IN_WORK_MS);
     expect(chat.inFlight).toBe(0);
   });
 
@@ -181,8 +184,8 @@ describe.concurrent("S10: a chunk that is not JSON", () => {
 });
 
 describe.concurrent("S11: no [DONE]", () => {
-  // Original: the answer is final within 8 s of its last token. Factor 1/10.
-  const SECOND_MS = 100;
+  // Original: the answer is final within 8 s of its last token. Factor 1/4.
+  const SECOND_MS = 250;
 
   it("S11: the response ends all the same", async () => {
     const primary = await servers.upstream({ reply: streamed(...tokens(0, 60), finish("stop")) });
@@ -205,8 +208,7 @@ describe.concurrent("S11: no [DONE]", () => {
     expect(textOf(read)).toEqual(texts(60));
     expect(chat.endings).toEqual([{ provider: "primary", status: "success" }]);
     expect(chat.inFlight).toBe(0);
-    await sleep(20);
-    expect(await primary.seen()).toMatchObject([{ ending: "left" }]);
+    expect(await primary.ended()).toMatchObject([{ ending: "left" }]);
   });
 
   it("S11: the connection stays open, and the reader waits for [DONE]: silence has a bound", async () => {
@@ -214,12 +216,13 @@ describe.concurrent("S11: no [DONE]", () => {
       reply: streamed(...tokens(0, 60), finish("stop"), { waitMs: 30 * SECOND_MS }),
     });
     const chat = new Chat(primary);
-    const [ms, read] = await timed(chat.stream({ chunkTimeoutMs: 3 * SECOND_MS }));
+    const [ms, read] = await timed(chat.stream({ chunkTimeoutMs: 2 * SECOND_MS }));
     expect(ms).toBeLessThan(8 * SECOND_MS);
     // Nothing that came is lost.
     expect(textOf(read)).toEqual(texts(60));
     expect(read.pieces.at(-1)!.finishReason).toBe("stop");
     expect(read.error).toBeInstanceOf(Error);
+    await sleep(STILL_IN_WORK_MS);
     expect(chat.inFlight).toBe(0);
   });
 });

@@ -7,7 +7,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Reply, Rule, SeenRequest } from "./upstream.ts";
 
 interface Script {
-  readonly startedAt: number;
+  /** NaN before the first request. */
+  startedAt: number;
   readonly rules: readonly Rule[];
   readonly seen: SeenRequest[];
 }
@@ -17,12 +18,13 @@ const scripts = new Map<string, Script>();
 async function control(name: string, request: IncomingMessage, response: ServerResponse): Promise<void> {
   if (request.method === "POST") {
     const rules = JSON.parse(await textOf(request)) as Rule[];
-    scripts.set(name, { startedAt: performance.now(), rules, seen: [] });
+    scripts.set(name, { startedAt: Number.NaN, rules, seen: [] });
   }
   response.end(JSON.stringify(scripts.get(name)?.seen ?? null));
 }
 
 async function answer(script: Script, request: IncomingMessage, response: ServerResponse): Promise<void> {
+  if (Number.isNaN(script.startedAt)) script.startedAt = performance.now();
   const atMs = performance.now() - script.startedAt;
   const place = script.seen.length;
   const rule = script.rules.find(({ requests = Number.POSITIVE_INFINITY, untilMs = Number.POSITIVE_INFINITY }) => {

@@ -15,11 +15,11 @@ import {
 } from "./dialect.ts";
 import { UpstreamProcess } from "./upstream.ts";
 
-let process: UpstreamProcess;
+let servers: UpstreamProcess;
 beforeAll(async () => {
-  process = await UpstreamProcess.launch();
+  servers = await UpstreamProcess.launch();
 });
-afterAll(() => process.stop());
+afterAll(() => servers.stop());
 
 const never = new AbortController().signal;
 
@@ -35,9 +35,10 @@ async function read(stream: AsyncIterable<Piece>): Promise<{ pieces: Piece[]; er
 
 describe("a scripted server", () => {
   it("answers by the first rule that holds, and tells what it was asked", async () => {
-    const upstream = await process.upstream(
+    const upstream = await servers.upstream(
       { requests: 1, reply: failure(500, "broken") },
-      { untilMs: 150, reply: failure(429, "too_many", { "retry-after-ms": "100" }) },
+      { requests: 2, reply: failure(429, "too_many", { "retry-after-ms": "100" }) },
+      { untilMs: 150, reply: failure(503, "too_early") },
       { reply: completion("m") },
     );
     const first = await ask(upstream.url, "m", never);
@@ -47,14 +48,13 @@ describe("a scripted server", () => {
     expect([first.status, second.status, third.status]).toEqual([500, 429, 200]);
     expect(second.headers.get("retry-after-ms")).toBe("100");
     expect(await third.json()).toMatchObject({ model: "m", usage: { completion_tokens: 34 } });
-    await sleep(20);
-    const seen = await upstream.seen();
+    const seen = await upstream.ended();
     expect(seen.map(({ body, ending }) => [body.model, ending])).toEqual(Array(3).fill(["m", "done"]));
     expect(seen[2]!.atMs).toBeGreaterThan(190);
   });
 
   it("streams an answer", async () => {
-    const upstream = await process.upstream({ reply: streamed(...tokens(0, 60), finish("stop"), DONE) });
+    const upstream = await servers.upstream({ reply: streamed(...tokens(0, 60), finish("stop"), DONE) });
     const { pieces, error } = await read(await askStreaming(upstream.url, "m", never));
     expect(error).toBeNull();
     expect(pieces.map(({ text }) => text).join(" ")).toBe(
@@ -64,9 +64,9 @@ describe("a scripted server", () => {
   });
 
   it.each(["reset", "close"] as const)("cuts a connection before and after the headers: %s", async (cut) => {
-    const before = await process.upstream({ reply: { status: null, steps: [{ cut }] } });
+    const before = await servers.upstream({ reply: { status: null, steps: [{ cut }] } });
     await expect(ask(before.url, "m", never)).rejects.toThrow("fetch failed");
-    const after = await process.upstream({ reply: streamed(...tokens(0, 40), { cut }) });
+    const after = await servers.upstream({ reply: streamed(...tokens(0, 40), { cut }) });
     const { pieces, error } = await read(await askStreaming(after.url, "m", never));
     expect(pieces).toHaveLength(40);
     expect(error).toBeInstanceOf(TypeError);
@@ -74,11 +74,10 @@ describe("a scripted server", () => {
   });
 
   it("notices who leaves, and its client an answer without an end", async () => {
-    const silent = await process.upstream({ reply: { status: null, steps: [{ waitMs: 10_000 }] } });
+    const silent = await servers.upstream({ reply: { status: null, steps: [{ waitMs: 10_000 }] } });
     await expect(ask(silent.url, "m", AbortSignal.timeout(50))).rejects.toThrow("timeout");
-    const short = await process.upstream({ reply: streamed(...tokens(0, 40)) });
+    const short = await servers.upstream({ reply: streamed(...tokens(0, 40)) });
     expect((await read(await askStreaming(short.url, "m", never))).error).toBeInstanceOf(CutShort);
-    await sleep(20);
-    expect((await silent.seen())[0]).toMatchObject({ ending: "left" });
+    expect((await silent.ended())[0]).toMatchObject({ ending: "left" });
   });
 });

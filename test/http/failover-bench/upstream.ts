@@ -1,6 +1,7 @@
 // Model servers that answer by a script, in a process of their own, and tell what they saw.
 import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
+import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 
 /** What happens on the connection after the headers, in this order; the response ends after the last step. */
@@ -18,13 +19,13 @@ export interface Reply {
 export interface Rule {
   /** Holds for so many requests from the first on. */
   readonly requests?: number;
-  /** Holds until so long after the script was given. */
+  /** Holds until so long after the first request. */
   readonly untilMs?: number;
   readonly reply: Reply;
 }
 
 export interface SeenRequest {
-  /** Since the script was given. */
+  /** Since the first request. */
   readonly atMs: number;
   readonly body: { readonly model?: string; readonly messages?: readonly unknown[] };
   /** Null while it is under way; "left": the client went before the end. */
@@ -36,6 +37,8 @@ export interface SeenRequest {
 export interface Upstream {
   readonly url: string;
   seen(): Promise<readonly SeenRequest[]>;
+  /** The same, once every request has ended: that a client has left takes a moment to arrive. */
+  ended(): Promise<readonly SeenRequest[]>;
 }
 
 /** The process of the servers. */
@@ -60,15 +63,20 @@ export class UpstreamProcess {
     return new UpstreamProcess(child, url);
   }
 
-  /** A new server that answers by these rules; its time starts now. */
+  /** A new server that answers by these rules; its time starts with the first request. */
   async upstream(...rules: readonly Rule[]): Promise<Upstream> {
     const name = `u${++this.#scripts}`;
     const control = `${this.#url}/control/${name}`;
     await fetch(control, { method: "POST", body: JSON.stringify(rules) });
-    return {
-      url: `${this.#url}/${name}/v1/chat/completions`,
-      seen: async () => (await (await fetch(control)).json()) as SeenRequest[],
+    const seen = async () => (await (await fetch(control)).json()) as SeenRequest[];
+    const ended = async () => {
+      for (let patience = 100; patience > 0; patience--) {
+        if ((await seen()).every(({ ending }) => ending !== null)) break;
+        await sleep(20);
+      }
+      return seen();
     };
+    return { url: `${this.#url}/${name}/v1/chat/completions`, seen, ended };
   }
 
   stop(): void {
