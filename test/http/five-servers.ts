@@ -42,11 +42,10 @@ export function tokensOf(random: () => number): number {
   return 20 + Math.floor(161 * random());
 }
 
-/** A provider's true limits, in its own words; `factor` declares them larger than they are. */
-export function declared({ name, windows, places }: ServerPlan<ServerName>, factor = 1): ProviderConfig<ServerName> {
+/** A provider's true limits, in the limiter's words. */
+export function declared({ name, windows, places }: ServerPlan<ServerName>): ProviderConfig<ServerName> {
   const quotas = windows.map(
-    ({ counts, limit, windowMs }) =>
-      ({ dimension: counts, limit: Math.floor(limit * factor), window: { seconds: windowMs / 1_000 } }) as const,
+    ({ counts, limit, windowMs }) => ({ dimension: counts, limit, window: { seconds: windowMs / 1_000 } }) as const,
   );
-  return { name, quotas, ...(places !== undefined && { limits: { concurrency: Math.floor(places * factor) } }) };
+  return { name, quotas, ...(places !== undefined && { limits: { concurrency: places } }) };
 }

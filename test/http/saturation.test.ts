@@ -23,7 +23,7 @@ type Capability = ServerName | "any";
 
 function newLimiter() {
   return new GrateLimiter<ServerName, { [capability in Capability]: ServerName }>({
-    providers: SERVERS.map((plan) => declared(plan)),
+    providers: SERVERS.map(declared),
     capabilities: {
       any: SERVER_NAMES,
       fixed: ["fixed"],
@@ -90,7 +90,7 @@ describe.concurrent("200 callers who ask for more than five servers allow", () =
     forRun.stop();
   });
 
-  it("meet no 429 and use the limits up, with acquire, headersReceived and settle", { timeout: 90_000 }, async () => {
+  it("meet no 429 and use the limits up, with acquire, headersReceived and settle", async () => {
     const servers = forLeases;
     const limiter = newLimiter();
     const random = seededRandom(SEED);
@@ -123,7 +123,7 @@ describe.concurrent("200 callers who ask for more than five servers allow", () =
     await judge("acquire", limiter, servers, saturation, trips);
   });
 
-  it("meet no 429 and use the limits up, with run", { timeout: 90_000 }, async () => {
+  it("meet no 429 and use the limits up, with run", async () => {
     const servers = forRun;
     const limiter = newLimiter();
     const random = seededRandom(SEED + 1);

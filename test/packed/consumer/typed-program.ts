@@ -236,7 +236,10 @@ for (const scoring of strategies) {
 const acquiring: AcquireOptions<"left" | "right"> = { tokens: 10, maxWaitMs: 0, only: ["left"] };
 const running: RunOptions<"left" | "right"> = { maxAttempts: 1, idempotent: false };
 const streaming: StreamOptions<"left" | "right"> = { chunkTimeoutMs: 1_000 };
-const mapping: MapOptions<number, "left" | "right"> = { concurrency: 2, needs: (item, index) => ({ tokens: item + index }) };
+const mapping: MapOptions<number, "left" | "right"> = {
+  concurrency: 2,
+  needs: (item, index) => ({ tokens: item + index }),
+};
 const leased = new GrateLimiter({
   clock: new MockClock(),
   providers: [{ name: "left", limits: { rpm: 10, tpm: 1_000 } }, { name: "right" }],
