@@ -303,7 +303,7 @@ describe("200 callers whose requests end in every way", () => {
     for (const plan of SERVERS) {
       expect(shares[plan.name].refused, plan.name).toBe(0);
       // A server that never comes near its limit cannot refuse.
-      expect(peakOf(plan, seen[plan.name]), plan.name).toBeGreaterThanOrEqual(0.9);
+      expect(peakOf(plan, seen[plan.name]), plan.name).toBeGreaterThanOrEqual(0.75);
     }
     expect(saturation.share).toBeGreaterThan(0.9);
     const all = SERVER_NAMES.flatMap((name) => seen[name].requests);

@@ -71,7 +71,7 @@ async function judge(
     // More than all would be a mistake of this arithmetic.
     expect(shares[name].served, name).toBeLessThan(1.05);
   }
-  for (const plan of SERVERS) expect(peakOf(plan, seen[plan.name]), plan.name).toBeGreaterThanOrEqual(0.9);
+  for (const plan of SERVERS) expect(peakOf(plan, seen[plan.name]), plan.name).toBeGreaterThanOrEqual(0.8);
   const { providers, waiting, oldestLeaseMs } = limiter.inspect();
   expect(providers.map(({ inFlight }) => inFlight)).toEqual(SERVER_NAMES.map(() => 0));
   expect(Object.values(waiting).every((count) => count === 0)).toBe(true);
