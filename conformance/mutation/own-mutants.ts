@@ -59,10 +59,10 @@ const REWRITES: readonly Rewrite[] = [
     to: "Math.ceil(this.#tokens)",
   },
   {
-    file: "src/selection/selector.ts",
+    file: "src/selection/ranking.ts",
     what: "ties in reverse order",
-    from: /candidates\.sort\(/,
-    to: "candidates.reverse().sort(",
+    from: /\? a - b :/,
+    to: "? b - a :",
   },
 ];
 
@@ -94,9 +94,10 @@ export async function ownMutants(
     return { ...mutant, isSeenInRecord: isAsked && player.isCaughtBy("replay.differingScenario(record)") };
   };
   const mutants: OwnMutant[] = [];
+  // All of them first: one that has no place any more is known at once.
+  for (const change of files.flatMap(rewritesOf)) mutants.push(await put(change));
   for (const file of files) {
     for (const change of await numberChanges(file, player)) mutants.push(await put(change));
-    for (const change of rewritesOf(file)) mutants.push(await put(change));
   }
   return mutants;
 }
