@@ -17,7 +17,7 @@ export type Program = Omit<Side, "setup">;
 export async function compiledSides(): Promise<(file: string, name: string, ...flags: string[]) => Program> {
   if (!existsSync(join(root, "dist/index.js"))) throw new Error('dist is missing: run "npm run build" first');
   const outdir = join(cache, "sides");
-  const files = ["decisions", "calls", "growth"];
+  const files = ["decisions", "calls", "growth", "reference"];
   await build({
     entryPoints: files.map((file) => join(here, `sides/${file}.ts`)),
     absWorkingDir: root,

@@ -9,8 +9,8 @@
 // the others. Of a side the best round counts: whatever else a machine does only ever makes a round slower.
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { loadavg } from "node:os";
-import { join } from "node:path";
-import { type Machine, machineBefore } from "./machine.ts";
+import { machineBefore } from "./machine.ts";
+import { type Growth, RESULTS, type Results } from "./results.ts";
 import { fetchedRivals, RIVALS } from "./rivals.ts";
 import { type Group, type Measured, measured } from "./rounds.ts";
 import { type Side, SideProcess } from "./side-process.ts";
@@ -18,27 +18,6 @@ import type { TimeSetup } from "./sides/growth.ts";
 import { cache, compiledSides, type Program, ports } from "./sides.ts";
 import { slope } from "./statistics.ts";
 import { hard, ordinary, type Setup } from "./work.ts";
-
-/** Everything that a run found. */
-export interface Results {
-  readonly machine: Machine;
-  readonly rounds: number;
-  readonly rivals: { readonly [name: string]: string };
-  readonly decisions: readonly Measured[];
-  readonly leases: readonly Measured[];
-  readonly calls: readonly Measured[];
-  readonly growth: readonly Growth[];
-  /** Bytes. */
-  readonly memory: { readonly [what: string]: number };
-}
-
-export interface Growth {
-  readonly name: string;
-  readonly points: readonly { readonly x: number; readonly y: number }[];
-  readonly slope: number;
-}
-
-export const RESULTS: string = join(cache, "results.json");
 
 const ROUNDS = 5;
 const PARTS = ["decisions", "leases", "rivals", "growth"] as const;
