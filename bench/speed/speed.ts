@@ -40,8 +40,7 @@ console.log(
 );
 const program = await compiledSides();
 
-const results: Results = {
-  ...(await lastResults()),
+const found: Partial<Results> = {
   rounds: ROUNDS,
   ...(has("decisions") ? { decisions: await inTurn(decisionGroups()) } : {}),
   ...(has("leases") ? { leases: await inTurn([leaseGroup()]) } : {}),
@@ -49,6 +48,7 @@ const results: Results = {
   ...(has("growth") ? { growth: await growth(), memory: await memory() } : {}),
   machine: { ...machine, loadAfter: loadavg()[0]! },
 };
+const results: Results = { ...(await lastResults()), ...found };
 await mkdir(cache, { recursive: true });
 await writeFile(RESULTS, `${JSON.stringify(results, null, 2)}\n`);
 
