@@ -1,0 +1,62 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { createInterface, type Interface } from "node:readline";
+import type { Answer } from "./sides/answer-lines.ts";
+
+/** How a side is started. */
+export interface Side {
+  readonly name: string;
+  readonly command: string;
+  readonly args: readonly string[];
+  /** It does one operation where the others do so many, because it would take too long; default 1. */
+  readonly every?: number;
+  readonly setup: unknown;
+}
+
+/** A side at work: it idles until it is asked, so that of all sides only one is ever running. */
+export class SideProcess {
+  readonly side: Side;
+  readonly #child: ChildProcess;
+  readonly #lines: AsyncIterator<string>;
+  readonly #input: Interface;
+
+  private constructor(side: Side) {
+    this.side = side;
+    this.#child = spawn(side.command, side.args, { stdio: ["pipe", "pipe", "inherit"] });
+    // A side that does not start, or breaks off, is reported by its missing answer.
+    this.#child.on("error", () => {});
+    this.#child.stdin!.on("error", () => {});
+    this.#input = createInterface({ input: this.#child.stdout! });
+    this.#lines = this.#input[Symbol.asyncIterator]();
+  }
+
+  /** Resolves when it is ready to be timed. */
+  static async start(side: Side): Promise<SideProcess> {
+    const process = new SideProcess(side);
+    await process.#ask(JSON.stringify(side.setup));
+    return process;
+  }
+
+  /** ns per operation. */
+  async round(operations: number): Promise<number> {
+    const count = Math.max(1, Math.round(operations / (this.side.every ?? 1)));
+    const { ns } = await this.#ask(String(count));
+    return ns / count;
+  }
+
+  /** What was read of one operation. */
+  async check(): Promise<number> {
+    return (await this.#ask("1")).check;
+  }
+
+  end(): void {
+    this.#input.close();
+    this.#child.kill();
+  }
+
+  async #ask(line: string): Promise<Answer> {
+    this.#child.stdin!.write(`${line}\n`);
+    const { value, done } = await this.#lines.next();
+    if (done) throw new Error(`${this.side.name}: ended without an answer`);
+    return JSON.parse(value) as Answer;
+  }
+}

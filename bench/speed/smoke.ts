@@ -1,0 +1,39 @@
+// `npm run bench:smoke`: whether a decision still takes about as many look-ups as it did. Ratios only, to a fixed piece of work
+// in the same run (sides/reference.ts), with margins that only a loss of several times exceeds: it is for runs on any machine,
+// under any load. For times there is `npm run bench`.
+import { measured } from "./rounds.ts";
+import type { Side } from "./side-process.ts";
+import { compiledSides } from "./sides.ts";
+import { hard, ordinary } from "./work.ts";
+
+const ROUNDS = 3;
+const program = await compiledSides();
+const reference: Side = { ...program("reference", "reference"), setup: {} };
+const decisions = (profile: string, setup: ReturnType<typeof ordinary>, every: number): Side => ({
+  ...program("decisions", profile),
+  setup: { ...setup, prefill: Math.min(setup.prefill, 5_000) },
+  every,
+});
+const calls = (name: string): Side => ({ ...program("calls", name), setup: { folder: "", together: 1 }, every: 20 });
+
+// The bound is about five times what was measured.
+const checks: readonly { what: string; side: Side; most: number }[] = [
+  { what: "select + observe, 2 providers", side: decisions("anticipatory", ordinary("both", 2), 20), most: 150 },
+  { what: "select + observe, 2 providers, classic", side: decisions("classic", ordinary("both", 2), 20), most: 170 },
+  { what: "select + observe, 100 providers", side: decisions("anticipatory", ordinary("both", 100), 200), most: 1_200 },
+  { what: "the hard case, 100 providers", side: decisions("anticipatory", hard("both", 100), 200), most: 5_500 },
+  { what: "tryAcquire + settle, 8 providers", side: calls("ours-tryAcquire"), most: 400 },
+  { what: "run of an empty function", side: calls("ours-run"), most: 400 },
+];
+
+const group = { name: "smoke", sides: [reference, ...checks.map(({ what, side }) => ({ ...side, name: what }))] };
+const { sides } = await measured({ ...group, operations: 200_000 }, ROUNDS);
+const unit = sides["reference"]!.best;
+for (const { what, most } of checks) {
+  const ratio = sides[what]!.best / unit;
+  console.log(`${what}: ${ratio.toFixed(0)} times the reference (at most ${most})`);
+  if (ratio > most) {
+    console.error(`failed: ${what} takes ${ratio.toFixed(0)} times the reference work, which is more than ${most}`);
+    process.exitCode = 1;
+  }
+}
