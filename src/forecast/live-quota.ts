@@ -82,7 +82,8 @@ export class LiveQuota {
 
   /** Until when time alone changes neither what is left nor the share; an instant that has passed: at every instant. */
   steadyUntil(now: number): number {
-    this.share(now);
+    this.#taken(now);
+    // Which `share` has found, if anybody asked for it.
     return Number.isNaN(this.#calmShare) ? Number.NEGATIVE_INFINITY : this.#steadyUntil;
   }
 
