@@ -1,7 +1,7 @@
 import { fileURLToPath } from "node:url";
 import { defineConfig } from "vitest/config";
 
-const IN_REAL_TIME = "test/http/**/*.test.ts";
+const IN_REAL_TIME = ["test/http/**/*.test.ts", "test/examples/**/*.test.ts"];
 
 export default defineConfig({
   resolve: { alias: { "grate-limiter": fileURLToPath(new URL("./src/index.ts", import.meta.url)) } },
@@ -21,12 +21,12 @@ export default defineConfig({
     projects: [
       {
         extends: true,
-        test: { name: "unit", include: ["test/**/*.test.ts"], exclude: ["test/packed/**", IN_REAL_TIME] },
+        test: { name: "unit", include: ["test/**/*.test.ts"], exclude: ["test/packed/**", ...IN_REAL_TIME] },
       },
       {
         extends: true,
         // When everything else is done, for what is measured in real time must not wait for a processor.
-        test: { name: "http", include: [IN_REAL_TIME], sequence: { groupOrder: 1 } },
+        test: { name: "real time", include: IN_REAL_TIME, sequence: { groupOrder: 1 } },
       },
     ],
   },

@@ -83,7 +83,7 @@ it("30,000 waiters, served one at a time: a wake-up costs what it serves", async
       await turns();
     }
   });
-  expect(ms).toBeLessThan(1_000);
+  expect(ms).toBeLessThan(3_000);
   expect(granted).toHaveLength(1_000);
   expect(one.limiter.inspect().waiting).toEqual({ chat: 19_000, mail: 10_000 });
   one.limiter.close();
@@ -103,7 +103,7 @@ it("12,000 waiters of different sizes and priorities, aborted one at a time from
     for (let i = 4_000; i < 6_000; i++) controllers[i]!.abort();
     await turns();
   });
-  expect(ms).toBeLessThan(1_000);
+  expect(ms).toBeLessThan(3_000);
   expect(rejected).toBe(2_000);
   one.limiter.close();
   await turns();
@@ -124,7 +124,7 @@ it("5,000 waiters whose deadlines come one after the other", async () => {
       expect(rejected).toBe(at);
     }
   });
-  expect(ms).toBeLessThan(4_000);
+  expect(ms).toBeLessThan(6_000);
   expect(one.clock.outstanding).toBe(0);
   expect(one.clock.most).toBe(1);
 });
@@ -166,5 +166,5 @@ it("refusals while 2,000 requests are in flight", async () => {
   const ms = await cpuMs(async () => {
     for (let i = 0; i < 500; i++) one.refusal();
   });
-  expect(ms).toBeLessThan(1_500);
+  expect(ms).toBeLessThan(6_000);
 });
