@@ -176,6 +176,23 @@ describe("the order of the line", () => {
       expect(behind.state).not.toBe("granted");
     },
   );
+
+  it("one of the same kind, but smaller, goes to a provider that is too small for the one before it", async () => {
+    const one = new Desk({
+      providers: [
+        { name: "a", limits: { concurrency: 1 } },
+        { name: "b", limits: { concurrency: 1, tpm: 50 } },
+      ],
+      capabilities: { chat: ["a", "b"] },
+    });
+    one.take({ only: ["a"] });
+    const lease = one.take({ only: ["b"], tokens: 1 });
+    const line = [60, 70, 10, 10].map((tokens) => one.ask({ tokens, ...LONG }));
+    lease.settle();
+    await one.later(0);
+    expect(states(line)).toEqual(["waiting", "waiting", "granted", "waiting"]);
+    expect(line[2]!.lease!.provider).toBe("b");
+  });
 });
 
 describe("no starvation", () => {

@@ -154,6 +154,21 @@ describe("a trial", () => {
     expect(one.limiter.inspect().providers[0]!.state).toBe("available");
   });
 
+  it("has its place free though a lease of an earlier trial is still open, which decides nothing", () => {
+    const one = served();
+    const earlier = one.take();
+    one.limiter.observe({ provider: "a", outcome: { status: "server_error" } });
+    one.clock.advanceMs(60_000);
+    expect(state(one)).toBe("trial");
+    const lease = one.take();
+    earlier.settle();
+    expect(one.refusal().reasons).toEqual(TRIAL_IS_TAKEN);
+    lease.settle({ status: "cancelled" });
+    expect(state(one)).toBe("trial");
+    one.take().settle();
+    expect(state(one)).toBe("available");
+  });
+
   it("is over when the provider is revived", () => {
     const one = served();
     one.take();
