@@ -37,7 +37,7 @@ import type { AcquireOptions, MapOptions, RunOptions, StreamOptions } from "./ru
 import type { RunResult } from "./run/run-result.ts";
 import { stream } from "./run/stream.ts";
 import type { TaskContext } from "./run/task-context.ts";
-import { strategyOf } from "./scoring/weighted-scorer.ts";
+import { isSteady, strategyOf, WeightedScorer } from "./scoring/weighted-scorer.ts";
 import type { Decision } from "./selection/decision.ts";
 import type { Refusal } from "./selection/refusal.ts";
 import { type Request, requestOf, type SelectOptions } from "./selection/request.ts";
@@ -64,12 +64,13 @@ export class GrateLimiter<P extends string = string, Routes extends Record<strin
     this.#time = new EngineTime(options.clock ?? new RealClock());
     const health = healthSettings(options.health);
     this.#registry = new Registry(profile, this.#time, health, options.defaultCooldownSeconds ?? 60);
-    const plainStrategy = strategyOf(options.scoring);
+    const strategy = strategyOf(options.scoring);
     const parts = {
       registry: this.#registry,
       profile,
-      strategy: profile.strategy(plainStrategy),
-      plainStrategy,
+      strategy,
+      weighted: isSteady(strategy) ? strategy : null,
+      mostScore: strategy instanceof WeightedScorer ? profile.mostScore : Number.POSITIVE_INFINITY,
       minimumHealth: options.minimumHealthScore ?? 0.2,
       counters: newCounters(),
       events: new Events(),

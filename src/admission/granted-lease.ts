@@ -76,7 +76,7 @@ export class GrantedLease implements Lease {
     provider.leases++;
     provider.passGate(state, needs.amounts[REQUESTS]!, this, grantedAt);
     for (const quota of this.#quotas) this.#hold(quota, needOf(needs.amounts, quota.spec.index), grantedAt);
-    if (needs.variance > 0) for (const quota of this.#quotas) quota.variance += varianceOf(needs, quota.spec.index);
+    if (needs.variance > 0) for (const quota of this.#quotas) quota.doubt(varianceOf(needs, quota.spec.index));
     this.#schedule();
   }
 
@@ -181,7 +181,7 @@ export class GrantedLease implements Lease {
       const amount = this.#amountOf(quota);
       if (this.#holds(quota)) this.#hold(quota, amount, now);
       else if (!this.#hasEnded) quota.amend(amount, this.#stampedAt, now);
-      if (!this.#hasEnded) quota.variance += varianceOf(this.#candidate.needs, quota.spec.index);
+      if (!this.#hasEnded) quota.doubt(varianceOf(this.#candidate.needs, quota.spec.index));
     }
   }
 
@@ -283,9 +283,7 @@ export class GrantedLease implements Lease {
     const { provider, needs } = this.#candidate;
     if (provider.trial === this) provider.trial = null;
     if (needs.variance > 0) {
-      for (const quota of this.#quotas) {
-        quota.variance = Math.max(0, quota.variance - varianceOf(needs, quota.spec.index));
-      }
+      for (const quota of this.#quotas) quota.doubt(-varianceOf(needs, quota.spec.index));
     }
     this.#host.freed();
     this.#schedule();

@@ -75,7 +75,7 @@ export class Granting {
       entry,
       state: provider.state(now, this.#parts.minimumHealth),
       needs: request.needs(entry, true),
-      decision: ranking.decision(best, this.#parts, now),
+      decision: ranking.decision(best),
     };
     const timeoutMs = how.leaseTimeoutMs ?? this.#options.leaseTimeoutMs;
     const lease = new GrantedLease(this.#host, capability.name, candidate, this.#orders++, now, timeoutMs);

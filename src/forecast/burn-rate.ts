@@ -14,7 +14,7 @@ const WARM_UP_MS = 5_000;
 
 /** Measures how fast a quota is used; no clock, instants in ms. */
 export interface BurnMeter {
-  record(amount: number, now: number): void;
+  count(amount: number, now: number): void;
   /** Amount per second at `now`. */
   perSecond(now: number): number;
   /** At least `perSecond(now)` at every instant until the next amount. */
@@ -31,7 +31,7 @@ export class BurnRate implements BurnMeter {
   #at = 0;
 
   /** Counts `amount` at `now` (ms), a negative one as taken back; an instant before the last one counts as the last. */
-  record(amount: number, now: number): void {
+  count(amount: number, now: number): void {
     if (this.#amounts === 0) {
       this.#firstAt = now;
       this.#at = now;
@@ -57,7 +57,9 @@ export class BurnRate implements BurnMeter {
 
   perSecondAtMost(): number {
     if (this.#amounts < 2) return 0;
-    return Math.max(this.#fast, this.#total / FAST_SECONDS, this.#slow);
+    // Both rates only fall; in the warm-up, the slow one is far below what all amounts make in 3 s.
+    const isWarm = this.#at - this.#firstAt >= WARM_UP_MS;
+    return isWarm ? (this.#fast + this.#slow) / 2 : Math.max(this.#fast, this.#total / FAST_SECONDS);
   }
 
   #slowDecay(now: number): number {

@@ -29,14 +29,11 @@ export class LiveQuota {
   /** True if a lease holds its amount until it ends, so that time alone never counts it. */
   readonly isHeldToEnd: boolean;
   #inFlight = 0;
-  // What `#refresh` found, which holds until `#steadyUntil`, and at `#readAt` itself.
-  #used = 0;
-  #readAt = Number.NaN;
+  // The share as it was read last: at `#sharedAt`, and it stands until `#steadyUntil`.
+  #share = 0;
+  #sharedAt = Number.NaN;
   #steadyUntil = Number.NEGATIVE_INFINITY;
-  /** The share that is left where no rate of use could put it under pressure; NaN: that depends on the instant. */
-  #calmShare = Number.NaN;
-  /** Variance of the error of all learned amounts under way. */
-  variance = 0;
+  #variance = 0;
 
   constructor(spec: QuotaSpec, pool: string | null, tracker: Tracker, burn: BurnMeter) {
     this.spec = spec;
@@ -53,53 +50,47 @@ export class LiveQuota {
   }
 
   remaining(now: number): number {
-    return Math.max(0, this.tracker.capacity - this.#taken(now));
+    const left = this.tracker.capacity - this.#taken(now);
+    return left > 0 ? left : 0;
   }
 
   #taken(now: number): number {
-    if (now >= this.#steadyUntil && now !== this.#readAt) this.#refresh(now);
-    return this.#used + this.#inFlight;
+    return this.tracker.used(now) + this.#inFlight;
   }
 
-  #refresh(now: number): void {
-    this.#used = this.tracker.used(now);
-    this.#readAt = now;
-    this.#steadyUntil = this.tracker.steadyUntil(now);
-    this.#calmShare = Number.NaN;
-  }
-
-  /** Something was counted, held or given back. */
+  /** Something was counted, held or given back: whoever draws from it is to read it again. */
   #changed(): void {
-    this.#readAt = Number.NaN;
+    this.#sharedAt = Number.NaN;
     this.#steadyUntil = Number.NEGATIVE_INFINITY;
-    this.#touch();
+    const { drawers } = this;
+    for (let i = 0; i < drawers.length; i++) drawers[i]!.touch();
   }
 
-  #touch(): void {
-    this.#calmShare = Number.NaN;
-    for (let i = 0; i < this.drawers.length; i++) this.drawers[i]!.touch();
-  }
-
-  /** Until when time alone changes neither what is left nor the share; an instant that has passed: at every instant. */
-  steadyUntil(now: number): number {
-    this.#taken(now);
-    // Which `share` has found, if anybody asked for it.
-    return Number.isNaN(this.#calmShare) ? Number.NEGATIVE_INFINITY : this.#steadyUntil;
+  /** Until when time alone changes neither what is left nor the share that was read last; an instant that has passed: at every instant. */
+  get steadyUntil(): number {
+    return this.#steadyUntil;
   }
 
   /** The quota's part of the score: the share that is left, less what pressure takes of it. */
   share(now: number): number {
+    if (now < this.#steadyUntil || now === this.#sharedAt) return this.#share;
     const taken = this.#taken(now);
-    if (!Number.isNaN(this.#calmShare)) return this.#calmShare;
     const { capacity } = this.tracker;
-    const ratio = capacity === 0 ? 0 : Math.max(0, 1 - taken / capacity);
+    const ratio = capacity > taken ? 1 - taken / capacity : 0;
     // Most quotas are far from running out, and a bound of the rate that holds until something is counted shows it.
+    const isCalm = ratio === 0 || this.spec.strategy === "concurrency" || this.#isCalm(taken, now);
+    this.#sharedAt = now;
+    this.#share = isCalm ? ratio : ratio * (1 - this.pressure(now));
+    this.#steadyUntil = isCalm ? this.tracker.steadyUntil(now) : Number.NEGATIVE_INFINITY;
+    return this.#share;
+  }
+
+  /** True if no rate of use that can be until something is counted puts it under pressure before something is released. */
+  #isCalm(taken: number, now: number): boolean {
+    const { capacity } = this.tracker;
     const most = taken + this.burn.perSecondAtMost() * (this.#horizonMs / 1_000);
-    if (ratio === 0 || this.spec.strategy === "concurrency" || pressureOf(most, taken, capacity) === 0) {
-      this.#calmShare = ratio;
-      return ratio;
-    }
-    return ratio * (1 - this.pressure(now));
+    if (pressureOf(most, taken, capacity) === 0) return true;
+    return pressureOf(most - this.tracker.releasedBy(now + this.#horizonMs, now), taken, capacity) === 0;
   }
 
   /** Share of the quota that is left, 0 to 1. */
@@ -123,7 +114,7 @@ export class LiveQuota {
     if (amount <= 0) return false;
     const before = this.remaining(now);
     this.tracker.record(amount, now);
-    this.burn.record(amount, now);
+    this.burn.count(amount, now);
     this.#changed();
     return before > 0 && amount >= before;
   }
@@ -132,7 +123,7 @@ export class LiveQuota {
   hold(amount: number, now: number): boolean {
     if (amount === 0) return false;
     const before = this.remaining(now);
-    this.burn.record(amount, now);
+    this.burn.count(amount, now);
     this.free(-amount);
     return before > 0 && amount >= before;
   }
@@ -140,14 +131,19 @@ export class LiveQuota {
   /** A lease gives back what it held. */
   free(amount: number): void {
     this.#inFlight = Math.max(0, this.#inFlight - amount);
-    this.#touch();
+    this.#changed();
+  }
+
+  /** Learned amounts came under way, or ended: by so much the variance of the error of all of them changes. */
+  doubt(variance: number): void {
+    this.#variance = Math.max(0, this.#variance + variance);
+    this.#changed();
   }
 
   /** Counts what was held until now: from `at` on, which is never before an earlier one. */
   stamp(amount: number, at: number): void {
-    this.free(amount);
     this.tracker.record(amount, at);
-    this.#changed();
+    this.free(amount);
   }
 
   /** Changes by `delta` what was counted from `stamp` on; true if that left nothing where there was something. */
@@ -183,7 +179,7 @@ export class LiveQuota {
   }
 
   #margin(amount: number, variance: number): number {
-    const sum = this.variance + variance;
+    const sum = this.#variance + variance;
     const margin = GUARD_DEVIATIONS * Math.sqrt(sum + sum ** 2 / (variance * SAMPLES));
     // One alone always fits.
     return Math.min(Math.ceil(margin), this.tracker.capacity - amount);

@@ -67,21 +67,18 @@ export const anticipatory: Profile = {
     return longest;
   },
 
-  steadyUntil(quotas, now) {
+  readQuotas(quotas, now, reading) {
+    let least = 1;
     let until = Number.POSITIVE_INFINITY;
-    for (const quota of quotas) {
-      const own = quota.steadyUntil(now);
-      if (own < until) until = own;
+    for (let i = 0; i < quotas.length; i++) {
+      const quota = quotas[i]!;
+      const share = quota.share(now);
+      if (share < least) least = share;
+      if (quota.steadyUntil < until) until = quota.steadyUntil;
     }
-    return until;
-  },
-
-  room(quotas, now, left, most, at) {
-    for (const quota of quotas) {
-      const place = at + quota.spec.index;
-      left[place] = Math.min(left[place]!, quota.remaining(now));
-      most[place] = Math.min(most[place]!, quota.tracker.capacity);
-    }
+    reading.score = least;
+    reading.reported = least;
+    reading.until = until;
   },
 
   fitsAt(quotas, needs, now) {
@@ -93,20 +90,9 @@ export const anticipatory: Profile = {
 
   requireLeases() {},
 
-  quotaScore(quotas, now) {
-    let least = 1;
-    for (const quota of quotas) {
-      const share = quota.share(now);
-      if (share < least) least = share;
-    }
-    return least;
-  },
-
-  reportedQuotaScore: (_quotas, scored) => scored,
-
   healthScore: (health, isTrial, now) => (isTrial ? 1 : health.score(now)),
 
-  strategy: (strategy) => strategy,
+  mostScore: Number.POSITIVE_INFINITY,
 
   remaining(quotas, now) {
     let least = Number.POSITIVE_INFINITY;

@@ -7,7 +7,6 @@ import { PortedHealth } from "../health/ported-health.ts";
 import { NOT_TOLD } from "../quota/amounts.ts";
 import { Concurrency } from "../quota/concurrency.ts";
 import { PortedBucket } from "../quota/ported-bucket.ts";
-import { WeightedScorer } from "../scoring/weighted-scorer.ts";
 import type { Profile } from "./profile.ts";
 
 const WHY = "the classic profile does not have it";
@@ -38,9 +37,7 @@ export const classic: Profile = {
   createQuota(spec, pool, _schedule, now) {
     if (spec.strategy === "concurrency") return new LiveQuota(spec, pool, new Concurrency(spec.capacity), NO_BURN);
     const bucket = new PortedBucket(spec.capacity, spec.windowMs!, now);
-    // The bucket counts its own burn when it records.
-    const burn = { ...NO_BURN, perSecond: (at: number) => bucket.perSecond(at) };
-    return new LiveQuota(spec, pool, bucket, burn);
+    return new LiveQuota(spec, pool, bucket, bucket);
   },
 
   upsertQuotas: (specs, _had, create) => specs.map(create),
@@ -55,10 +52,26 @@ export const classic: Profile = {
 
   waitMs: () => 0,
 
-  // Reading a bucket refills it, and the ports read every one at every select.
-  steadyUntil: () => Number.NEGATIVE_INFINITY,
-
-  room() {},
+  readQuotas(quotas, now, reading) {
+    // The least ratio and the nearest exhaustion may come from different quotas.
+    let leastRatio = 1;
+    let exhaustionSeconds = Number.POSITIVE_INFINITY;
+    for (let i = 0; i < quotas.length; i++) {
+      const quota = quotas[i]!;
+      const left = quota.remaining(now);
+      const { capacity } = quota.tracker;
+      // The ports subtract the usage ratio from 1, which was 1 minus the share that is left: both roundings are theirs.
+      const ratio = capacity === 0 ? 0 : 1 - (1 - left / capacity);
+      if (ratio < leastRatio) leastRatio = ratio;
+      const rate = quota.burn.perSecond(now);
+      if (rate > 0 && left / rate < exhaustionSeconds) exhaustionSeconds = left / rate;
+    }
+    const burnPenalty = exhaustionSeconds < Number.POSITIVE_INFINITY && leastRatio < 0.5 ? 0.1 : 0;
+    reading.score = Math.max(0, leastRatio - exhaustionPenalty(exhaustionSeconds) - burnPenalty);
+    reading.reported = leastRatio;
+    // Reading a bucket refills it, and the ports read every one at every select.
+    reading.until = Number.NEGATIVE_INFINITY;
+  },
 
   fitsAt: (_quotas, _needs, now) => now,
 
@@ -66,21 +79,9 @@ export const classic: Profile = {
     throw new GrateLimiterError("unsupported", `leases: ${WHY}`);
   },
 
-  quotaScore(quotas, now) {
-    const { ratio, exhaustionSeconds } = worstOf(quotas, now);
-    const exhaustionPenalty = EXHAUSTION_PENALTIES.find(([below]) => exhaustionSeconds < below)?.[1] ?? 0;
-    const burnPenalty = exhaustionSeconds < Number.POSITIVE_INFINITY && ratio < 0.5 ? 0.1 : 0;
-    return Math.max(0, ratio - exhaustionPenalty - burnPenalty);
-  },
-
-  reportedQuotaScore: (quotas, _scored, now) => worstOf(quotas, now).ratio,
-
   healthScore: (health, _isTrial, now) => health.score(now),
 
-  strategy(strategy) {
-    if (!(strategy instanceof WeightedScorer)) return strategy;
-    return { score: (context) => Math.min(1, strategy.score(context)) };
-  },
+  mostScore: 1,
 
   remaining: (quotas, now) => quotas[0]!.remaining(now),
 
@@ -95,28 +96,12 @@ export const classic: Profile = {
   },
 };
 
-/** Seconds to exhaustion below which the quota part loses so much. */
-const EXHAUSTION_PENALTIES: readonly (readonly [number, number])[] = [
-  [10, 0.8],
-  [30, 0.5],
-  [60, 0.3],
-  [120, 0.1],
-];
-
-const NO_BURN: BurnMeter = { record() {}, perSecond: () => 0, perSecondAtMost: () => 0 };
-
-/** The least ratio and the nearest exhaustion, which may come from different quotas. */
-function worstOf(quotas: readonly LiveQuota[], now: number): { ratio: number; exhaustionSeconds: number } {
-  let ratio = 1;
-  let exhaustionSeconds = Number.POSITIVE_INFINITY;
-  for (const quota of quotas) {
-    const left = quota.remaining(now);
-    const { capacity } = quota.tracker;
-    // The ports subtract the usage ratio from 1, which was 1 minus the share that is left: both roundings are theirs.
-    const usageRatio = capacity === 0 ? 1 : 1 - left / capacity;
-    ratio = Math.min(ratio, 1 - usageRatio);
-    const rate = quota.burn.perSecond(now);
-    if (rate > 0) exhaustionSeconds = Math.min(exhaustionSeconds, left / rate);
-  }
-  return { ratio, exhaustionSeconds };
+/** What the quota part loses where so few seconds are left to exhaustion. */
+function exhaustionPenalty(seconds: number): number {
+  if (seconds >= 120) return 0;
+  if (seconds >= 60) return 0.1;
+  if (seconds >= 30) return 0.3;
+  return seconds >= 10 ? 0.5 : 0.8;
 }
+
+const NO_BURN: BurnMeter = { count() {}, perSecond: () => 0, perSecondAtMost: () => 0 };

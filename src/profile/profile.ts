@@ -7,10 +7,19 @@ import type { LiveQuota, PendingStamps } from "../forecast/live-quota.ts";
 import type { Health } from "../health/health.ts";
 import type { Counters } from "../metrics.ts";
 import type { Amounts, Needs } from "../quota/amounts.ts";
-import type { ScoringStrategy } from "../scoring/scoring-strategy.ts";
 
 /** `waitMs` of a request that a provider can never take. */
 export const TOO_LARGE = -1;
+
+/** What is read of a provider's quotas together. */
+export interface QuotaReading {
+  /** The quota part of the score. */
+  score: number;
+  /** The quota part that a decision reports. */
+  reported: number;
+  /** Until when time alone changes neither them nor the room; an instant that has passed: at every instant. */
+  until: number;
+}
 
 /**
  * Everything in which the two profiles differ. The rest of the engine asks a profile to do these things and never which
@@ -52,11 +61,8 @@ export interface Profile {
   /** In how many whole ms the quotas have room for the request: 0 now, Infinity at no known time, TOO_LARGE never. */
   waitMs(quotas: readonly LiveQuota[], needs: Needs, now: number, pending?: PendingStamps): number;
 
-  /** Until when time alone changes nothing that a ranking reads of them; an instant that has passed: at every instant. */
-  steadyUntil(quotas: readonly LiveQuota[], now: number): number;
-
-  /** By dimension: the least that is left, and the most that can ever be taken; from `at` on in both lists. */
-  room(quotas: readonly LiveQuota[], now: number, left: Float64Array, most: Float64Array, at: number): void;
+  /** Writes the quota part of the score, and the one that a decision reports; and until when they stand. */
+  readQuotas(quotas: readonly LiveQuota[], now: number, reading: QuotaReading): void;
 
   /** The very instant at which they have, by what is counted already; Infinity: not by that. */
   fitsAt(quotas: readonly LiveQuota[], needs: Needs, now: number): number;
@@ -64,17 +70,11 @@ export interface Profile {
   /** Throws if it knows no leases. */
   requireLeases(): void;
 
-  /** The quota part of the score. */
-  quotaScore(quotas: readonly LiveQuota[], now: number): number;
-
-  /** The quota part that a decision reports, given the one that was scored. */
-  reportedQuotaScore(quotas: readonly LiveQuota[], scored: number, now: number): number;
-
   /** The health part of the score. */
   healthScore(health: Health, isTrial: boolean, now: number): number;
 
-  /** The strategy that ranks: of those that came with the package, as the profile bounds it. */
-  strategy(strategy: ScoringStrategy): ScoringStrategy;
+  /** No score of a strategy that came with the package counts more. */
+  readonly mostScore: number;
 
   /** What several quotas of one dimension leave together. */
   remaining(quotas: readonly LiveQuota[], now: number): number;

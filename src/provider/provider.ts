@@ -6,7 +6,7 @@ import type { Health } from "../health/health.ts";
 import { Ramp, rampedOf } from "../health/ramp.ts";
 import { SIZED } from "../quota/amounts.ts";
 import type { Pool } from "./pool.ts";
-import type { Versions } from "./versions.ts";
+import type { Standings } from "./standings.ts";
 
 /** What a provider's configuration says, complete. */
 export interface ProviderSettings {
@@ -46,21 +46,21 @@ export class Provider {
   // The end of a cooldown is told once, by whoever reads the provider first after it.
   #cooldownIsToldUntil = Number.POSITIVE_INFINITY;
 
-  readonly #versions: Versions;
-  /** Its place among the versions. */
+  readonly #standings: Standings;
+  /** Its place among the standings. */
   readonly slot: number;
 
-  constructor(name: string, settings: ProviderSettings, health: Health, versions: Versions) {
+  constructor(name: string, settings: ProviderSettings, health: Health, standings: Standings) {
     this.name = name;
     this.settings = settings;
     this.health = health;
-    this.#versions = versions;
-    this.slot = versions.take();
+    this.#standings = standings;
+    this.slot = standings.take();
   }
 
   /** Something changed that a ranking reads. */
   touch(): void {
-    this.#versions.touch(this.slot);
+    this.#standings.touch(this.slot);
   }
 
   get quotas(): readonly LiveQuota[] {

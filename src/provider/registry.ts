@@ -10,14 +10,14 @@ import { Capability, type Listed } from "./capability.ts";
 import type { LearnedSize } from "./learned-size.ts";
 import type { Pool } from "./pool.ts";
 import { DEFAULT_PRIORITY, Provider, type ProviderSettings, priceOf } from "./provider.ts";
-import { Versions } from "./versions.ts";
+import { Standings } from "./standings.ts";
 
 /** Every provider, pool and capability by name; what it is given has passed the validator. */
 export class Registry {
   readonly providers: Map<string, Provider> = new Map();
   readonly pools: Map<string, Pool> = new Map();
   readonly capabilities: Map<string, Capability> = new Map();
-  readonly versions: Versions = new Versions();
+  readonly standings: Standings = new Standings();
   readonly #profile: Profile;
   readonly #time: EngineTime;
   readonly #health: HealthSettings;
@@ -41,7 +41,7 @@ export class Registry {
     const pools = this.#poolsOf(config.pools ?? []);
     const create = (spec: QuotaSpec) => this.#quota(spec, null, now);
     const quotas = this.#profile.upsertQuotas(specs, had?.ownQuotas ?? [], create);
-    const provider = had ?? new Provider(name, settings, this.#profile.createHealth(this.#health, now), this.versions);
+    const provider = had ?? new Provider(name, settings, this.#profile.createHealth(this.#health, now), this.standings);
     provider.settings = settings;
     provider.drawFrom(quotas, pools);
     if (had === undefined) {
@@ -71,7 +71,7 @@ export class Registry {
     if (provider === undefined) return false;
     this.providers.delete(name);
     provider.letGo();
-    this.versions.giveBack(provider.slot);
+    this.standings.giveBack(provider.slot);
     this.#revision++;
     return true;
   }

@@ -72,6 +72,13 @@ export class PortedBucket implements Tracker {
     return this.capacity / this.#window;
   }
 
+  /** What it records is what it burns. */
+  count(): void {}
+
+  perSecondAtMost(): number {
+    return Number.POSITIVE_INFINITY;
+  }
+
   /** Average use since the burn window started; does not refill. */
   perSecond(now: number): number {
     const seconds = (now - this.#startedAt) / 1_000;

@@ -27,6 +27,9 @@ export class SlidingWindow implements Tracker {
   #head = 0;
   #length = 0;
   #sum = 0;
+  // How far the last look ahead came, and the sum of the entries up to there: the next one goes on from it.
+  #ahead = 0;
+  #aheadSum = 0;
   // Of the newest entry: later amounts may still join it.
   #newestFirst = Number.NEGATIVE_INFINITY;
   #latest = Number.NEGATIVE_INFINITY;
@@ -51,7 +54,16 @@ export class SlidingWindow implements Tracker {
 
   releasedBy(atMs: number, now: number): number {
     this.#expire(now);
-    return this.#sumUntil((last) => last > atMs - this.#window);
+    if (this.#sum > Number.MAX_SAFE_INTEGER) this.#lookAgain();
+    // Walking all of it at every select took half the time of one whose windows are full.
+    const horizon = atMs - this.#window;
+    while (this.#ahead < this.#length && this.#lastOf(this.#ahead) <= horizon) {
+      this.#aheadSum += this.#amountOf(this.#ahead++);
+    }
+    while (this.#ahead > 0 && this.#lastOf(this.#ahead - 1) > horizon) {
+      this.#aheadSum -= this.#amountOf(--this.#ahead);
+    }
+    return this.#aheadSum;
   }
 
   releaseAt(amount: number, now: number): number {
@@ -97,9 +109,12 @@ export class SlidingWindow implements Tracker {
       if (delta > 0) this.#add(delta, stamp);
       return;
     }
+    if (this.#sum > Number.MAX_SAFE_INTEGER) this.#lookAgain();
     const place = this.#slot(low) + 1;
     const amount = Math.max(0, this.#ring[place]! + delta);
-    this.#sum += amount - this.#ring[place]!;
+    const change = amount - this.#ring[place]!;
+    this.#sum += change;
+    if (low < this.#ahead) this.#aheadSum += change;
     this.#ring[place] = amount;
   }
 
@@ -125,6 +140,7 @@ export class SlidingWindow implements Tracker {
       const newest = this.#slot(this.#length - 1);
       this.#ring[newest] = at;
       this.#ring[newest + 1]! += amount;
+      if (this.#ahead === this.#length) this.#aheadSum += amount;
     } else {
       if (this.#length * 2 === this.#ring.length) this.#grow();
       const slot = this.#slot(this.#length++);
@@ -142,19 +158,26 @@ export class SlidingWindow implements Tracker {
     if (this.#ring[this.#head * 2]! > horizon) return;
     const inexact = this.#sum > Number.MAX_SAFE_INTEGER;
     do {
-      this.#sum -= this.#amountOf(0);
+      const amount = this.#amountOf(0);
+      this.#sum -= amount;
+      if (this.#ahead > 0) {
+        this.#ahead--;
+        this.#aheadSum -= amount;
+      }
       this.#head = this.#head * 2 + 2 === this.#ring.length ? 0 : this.#head + 1;
       this.#length--;
     } while (this.#length > 0 && this.#lastOf(0) <= horizon);
     // Sums beyond what a double counts exactly are taken anew, so that no error stays behind.
-    if (inexact) this.#sum = this.#sumUntil(() => false);
+    if (!inexact) return;
+    this.#sum = 0;
+    for (let i = 0; i < this.#length; i++) this.#sum += this.#amountOf(i);
+    this.#lookAgain();
   }
 
-  /** Sum of the oldest entries, up to the first whose latest instant `isEnd`. */
-  #sumUntil(isEnd: (last: number) => boolean): number {
-    let sum = 0;
-    for (let i = 0; i < this.#length && !isEnd(this.#lastOf(i)); i++) sum += this.#amountOf(i);
-    return sum;
+  /** The next look ahead begins with the oldest entry, with a sum that no rounding has touched. */
+  #lookAgain(): void {
+    this.#ahead = 0;
+    this.#aheadSum = 0;
   }
 
   #lastOf(i: number): number {

@@ -26,17 +26,19 @@ export class WeightedScorer implements ScoringStrategy {
   }
 
   score(context: ProviderScoreContext): number {
-    const sum =
-      context.quotaScore * this.#quota +
-      context.healthScore * this.#health +
-      context.priorityScore * this.#priority +
-      context.latencyScore * this.#latency;
-    return sum * context.weight;
+    const { quotaScore, healthScore, priorityScore, latencyScore, weight } = context;
+    return this.weigh(quotaScore, healthScore, priorityScore, latencyScore, weight);
+  }
+
+  /** The same of the bare parts. */
+  weigh(quota: number, health: number, priority: number, latency: number, weight: number): number {
+    const sum = quota * this.#quota + health * this.#health + priority * this.#priority + latency * this.#latency;
+    return sum * weight;
   }
 }
 
 /** True for a strategy that answers the same as long as parts and weight are the same. */
-export function isSteady(strategy: ScoringStrategy): boolean {
+export function isSteady(strategy: ScoringStrategy): strategy is WeightedScorer {
   return strategy.score === WeightedScorer.prototype.score;
 }
 

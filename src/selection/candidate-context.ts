@@ -32,18 +32,15 @@ export class CandidateContext implements ProviderScoreContext {
     this.#now = now;
   }
 
-  /** Turns to the next candidate; parts as in the ports. */
+  /** Turns to the next candidate. */
   turnTo(candidate: Provider, priority: number, quotaScore: number, healthScore: number): void {
     this.#candidate = candidate;
     this.provider = candidate.name;
-    // `+ 0` turns -0 into 0, which JSON cannot tell apart.
-    this.priority = priority + 0;
+    this.priority = priority;
     this.weight = candidate.settings.weight;
     this.latencyMs = candidate.health.latencyMs ?? 0;
     this.quotaScore = quotaScore;
     this.healthScore = healthScore;
-    this.priorityScore = this.maxPriority === 0 ? 0.5 : this.priority / this.maxPriority;
-    this.latencyScore = 1 - this.latencyMs / this.maxLatencyMs;
   }
 
   get quotaRemainingRatio(): number {

@@ -3,82 +3,61 @@
 //   those with room now first, then by how soon there is room (unknown last), then those that are not eligible;
 //   equals by score, then in the order of the list
 //
-// Regimes: little changes from one decision to the next. What was read of a provider is kept until something is counted
-// there or an instant comes at which time changes it, and stands side by side in memory, because with a thousand providers
-// it is memory that takes the time. The order starts as it was and is put right by insertion, which takes as many steps as
-// there are places changed; where that is too many, it is sorted anew.
-import { DIMENSIONS } from "../config/dimension.ts";
+// Regimes: little changes from one decision to the next. A provider is read again when something was counted there or an
+// instant has come at which time changes it, scored again when it was read, and asked for room again when it was read or
+// another request asks. The order starts as it was and is put right by insertion, which takes as many steps as there are
+// places changed; where that is too many, it is sorted anew.
 import type { PendingStamps } from "../forecast/live-quota.ts";
 import { TOO_LARGE } from "../profile/profile.ts";
 import { type Listed, priorityOf } from "../provider/capability.ts";
 import type { Provider } from "../provider/provider.ts";
-import { needOf } from "../quota/amounts.ts";
-import type { ScoreBreakdown } from "../scoring/scoring-strategy.ts";
+import type { Standings } from "../provider/standings.ts";
 import { finiteScore } from "../scoring/scoring-strategy.ts";
-import { isSteady } from "../scoring/weighted-scorer.ts";
 import { CandidateContext } from "./candidate-context.ts";
 import { type Alternative, type Decision, RankedDecision } from "./decision.ts";
 import type { Request } from "./request.ts";
 import type { SelectionParts } from "./selector.ts";
+import { readStanding } from "./standing.ts";
 
 /** In place of a wait: not eligible. */
 const OUT = Number.POSITIVE_INFINITY;
 /** In place of a wait: eligible, but nobody knows when. */
 const UNKNOWN = Number.MAX_VALUE;
 const STEPS_PER_PLACE = 8;
-const WIDTH = DIMENSIONS.length;
 
 /** One object serves all calls for a capability in turn, and is valid until the next. */
 export class Ranking {
   readonly listed: readonly Listed[];
-  readonly #context: CandidateContext;
-  // By place in the list: what was read of its provider, when it is to be read again, and what follows from it.
+  readonly #capability: string;
+  readonly #standings: Standings;
+  // By place in the list: the provider's slot among the standings, the version of it that was scored, and what follows.
   readonly #slots: Int32Array;
-  readonly #versions: Float64Array;
-  readonly #until: Float64Array;
-  readonly #isEligible: Uint8Array;
-  readonly #isChanged: Uint8Array;
-  /** For which requests needs are more than what is stated: of none, of those that do not state tokens, of all. */
-  readonly #needing: Uint8Array;
-  /** Whether sizes were learned there. */
-  readonly #isLearned: Uint8Array;
-  readonly #quotaScores: Float64Array;
-  readonly #healthScores: Float64Array;
-  readonly #priorities: Float64Array;
-  readonly #latencies: Float64Array;
+  readonly #scored: Float64Array;
   readonly #scores: Float64Array;
   readonly #waits: Float64Array;
-  // By place and dimension.
-  readonly #left: Float64Array;
-  readonly #most: Float64Array;
-  /** Dimensions that any of them has a quota of. */
-  readonly #dimensions: number[] = [];
-  #dimensionBits = 0;
+  /** As they were handed out: nobody writes to them, so that one whose score has not changed is handed out again. */
+  readonly #alternatives: Alternative[] = [];
   // Places, best first.
   readonly #order: Int32Array;
+  #isOrdered = true;
   #size = 0;
-  #maxPriority = Number.NaN;
-  #maxLatencyMs = Number.NaN;
+  #request: Request | null = null;
+  #isLease = false;
+  // The highest priority and mean latency of the list, and the places that have them.
+  #maxPriority = -1;
+  #maxLatencyMs = -1;
+  #preferred = -1;
+  #slowest = -1;
+  #context: CandidateContext | null = null;
 
-  constructor(capability: string, listed: readonly Listed[]) {
-    const numbers = (start: number, width = 1) => new Float64Array(listed.length * width).fill(start);
+  constructor(capability: string, listed: readonly Listed[], standings: Standings) {
+    this.#capability = capability;
     this.listed = listed;
-    this.#context = new CandidateContext(capability);
+    this.#standings = standings;
     this.#slots = Int32Array.from(listed, ({ provider }) => provider?.slot ?? -1);
-    this.#versions = numbers(Number.NaN);
-    this.#until = numbers(Number.NEGATIVE_INFINITY);
-    this.#isEligible = new Uint8Array(listed.length);
-    this.#isChanged = new Uint8Array(listed.length);
-    this.#needing = new Uint8Array(listed.length);
-    this.#isLearned = new Uint8Array(listed.length);
-    this.#quotaScores = numbers(0);
-    this.#healthScores = numbers(0);
-    this.#priorities = Float64Array.from(listed, (entry) => (entry.provider === null ? priorityOf(entry) : 0));
-    this.#latencies = numbers(0);
-    this.#scores = numbers(0);
-    this.#waits = numbers(OUT);
-    this.#left = numbers(0, WIDTH);
-    this.#most = numbers(0, WIDTH);
+    this.#scored = new Float64Array(listed.length).fill(Number.NaN);
+    this.#scores = new Float64Array(listed.length);
+    this.#waits = new Float64Array(listed.length).fill(OUT);
     this.#order = Int32Array.from(listed, (_, place) => place);
   }
 
@@ -106,140 +85,178 @@ export class Ranking {
 
   /** Ranks anew, for a request at `now`; see `rank` in selector.ts. */
   update(request: Request, parts: SelectionParts, now: number, pending: PendingStamps | undefined): void {
-    const { counts } = parts.registry.versions;
-    const slots = this.#slots;
-    let isAnyChanged = false;
-    for (let place = 0; place < slots.length; place++) {
-      const slot = slots[place]!;
-      if (slot < 0 || (now < this.#until[place]! && this.#versions[place] === counts[slot])) continue;
-      this.#versions[place] = counts[slot]!;
-      this.#read(place, parts, now);
-      isAnyChanged = true;
-    }
-    const isAllChanged = this.#findMaxima(isAnyChanged) || !isSteady(parts.plainStrategy);
-    this.#findWaits(request, parts, now, pending);
-    this.#score(isAllChanged, request, parts, now);
-    this.#sort();
+    const isLease = pending === undefined;
+    const isOther = request !== this.#request || isLease !== this.#isLease;
+    this.#request = request;
+    this.#isLease = isLease;
+    if (this.#read(parts, now)) this.#findMaxima();
+    this.#judge(isOther, request, parts, now, pending);
+    if (!this.#isOrdered) this.#sort();
   }
 
   /** The decision for the one of that rank, with the others as its alternatives; nothing writes to it later. */
-  decision(rank: number, { profile }: SelectionParts, now: number): Decision {
+  decision(rank: number): Decision {
     const best = this.#order[rank]!;
-    const { name, provider } = this.listed[best]!;
     const alternatives: Alternative[] = [];
     for (let other = 0; other < this.#size; other++) {
-      if (other === rank) continue;
-      const place = this.#order[other]!;
-      alternatives.push({ provider: this.listed[place]!.name, score: this.#scores[place]! });
+      if (other !== rank) alternatives.push(this.#alternative(this.#order[other]!));
     }
-    const context = this.#context;
-    context.turnTo(provider!, this.#priorities[best]!, this.#quotaScores[best]!, this.#healthScores[best]!);
-    const reasoning: ScoreBreakdown = {
-      quotaScore: profile.reportedQuotaScore(provider!.quotas, context.quotaScore, now),
-      healthScore: context.healthScore,
-      priorityScore: context.priorityScore,
-      latencyScore: context.latencyScore,
+    const { name } = this.listed[best]!;
+    const slot = this.#slots[best]!;
+    const reasoning = {
+      quotaScore: this.#standings.reportedScores[slot]!,
+      healthScore: this.#standings.healthScores[slot]!,
+      priorityScore: this.#priorityScore(best, slot),
+      latencyScore: this.#latencyScore(slot),
     };
-    const waitMs = this.waitMs(rank);
+    const waitMs = this.#waits[best]!;
     return new RankedDecision(name, this.#scores[best]!, waitMs < UNKNOWN ? waitMs : null, reasoning, alternatives);
   }
 
-  #read(place: number, { profile, minimumHealth, events }: SelectionParts, now: number): void {
-    const entry = this.listed[place]!;
-    const provider = entry.provider!;
-    provider.tellEndedCooldown(events, now);
-    const { quotas, health } = provider;
-    const state = provider.state(now, minimumHealth);
-    const isEligible = state === "available" || state === "ramping" || state === "trial";
-    this.#isChanged[place] = 1;
-    this.#isEligible[place] = Number(isEligible);
-    this.#priorities[place] = priorityOf(entry);
-    this.#latencies[place] = health.latencyMs ?? 0;
-    this.#needing[place] = !provider.hasSizes ? 0 : provider.settings.price === null ? 1 : 2;
-    this.#isLearned[place] = Number(entry.size.isKnown);
-    let until = Math.min(health.steadyUntil(now), provider.cooldownToldAt);
-    if (isEligible) {
-      this.#quotaScores[place] = profile.quotaScore(quotas, now);
-      this.#healthScores[place] = profile.healthScore(health, state === "trial", now);
-      const left = this.#left;
-      const most = this.#most;
-      for (let at = place * WIDTH; at < (place + 1) * WIDTH; at++) {
-        left[at] = Number.POSITIVE_INFINITY;
-        most[at] = Number.POSITIVE_INFINITY;
+  #alternative(place: number): Alternative {
+    const score = this.#scores[place]!;
+    let alternative = this.#alternatives[place];
+    if (alternative?.score !== score) {
+      alternative = { provider: this.listed[place]!.name, score };
+      this.#alternatives[place] = alternative;
+    }
+    return alternative;
+  }
+
+  /** Reads again who may have changed; true if one of them had, or now has, the highest priority or latency. */
+  #read(parts: SelectionParts, now: number): boolean {
+    const slots = this.#slots;
+    const standings = this.#standings;
+    const { until, versions, latencies } = standings;
+    let mayBeOther = false;
+    for (let place = 0; place < slots.length; place++) {
+      const slot = slots[place]!;
+      if (slot < 0) continue;
+      if (now >= until[slot]!) readStanding(this.listed[place]!.provider!, standings, parts, now);
+      if (this.#scored[place] === versions[slot]) continue;
+      mayBeOther ||=
+        place === this.#slowest ||
+        place === this.#preferred ||
+        latencies[slot]! > this.#maxLatencyMs ||
+        this.#priority(place, slot) > this.#maxPriority;
+    }
+    return mayBeOther;
+  }
+
+  /** If they are others than they were, so is every score. */
+  #findMaxima(): void {
+    const { latencies } = this.#standings;
+    const maxPriority = this.#maxPriority;
+    const maxLatencyMs = this.#maxLatencyMs;
+    this.#maxPriority = -1;
+    this.#maxLatencyMs = -1;
+    for (let place = 0; place < this.#slots.length; place++) {
+      const slot = this.#slots[place]!;
+      const priority = this.#priority(place, slot);
+      if (priority > this.#maxPriority) {
+        this.#maxPriority = priority;
+        this.#preferred = place;
       }
-      profile.room(quotas, now, left, most, place * WIDTH);
-      for (const { spec } of quotas) this.#counts(spec.index);
-      until = Math.min(until, profile.steadyUntil(quotas, now));
+      if (slot < 0 || latencies[slot]! <= this.#maxLatencyMs) continue;
+      this.#maxLatencyMs = latencies[slot]!;
+      this.#slowest = place;
     }
-    this.#until[place] = until;
+    if (maxPriority !== this.#maxPriority || maxLatencyMs !== this.#maxLatencyMs) this.#scored.fill(Number.NaN);
   }
 
-  #counts(index: number): void {
-    if ((this.#dimensionBits & (1 << index)) !== 0) return;
-    this.#dimensionBits |= 1 << index;
-    this.#dimensions.push(index);
-  }
-
-  /** True if one of them is another than it was, so that every score is. */
-  #findMaxima(isAnyChanged: boolean): boolean {
-    if (!isAnyChanged && this.#maxPriority >= 0) return false;
-    let maxPriority = 0;
-    let maxLatencyMs = 0;
-    for (let place = 0; place < this.#slots.length; place++) {
-      if (this.#priorities[place]! > maxPriority) maxPriority = this.#priorities[place]!;
-      if (this.#latencies[place]! > maxLatencyMs) maxLatencyMs = this.#latencies[place]!;
-    }
-    const isOther = maxPriority !== this.#maxPriority || maxLatencyMs !== this.#maxLatencyMs;
-    this.#maxPriority = maxPriority;
-    this.#maxLatencyMs = maxLatencyMs;
-    return isOther;
-  }
-
-  #score(isAllChanged: boolean, request: Request, { strategy }: SelectionParts, now: number): void {
-    const context = this.#context;
-    context.begin(request, this.#maxPriority, this.#maxLatencyMs === 0 ? 1 : this.#maxLatencyMs, now);
-    for (let place = 0; place < this.#slots.length; place++) {
-      if (!isAllChanged && this.#isChanged[place] === 0) continue;
-      // Who is left out is not asked about, and has no score to be kept.
-      const isOut = this.#waits[place] === OUT;
-      this.#isChanged[place] = Number(isOut);
-      if (isOut) continue;
-      const { provider } = this.listed[place]!;
-      context.turnTo(provider!, this.#priorities[place]!, this.#quotaScores[place]!, this.#healthScores[place]!);
-      this.#scores[place] = finiteScore(strategy.score(context));
-    }
-  }
-
-  #findWaits(request: Request, { profile }: SelectionParts, now: number, pending: PendingStamps | undefined): void {
-    const isLease = pending === undefined;
-    const { isTold, isChoosy, stated } = request;
-    const isSilent = !isLease && request.isSilent;
+  /** Asks for room and scores, where the answers may be others than they were. */
+  #judge(
+    isOther: boolean,
+    request: Request,
+    parts: SelectionParts,
+    now: number,
+    pending: PendingStamps | undefined,
+  ): void {
+    const { versions, isEligible } = this.#standings;
+    const isSteady = parts.weighted !== null;
     this.#size = 0;
     for (let place = 0; place < this.#slots.length; place++) {
-      this.#waits[place] = OUT;
-      if (this.#isEligible[place] === 0) continue;
-      if (isChoosy && request.excludes(this.listed[place]!.name)) continue;
-      const needing = this.#needing[place]!;
-      const isStated = needing === 0 || (needing === 1 && (isTold || (isSilent && this.#isLearned[place] === 0)));
-      const needs = isStated ? stated : request.needs(this.listed[place]!, isLease);
-      let waitMs = 0;
-      for (const index of this.#dimensions) {
-        const need = needOf(needs.amounts, index);
-        if (need > 0 && need > this.#left[place * WIDTH + index]!) waitMs = OUT;
-        if (need > this.#most[place * WIDTH + index]!) waitMs = TOO_LARGE;
-        if (waitMs === TOO_LARGE) break;
+      const slot = this.#slots[place]!;
+      if (slot < 0) continue;
+      const isScored = this.#scored[place] === versions[slot];
+      const waitedMs = this.#waits[place]!;
+      // Room that was there is there until something is counted; a wait grows shorter.
+      if (isOther || !isScored || waitedMs !== 0) {
+        const waitMs = isEligible[slot] === 1 ? this.#waitMs(place, request, parts, now, pending) : OUT;
+        if (waitMs !== waitedMs) {
+          this.#waits[place] = waitMs;
+          this.#isOrdered = false;
+        }
+        // Who is left out is not asked about, and has no score to be kept.
+        if (waitMs === OUT) continue;
       }
-      if (waitMs === TOO_LARGE) continue;
-      if (waitMs === OUT || needs.variance > 0) {
-        waitMs = profile.waitMs(this.listed[place]!.provider!.quotas, needs, now, pending);
-      }
-      this.#waits[place] = waitMs < UNKNOWN ? waitMs : UNKNOWN;
       this.#size++;
+      if (isScored && isSteady) continue;
+      const score = this.#scoreOf(place, slot, request, parts, now);
+      if (score !== this.#scores[place]) {
+        this.#scores[place] = score;
+        this.#isOrdered = false;
+      }
+      this.#scored[place] = versions[slot]!;
     }
+  }
+
+  #waitMs(
+    place: number,
+    request: Request,
+    { profile }: SelectionParts,
+    now: number,
+    pending: PendingStamps | undefined,
+  ): number {
+    const entry = this.listed[place]!;
+    if (request.isChoosy && request.excludes(entry.name)) return OUT;
+    const waitMs = profile.waitMs(entry.provider!.quotas, request.needs(entry, pending === undefined), now, pending);
+    if (waitMs === TOO_LARGE) return OUT;
+    return waitMs < UNKNOWN ? waitMs : UNKNOWN;
+  }
+
+  #scoreOf(place: number, slot: number, request: Request, parts: SelectionParts, now: number): number {
+    const { quotaScores, healthScores, weights } = this.#standings;
+    const { strategy, weighted, mostScore } = parts;
+    const quotaScore = quotaScores[slot]!;
+    const healthScore = healthScores[slot]!;
+    const priorityScore = this.#priorityScore(place, slot);
+    const latencyScore = this.#latencyScore(slot);
+    if (weighted !== null) {
+      const score = weighted.weigh(quotaScore, healthScore, priorityScore, latencyScore, weights[slot]!);
+      return finiteScore(score > mostScore ? mostScore : score);
+    }
+    this.#context ??= new CandidateContext(this.#capability);
+    const context = this.#context;
+    context.begin(request, this.#maxPriority, this.#slowestMs, now);
+    context.priorityScore = priorityScore;
+    context.latencyScore = latencyScore;
+    context.turnTo(this.listed[place]!.provider!, this.#priority(place, slot), quotaScore, healthScore);
+    return finiteScore(Math.min(mostScore, strategy.score(context)));
+  }
+
+  // As in the ports.
+  #priorityScore(place: number, slot: number): number {
+    return this.#maxPriority === 0 ? 0.5 : this.#priority(place, slot) / this.#maxPriority;
+  }
+
+  #latencyScore(slot: number): number {
+    return 1 - this.#standings.latencies[slot]! / this.#slowestMs;
+  }
+
+  get #slowestMs(): number {
+    return this.#maxLatencyMs > 0 ? this.#maxLatencyMs : 1;
+  }
+
+  #priority(place: number, slot: number): number {
+    const entry = this.listed[place]!;
+    // `+ 0` turns -0 into 0, which JSON cannot tell apart.
+    return (slot < 0 ? priorityOf(entry) : (entry.ownPriority ?? this.#standings.priorities[slot]!)) + 0;
   }
 
   #sort(): void {
     const order = this.#order;
+    this.#isOrdered = true;
     let steps = STEPS_PER_PLACE * order.length;
     for (let i = 1; i < order.length; i++) {
       const place = order[i]!;

@@ -11,6 +11,7 @@ import type { Profile } from "../profile/profile.ts";
 import type { Capability } from "../provider/capability.ts";
 import type { Registry } from "../provider/registry.ts";
 import type { ScoringStrategy } from "../scoring/scoring-strategy.ts";
+import type { WeightedScorer } from "../scoring/weighted-scorer.ts";
 import type { Decision } from "./decision.ts";
 import { Ranking } from "./ranking.ts";
 import { reasonAgainst } from "./reason-against.ts";
@@ -22,8 +23,10 @@ export interface SelectionParts {
   readonly registry: Registry;
   readonly profile: Profile;
   readonly strategy: ScoringStrategy;
-  /** The same before the profile bounded it. */
-  readonly plainStrategy: ScoringStrategy;
+  /** The same, if it answers by the four parts and the weight alone; else null. */
+  readonly weighted: WeightedScorer | null;
+  /** No score counts more than this. */
+  readonly mostScore: number;
   readonly minimumHealth: number;
   readonly counters: Counters;
   readonly events: Events;
@@ -35,7 +38,7 @@ export function select(capability: Capability, request: Request, parts: Selectio
   const { counters } = parts;
   counters.selects++;
   const ranking = rank(capability, request, parts, now, parts.pending);
-  if (ranking.size > 0) return ranking.decision(0, parts, now);
+  if (ranking.size > 0) return ranking.decision(0);
   const { listed } = ranking;
   if (listed.length === 0) parts.profile.miscalls.emptyCapability(counters);
   else counters.noProviderAvailable++;
@@ -65,5 +68,5 @@ function takeRanking(capability: Capability, parts: SelectionParts): Ranking {
   const listed = parts.registry.listed(capability);
   const kept = capability.kept as Ranking | null;
   capability.kept = null;
-  return kept !== null && kept.listed === listed ? kept : new Ranking(capability.name, listed);
+  return kept !== null && kept.listed === listed ? kept : new Ranking(capability.name, listed, parts.registry.standings);
 }
