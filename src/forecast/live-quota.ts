@@ -1,3 +1,4 @@
+import { CONCURRENCY, REQUESTS } from "../config/dimension.ts";
 import type { QuotaSpec } from "../config/quota-spec.ts";
 import type { Tracker } from "../quota/tracker.ts";
 import type { BurnMeter } from "./burn-rate.ts";
@@ -28,6 +29,8 @@ export class LiveQuota {
   readonly drawers: { touch(): void }[] = [];
   /** True if a lease holds its amount until it ends, so that time alone never counts it. */
   readonly isHeldToEnd: boolean;
+  /** True if it counts requests or places, whatever their size. */
+  readonly isOfRequests: boolean;
   #inFlight = 0;
   // The share as it was read last: at `#sharedAt`, and it stands until `#steadyUntil`.
   #share = 0;
@@ -41,6 +44,7 @@ export class LiveQuota {
     this.tracker = tracker;
     this.burn = burn;
     this.isHeldToEnd = spec.countsAtEnd || spec.strategy === "concurrency";
+    this.isOfRequests = spec.index === REQUESTS || spec.index === CONCURRENCY;
     this.#horizonMs = horizonMs(spec.windowMs ?? Number.POSITIVE_INFINITY);
   }
 
@@ -247,8 +251,12 @@ export class LiveQuota {
 
   /** The first whole ms from now in which `amount` of what is used is released, however the sum of instants rounds. */
   #releaseInMs(amount: number, now: number): number {
-    const inMs = Math.ceil(this.tracker.releaseAt(amount, now) - now);
-    const isReleased = (ms: number) => ms > 0 && this.tracker.releasedBy(now + ms, now) >= amount;
+    const { tracker } = this;
+    const at = tracker.releaseAt(amount, now);
+    const inMs = Math.ceil(at - now);
+    // What comes back evenly is a sum of floats of its own.
+    const isReleased = (ms: number) =>
+      ms > 0 && now + ms >= at && (tracker.refillPerMs === 0 || tracker.releasedBy(now + ms, now) >= amount);
     return isReleased(inMs - 1) ? inMs - 1 : isReleased(inMs) ? inMs : inMs + 1;
   }
 }

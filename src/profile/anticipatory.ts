@@ -69,15 +69,23 @@ export const anticipatory: Profile = {
 
   readQuotas(quotas, now, reading) {
     let least = 1;
+    let roomForRequests = Number.POSITIVE_INFINITY;
+    let roomForSizes = Number.POSITIVE_INFINITY;
     let until = Number.POSITIVE_INFINITY;
     for (let i = 0; i < quotas.length; i++) {
       const quota = quotas[i]!;
       const share = quota.share(now);
+      const left = quota.remaining(now);
       if (share < least) least = share;
+      if (quota.isOfRequests) {
+        if (left < roomForRequests) roomForRequests = left;
+      } else if (left < roomForSizes) roomForSizes = left;
       if (quota.steadyUntil < until) until = quota.steadyUntil;
     }
     reading.score = least;
     reading.reported = least;
+    reading.roomForRequests = roomForRequests;
+    reading.roomForSizes = roomForSizes;
     reading.until = until;
   },
 

@@ -69,6 +69,8 @@ export const classic: Profile = {
     const burnPenalty = exhaustionSeconds < Number.POSITIVE_INFINITY && leastRatio < 0.5 ? 0.1 : 0;
     reading.score = Math.max(0, leastRatio - exhaustionPenalty(exhaustionSeconds) - burnPenalty);
     reading.reported = leastRatio;
+    reading.roomForRequests = Number.POSITIVE_INFINITY;
+    reading.roomForSizes = Number.POSITIVE_INFINITY;
     // Reading a bucket refills it, and the ports read every one at every select.
     reading.until = Number.NEGATIVE_INFINITY;
   },

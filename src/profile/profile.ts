@@ -17,7 +17,10 @@ export interface QuotaReading {
   score: number;
   /** The quota part that a decision reports. */
   reported: number;
-  /** Until when time alone changes neither them nor the room; an instant that has passed: at every instant. */
+  /** What fits in every quota of requests and places, and in every other. */
+  roomForRequests: number;
+  roomForSizes: number;
+  /** Until when time alone changes none of these; an instant that has passed: at every instant. */
   until: number;
 }
 
@@ -61,7 +64,7 @@ export interface Profile {
   /** In how many whole ms the quotas have room for the request: 0 now, Infinity at no known time, TOO_LARGE never. */
   waitMs(quotas: readonly LiveQuota[], needs: Needs, now: number, pending?: PendingStamps): number;
 
-  /** Writes the quota part of the score, and the one that a decision reports; and until when they stand. */
+  /** Reads what the score and the room come to. */
   readQuotas(quotas: readonly LiveQuota[], now: number, reading: QuotaReading): void;
 
   /** The very instant at which they have, by what is counted already; Infinity: not by that. */

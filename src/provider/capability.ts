@@ -1,5 +1,5 @@
 import type { CapabilityProvider } from "../config/options.ts";
-import { LearnedSize } from "./learned-size.ts";
+import { LearnedSize, type Learning } from "./learned-size.ts";
 import { DEFAULT_PRIORITY, type Provider } from "./provider.ts";
 
 /** One place in a capability's list: a name, which need not be registered yet, and perhaps a priority of its own. */
@@ -14,6 +14,7 @@ export interface Listed {
 /** What callers want done, and the providers that can do it. */
 export class Capability {
   readonly name: string;
+  readonly learning: Learning = { isAnyKnown: false };
   readonly #entries: readonly Omit<Listed, "provider">[];
   #listed: readonly Listed[] = [];
   #revision = -1;
@@ -28,7 +29,7 @@ export class Capability {
     this.name = name;
     const entries = providers.map((entry) => {
       const { provider, priority } = typeof entry === "string" ? { provider: entry } : entry;
-      return { name: provider, ownPriority: priority ?? null, size: new LearnedSize() };
+      return { name: provider, ownPriority: priority ?? null, size: new LearnedSize(this.learning) };
     });
     this.#entries = candidates(entries.map((entry) => entry.name)).map((place) => entries[place]!);
   }

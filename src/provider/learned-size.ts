@@ -14,14 +14,25 @@ import { type Amounts, NOT_TOLD } from "../quota/amounts.ts";
 const LONGEST_MEMORY = 300;
 const FIRST_SHARE = 10;
 
+/** What the sizes of one capability have in common. */
+export interface Learning {
+  /** Whether any of them is known. */
+  isAnyKnown: boolean;
+}
+
 /** Constant memory. */
 export class LearnedSize {
+  readonly #learning: Learning;
   #samples = 0;
   #tokens = 0;
   #outputSamples = 0;
   #output = 0;
   #variance = 0;
   #isUntold = false;
+
+  constructor(learning: Learning) {
+    this.#learning = learning;
+  }
 
   /** True once there is something to expect. */
   get isKnown(): boolean {
@@ -42,6 +53,7 @@ export class LearnedSize {
       this.#isUntold = true;
       return;
     }
+    this.#learning.isAnyKnown = true;
     const samples = Math.min(++this.#samples, LONGEST_MEMORY);
     const error = tokens - (expected === NOT_TOLD || samples === 1 ? this.#tokens : expected);
     // The first one's error is its size, and counts only until there is a second.

@@ -55,7 +55,7 @@ export class Provider {
     this.settings = settings;
     this.health = health;
     this.#standings = standings;
-    this.slot = standings.take();
+    this.slot = standings.take(this);
   }
 
   /** Something changed that a ranking reads. */

@@ -9,7 +9,7 @@
 // places changed; where that is too many, it is sorted anew.
 import type { PendingStamps } from "../forecast/live-quota.ts";
 import { TOO_LARGE } from "../profile/profile.ts";
-import { type Listed, priorityOf } from "../provider/capability.ts";
+import { type Capability, type Listed, priorityOf } from "../provider/capability.ts";
 import type { Provider } from "../provider/provider.ts";
 import type { Standings } from "../provider/standings.ts";
 import { finiteScore } from "../scoring/scoring-strategy.ts";
@@ -28,15 +28,17 @@ const STEPS_PER_PLACE = 8;
 /** One object serves all calls for a capability in turn, and is valid until the next. */
 export class Ranking {
   readonly listed: readonly Listed[];
-  readonly #capability: string;
+  readonly #capability: Capability;
   readonly #standings: Standings;
   // By place in the list: the provider's slot among the standings, the version of it that was scored, and what follows.
   readonly #slots: Int32Array;
+  /** NaN: that of the provider counts. */
+  readonly #ownPriorities: Float64Array;
   readonly #scored: Float64Array;
   readonly #scores: Float64Array;
   readonly #waits: Float64Array;
   /** As they were handed out: nobody writes to them, so that one whose score has not changed is handed out again. */
-  readonly #alternatives: Alternative[] = [];
+  readonly #alternatives: (Alternative | null)[];
   // Places, best first.
   readonly #order: Int32Array;
   #isOrdered = true;
@@ -50,14 +52,19 @@ export class Ranking {
   #slowest = -1;
   #context: CandidateContext | null = null;
 
-  constructor(capability: string, listed: readonly Listed[], standings: Standings) {
+  constructor(capability: Capability, listed: readonly Listed[], standings: Standings) {
     this.#capability = capability;
     this.listed = listed;
     this.#standings = standings;
     this.#slots = Int32Array.from(listed, ({ provider }) => provider?.slot ?? -1);
+    this.#ownPriorities = Float64Array.from(listed, (entry) => {
+      // `+ 0` turns -0 into 0, which JSON cannot tell apart.
+      return entry.provider === null || entry.ownPriority !== null ? priorityOf(entry) + 0 : Number.NaN;
+    });
     this.#scored = new Float64Array(listed.length).fill(Number.NaN);
     this.#scores = new Float64Array(listed.length);
     this.#waits = new Float64Array(listed.length).fill(OUT);
+    this.#alternatives = new Array(listed.length).fill(null);
     this.#order = Int32Array.from(listed, (_, place) => place);
   }
 
@@ -97,9 +104,9 @@ export class Ranking {
   /** The decision for the one of that rank, with the others as its alternatives; nothing writes to it later. */
   decision(rank: number): Decision {
     const best = this.#order[rank]!;
-    const alternatives: Alternative[] = [];
+    const alternatives = new Array<Alternative>(this.#size - 1);
     for (let other = 0; other < this.#size; other++) {
-      if (other !== rank) alternatives.push(this.#alternative(this.#order[other]!));
+      if (other !== rank) alternatives[other < rank ? other : other - 1] = this.#alternative(this.#order[other]!);
     }
     const { name } = this.listed[best]!;
     const slot = this.#slots[best]!;
@@ -115,11 +122,10 @@ export class Ranking {
 
   #alternative(place: number): Alternative {
     const score = this.#scores[place]!;
-    let alternative = this.#alternatives[place];
-    if (alternative?.score !== score) {
-      alternative = { provider: this.listed[place]!.name, score };
-      this.#alternatives[place] = alternative;
-    }
+    const kept = this.#alternatives[place]!;
+    if (kept !== null && kept.score === score) return kept;
+    const alternative = { provider: this.listed[place]!.name, score };
+    this.#alternatives[place] = alternative;
     return alternative;
   }
 
@@ -132,7 +138,7 @@ export class Ranking {
     for (let place = 0; place < slots.length; place++) {
       const slot = slots[place]!;
       if (slot < 0) continue;
-      if (now >= until[slot]!) readStanding(this.listed[place]!.provider!, standings, parts, now);
+      if (now >= until[slot]!) readStanding(slot, standings, parts, now);
       if (this.#scored[place] === versions[slot]) continue;
       mayBeOther ||=
         place === this.#slowest ||
@@ -172,8 +178,12 @@ export class Ranking {
     now: number,
     pending: PendingStamps | undefined,
   ): void {
-    const { versions, isEligible } = this.#standings;
+    const { versions, isEligible, sizing, roomForRequests, roomForSizes } = this.#standings;
+    const { isTold, isChoosy, isSilent, mostRequests, mostSize } = request;
     const isSteady = parts.weighted !== null;
+    // Of most requests it is known what they need without a look at the provider.
+    const isStated = isTold || (isSilent && pending !== undefined && !this.#capability.learning.isAnyKnown);
+    const mostSizing = isChoosy ? -1 : Number(isStated);
     this.#size = 0;
     for (let place = 0; place < this.#slots.length; place++) {
       const slot = this.#slots[place]!;
@@ -182,7 +192,12 @@ export class Ranking {
       const waitedMs = this.#waits[place]!;
       // Room that was there is there until something is counted; a wait grows shorter.
       if (isOther || !isScored || waitedMs !== 0) {
-        const waitMs = isEligible[slot] === 1 ? this.#waitMs(place, request, parts, now, pending) : OUT;
+        let waitMs = OUT;
+        if (isEligible[slot] === 1) {
+          const isKnown = sizing[slot]! <= mostSizing;
+          const isRoom = isKnown && mostRequests <= roomForRequests[slot]! && mostSize <= roomForSizes[slot]!;
+          waitMs = isRoom ? 0 : this.#waitMs(place, request, parts, now, pending);
+        }
         if (waitMs !== waitedMs) {
           this.#waits[place] = waitMs;
           this.#isOrdered = false;
@@ -226,7 +241,7 @@ export class Ranking {
       const score = weighted.weigh(quotaScore, healthScore, priorityScore, latencyScore, weights[slot]!);
       return finiteScore(score > mostScore ? mostScore : score);
     }
-    this.#context ??= new CandidateContext(this.#capability);
+    this.#context ??= new CandidateContext(this.#capability.name);
     const context = this.#context;
     context.begin(request, this.#maxPriority, this.#slowestMs, now);
     context.priorityScore = priorityScore;
@@ -249,9 +264,8 @@ export class Ranking {
   }
 
   #priority(place: number, slot: number): number {
-    const entry = this.listed[place]!;
-    // `+ 0` turns -0 into 0, which JSON cannot tell apart.
-    return (slot < 0 ? priorityOf(entry) : (entry.ownPriority ?? this.#standings.priorities[slot]!)) + 0;
+    const own = this.#ownPriorities[place]!;
+    return Number.isNaN(own) ? this.#standings.priorities[slot]! : own;
   }
 
   #sort(): void {

@@ -1,4 +1,4 @@
-import { COST_USD, INPUT_TOKENS, OUTPUT_TOKENS, TOKENS } from "../config/dimension.ts";
+import { BYTES, CONCURRENCY, COST_USD, INPUT_TOKENS, OUTPUT_TOKENS, REQUESTS, TOKENS } from "../config/dimension.ts";
 import type { Price } from "../config/options.ts";
 import { USAGE_INDEX, type Usage } from "../config/usage.ts";
 import type { Listed } from "../provider/capability.ts";
@@ -7,6 +7,7 @@ import {
   completeAmounts,
   isCostKnown,
   type Needs,
+  needOf,
   NOT_TOLD,
   SIZED,
   unknownAmounts,
@@ -29,6 +30,9 @@ export class Request {
   readonly #stated: Needs;
   /** Whether the tokens are stated. */
   readonly isTold: boolean;
+  /** The most that it takes, as stated, of a quota of requests or places, and of any other. */
+  readonly mostRequests: number;
+  readonly mostSize: number;
   readonly #maxOutputTokens: number | undefined;
   readonly #only: ReadonlySet<string> | undefined;
   readonly #exclude: ReadonlySet<string> | undefined;
@@ -45,6 +49,10 @@ export class Request {
     this.isTold =
       amounts[TOKENS] !== NOT_TOLD && amounts[INPUT_TOKENS] !== NOT_TOLD && amounts[OUTPUT_TOKENS] !== NOT_TOLD;
     this.#stated = { amounts, variance: 0, costPerToken: 0 };
+    this.mostRequests = Math.max(amounts[REQUESTS]!, amounts[CONCURRENCY]!);
+    let mostSize = needOf(amounts, BYTES);
+    for (const index of SIZED) mostSize = Math.max(mostSize, needOf(amounts, index));
+    this.mostSize = mostSize;
     this.#maxOutputTokens = options.maxOutputTokens;
     this.#only = options.only && new Set(options.only);
     this.#exclude = options.exclude && new Set(options.exclude);

@@ -68,5 +68,5 @@ function takeRanking(capability: Capability, parts: SelectionParts): Ranking {
   const listed = parts.registry.listed(capability);
   const kept = capability.kept as Ranking | null;
   capability.kept = null;
-  return kept !== null && kept.listed === listed ? kept : new Ranking(capability.name, listed, parts.registry.standings);
+  return kept !== null && kept.listed === listed ? kept : new Ranking(capability, listed, parts.registry.standings);
 }
