@@ -75,8 +75,8 @@ export class GrantedLease implements Lease {
     this.#counted = needs.amounts;
     provider.leases++;
     provider.passGate(state, needs.amounts[REQUESTS]!, this, grantedAt);
-    for (const quota of this.#quotas) this.#hold(quota, needOf(needs.amounts, quota.spec.index), grantedAt);
-    if (needs.variance > 0) for (const quota of this.#quotas) quota.doubt(varianceOf(needs, quota.spec.index));
+    for (const quota of this.#quotas) this.#hold(quota, needOf(needs.amounts, quota.index), grantedAt);
+    if (needs.variance > 0) for (const quota of this.#quotas) quota.doubt(varianceOf(needs, quota.index));
     this.#schedule();
   }
 
@@ -181,7 +181,7 @@ export class GrantedLease implements Lease {
       const amount = this.#amountOf(quota);
       if (this.#holds(quota)) this.#hold(quota, amount, now);
       else if (!this.#hasEnded) quota.amend(amount, this.#stampedAt, now);
-      if (!this.#hasEnded) quota.doubt(varianceOf(this.#candidate.needs, quota.spec.index));
+      if (!this.#hasEnded) quota.doubt(varianceOf(this.#candidate.needs, quota.index));
     }
   }
 
@@ -195,7 +195,7 @@ export class GrantedLease implements Lease {
   /** Whether its end can give something of the quota back: what it holds, or what it was taken for above the truth. */
   mayGiveBack(quota: LiveQuota): boolean {
     if (this.#hasEnded || !this.#quotas.includes(quota)) return false;
-    return this.#holds(quota) || SIZED.includes(quota.spec.index);
+    return this.#holds(quota) || SIZED.includes(quota.index);
   }
 
   get #isStamped(): boolean {
@@ -209,7 +209,7 @@ export class GrantedLease implements Lease {
   }
 
   #amountOf(quota: LiveQuota): number {
-    return needOf(this.#counted, quota.spec.index);
+    return needOf(this.#counted, quota.index);
   }
 
   #holds(quota: LiveQuota): boolean {
@@ -230,7 +230,7 @@ export class GrantedLease implements Lease {
     const before = this.#counted;
     this.#counted = amounts;
     for (const quota of this.#quotas) {
-      const { index } = quota.spec;
+      const { index } = quota;
       const delta = needOf(amounts, index) - needOf(before, index);
       if (delta === 0) continue;
       if (this.#holds(quota)) this.#hold(quota, delta, now);
@@ -283,7 +283,7 @@ export class GrantedLease implements Lease {
     const { provider, needs } = this.#candidate;
     if (provider.trial === this) provider.trial = null;
     if (needs.variance > 0) {
-      for (const quota of this.#quotas) quota.doubt(-varianceOf(needs, quota.spec.index));
+      for (const quota of this.#quotas) quota.doubt(-varianceOf(needs, quota.index));
     }
     this.#host.freed();
     this.#schedule();

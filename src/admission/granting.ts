@@ -150,7 +150,7 @@ export class Granting {
 function headroomOf(provider: Provider, needs: Needs, now: number): number {
   let least = Number.MAX_SAFE_INTEGER;
   for (const quota of provider.quotas) {
-    const need = needOf(needs.amounts, quota.spec.index);
+    const need = needOf(needs.amounts, quota.index);
     if (need > 0) least = Math.min(least, quota.remaining(now) / need);
   }
   return least;

@@ -138,7 +138,7 @@ export class WaitingLine {
     if (this.#claims.size === 0) return false;
     const isClaimed = (what: LiveQuota | Provider) => (this.#claims.get(what) ?? Number.NEGATIVE_INFINITY) >= priority;
     return (
-      isClaimed(provider) || provider.quotas.some((quota) => needOf(amounts, quota.spec.index) > 0 && isClaimed(quota))
+      isClaimed(provider) || provider.quotas.some((quota) => needOf(amounts, quota.index) > 0 && isClaimed(quota))
     );
   }
 
@@ -148,7 +148,7 @@ export class WaitingLine {
       this.#claims.set(what, Math.max(priority, this.#claims.get(what) ?? priority));
     };
     if (isGated) claim(provider);
-    for (const quota of provider.quotas) if (needOf(amounts, quota.spec.index) > 0) claim(quota);
+    for (const quota of provider.quotas) if (needOf(amounts, quota.index) > 0) claim(quota);
   }
 
   #count(capability: string, change: number): void {

@@ -29,6 +29,8 @@ export class LiveQuota {
   readonly drawers: { touch(): void }[] = [];
   /** True if a lease holds its amount until it ends, so that time alone never counts it. */
   readonly isHeldToEnd: boolean;
+  /** Index of its dimension. */
+  readonly index: number;
   /** True if it counts requests or places, whatever their size. */
   readonly isOfRequests: boolean;
   #inFlight = 0;
@@ -44,6 +46,7 @@ export class LiveQuota {
     this.tracker = tracker;
     this.burn = burn;
     this.isHeldToEnd = spec.countsAtEnd || spec.strategy === "concurrency";
+    this.index = spec.index;
     this.isOfRequests = spec.index === REQUESTS || spec.index === CONCURRENCY;
     this.#horizonMs = horizonMs(spec.windowMs ?? Number.POSITIVE_INFINITY);
   }
@@ -256,7 +259,7 @@ export class LiveQuota {
     const inMs = Math.ceil(at - now);
     // What comes back evenly is a sum of floats of its own.
     const isReleased = (ms: number) =>
-      ms > 0 && now + ms >= at && (tracker.refillPerMs === 0 || tracker.releasedBy(now + ms, now) >= amount);
+      ms > 0 && (tracker.refillPerMs === 0 ? now + ms >= at : tracker.releasedBy(now + ms, now) >= amount);
     return isReleased(inMs - 1) ? inMs - 1 : isReleased(inMs) ? inMs : inMs + 1;
   }
 }

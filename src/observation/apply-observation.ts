@@ -39,15 +39,17 @@ export function applyObservation(
     provider.touch();
   }
   countUsage(provider, observed, parts, now);
-  const { status, latencyMs, retryAfterMs } = observed;
-  teachHealth(provider, { status, latencyMs, retryAfterMs, knownResetAt: null, grantedAt: now }, parts, now);
+  teachHealth(provider, observed, parts, now);
 }
 
 function countUsage(provider: Provider, observed: Observed, parts: ObservationParts, now: number): void {
   const { amounts, status } = observed;
-  parts.profile.countObserved(amounts, UNPRICED.has(status) ? null : provider.settings.price);
-  for (const quota of provider.quotas) {
-    if (quota.record(amounts[quota.spec.index]!, now)) raiseLimitReached(parts.events, provider.name, quota);
+  const { price } = provider.settings;
+  parts.profile.countObserved(amounts, price !== null && UNPRICED.has(status) ? null : price);
+  const { quotas } = provider;
+  for (let i = 0; i < quotas.length; i++) {
+    const quota = quotas[i]!;
+    if (quota.record(amounts[quota.index]!, now)) raiseLimitReached(parts.events, provider.name, quota);
   }
 }
 

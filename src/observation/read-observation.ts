@@ -1,17 +1,18 @@
 import { anything, each, name, objectOf } from "../config/check.ts";
 import type { Dialect } from "../config/dialect.ts";
 import { type Check, isRecord, Problems } from "../config/problems.ts";
+import { BYTES, COST_USD, INPUT_TOKENS, OUTPUT_TOKENS, REQUESTS, TOKENS } from "../config/dimension.ts";
 import { type StatusClass, statusClassOfCode } from "../config/status-class.ts";
-import { USAGE_FIELDS, USAGE_INDEX } from "../config/usage.ts";
-import { type Amounts, NOT_TOLD, unknownAmounts, wholeAmount } from "../quota/amounts.ts";
+import { USAGE_FIELDS, USAGE_INDEX, type Usage } from "../config/usage.ts";
+import type { Outcome } from "../health/health.ts";
+import { type Amounts, unknownAmounts, wholeAmount } from "../quota/amounts.ts";
 import type { Observation } from "./observation.ts";
 
 /** An observation in the engine's own words. */
-export interface Observed {
-  readonly status: StatusClass;
+export interface Observed extends Outcome {
+  /** NaN until it is known. */
+  grantedAt: number;
   readonly amounts: Amounts;
-  readonly latencyMs: number | null;
-  readonly retryAfterMs: number | null;
   /** How many amounts and times were told that mean nothing; they were left out. */
   readonly invalid: number;
 }
@@ -21,7 +22,7 @@ export function readObservation(observation: Observation, dialect: Dialect): Obs
   const amounts = unknownAmounts();
   const isShaped = isWellShaped(observation);
   const status = isShaped ? statusOf(observation.outcome.status, dialect) : null;
-  const { usage } = isShaped ? observation : {};
+  const usage = isShaped ? observation.usage : undefined;
   const invalid = usage === undefined ? 0 : readUsage(usage, amounts);
   // What is wrong is found out at a hundred times the cost: nearly every observation is all right.
   if (status === null || invalid > 0) {
@@ -33,7 +34,13 @@ export function readObservation(observation: Observation, dialect: Dialect): Obs
   return observedOf(status!, amounts, latencyMs, retryAfterMs, invalid);
 }
 
-function observedOf<A>(status: StatusClass, amounts: A, latency: unknown, retryAfter: unknown, invalid: number) {
+function observedOf<A>(
+  status: StatusClass,
+  amounts: A,
+  latency: unknown,
+  retryAfter: unknown,
+  invalid: number,
+): Omit<Observed, "amounts"> & { readonly amounts: A } {
   const latencyMs = readTime(latency, Number.MAX_VALUE);
   const retryAfterMs = readTime(retryAfter, Number.POSITIVE_INFINITY);
   return {
@@ -41,6 +48,8 @@ function observedOf<A>(status: StatusClass, amounts: A, latency: unknown, retryA
     amounts,
     latencyMs: latencyMs ?? null,
     retryAfterMs: retryAfterMs ?? null,
+    knownResetAt: null,
+    grantedAt: Number.NaN,
     invalid: invalid + Number(latencyMs === undefined) + Number(retryAfterMs === undefined),
   };
 }
@@ -61,13 +70,31 @@ export function readEnding(
 /** Whether it has the fields that are needed, and no others. */
 function isWellShaped(observation: Observation): boolean {
   if (!isRecord(observation) || !isRecord(observation.outcome)) return false;
-  for (const key in observation) {
-    if (key !== "provider" && key !== "outcome" && key !== "usage" && key !== "capability") return false;
-  }
-  for (const key in observation.outcome) {
-    if (key !== "status" && key !== "latencyMs" && key !== "retryAfterMs" && key !== "reported") return false;
-  }
-  return typeof observation.provider === "string" && observation.provider !== "";
+  const { provider, usage, capability, outcome } = observation;
+  const { latencyMs, retryAfterMs, reported } = outcome;
+  return (
+    typeof provider === "string" &&
+    provider !== "" &&
+    hasNoOther(observation, 2 + isTold(usage) + isTold(capability), OBSERVATION_KEYS) &&
+    hasNoOther(outcome, 1 + isTold(latencyMs) + isTold(retryAfterMs) + isTold(reported), OUTCOME_KEYS)
+  );
+}
+
+const OBSERVATION_KEYS: ReadonlySet<string> = new Set(["provider", "capability", "usage", "outcome"]);
+const OUTCOME_KEYS: ReadonlySet<string> = new Set(["status", "latencyMs", "retryAfterMs", "reported"]);
+
+function isTold(value: unknown): number {
+  return value === undefined ? 0 : 1;
+}
+
+/** True if all of its keys are among the `known`, of which it tells so many. */
+function hasNoOther(record: object, told: number, known: { has(key: string): boolean }): boolean {
+  let keys = 0;
+  // Counting costs a third of looking every key up.
+  for (const _ in record) keys++;
+  if (keys === told) return true;
+  for (const key in record) if (!known.has(key)) return false;
+  return true;
 }
 
 const statusCheck: Check = (value, problems) => {
@@ -106,14 +133,34 @@ function statusOf(told: unknown, dialect: Dialect): StatusClass | null {
 /** Fills in what was told; what is no amount, or of nothing known, counts as not told: answers how many those are. */
 export function readUsage(usage: unknown, amounts: Amounts): number {
   if (!isRecord(usage)) return 1;
-  let invalid = 0;
-  for (const key in usage) {
-    const amount = wholeAmount(usage[key]);
-    const index = USAGE_INDEX.get(key);
-    if (Number.isNaN(amount) || index === undefined) invalid++;
-    else if (amount !== NOT_TOLD) amounts[index] = amount;
-  }
-  return invalid;
+  const { requests, tokens, inputTokens, outputTokens, costMicroUsd, bytes }: UnknownUsage = usage;
+  const invalid =
+    readAmount(requests, REQUESTS, amounts) +
+    readAmount(tokens, TOKENS, amounts) +
+    readAmount(inputTokens, INPUT_TOKENS, amounts) +
+    readAmount(outputTokens, OUTPUT_TOKENS, amounts) +
+    readAmount(costMicroUsd, COST_USD, amounts) +
+    readAmount(bytes, BYTES, amounts);
+  const told =
+    isTold(requests) +
+    isTold(tokens) +
+    isTold(inputTokens) +
+    isTold(outputTokens) +
+    isTold(costMicroUsd) +
+    isTold(bytes);
+  if (hasNoOther(usage, told, USAGE_INDEX)) return invalid;
+  return invalid + Object.keys(usage).filter((key) => !USAGE_INDEX.has(key)).length;
+}
+
+type UnknownUsage = { readonly [field in keyof Usage]?: unknown };
+
+/** 1 if it is no amount. */
+function readAmount(told: unknown, index: number, amounts: Amounts): number {
+  if (told === undefined) return 0;
+  const amount = wholeAmount(told);
+  if (Number.isNaN(amount)) return 1;
+  amounts[index] = amount;
+  return 0;
 }
 
 /** A time told in ms; null if none was, undefined for what is no time. */

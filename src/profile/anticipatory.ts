@@ -58,7 +58,7 @@ export const anticipatory: Profile = {
   waitMs(quotas, needs, now, pending) {
     let longest = 0;
     for (const quota of quotas) {
-      const { index } = quota.spec;
+      const { index } = quota;
       const need = needOf(needs.amounts, index);
       if (need > quota.tracker.capacity) return TOO_LARGE;
       const wait = quota.waitMs(need, varianceOf(needs, index), now, pending);
@@ -91,7 +91,7 @@ export const anticipatory: Profile = {
 
   fitsAt(quotas, needs, now) {
     return quotas.reduce((latest, quota) => {
-      const { index } = quota.spec;
+      const { index } = quota;
       return Math.max(latest, quota.fitsAt(needOf(needs.amounts, index), varianceOf(needs, index), now));
     }, now);
   },

@@ -46,7 +46,7 @@ export function reasonAgainst(
     pool: quota.pool,
     limit: quota.tracker.capacity,
     remaining: quota.remaining(now),
-    needed: needOf(needs.amounts, quota.spec.index),
+    needed: needOf(needs.amounts, quota.index),
     retryAfterMs: reason !== "too_large" && Number.isFinite(waitMs) ? waitMs : null,
   });
   if (fitsInMs === TOO_LARGE) {
