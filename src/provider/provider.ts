@@ -47,20 +47,20 @@ export class Provider {
   #cooldownIsToldUntil = Number.POSITIVE_INFINITY;
 
   readonly #standings: Standings;
-  /** Its place among the standings. */
-  readonly slot: number;
+  /** Where its standing is. */
+  readonly standsAt: number;
 
   constructor(name: string, settings: ProviderSettings, health: Health, standings: Standings) {
     this.name = name;
     this.settings = settings;
     this.health = health;
     this.#standings = standings;
-    this.slot = standings.take(this);
+    this.standsAt = standings.take(this);
   }
 
   /** Something changed that a ranking reads. */
   touch(): void {
-    this.#standings.touch(this.slot);
+    this.#standings.touch(this.standsAt);
   }
 
   get quotas(): readonly LiveQuota[] {

@@ -71,7 +71,7 @@ export class Registry {
     if (provider === undefined) return false;
     this.providers.delete(name);
     provider.letGo();
-    this.standings.giveBack(provider.slot);
+    this.standings.giveBack(provider.standsAt);
     this.#revision++;
     return true;
   }

@@ -11,7 +11,21 @@ import type { PendingStamps } from "../forecast/live-quota.ts";
 import { TOO_LARGE } from "../profile/profile.ts";
 import { type Capability, type Listed, priorityOf } from "../provider/capability.ts";
 import type { Provider } from "../provider/provider.ts";
-import type { Standings } from "../provider/standings.ts";
+import {
+  HEALTH_SCORE,
+  IS_ELIGIBLE,
+  LATENCY,
+  PRIORITY,
+  QUOTA_SCORE,
+  REPORTED_SCORE,
+  ROOM_FOR_REQUESTS,
+  ROOM_FOR_SIZES,
+  SIZING,
+  type Standings,
+  UNTIL,
+  VERSION,
+  WEIGHT,
+} from "../provider/standings.ts";
 import { finiteScore } from "../scoring/scoring-strategy.ts";
 import { CandidateContext } from "./candidate-context.ts";
 import { type Alternative, type Decision, RankedDecision } from "./decision.ts";
@@ -30,8 +44,8 @@ export class Ranking {
   readonly listed: readonly Listed[];
   readonly #capability: Capability;
   readonly #standings: Standings;
-  // By place in the list: the provider's slot among the standings, the version of it that was scored, and what follows.
-  readonly #slots: Int32Array;
+  // By place in the list: where the provider's standing is (-1: nowhere), the version of it that was scored, what follows.
+  readonly #standsAt: Int32Array;
   /** NaN: that of the provider counts. */
   readonly #ownPriorities: Float64Array;
   readonly #scored: Float64Array;
@@ -56,7 +70,7 @@ export class Ranking {
     this.#capability = capability;
     this.listed = listed;
     this.#standings = standings;
-    this.#slots = Int32Array.from(listed, ({ provider }) => provider?.slot ?? -1);
+    this.#standsAt = Int32Array.from(listed, ({ provider }) => provider?.standsAt ?? -1);
     this.#ownPriorities = Float64Array.from(listed, (entry) => {
       // `+ 0` turns -0 into 0, which JSON cannot tell apart.
       return entry.provider === null || entry.ownPriority !== null ? priorityOf(entry) + 0 : Number.NaN;
@@ -109,12 +123,13 @@ export class Ranking {
       if (other !== rank) alternatives[other < rank ? other : other - 1] = this.#alternative(this.#order[other]!);
     }
     const { name } = this.listed[best]!;
-    const slot = this.#slots[best]!;
+    const { facts } = this.#standings;
+    const at = this.#standsAt[best]!;
     const reasoning = {
-      quotaScore: this.#standings.reportedScores[slot]!,
-      healthScore: this.#standings.healthScores[slot]!,
-      priorityScore: this.#priorityScore(best, slot),
-      latencyScore: this.#latencyScore(slot),
+      quotaScore: facts[at + REPORTED_SCORE]!,
+      healthScore: facts[at + HEALTH_SCORE]!,
+      priorityScore: this.#priorityScore(best, at),
+      latencyScore: this.#latencyScore(at),
     };
     const waitMs = this.#waits[best]!;
     return new RankedDecision(name, this.#scores[best]!, waitMs < UNKNOWN ? waitMs : null, reasoning, alternatives);
@@ -131,40 +146,40 @@ export class Ranking {
 
   /** Reads again who may have changed; true if one of them had, or now has, the highest priority or latency. */
   #read(parts: SelectionParts, now: number): boolean {
-    const slots = this.#slots;
+    const standsAt = this.#standsAt;
     const standings = this.#standings;
-    const { until, versions, latencies } = standings;
+    const { facts } = standings;
     let mayBeOther = false;
-    for (let place = 0; place < slots.length; place++) {
-      const slot = slots[place]!;
-      if (slot < 0) continue;
-      if (now >= until[slot]!) readStanding(slot, standings, parts, now);
-      if (this.#scored[place] === versions[slot]) continue;
+    for (let place = 0; place < standsAt.length; place++) {
+      const at = standsAt[place]!;
+      if (at < 0) continue;
+      if (now >= facts[at + UNTIL]!) readStanding(at, standings, parts, now);
+      if (this.#scored[place] === facts[at + VERSION]) continue;
       mayBeOther ||=
         place === this.#slowest ||
         place === this.#preferred ||
-        latencies[slot]! > this.#maxLatencyMs ||
-        this.#priority(place, slot) > this.#maxPriority;
+        facts[at + LATENCY]! > this.#maxLatencyMs ||
+        this.#priority(place, at) > this.#maxPriority;
     }
     return mayBeOther;
   }
 
   /** If they are others than they were, so is every score. */
   #findMaxima(): void {
-    const { latencies } = this.#standings;
+    const { facts } = this.#standings;
     const maxPriority = this.#maxPriority;
     const maxLatencyMs = this.#maxLatencyMs;
     this.#maxPriority = -1;
     this.#maxLatencyMs = -1;
-    for (let place = 0; place < this.#slots.length; place++) {
-      const slot = this.#slots[place]!;
-      const priority = this.#priority(place, slot);
+    for (let place = 0; place < this.#standsAt.length; place++) {
+      const at = this.#standsAt[place]!;
+      const priority = this.#priority(place, at);
       if (priority > this.#maxPriority) {
         this.#maxPriority = priority;
         this.#preferred = place;
       }
-      if (slot < 0 || latencies[slot]! <= this.#maxLatencyMs) continue;
-      this.#maxLatencyMs = latencies[slot]!;
+      if (at < 0 || facts[at + LATENCY]! <= this.#maxLatencyMs) continue;
+      this.#maxLatencyMs = facts[at + LATENCY]!;
       this.#slowest = place;
     }
     if (maxPriority !== this.#maxPriority || maxLatencyMs !== this.#maxLatencyMs) this.#scored.fill(Number.NaN);
@@ -178,24 +193,25 @@ export class Ranking {
     now: number,
     pending: PendingStamps | undefined,
   ): void {
-    const { versions, isEligible, sizing, roomForRequests, roomForSizes } = this.#standings;
+    const { facts } = this.#standings;
     const { isTold, isChoosy, isSilent, mostRequests, mostSize } = request;
     const isSteady = parts.weighted !== null;
     // Of most requests it is known what they need without a look at the provider.
     const isStated = isTold || (isSilent && pending !== undefined && !this.#capability.learning.isAnyKnown);
     const mostSizing = isChoosy ? -1 : Number(isStated);
     this.#size = 0;
-    for (let place = 0; place < this.#slots.length; place++) {
-      const slot = this.#slots[place]!;
-      if (slot < 0) continue;
-      const isScored = this.#scored[place] === versions[slot];
+    for (let place = 0; place < this.#standsAt.length; place++) {
+      const at = this.#standsAt[place]!;
+      if (at < 0) continue;
+      const isScored = this.#scored[place] === facts[at + VERSION];
       const waitedMs = this.#waits[place]!;
       // Room that was there is there until something is counted; a wait grows shorter.
       if (isOther || !isScored || waitedMs !== 0) {
         let waitMs = OUT;
-        if (isEligible[slot] === 1) {
-          const isKnown = sizing[slot]! <= mostSizing;
-          const isRoom = isKnown && mostRequests <= roomForRequests[slot]! && mostSize <= roomForSizes[slot]!;
+        if (facts[at + IS_ELIGIBLE] === 1) {
+          const isKnown = facts[at + SIZING]! <= mostSizing;
+          const isRoom =
+            isKnown && mostRequests <= facts[at + ROOM_FOR_REQUESTS]! && mostSize <= facts[at + ROOM_FOR_SIZES]!;
           waitMs = isRoom ? 0 : this.#waitMs(place, request, parts, now, pending);
         }
         if (waitMs !== waitedMs) {
@@ -207,12 +223,12 @@ export class Ranking {
       }
       this.#size++;
       if (isScored && isSteady) continue;
-      const score = this.#scoreOf(place, slot, request, parts, now);
+      const score = this.#scoreOf(place, at, request, parts, now);
       if (score !== this.#scores[place]) {
         this.#scores[place] = score;
         this.#isOrdered = false;
       }
-      this.#scored[place] = versions[slot]!;
+      this.#scored[place] = facts[at + VERSION]!;
     }
   }
 
@@ -230,15 +246,15 @@ export class Ranking {
     return waitMs < UNKNOWN ? waitMs : UNKNOWN;
   }
 
-  #scoreOf(place: number, slot: number, request: Request, parts: SelectionParts, now: number): number {
-    const { quotaScores, healthScores, weights } = this.#standings;
+  #scoreOf(place: number, at: number, request: Request, parts: SelectionParts, now: number): number {
+    const { facts } = this.#standings;
     const { strategy, weighted, mostScore } = parts;
-    const quotaScore = quotaScores[slot]!;
-    const healthScore = healthScores[slot]!;
-    const priorityScore = this.#priorityScore(place, slot);
-    const latencyScore = this.#latencyScore(slot);
+    const quotaScore = facts[at + QUOTA_SCORE]!;
+    const healthScore = facts[at + HEALTH_SCORE]!;
+    const priorityScore = this.#priorityScore(place, at);
+    const latencyScore = this.#latencyScore(at);
     if (weighted !== null) {
-      const score = weighted.weigh(quotaScore, healthScore, priorityScore, latencyScore, weights[slot]!);
+      const score = weighted.weigh(quotaScore, healthScore, priorityScore, latencyScore, facts[at + WEIGHT]!);
       return finiteScore(score > mostScore ? mostScore : score);
     }
     this.#context ??= new CandidateContext(this.#capability.name);
@@ -246,26 +262,26 @@ export class Ranking {
     context.begin(request, this.#maxPriority, this.#slowestMs, now);
     context.priorityScore = priorityScore;
     context.latencyScore = latencyScore;
-    context.turnTo(this.listed[place]!.provider!, this.#priority(place, slot), quotaScore, healthScore);
+    context.turnTo(this.listed[place]!.provider!, this.#priority(place, at), quotaScore, healthScore);
     return finiteScore(Math.min(mostScore, strategy.score(context)));
   }
 
   // As in the ports.
-  #priorityScore(place: number, slot: number): number {
-    return this.#maxPriority === 0 ? 0.5 : this.#priority(place, slot) / this.#maxPriority;
+  #priorityScore(place: number, at: number): number {
+    return this.#maxPriority === 0 ? 0.5 : this.#priority(place, at) / this.#maxPriority;
   }
 
-  #latencyScore(slot: number): number {
-    return 1 - this.#standings.latencies[slot]! / this.#slowestMs;
+  #latencyScore(at: number): number {
+    return 1 - this.#standings.facts[at + LATENCY]! / this.#slowestMs;
   }
 
   get #slowestMs(): number {
     return this.#maxLatencyMs > 0 ? this.#maxLatencyMs : 1;
   }
 
-  #priority(place: number, slot: number): number {
+  #priority(place: number, at: number): number {
     const own = this.#ownPriorities[place]!;
-    return Number.isNaN(own) ? this.#standings.priorities[slot]! : own;
+    return Number.isNaN(own) ? this.#standings.facts[at + PRIORITY]! : own;
   }
 
   #sort(): void {

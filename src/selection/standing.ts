@@ -1,6 +1,23 @@
 import type { Events } from "../events.ts";
 import type { Profile } from "../profile/profile.ts";
-import type { Standings } from "../provider/standings.ts";
+import type { Provider } from "../provider/provider.ts";
+import {
+  HEALTH_SCORE,
+  HEALTH_UNTIL,
+  IS_ELIGIBLE,
+  LATENCY,
+  PRIORITY,
+  QUOTA_SCORE,
+  QUOTAS_UNTIL,
+  REPORTED_SCORE,
+  ROOM_FOR_REQUESTS,
+  ROOM_FOR_SIZES,
+  SIZING,
+  type Standings,
+  UNTIL,
+  VERSION,
+  WEIGHT,
+} from "../provider/standings.ts";
 
 /** What a standing is read with. */
 export interface StandingParts {
@@ -10,54 +27,50 @@ export interface StandingParts {
 }
 
 /**
- * Reads again what changed of a provider by `now`, and until when that stands: everything if something was counted there,
- * else what time changes. Tells a cooldown that has ended.
+ * Reads again what changed of the provider at `at` by `now`, and until when that stands: everything if something was
+ * counted there, else what time changes. Tells a cooldown that has ended.
  */
-export function readStanding(slot: number, standings: Standings, parts: StandingParts, now: number): void {
-  const isTouched = standings.until[slot] === Number.NEGATIVE_INFINITY;
-  standings.versions[slot]!++;
-  if (isTouched) readSettings(slot, standings);
-  if (isTouched || now >= standings.healthUntil[slot]!) readHealth(slot, standings, parts, now);
-  let until = standings.healthUntil[slot]!;
-  if (standings.isEligible[slot] === 1) {
-    if (isTouched || now >= standings.quotasUntil[slot]!) readQuotas(slot, standings, parts, now);
-    const quotasUntil = standings.quotasUntil[slot]!;
-    if (quotasUntil < until) until = quotasUntil;
+export function readStanding(at: number, standings: Standings, parts: StandingParts, now: number): void {
+  const { facts } = standings;
+  const provider = standings.provider(at);
+  const isTouched = facts[at + UNTIL] === Number.NEGATIVE_INFINITY;
+  facts[at + VERSION]!++;
+  if (isTouched) {
+    const { settings, hasSizes } = provider;
+    // `+ 0` turns -0 into 0, which JSON cannot tell apart.
+    facts[at + PRIORITY] = settings.priority + 0;
+    facts[at + WEIGHT] = settings.weight;
+    facts[at + SIZING] = hasSizes ? (settings.price === null ? 1 : 2) : 0;
+  }
+  if (isTouched || now >= facts[at + HEALTH_UNTIL]!) readHealth(at, facts, provider, parts, now);
+  let until = facts[at + HEALTH_UNTIL]!;
+  if (facts[at + IS_ELIGIBLE] === 1) {
+    if (isTouched || now >= facts[at + QUOTAS_UNTIL]!) {
+      const { reading } = standings;
+      parts.profile.readQuotas(provider.quotas, now, reading);
+      facts[at + QUOTA_SCORE] = reading.score;
+      facts[at + REPORTED_SCORE] = reading.reported;
+      facts[at + ROOM_FOR_REQUESTS] = reading.roomForRequests;
+      facts[at + ROOM_FOR_SIZES] = reading.roomForSizes;
+      facts[at + QUOTAS_UNTIL] = reading.until;
+    }
+    if (facts[at + QUOTAS_UNTIL]! < until) until = facts[at + QUOTAS_UNTIL]!;
   }
   // What changes at every instant is as yet untouched.
-  standings.until[slot] = until === Number.NEGATIVE_INFINITY ? now : until;
+  facts[at + UNTIL] = until === Number.NEGATIVE_INFINITY ? now : until;
 }
 
-function readSettings(slot: number, standings: Standings): void {
-  const { settings, hasSizes } = standings.providers[slot]!;
-  // `+ 0` turns -0 into 0, which JSON cannot tell apart.
-  standings.priorities[slot] = settings.priority + 0;
-  standings.weights[slot] = settings.weight;
-  standings.sizing[slot] = hasSizes ? (settings.price === null ? 1 : 2) : 0;
-}
-
-function readHealth(slot: number, standings: Standings, parts: StandingParts, now: number): void {
+function readHealth(at: number, facts: Float64Array, provider: Provider, parts: StandingParts, now: number): void {
   const { profile, minimumHealth, events } = parts;
-  const provider = standings.providers[slot]!;
   provider.tellEndedCooldown(events, now);
   const { health } = provider;
   const state = provider.state(now, minimumHealth);
   const isEligible = state === "available" || state === "ramping" || state === "trial";
   // Its quotas are not read while it is not.
-  if (isEligible && standings.isEligible[slot] === 0) standings.quotasUntil[slot] = Number.NEGATIVE_INFINITY;
-  standings.isEligible[slot] = Number(isEligible);
-  standings.latencies[slot] = health.latencyMs ?? 0;
-  if (isEligible) standings.healthScores[slot] = profile.healthScore(health, state === "trial", now);
+  if (isEligible && facts[at + IS_ELIGIBLE] === 0) facts[at + QUOTAS_UNTIL] = Number.NEGATIVE_INFINITY;
+  facts[at + IS_ELIGIBLE] = isEligible ? 1 : 0;
+  facts[at + LATENCY] = health.latencyMs ?? 0;
+  if (isEligible) facts[at + HEALTH_SCORE] = profile.healthScore(health, state === "trial", now);
   const until = health.steadyUntil(now);
-  standings.healthUntil[slot] = provider.cooldownToldAt < until ? provider.cooldownToldAt : until;
-}
-
-function readQuotas(slot: number, standings: Standings, { profile }: StandingParts, now: number): void {
-  const { reading } = standings;
-  profile.readQuotas(standings.providers[slot]!.quotas, now, reading);
-  standings.quotaScores[slot] = reading.score;
-  standings.reportedScores[slot] = reading.reported;
-  standings.roomForRequests[slot] = reading.roomForRequests;
-  standings.roomForSizes[slot] = reading.roomForSizes;
-  standings.quotasUntil[slot] = reading.until;
+  facts[at + HEALTH_UNTIL] = provider.cooldownToldAt < until ? provider.cooldownToldAt : until;
 }
