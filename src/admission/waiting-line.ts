@@ -137,9 +137,7 @@ export class WaitingLine {
   isBehind(provider: Provider, { amounts }: Needs, priority: number): boolean {
     if (this.#claims.size === 0) return false;
     const isClaimed = (what: LiveQuota | Provider) => (this.#claims.get(what) ?? Number.NEGATIVE_INFINITY) >= priority;
-    return (
-      isClaimed(provider) || provider.quotas.some((quota) => needOf(amounts, quota.index) > 0 && isClaimed(quota))
-    );
+    return isClaimed(provider) || provider.quotas.some((quota) => needOf(amounts, quota.index) > 0 && isClaimed(quota));
   }
 
   /** Claims what the waiter needs of the provider; with `isGated` the provider itself, for it is the gate that is awaited. */

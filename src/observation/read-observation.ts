@@ -1,11 +1,10 @@
 import { anything, each, name, objectOf } from "../config/check.ts";
 import type { Dialect } from "../config/dialect.ts";
 import { type Check, isRecord, Problems } from "../config/problems.ts";
-import { BYTES, COST_USD, INPUT_TOKENS, OUTPUT_TOKENS, REQUESTS, TOKENS } from "../config/dimension.ts";
 import { type StatusClass, statusClassOfCode } from "../config/status-class.ts";
-import { USAGE_FIELDS, USAGE_INDEX, type Usage } from "../config/usage.ts";
+import { USAGE_FIELDS, USAGE_INDEX } from "../config/usage.ts";
 import type { Outcome } from "../health/health.ts";
-import { type Amounts, unknownAmounts, wholeAmount } from "../quota/amounts.ts";
+import { type Amounts, readAmounts, type ToldUsage, unknownAmounts } from "../quota/amounts.ts";
 import type { Observation } from "./observation.ts";
 
 /** An observation in the engine's own words. */
@@ -133,14 +132,8 @@ function statusOf(told: unknown, dialect: Dialect): StatusClass | null {
 /** Fills in what was told; what is no amount, or of nothing known, counts as not told: answers how many those are. */
 export function readUsage(usage: unknown, amounts: Amounts): number {
   if (!isRecord(usage)) return 1;
-  const { requests, tokens, inputTokens, outputTokens, costMicroUsd, bytes }: UnknownUsage = usage;
-  const invalid =
-    readAmount(requests, REQUESTS, amounts) +
-    readAmount(tokens, TOKENS, amounts) +
-    readAmount(inputTokens, INPUT_TOKENS, amounts) +
-    readAmount(outputTokens, OUTPUT_TOKENS, amounts) +
-    readAmount(costMicroUsd, COST_USD, amounts) +
-    readAmount(bytes, BYTES, amounts);
+  const { requests, tokens, inputTokens, outputTokens, costMicroUsd, bytes }: ToldUsage = usage;
+  const invalid = readAmounts(usage, amounts);
   const told =
     isTold(requests) +
     isTold(tokens) +
@@ -150,17 +143,6 @@ export function readUsage(usage: unknown, amounts: Amounts): number {
     isTold(bytes);
   if (hasNoOther(usage, told, USAGE_INDEX)) return invalid;
   return invalid + Object.keys(usage).filter((key) => !USAGE_INDEX.has(key)).length;
-}
-
-type UnknownUsage = { readonly [field in keyof Usage]?: unknown };
-
-/** 1 if it is no amount. */
-function readAmount(told: unknown, index: number, amounts: Amounts): number {
-  if (told === undefined) return 0;
-  const amount = wholeAmount(told);
-  if (Number.isNaN(amount)) return 1;
-  amounts[index] = amount;
-  return 0;
 }
 
 /** A time told in ms; null if none was, undefined for what is no time. */

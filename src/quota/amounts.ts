@@ -6,8 +6,9 @@
 // Regimes: tokens not told apart count whole on an input and on an output quota, and cost the dearer of the two prices:
 // nothing counts as 0 because the caller used a neighbouring field. Prices are per million tokens, which is micro-USD
 // per token.
-import { CONCURRENCY, COST_USD, INPUT_TOKENS, OUTPUT_TOKENS, REQUESTS, TOKENS } from "../config/dimension.ts";
+import { BYTES, CONCURRENCY, COST_USD, INPUT_TOKENS, OUTPUT_TOKENS, REQUESTS, TOKENS } from "../config/dimension.ts";
 import type { Price } from "../config/options.ts";
+import type { Usage } from "../config/usage.ts";
 
 /** Amounts of one request by index of dimension, whole numbers >= 0; `NOT_TOLD` where nothing was said. */
 export type Amounts = number[];
@@ -102,6 +103,29 @@ function roundedUp(amount: number): number {
 export function needOf(needs: Amounts, index: number): number {
   const need = needs[index]!;
   return need === NOT_TOLD ? 1 : need;
+}
+
+/** What a caller told of the amounts, right or wrong. */
+export type ToldUsage = { readonly [field in keyof Usage]?: unknown };
+
+/** Fills in what was told; what is no amount counts as not told: answers how many those are. */
+export function readAmounts(told: ToldUsage, amounts: Amounts): number {
+  return (
+    readAmount(told.requests, REQUESTS, amounts) +
+    readAmount(told.tokens, TOKENS, amounts) +
+    readAmount(told.inputTokens, INPUT_TOKENS, amounts) +
+    readAmount(told.outputTokens, OUTPUT_TOKENS, amounts) +
+    readAmount(told.costMicroUsd, COST_USD, amounts) +
+    readAmount(told.bytes, BYTES, amounts)
+  );
+}
+
+function readAmount(told: unknown, index: number, amounts: Amounts): number {
+  if (told === undefined) return 0;
+  const amount = wholeAmount(told);
+  if (Number.isNaN(amount)) return 1;
+  amounts[index] = amount;
+  return 0;
 }
 
 /** A told amount made whole: fractions round up; NOT_TOLD for undefined; NaN for what is no amount. */

@@ -1,17 +1,17 @@
 import { BYTES, CONCURRENCY, COST_USD, INPUT_TOKENS, OUTPUT_TOKENS, REQUESTS, TOKENS } from "../config/dimension.ts";
 import type { Price } from "../config/options.ts";
-import { USAGE_INDEX, type Usage } from "../config/usage.ts";
+import type { Usage } from "../config/usage.ts";
 import type { Listed } from "../provider/capability.ts";
 import {
   type Amounts,
   completeAmounts,
   isCostKnown,
   type Needs,
-  needOf,
   NOT_TOLD,
+  needOf,
+  readAmounts,
   SIZED,
   unknownAmounts,
-  wholeAmount,
 } from "../quota/amounts.ts";
 
 /** What one request needs, as expected; amounts not given are learned from those that ended. Until then they count 1, for a lease a tenth of the limit. */
@@ -43,8 +43,8 @@ export class Request {
   /** `options` must have passed the validator; providers in `avoid` serve it only where no other has room. */
   constructor(options: SelectOptions, avoid?: ReadonlySet<string>) {
     this.#told = unknownAmounts();
-    for (const [field, index] of USAGE_INDEX) this.#told[index] = wholeAmount(options[field as keyof Usage]);
-    const amounts = [...this.#told];
+    readAmounts(options, this.#told);
+    const amounts = this.#told.slice();
     completeAmounts(amounts, null);
     this.isTold =
       amounts[TOKENS] !== NOT_TOLD && amounts[INPUT_TOKENS] !== NOT_TOLD && amounts[OUTPUT_TOKENS] !== NOT_TOLD;
@@ -106,7 +106,7 @@ export class Request {
       return this.#stated;
     }
     const { size } = entry;
-    const amounts = [...this.#told];
+    const amounts = this.#told.slice();
     const isGuess = size.fillIn(amounts, this.#maxOutputTokens);
     const isKnown = isGuess || this.#maxOutputTokens !== undefined;
     completeAmounts(amounts, settings.price);
@@ -130,7 +130,7 @@ export class Request {
     const told = this.#told[COST_USD]!;
     if (told !== NOT_TOLD) return told;
     if (price === null || !isCostKnown(this.#told, price)) return null;
-    const amounts = [...this.#told];
+    const amounts = this.#told.slice();
     completeAmounts(amounts, price);
     return amounts[COST_USD]!;
   }
@@ -140,12 +140,9 @@ const ANY_REQUEST: Request = new Request({});
 
 /** The request of a call; one object for all of which nothing is said. */
 export function requestOf(options: SelectOptions | undefined): Request {
-  for (const key in options) {
-    if ((USAGE_INDEX.has(key) || OWN_FIELDS.includes(key)) && options[key as keyof SelectOptions] !== undefined) {
-      return new Request(options);
-    }
-  }
-  return ANY_REQUEST;
+  if (options === undefined) return ANY_REQUEST;
+  const { requests, tokens, inputTokens, outputTokens, costMicroUsd, bytes } = options;
+  const amount = requests ?? tokens ?? inputTokens ?? outputTokens ?? costMicroUsd ?? bytes;
+  const isAny = (amount ?? options.maxOutputTokens ?? options.only ?? options.exclude) === undefined;
+  return isAny ? ANY_REQUEST : new Request(options);
 }
-
-const OWN_FIELDS: readonly string[] = ["maxOutputTokens", "only", "exclude"];
