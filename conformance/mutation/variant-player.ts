@@ -5,7 +5,7 @@ import { build } from "esbuild";
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 
 /** Longer than any trial takes: what is not done by then runs for ever. */
-const TIMEOUT_MS = 60_000;
+const TIMEOUT_MS = 30_000;
 
 /** More often than any scenario comes across a mutant: what is asked for more often runs for ever. */
 const MOST_HITS = 100_000_000;
