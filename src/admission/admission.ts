@@ -150,7 +150,8 @@ export class Admission implements LeaseHost, PendingStamps {
         capability,
         request,
         ranking,
-        { priority: 0, leaseTimeoutMs, waitedMs: 0 },
+        // Behind everybody who waits, of whatever priority.
+        { priority: Number.NEGATIVE_INFINITY, leaseTimeoutMs, waitedMs: 0 },
         now,
       );
       return lease ?? this.#granting.refuse(capability, request, now);
