@@ -13,7 +13,7 @@
 import { COST_USD, REQUESTS, TOKENS } from "../config/dimension.ts";
 import type { StatusClass } from "../config/status-class.ts";
 import { USAGE_INDEX, type Usage } from "../config/usage.ts";
-import type { LiveQuota } from "../forecast/live-quota.ts";
+import type { Holder, LiveQuota, Pending } from "../forecast/live-quota.ts";
 import { raiseLimitReached, teachHealth, UNPRICED } from "../observation/apply-observation.ts";
 import { readEnding, readUsage } from "../observation/read-observation.ts";
 import type { Provider } from "../provider/provider.ts";
@@ -34,7 +34,7 @@ const LONGEST_LATE_MS = 1_000;
 const UNANSWERED: ReadonlySet<StatusClass> = new Set(["timeout", "cancelled"]);
 
 /** A lease; what its public face does not show is for the admission alone. */
-export class GrantedLease implements Lease {
+export class GrantedLease implements Lease, Holder {
   readonly granted = true;
   readonly provider: string;
   readonly capability: string;
@@ -75,7 +75,7 @@ export class GrantedLease implements Lease {
     this.#counted = needs.amounts;
     provider.leases++;
     provider.passGate(state, needs.amounts[REQUESTS]!, this, grantedAt);
-    for (const quota of this.#quotas) this.#hold(quota, needOf(needs.amounts, quota.index), grantedAt);
+    for (const quota of this.#quotas) this.#take(quota, needOf(needs.amounts, quota.index), grantedAt);
     if (needs.variance > 0) for (const quota of this.#quotas) quota.doubt(varianceOf(needs, quota.index));
     this.#schedule();
   }
@@ -145,7 +145,9 @@ export class GrantedLease implements Lease {
       if (this.#isAnswered) return this.#settle("cancelled", null, null, now);
       this.#host.counters.leasesReleased++;
       for (const quota of this.#quotas) {
-        if (this.#holds(quota)) quota.hold(-this.#amountOf(quota), now);
+        if (!this.holds(quota)) continue;
+        quota.hold(-this.#amountOf(quota), now);
+        quota.leave(this);
       }
       this.#stampedAt = now;
       this.#letGo();
@@ -179,15 +181,19 @@ export class GrantedLease implements Lease {
     this.#quotas = [...this.#quotas, ...added];
     for (const quota of added) {
       const amount = this.#amountOf(quota);
-      if (this.#holds(quota)) this.#hold(quota, amount, now);
+      if (this.holds(quota)) this.#take(quota, amount, now);
       else if (!this.#hasEnded) quota.amend(amount, this.#stampedAt, now);
       if (!this.#hasEnded) quota.doubt(varianceOf(this.#candidate.needs, quota.index));
     }
   }
 
+  holds(quota: LiveQuota): boolean {
+    return quota.isHeldToEnd ? !this.#isFree : !this.#isStamped;
+  }
+
   /** Until when it holds of the quota what it holds, if nothing more is heard; null: nobody knows, or it holds nothing. */
-  pendingOn(quota: LiveQuota): { at: number; amount: number } | null {
-    if (!this.#holds(quota) || !this.#quotas.includes(quota)) return null;
+  pendingOn(quota: LiveQuota): Pending | null {
+    if (!this.holds(quota)) return null;
     const at = quota.isHeldToEnd ? this.#freeAt : this.#stampDueAt;
     return at === Number.POSITIVE_INFINITY ? null : { at, amount: this.#amountOf(quota) };
   }
@@ -195,7 +201,7 @@ export class GrantedLease implements Lease {
   /** Whether its end can give something of the quota back: what it holds, or what it was taken for above the truth. */
   mayGiveBack(quota: LiveQuota): boolean {
     if (this.#hasEnded || !this.#quotas.includes(quota)) return false;
-    return this.#holds(quota) || SIZED.includes(quota.index);
+    return this.holds(quota) || SIZED.includes(quota.index);
   }
 
   get #isStamped(): boolean {
@@ -212,8 +218,9 @@ export class GrantedLease implements Lease {
     return needOf(this.#counted, quota.index);
   }
 
-  #holds(quota: LiveQuota): boolean {
-    return quota.isHeldToEnd ? !this.#isFree : !this.#isStamped;
+  #take(quota: LiveQuota, amount: number, now: number): void {
+    this.#hold(quota, amount, now);
+    quota.join(this);
   }
 
   #hold(quota: LiveQuota, amount: number, now: number): void {
@@ -221,8 +228,12 @@ export class GrantedLease implements Lease {
   }
 
   #stamp(at: number): void {
-    for (const quota of this.#quotas) if (!quota.isHeldToEnd) quota.stamp(this.#amountOf(quota), at);
     this.#stampedAt = at;
+    for (const quota of this.#quotas) {
+      if (quota.isHeldToEnd) continue;
+      quota.stamp(this.#amountOf(quota), at);
+      quota.leave(this);
+    }
   }
 
   /** Replaces what is held or counted. */
@@ -233,7 +244,7 @@ export class GrantedLease implements Lease {
       const { index } = quota;
       const delta = needOf(amounts, index) - needOf(before, index);
       if (delta === 0) continue;
-      if (this.#holds(quota)) this.#hold(quota, delta, now);
+      if (this.holds(quota)) this.#hold(quota, delta, now);
       else if (quota.amend(delta, this.#stampedAt, now)) raiseLimitReached(this.#host.events, this.provider, quota);
       if (delta < 0) this.#host.freed();
     }
@@ -292,6 +303,7 @@ export class GrantedLease implements Lease {
   #free(at: number): void {
     for (const quota of this.#quotas) {
       if (!quota.isHeldToEnd) continue;
+      quota.leave(this);
       if (quota.spec.strategy === "concurrency") quota.free(this.#amountOf(quota));
       else quota.stamp(this.#amountOf(quota), at);
     }
