@@ -14,6 +14,7 @@ import { COST_USD, REQUESTS, TOKENS } from "../config/dimension.ts";
 import type { StatusClass } from "../config/status-class.ts";
 import { USAGE_INDEX, type Usage } from "../config/usage.ts";
 import type { Holder, LiveQuota, Pending } from "../forecast/live-quota.ts";
+import type { Outcome } from "../health/health.ts";
 import { raiseLimitReached, teachHealth, UNPRICED } from "../observation/apply-observation.ts";
 import { readEnding, readUsage } from "../observation/read-observation.ts";
 import type { Provider } from "../provider/provider.ts";
@@ -54,28 +55,21 @@ export class GrantedLease implements Lease, Holder {
   #stampDueAt: number;
   #freeAt = Number.POSITIVE_INFINITY;
 
-  constructor(
-    host: LeaseHost,
-    capability: string,
-    candidate: Candidate,
-    order: number,
-    grantedAt: number,
-    timeoutMs: number,
-  ) {
+  constructor(host: LeaseHost, capability: string, candidate: Candidate, order: number, now: number, timeout: number) {
     const { provider, needs, state } = candidate;
     this.provider = provider.name;
     this.capability = capability;
     this.#host = host;
     this.#held = { lease: this, dueAt: 0, order, place: -1 };
     this.#candidate = candidate;
-    this.#grantedAt = grantedAt;
-    this.#expiresAt = grantedAt + timeoutMs;
-    this.#stampDueAt = grantedAt + host.skewCapMs;
+    this.#grantedAt = now;
+    this.#expiresAt = now + timeout;
+    this.#stampDueAt = now + host.skewCapMs;
     this.#quotas = provider.quotas;
     this.#counted = needs.amounts;
     provider.leases++;
-    provider.passGate(state, needs.amounts[REQUESTS]!, this, grantedAt);
-    for (const quota of this.#quotas) this.#take(quota, needOf(needs.amounts, quota.index), grantedAt);
+    provider.passGate(state, needs.amounts[REQUESTS]!, this, now);
+    for (const quota of this.#quotas) this.#take(quota, now);
     if (needs.variance > 0) for (const quota of this.#quotas) quota.doubt(varianceOf(needs, quota.index));
     this.#schedule();
   }
@@ -133,16 +127,16 @@ export class GrantedLease implements Lease, Holder {
 
   settle(settlement: Settlement = {}): void {
     this.#whileOpen((now) => {
-      const { status, amounts, latencyMs, retryAfterMs, invalid } = readEnding(settlement, this.#host.profile.dialect);
-      this.#host.counters.invalidUsages += invalid;
-      if (amounts !== null) this.#told = amounts;
-      this.#settle(status, latencyMs, retryAfterMs, now);
+      const ending = readEnding(settlement, this.#host.profile.dialect);
+      this.#host.counters.invalidUsages += ending.invalid;
+      this.#told = ending.amounts ?? this.#told;
+      this.#settle(ending, now);
     });
   }
 
   release(): void {
     this.#whileOpen((now) => {
-      if (this.#isAnswered) return this.#settle("cancelled", null, null, now);
+      if (this.#isAnswered) return this.#settle(readEnding({ status: "cancelled" }, this.#host.profile.dialect), now);
       this.#host.counters.leasesReleased++;
       for (const quota of this.#quotas) {
         if (!this.holds(quota)) continue;
@@ -180,9 +174,8 @@ export class GrantedLease implements Lease, Holder {
     if (added.length === 0) return;
     this.#quotas = [...this.#quotas, ...added];
     for (const quota of added) {
-      const amount = this.#amountOf(quota);
-      if (this.holds(quota)) this.#take(quota, amount, now);
-      else if (!this.#hasEnded) quota.amend(amount, this.#stampedAt, now);
+      if (this.holds(quota)) this.#take(quota, now);
+      else if (!this.#hasEnded) quota.amend(this.#amountOf(quota), this.#stampedAt, now);
       if (!this.#hasEnded) quota.doubt(varianceOf(this.#candidate.needs, quota.index));
     }
   }
@@ -218,8 +211,8 @@ export class GrantedLease implements Lease, Holder {
     return needOf(this.#counted, quota.index);
   }
 
-  #take(quota: LiveQuota, amount: number, now: number): void {
-    this.#hold(quota, amount, now);
+  #take(quota: LiveQuota, now: number): void {
+    this.#hold(quota, this.#amountOf(quota), now);
     quota.join(this);
   }
 
@@ -241,8 +234,7 @@ export class GrantedLease implements Lease, Holder {
     const before = this.#counted;
     this.#counted = amounts;
     for (const quota of this.#quotas) {
-      const { index } = quota;
-      const delta = needOf(amounts, index) - needOf(before, index);
+      const delta = needOf(amounts, quota.index) - needOf(before, quota.index);
       if (delta === 0) continue;
       if (this.holds(quota)) this.#hold(quota, delta, now);
       else if (quota.amend(delta, this.#stampedAt, now)) raiseLimitReached(this.#host.events, this.provider, quota);
@@ -250,10 +242,11 @@ export class GrantedLease implements Lease, Holder {
     }
   }
 
-  #settle(status: StatusClass, latencyMs: number | null, retryAfterMs: number | null, now: number): void {
+  #settle(ending: Outcome, now: number): void {
     const { provider, entry, needs } = this.#candidate;
+    const { status } = ending;
     const told = this.#told;
-    const measuredMs = latencyMs ?? now - this.#grantedAt;
+    const latencyMs = ending.latencyMs ?? now - this.#grantedAt;
     this.#host.counters.leasesSettled++;
     if (status === "success" && provider.hasSizes) {
       entry.size.learn(told ?? unknownAmounts(), needs.variance > 0 ? needs.amounts[TOKENS]! : NOT_TOLD);
@@ -268,10 +261,9 @@ export class GrantedLease implements Lease, Holder {
     }
     this.#endAs(status, now);
     if (status !== "cancelled" && this.#host.isRegistered(provider)) {
-      const outcome = { status, latencyMs: measuredMs, retryAfterMs, knownResetAt: null, grantedAt: this.#grantedAt };
-      teachHealth(provider, outcome, this.#host, now);
+      teachHealth(provider, { ...ending, latencyMs, grantedAt: this.#grantedAt }, this.#host, now);
     }
-    this.#host.events.raise("leaseSettled", { lease: this, status, latencyMs: measuredMs });
+    this.#host.events.raise("leaseSettled", { lease: this, status, latencyMs });
   }
 
   #endAs(status: StatusClass, now: number): void {
@@ -293,9 +285,7 @@ export class GrantedLease implements Lease, Holder {
     this.#hasEnded = true;
     const { provider, needs } = this.#candidate;
     if (provider.trial === this) provider.trial = null;
-    if (needs.variance > 0) {
-      for (const quota of this.#quotas) quota.doubt(-varianceOf(needs, quota.index));
-    }
+    if (needs.variance > 0) for (const quota of this.#quotas) quota.doubt(-varianceOf(needs, quota.index));
     this.#host.freed();
     this.#schedule();
   }
