@@ -5,7 +5,7 @@
 import { parseArgs } from "node:util";
 import { withProgress } from "./progress.ts";
 import { type Client, replay } from "./replay.ts";
-import { type Run, setup, table, totalOf } from "./report.ts";
+import { legend, type Run, setup, table, totalOf } from "./report.ts";
 import { SERVER_NAMES } from "./scenario.ts";
 import { send } from "./send.ts";
 import type { UrlByServer } from "./server-messages.ts";
@@ -33,7 +33,7 @@ async function main(): Promise<void> {
     const ours = await run("grate-limiter", clientWithGrateLimiter, servers, arrivals, seed);
     const rivals = await run("rival", clientWithRoundRobin, servers, arrivals, seed);
     process.stdout.write(`\n${table([ours, rivals])}\n`);
-    process.stdout.write("served, 429s, 5xx and shares as the servers counted them; latency from arrival to success\n");
+    process.stdout.write(`${legend()}\n`);
     judge(ours, rivals);
   } finally {
     servers.stop();
@@ -56,14 +56,14 @@ async function run(
   arrivals: readonly Arrival[],
   seed: number,
 ): Promise<Run> {
-  const outcome = { arrived: 0, failures: 0, latencies: [] };
+  const outcome = { arrived: 0, failures: 0, successes: [] };
   await servers.start(seed);
   const task = replay(arrivals, newClient(servers.urls), outcome);
   await withProgress(client, servers, outcome, arrivals.length, task);
   const counts = await servers.counts();
   const { served } = totalOf(counts);
-  if (served !== outcome.latencies.length) {
-    throw new Error(`${client}: the servers served ${served}, the client got ${outcome.latencies.length}`);
+  if (served !== outcome.successes.length) {
+    throw new Error(`${client}: the servers served ${served}, the client got ${outcome.successes.length}`);
   }
   return { client, counts, outcome };
 }

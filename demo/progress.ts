@@ -39,7 +39,7 @@ async function tell(
     const isLast = ended.aborted;
     const { served, refused, failed } = totalOf(await servers.counts());
     const seconds = ((performance.now() - startedAt) / 1_000).toFixed(1).padStart(4);
-    const underWay = outcome.arrived - outcome.latencies.length - outcome.failures;
+    const underWay = outcome.arrived - outcome.successes.length - outcome.failures;
     const line = `${client.padEnd(13)} ${seconds} s  ${outcome.arrived}/${total} arrived, ${served} served, ${underWay} under way, ${refused} 429s, ${failed} 5xx`;
     if (stdout.isTTY) stdout.write(`${CLEAR_LINE}${line}${isLast ? "\n" : ""}`);
     else stdout.write(`${line}\n`);

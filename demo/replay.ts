@@ -10,8 +10,13 @@ export type Client = (request: Arrival, deadline: number) => Promise<boolean>;
 export interface Outcome {
   arrived: number;
   failures: number;
-  /** Of the successes, from arrival to success, in ms. */
-  readonly latencies: number[];
+  readonly successes: Success[];
+}
+
+/** One request that was served: when it arrived, in ms since the start of the run, and how long it took from then. */
+export interface Success {
+  readonly atMs: number;
+  readonly latencyMs: number;
 }
 
 /** Sends the workload through a client, each request at its time; `outcome` is kept up to date meanwhile. */
@@ -28,7 +33,8 @@ export async function replay(arrivals: readonly Arrival[], client: Client, outco
   await Promise.all(underway);
 
   async function serve(arrival: Arrival, at: number): Promise<void> {
-    if (await client(arrival, at + LOAD.patienceMs)) outcome.latencies.push(performance.now() - at);
+    if (await client(arrival, at + LOAD.patienceMs))
+      outcome.successes.push({ atMs: arrival.atMs, latencyMs: performance.now() - at });
     else outcome.failures++;
   }
 }

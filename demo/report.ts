@@ -1,12 +1,15 @@
-import type { Outcome } from "./replay.ts";
+import type { Outcome, Success } from "./replay.ts";
 import {
   COOLDOWN,
   type EnforcedLimit,
   INCIDENT,
   LOAD,
+  mayBeOut,
+  OUT_UNTIL_MS,
   SERVER_NAMES,
   SERVERS,
   SERVICE,
+  shareWhileOneIsOut,
   totalRequestsPerSecond,
 } from "./scenario.ts";
 import type { Counts, CountsByServer } from "./server-messages.ts";
@@ -50,8 +53,8 @@ export function setup(arrivals: readonly Arrival[], seed: number): string {
     ],
     Clients: [
       "grate-limiter run() for every request as it arrives, however many are under way; it is told the limits as they are,",
-      "              and nothing of how they are counted. A server that failed comes back with one trial, then 5 s at half its",
-      "              rate and 5 s at three quarters: made for windows of minutes, here it costs latency",
+      "              and nothing of how they are counted. A server that failed comes back with one trial, then at half its rate",
+      "              for a twelfth of its window, and at three quarters for another",
       "rival         round-robin; on a 429 the next server at once, Retry-After is a cooldown, honoured to the ms",
       `both          on a 500 another server at once; ${COOLDOWN.failures} in a row: a cooldown of ${COOLDOWN.seconds} s`,
     ],
@@ -73,6 +76,18 @@ function incidentText(): string {
   return `answers 500 from second ${INCIDENT.fromMs / 1_000} to ${INCIDENT.toMs / 1_000}`;
 }
 
+/** What the columns of the table are, and what makes requests wait. */
+export function legend(): string {
+  const seconds = `second ${INCIDENT.fromMs / 1_000} to ${OUT_UNTIL_MS / 1_000}`;
+  const share = Math.round(100 * shareWhileOneIsOut());
+  return [
+    "served, 429s, 5xx and shares as the servers counted them; latency from arrival to success",
+    `one out: p95 of what arrived from ${seconds}, the incident and the cooldown after it; all up: p95 of the rest`,
+    `what waits: while ${INCIDENT.server} is out, the load is ${share} % of what the others allow, and bursts are more. The rival gets more`,
+    "            out of them by trying, for a fixed window lets up to twice its limit pass around a reset that no client knows",
+  ].join("\n");
+}
+
 /** One row a run. */
 export function table(runs: readonly Run[]): string {
   const header = [
@@ -83,6 +98,8 @@ export function table(runs: readonly Run[]): string {
     "5xx",
     "p50 ms",
     "p95 ms",
+    "all up",
+    "one out",
     ...SERVER_NAMES.map((name) => `% ${name}`),
   ];
   return aligned([header, ...runs.map(row)]);
@@ -90,14 +107,21 @@ export function table(runs: readonly Run[]): string {
 
 function row({ client, counts, outcome }: Run): string[] {
   const { served, refused, failed } = totalOf(counts);
-  const latencies = outcome.latencies.toSorted((a, b) => a - b);
+  const { successes } = outcome;
+  const allUp = successes.filter(({ atMs }) => !mayBeOut(atMs));
+  const oneOut = successes.filter(({ atMs }) => mayBeOut(atMs));
   const shares = SERVER_NAMES.map((name) => ((100 * counts[name].served) / served).toFixed(1));
-  const cells = [served, refused, outcome.failures, failed, percentile(latencies, 0.5), percentile(latencies, 0.95)];
+  const latencies = [
+    percentile(successes, 0.5),
+    ...[successes, allUp, oneOut].map((arrived) => percentile(arrived, 0.95)),
+  ];
+  const cells = [served, refused, outcome.failures, failed, ...latencies];
   return [client, ...cells.map((cell) => cell.toFixed(0)), ...shares];
 }
 
-/** The smallest value that is not below that share of all. */
-function percentile(sorted: readonly number[], share: number): number {
+/** The smallest latency that is not below that share of all. */
+function percentile(successes: readonly Success[], share: number): number {
+  const sorted = successes.map(({ latencyMs }) => latencyMs).sort((a, b) => a - b);
   return sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)] ?? Number.NaN;
 }
 

@@ -43,6 +43,9 @@ export const LOAD = { share: 0.75, durationMs: 14_000, meanTokens: 400, patience
  */
 export const COOLDOWN = { failures: 3, seconds: 3 } as const;
 
+/** When the last cooldown that the incident started is over for certain; in ms since the start of a run. */
+export const OUT_UNTIL_MS: number = INCIDENT.toMs + COOLDOWN.seconds * 1_000;
+
 /** Requests of mean size that one server's limits allow per second. */
 export function requestsPerSecond(server: ServerName): number {
   const rates = SERVERS[server].map(({ dimension, limit, windowMs }) => {
@@ -50,6 +53,17 @@ export function requestsPerSecond(server: ServerName): number {
     return (requests / windowMs) * 1_000;
   });
   return Math.min(...rates);
+}
+
+/** The load as a share of what the limits of the servers allow that are left during the incident. */
+export function shareWhileOneIsOut(): number {
+  const total = totalRequestsPerSecond();
+  return (LOAD.share * total) / (total - requestsPerSecond(INCIDENT.server));
+}
+
+/** Whether the incident, or the cooldown after it, may keep its server away from a request that arrives then. */
+export function mayBeOut(atMs: number): boolean {
+  return atMs >= INCIDENT.fromMs && atMs < OUT_UNTIL_MS;
 }
 
 /** Requests of mean size that all limits together allow per second. */

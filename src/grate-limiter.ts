@@ -78,7 +78,7 @@ export class GrateLimiter<P extends string = string, Routes extends Record<strin
     const { skewCapMs = 1_000, leaseTimeoutMs = 600_000, maxWaiting = 10_000, spread = "score" } = options;
     const random = options.random ?? Math.random;
     this.#admission = new Admission(parts, this.#time, { skewCapMs, leaseTimeoutMs, maxWaiting, spread, random });
-    this.#parts = this.#admission.parts;
+    this.#parts = parts;
     this.#configuration = new Configuration(this.#registry, this.#admission);
     this.#runs = {
       ...{

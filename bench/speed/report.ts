@@ -1,7 +1,8 @@
 // docs/performance.md, made of what the last `npm run bench` left: `npm run bench:report`. No number in it is written by hand.
-import { readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { bars } from "./bars.ts";
+import { barChart, lineChart } from "./charts.ts";
 import { RESULTS, type Results } from "./results.ts";
 import type { Measured } from "./rounds.ts";
 import { root } from "./sides.ts";
@@ -56,6 +57,10 @@ ns for one operation, two quotas a provider, the clock going on by 1 ms. The rat
 
 ${results.decisions.length === 0 ? "Not measured." : decisionTables()}
 
+${chart("decisions", "select + observe, ordinary load", decisionChart("select + observe"))}
+
+${chart("hard-case", "select + observe, the hard case", decisionChart("select + observe, hard case"))}
+
 ## Leases
 
 Eight providers with three quotas (requests, tokens, concurrency), ns.
@@ -74,6 +79,22 @@ One limiter in front of an async function that does nothing, each with the optio
 
 ${results.calls.map((group) => table(group)).join("\n\n")}
 
+${
+  results.calls[0] === undefined
+    ? ""
+    : chart(
+        "calls",
+        results.calls[0].name,
+        barChart(
+          results.calls[0].name,
+          Object.entries(results.calls[0].sides).map(([side, { best }]) => ({
+            name: label(side).replaceAll("`", ""),
+            y: best,
+          })),
+        ),
+      )
+}
+
 ## Growth
 
 Best time of one \`select\` + \`observe\`, all alternatives read; eight providers with two quotas unless it is these that grow. Slope of the log-log fit: 0 is flat, 1 proportional.
@@ -81,6 +102,16 @@ Best time of one \`select\` + \`observe\`, all alternatives read; eight provider
 | against | | slope |
 |---|---|---|
 ${results.growth.map(({ name, points, slope }) => `| ${name} | ${points.map(({ x, y }) => `${x.toLocaleString("en")}: ${number(y)} ns`).join(", ")} | ${slope.toFixed(2)} |`).join("\n")}
+
+${chart(
+  "growth",
+  "how a decision grows",
+  lineChart(
+    "One decision against what grows",
+    "how many",
+    results.growth.map(({ name, points }) => ({ name, points })),
+  ),
+)}
 
 ## Memory
 
@@ -97,6 +128,23 @@ ${Object.entries(results.memory)
 `;
 writeFileSync(join(root, "docs/performance.md"), page);
 console.log("docs/performance.md is written");
+
+/** Writes the chart beside the page, and answers how the page shows it. */
+function chart(name: string, alternative: string, svg: string): string {
+  const folder = join(root, "docs/performance");
+  mkdirSync(folder, { recursive: true });
+  writeFileSync(join(folder, `${name}.svg`), svg);
+  return `![${alternative}](performance/${name}.svg)`;
+}
+
+function decisionChart(work: string): string {
+  const groups = SIZES.map((size) => results.decisions.find(({ name }) => name === `${work}, ${size} providers`)!);
+  const series = Object.keys(groups[0]!.sides).map((side) => ({
+    name: label(side),
+    points: groups.map(({ sides }, i) => ({ x: SIZES[i]!, y: sides[side]!.best })),
+  }));
+  return lineChart(`One ${work}`, "providers", series);
+}
 
 function decisionTables(): string {
   const works = [...new Set(results.decisions.map(({ name }) => name.replace(/, \d+ providers$/, "")))];

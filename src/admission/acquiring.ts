@@ -86,7 +86,7 @@ export class Acquiring {
     // Who joins a queue of his equals need not be looked at.
     let ranking: Ranking | null = null;
     if (isFull || !this.#line.hasEqual(waiter)) {
-      ranking = rank(capability, request, this.#parts, now);
+      ranking = rank(capability, request, this.#parts, now, true);
       const lease = this.#granting.grant(capability, request, ranking, { priority, leaseTimeoutMs, waitedMs: 0 }, now);
       if (lease !== null) {
         waiter.resolve(lease);
@@ -111,7 +111,7 @@ export class Acquiring {
     const capability = this.#parts.registry.capabilities.get(waiter.capability);
     if (capability === undefined || deadline < now) return this.#giveUp(waiter, now, "timed_out");
     try {
-      const ranking = rank(capability, request, this.#parts, now);
+      const ranking = rank(capability, request, this.#parts, now, true);
       const grant = { priority, leaseTimeoutMs, waitedMs: now - waiter.since };
       const lease = this.#granting.grant(capability, request, ranking, grant, now);
       if (lease === null) return this.#stay(waiter, capability, ranking, now);
@@ -147,7 +147,7 @@ export class Acquiring {
     for (const entry of registry.listed(capability)) {
       const { name, provider } = entry;
       if (provider === null || request.excludes(name)) continue;
-      if (profile.waitMs(provider.quotas, request.needs(entry, true), now) === TOO_LARGE) {
+      if (profile.waitMs(provider.quotas, request.needs(entry, true), now, false) === TOO_LARGE) {
         isTooLarge = true;
         continue;
       }

@@ -9,7 +9,6 @@
 // need none: they are made up for by the next call, in order, before anything else.
 import type { EngineTime } from "../clock/engine-time.ts";
 import { GrateLimiterError } from "../errors.ts";
-import type { LiveQuota, PendingStamps } from "../forecast/live-quota.ts";
 import type { Capability } from "../provider/capability.ts";
 import type { Provider } from "../provider/provider.ts";
 import type { Refusal } from "../selection/refusal.ts";
@@ -29,7 +28,7 @@ interface Alarm extends Due {
 }
 
 /** Leases, and the line of those who wait for one. */
-export class Admission implements LeaseHost, PendingStamps {
+export class Admission implements LeaseHost {
   readonly held: DueHeap<HeldLease> = new DueHeap();
   readonly #parts: SelectionParts;
   readonly #time: EngineTime;
@@ -44,8 +43,8 @@ export class Admission implements LeaseHost, PendingStamps {
   #timerAt = Number.POSITIVE_INFINITY;
   #cancelTimer: (() => void) | null = null;
 
-  constructor(parts: Omit<SelectionParts, "pending">, time: EngineTime, options: AdmissionOptions) {
-    this.#parts = { ...parts, pending: this };
+  constructor(parts: SelectionParts, time: EngineTime, options: AdmissionOptions) {
+    this.#parts = parts;
     this.#time = time;
     this.#options = options;
     this.#granting = new Granting(this, this.#parts, this.#line, options);
@@ -98,15 +97,6 @@ export class Admission implements LeaseHost, PendingStamps {
     return this.#parts.registry.listed(capability).length;
   }
 
-  of(quota: LiveQuota): readonly { readonly at: number; readonly amount: number }[] {
-    const pending = [];
-    for (const { lease } of this.held) {
-      const stamp = lease.pendingOn(quota);
-      if (stamp !== null) pending.push(stamp);
-    }
-    return pending.sort((a, b) => a.at - b.at);
-  }
-
   isRegistered(provider: Provider): boolean {
     return this.#parts.registry.providers.get(provider.name) === provider;
   }
@@ -145,12 +135,13 @@ export class Admission implements LeaseHost, PendingStamps {
     this.requireOpen();
     const now = this.enter();
     try {
-      const ranking = rank(capability, request, this.#parts, now);
+      const ranking = rank(capability, request, this.#parts, now, true);
       const lease = this.#granting.grant(
         capability,
         request,
         ranking,
-        { priority: 0, leaseTimeoutMs, waitedMs: 0 },
+        // Behind everybody who waits, of whatever priority.
+        { priority: Number.NEGATIVE_INFINITY, leaseTimeoutMs, waitedMs: 0 },
         now,
       );
       return lease ?? this.#granting.refuse(capability, request, now);

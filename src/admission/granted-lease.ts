@@ -13,7 +13,8 @@
 import { COST_USD, REQUESTS, TOKENS } from "../config/dimension.ts";
 import type { StatusClass } from "../config/status-class.ts";
 import { USAGE_INDEX, type Usage } from "../config/usage.ts";
-import type { LiveQuota } from "../forecast/live-quota.ts";
+import type { Holder, LiveQuota, Pending } from "../forecast/live-quota.ts";
+import type { Outcome } from "../health/health.ts";
 import { raiseLimitReached, teachHealth, UNPRICED } from "../observation/apply-observation.ts";
 import { readEnding, readUsage } from "../observation/read-observation.ts";
 import type { Provider } from "../provider/provider.ts";
@@ -34,7 +35,7 @@ const LONGEST_LATE_MS = 1_000;
 const UNANSWERED: ReadonlySet<StatusClass> = new Set(["timeout", "cancelled"]);
 
 /** A lease; what its public face does not show is for the admission alone. */
-export class GrantedLease implements Lease {
+export class GrantedLease implements Lease, Holder {
   readonly granted = true;
   readonly provider: string;
   readonly capability: string;
@@ -54,28 +55,21 @@ export class GrantedLease implements Lease {
   #stampDueAt: number;
   #freeAt = Number.POSITIVE_INFINITY;
 
-  constructor(
-    host: LeaseHost,
-    capability: string,
-    candidate: Candidate,
-    order: number,
-    grantedAt: number,
-    timeoutMs: number,
-  ) {
+  constructor(host: LeaseHost, capability: string, candidate: Candidate, order: number, now: number, timeout: number) {
     const { provider, needs, state } = candidate;
     this.provider = provider.name;
     this.capability = capability;
     this.#host = host;
     this.#held = { lease: this, dueAt: 0, order, place: -1 };
     this.#candidate = candidate;
-    this.#grantedAt = grantedAt;
-    this.#expiresAt = grantedAt + timeoutMs;
-    this.#stampDueAt = grantedAt + host.skewCapMs;
+    this.#grantedAt = now;
+    this.#expiresAt = now + timeout;
+    this.#stampDueAt = now + host.skewCapMs;
     this.#quotas = provider.quotas;
     this.#counted = needs.amounts;
     provider.leases++;
-    provider.passGate(state, needs.amounts[REQUESTS]!, this, grantedAt);
-    for (const quota of this.#quotas) this.#hold(quota, needOf(needs.amounts, quota.index), grantedAt);
+    provider.passGate(state, needs.amounts[REQUESTS]!, this, now);
+    for (const quota of this.#quotas) this.#take(quota, now);
     if (needs.variance > 0) for (const quota of this.#quotas) quota.doubt(varianceOf(needs, quota.index));
     this.#schedule();
   }
@@ -133,19 +127,21 @@ export class GrantedLease implements Lease {
 
   settle(settlement: Settlement = {}): void {
     this.#whileOpen((now) => {
-      const { status, amounts, latencyMs, retryAfterMs, invalid } = readEnding(settlement, this.#host.profile.dialect);
-      this.#host.counters.invalidUsages += invalid;
-      if (amounts !== null) this.#told = amounts;
-      this.#settle(status, latencyMs, retryAfterMs, now);
+      const ending = readEnding(settlement, this.#host.profile.dialect);
+      this.#host.counters.invalidUsages += ending.invalid;
+      this.#told = ending.amounts ?? this.#told;
+      this.#settle(ending, now);
     });
   }
 
   release(): void {
     this.#whileOpen((now) => {
-      if (this.#isAnswered) return this.#settle("cancelled", null, null, now);
+      if (this.#isAnswered) return this.#settle(readEnding({ status: "cancelled" }, this.#host.profile.dialect), now);
       this.#host.counters.leasesReleased++;
       for (const quota of this.#quotas) {
-        if (this.#holds(quota)) quota.hold(-this.#amountOf(quota), now);
+        if (!this.holds(quota)) continue;
+        quota.hold(-this.#amountOf(quota), now);
+        quota.leave(this);
       }
       this.#stampedAt = now;
       this.#letGo();
@@ -178,16 +174,19 @@ export class GrantedLease implements Lease {
     if (added.length === 0) return;
     this.#quotas = [...this.#quotas, ...added];
     for (const quota of added) {
-      const amount = this.#amountOf(quota);
-      if (this.#holds(quota)) this.#hold(quota, amount, now);
-      else if (!this.#hasEnded) quota.amend(amount, this.#stampedAt, now);
+      if (this.holds(quota)) this.#take(quota, now);
+      else if (!this.#hasEnded) quota.amend(this.#amountOf(quota), this.#stampedAt, now);
       if (!this.#hasEnded) quota.doubt(varianceOf(this.#candidate.needs, quota.index));
     }
   }
 
+  holds(quota: LiveQuota): boolean {
+    return quota.isHeldToEnd ? !this.#isFree : !this.#isStamped;
+  }
+
   /** Until when it holds of the quota what it holds, if nothing more is heard; null: nobody knows, or it holds nothing. */
-  pendingOn(quota: LiveQuota): { at: number; amount: number } | null {
-    if (!this.#holds(quota) || !this.#quotas.includes(quota)) return null;
+  pendingOn(quota: LiveQuota): Pending | null {
+    if (!this.holds(quota)) return null;
     const at = quota.isHeldToEnd ? this.#freeAt : this.#stampDueAt;
     return at === Number.POSITIVE_INFINITY ? null : { at, amount: this.#amountOf(quota) };
   }
@@ -195,7 +194,7 @@ export class GrantedLease implements Lease {
   /** Whether its end can give something of the quota back: what it holds, or what it was taken for above the truth. */
   mayGiveBack(quota: LiveQuota): boolean {
     if (this.#hasEnded || !this.#quotas.includes(quota)) return false;
-    return this.#holds(quota) || SIZED.includes(quota.index);
+    return this.holds(quota) || SIZED.includes(quota.index);
   }
 
   get #isStamped(): boolean {
@@ -212,8 +211,9 @@ export class GrantedLease implements Lease {
     return needOf(this.#counted, quota.index);
   }
 
-  #holds(quota: LiveQuota): boolean {
-    return quota.isHeldToEnd ? !this.#isFree : !this.#isStamped;
+  #take(quota: LiveQuota, now: number): void {
+    this.#hold(quota, this.#amountOf(quota), now);
+    quota.join(this);
   }
 
   #hold(quota: LiveQuota, amount: number, now: number): void {
@@ -221,8 +221,12 @@ export class GrantedLease implements Lease {
   }
 
   #stamp(at: number): void {
-    for (const quota of this.#quotas) if (!quota.isHeldToEnd) quota.stamp(this.#amountOf(quota), at);
     this.#stampedAt = at;
+    for (const quota of this.#quotas) {
+      if (quota.isHeldToEnd) continue;
+      quota.stamp(this.#amountOf(quota), at);
+      quota.leave(this);
+    }
   }
 
   /** Replaces what is held or counted. */
@@ -230,19 +234,19 @@ export class GrantedLease implements Lease {
     const before = this.#counted;
     this.#counted = amounts;
     for (const quota of this.#quotas) {
-      const { index } = quota;
-      const delta = needOf(amounts, index) - needOf(before, index);
+      const delta = needOf(amounts, quota.index) - needOf(before, quota.index);
       if (delta === 0) continue;
-      if (this.#holds(quota)) this.#hold(quota, delta, now);
+      if (this.holds(quota)) this.#hold(quota, delta, now);
       else if (quota.amend(delta, this.#stampedAt, now)) raiseLimitReached(this.#host.events, this.provider, quota);
       if (delta < 0) this.#host.freed();
     }
   }
 
-  #settle(status: StatusClass, latencyMs: number | null, retryAfterMs: number | null, now: number): void {
+  #settle(ending: Outcome, now: number): void {
     const { provider, entry, needs } = this.#candidate;
+    const { status } = ending;
     const told = this.#told;
-    const measuredMs = latencyMs ?? now - this.#grantedAt;
+    const latencyMs = ending.latencyMs ?? now - this.#grantedAt;
     this.#host.counters.leasesSettled++;
     if (status === "success" && provider.hasSizes) {
       entry.size.learn(told ?? unknownAmounts(), needs.variance > 0 ? needs.amounts[TOKENS]! : NOT_TOLD);
@@ -257,10 +261,9 @@ export class GrantedLease implements Lease {
     }
     this.#endAs(status, now);
     if (status !== "cancelled" && this.#host.isRegistered(provider)) {
-      const outcome = { status, latencyMs: measuredMs, retryAfterMs, knownResetAt: null, grantedAt: this.#grantedAt };
-      teachHealth(provider, outcome, this.#host, now);
+      teachHealth(provider, { ...ending, latencyMs, grantedAt: this.#grantedAt }, this.#host, now);
     }
-    this.#host.events.raise("leaseSettled", { lease: this, status, latencyMs: measuredMs });
+    this.#host.events.raise("leaseSettled", { lease: this, status, latencyMs });
   }
 
   #endAs(status: StatusClass, now: number): void {
@@ -282,9 +285,7 @@ export class GrantedLease implements Lease {
     this.#hasEnded = true;
     const { provider, needs } = this.#candidate;
     if (provider.trial === this) provider.trial = null;
-    if (needs.variance > 0) {
-      for (const quota of this.#quotas) quota.doubt(-varianceOf(needs, quota.index));
-    }
+    if (needs.variance > 0) for (const quota of this.#quotas) quota.doubt(-varianceOf(needs, quota.index));
     this.#host.freed();
     this.#schedule();
   }
@@ -292,6 +293,7 @@ export class GrantedLease implements Lease {
   #free(at: number): void {
     for (const quota of this.#quotas) {
       if (!quota.isHeldToEnd) continue;
+      quota.leave(this);
       if (quota.spec.strategy === "concurrency") quota.free(this.#amountOf(quota));
       else quota.stamp(this.#amountOf(quota), at);
     }

@@ -130,7 +130,7 @@ export class Granting {
     const { retryAfterMs, reasons } = this.#refusal(capability, request, now);
     // Which is rounded up.
     if (retryAfterMs !== null && now + retryAfterMs < deadline + 1) return true;
-    const { registry, profile, pending } = this.#parts;
+    const { registry, profile } = this.#parts;
     const open = [...this.#host.held];
     return registry.listed(capability).some((entry, place) => {
       const { reason, retryAfterMs: knownMs } = reasons[place]!;
@@ -138,7 +138,7 @@ export class Granting {
       const { provider } = entry;
       if (provider === null || !ENDS_HELP.includes(reason) || now + provider.cooldownMs(now) > deadline) return false;
       const { quotas } = provider;
-      const fitsAt = now + profile.waitMs(quotas, request.needs(entry, true), now, pending);
+      const fitsAt = now + profile.waitMs(quotas, request.needs(entry, true), now, true);
       if (provider.trial !== null && fitsAt <= deadline) return true;
       // The end of a request gives back what it holds, and what it was taken for above the truth.
       return quotas.some((quota) => open.some(({ lease }) => lease.mayGiveBack(quota)));

@@ -136,7 +136,10 @@ export class WaitingLine {
   /** True if a request of that priority would take of a quota that somebody ahead of it has claimed. */
   isBehind(provider: Provider, { amounts }: Needs, priority: number): boolean {
     if (this.#claims.size === 0) return false;
-    const isClaimed = (what: LiveQuota | Provider) => (this.#claims.get(what) ?? Number.NEGATIVE_INFINITY) >= priority;
+    const isClaimed = (what: LiveQuota | Provider) => {
+      const claimed = this.#claims.get(what);
+      return claimed !== undefined && claimed >= priority;
+    };
     return isClaimed(provider) || provider.quotas.some((quota) => needOf(amounts, quota.index) > 0 && isClaimed(quota));
   }
 

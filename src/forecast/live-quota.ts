@@ -6,16 +6,24 @@ import { exhaustedInMs } from "./exhaustion.ts";
 import { horizonMs, pressureOf } from "./pressure.ts";
 import type { QuotaForecast } from "./quota-forecast.ts";
 
-/** What leases hold of quotas, and from when on they will not, if nothing more is heard: it is counted then, or given back. */
-export interface PendingStamps {
-  /** In order of instant. */
-  of(quota: LiveQuota): readonly { readonly at: number; readonly amount: number }[];
+/** Something that holds an amount of a quota until it is counted there, or given back. */
+export interface Holder {
+  holds(quota: LiveQuota): boolean;
+  /** From when on it will not, if nothing more is heard; null: nobody knows, or it does not hold any. */
+  pendingOn(quota: LiveQuota): Pending | null;
+}
+
+/** What is held until an instant. */
+export interface Pending {
+  readonly at: number;
+  readonly amount: number;
 }
 
 // How far the requests of learned size that are under way may exceed it together: in standard deviations of their sum,
 // with the error of the mean itself, which they share, as one of this many samples.
 const GUARD_DEVIATIONS = 3;
 const SAMPLES = 300;
+const SPARE_HOLDERS = 4;
 
 /** One quota in force: what was declared, what is counted, how fast it is used, and what these foretell. */
 export class LiveQuota {
@@ -39,6 +47,9 @@ export class LiveQuota {
   #sharedAt = Number.NaN;
   #steadyUntil = Number.NEGATIVE_INFINITY;
   #variance = 0;
+  // Who may tell what is pending, oldest first, with some among them that do not hold any of it any more.
+  #holders: Holder[] = [];
+  #holding = 0;
 
   constructor(spec: QuotaSpec, pool: string | null, tracker: Tracker, burn: BurnMeter) {
     this.spec = spec;
@@ -147,6 +158,23 @@ export class LiveQuota {
     this.#changed();
   }
 
+  /** From now on it may tell what is pending; those that join later are due later, or not much earlier. */
+  join(holder: Holder): void {
+    this.#holders.push(holder);
+    this.#holding++;
+  }
+
+  /** It holds nothing any more. */
+  leave(holder: Holder): void {
+    const holders = this.#holders;
+    this.#holding--;
+    if (holders[holders.length - 1] === holder) holders.pop();
+    // Every other one is gone: the search for who is left is paid for by those who left.
+    if (holders.length > 2 * this.#holding + SPARE_HOLDERS) {
+      this.#holders = holders.filter((each) => each !== holder && each.holds(this));
+    }
+  }
+
   /** Counts what was held until now: from `at` on, which is never before an earlier one. */
   stamp(amount: number, at: number): void {
     this.tracker.record(amount, at);
@@ -163,14 +191,18 @@ export class LiveQuota {
 
   /**
    * In how many whole ms `amount` fits: 0 now, Infinity if time alone never makes room. Where it is a guess with a variance,
-   * it leaves a margin for what it and others may be wrong by; `pending` tells when time alone will count what is held.
+   * it leaves a margin for what it and others may be wrong by. With `isExact`, what is held is known to be counted in time.
    */
-  waitMs(amount: number, variance: number, now: number, pending?: PendingStamps): number {
+  waitMs(amount: number, variance: number, now: number, isExact: boolean): number {
     const excess = this.#excess(amount, variance, now);
     if (excess <= 0) return 0;
-    // What is held may yet join an entry that is waited for, and keep it.
-    if (pending !== undefined && this.#inFlight > 0) return this.#waitOutMs(excess, now, pending);
-    return excess <= this.tracker.used(now) ? this.#releaseInMs(excess, now) : Number.POSITIVE_INFINITY;
+    const used = this.tracker.used(now);
+    if (isExact && this.#inFlight > 0) {
+      // What is held may yet join the newest entry, and keep it, but no older one.
+      const isOld = excess < used && this.tracker.releaseAt(excess, now) < this.tracker.releaseAt(used, now);
+      if (!isOld) return this.#waitOutMs(excess, now);
+    }
+    return excess <= used ? this.#releaseInMs(excess, now) : Number.POSITIVE_INFINITY;
   }
 
   /** The very instant at which it fits by what is counted already; Infinity: not by that. */
@@ -193,12 +225,12 @@ export class LiveQuota {
   }
 
   /** The same where more is needed than is counted yet: looks on while what is held comes to be counted and released. */
-  #waitOutMs(excess: number, now: number, pending: PendingStamps): number {
+  #waitOutMs(excess: number, now: number): number {
     const ahead = this.tracker.copy?.() ?? this.tracker;
     const most = this.#taken(now) - excess;
-    let held = this.inFlight;
+    let held = this.#inFlight;
     let latest = now;
-    for (const { at, amount } of [...pending.of(this), { at: Number.POSITIVE_INFINITY, amount: 0 }]) {
+    for (const { at, amount } of [...this.#pending(), { at: Number.POSITIVE_INFINITY, amount: 0 }]) {
       const freeAt = ahead.releaseAt(ahead.used(latest) + held - most, latest);
       if (freeAt <= at) return Number.isFinite(freeAt) ? Math.ceil(freeAt - now) : freeAt;
       if (ahead !== this.tracker) ahead.record(amount, at);
@@ -206,6 +238,11 @@ export class LiveQuota {
       latest = at;
     }
     return Number.POSITIVE_INFINITY;
+  }
+
+  #pending(): Pending[] {
+    const pending = this.#holders.map((holder) => holder.pendingOn(this)).filter((each) => each !== null);
+    return pending.sort((a, b) => a.at - b.at);
   }
 
   /** In how many ms the burn rate fills it; Infinity: it will not. */

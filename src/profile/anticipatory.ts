@@ -55,13 +55,13 @@ export const anticipatory: Profile = {
     amounts[CONCURRENCY] = 0;
   },
 
-  waitMs(quotas, needs, now, pending) {
+  waitMs(quotas, needs, now, isExact) {
     let longest = 0;
     for (const quota of quotas) {
       const { index } = quota;
       const need = needOf(needs.amounts, index);
       if (need > quota.tracker.capacity) return TOO_LARGE;
-      const wait = quota.waitMs(need, varianceOf(needs, index), now, pending);
+      const wait = quota.waitMs(need, varianceOf(needs, index), now, isExact);
       if (wait > longest) longest = wait;
     }
     return longest;

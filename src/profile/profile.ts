@@ -3,7 +3,7 @@ import type { Dialect } from "../config/dialect.ts";
 import type { HealthSettings } from "../config/health-settings.ts";
 import type { Price } from "../config/options.ts";
 import type { QuotaSpec } from "../config/quota-spec.ts";
-import type { LiveQuota, PendingStamps } from "../forecast/live-quota.ts";
+import type { LiveQuota } from "../forecast/live-quota.ts";
 import type { Health } from "../health/health.ts";
 import type { Counters } from "../metrics.ts";
 import type { Amounts, Needs } from "../quota/amounts.ts";
@@ -62,7 +62,7 @@ export interface Profile {
   countObserved(amounts: Amounts, price: Price | null): void;
 
   /** In how many whole ms the quotas have room for the request: 0 now, Infinity at no known time, TOO_LARGE never. */
-  waitMs(quotas: readonly LiveQuota[], needs: Needs, now: number, pending?: PendingStamps): number;
+  waitMs(quotas: readonly LiveQuota[], needs: Needs, now: number, isExact: boolean): number;
 
   /** Reads what the score and the room come to. */
   readQuotas(quotas: readonly LiveQuota[], now: number, reading: QuotaReading): void;

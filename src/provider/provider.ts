@@ -1,9 +1,8 @@
 import type { Price, ProviderConfig } from "../config/options.ts";
-import type { QuotaSpec } from "../config/quota-spec.ts";
 import type { Events } from "../events.ts";
 import type { LiveQuota } from "../forecast/live-quota.ts";
 import type { Health } from "../health/health.ts";
-import { Ramp, rampedOf } from "../health/ramp.ts";
+import { Ramp } from "../health/ramp.ts";
 import { SIZED } from "../quota/amounts.ts";
 import type { Pool } from "./pool.ts";
 import type { Standings } from "./standings.ts";
@@ -37,7 +36,6 @@ export class Provider {
   #pools: readonly Pool[] = [];
   #quotas: readonly LiveQuota[] = [];
   #hasSizes = false;
-  #ramped: QuotaSpec | null = null;
   readonly ramp: Ramp = new Ramp();
   /** The lease that holds the place of its trial; null: free. */
   trial: Trial | null = null;
@@ -83,7 +81,7 @@ export class Provider {
     this.#quotas = [...ownQuotas, ...this.#pools.flatMap((pool) => pool.quotas)];
     const specs = this.#quotas.map((quota) => quota.spec);
     this.#hasSizes = specs.some((spec) => SIZED.includes(spec.index));
-    this.#ramped = rampedOf(specs);
+    this.ramp.follow(specs);
     for (const quota of this.#quotas) quota.drawers.push(this);
     this.touch();
   }
@@ -104,7 +102,7 @@ export class Provider {
   state(now: number, minimumHealth: number): ProviderState {
     const state = this.health.state(now, minimumHealth);
     if (this.settings.paused && state !== "dead") return "paused";
-    return state === "available" && this.#ramped !== null && this.ramp.isOn(now) ? "ramping" : state;
+    return state === "available" && this.ramp.isOn(now) ? "ramping" : state;
   }
 
   /** In how many ms a trial or the ramp lets a lease through; Infinity: when a request in flight ends. */
@@ -118,7 +116,7 @@ export class Provider {
   /** A lease goes through the gate. */
   passGate(state: ProviderState, requests: number, lease: Trial, now: number): void {
     if (state === "trial") this.trial = lease;
-    else if (state === "ramping") this.ramp.take(requests, this.#ramped!.limit / this.#ramped!.windowMs!, now);
+    else if (state === "ramping") this.ramp.take(requests, now);
   }
 
   /** Requests in flight: leases that hold it; in the classic profile what its concurrency has counted. */

@@ -7,7 +7,6 @@
 // instant has come at which time changes it, scored again when it was read, and asked for room again when it was read or
 // another request asks. The order starts as it was and is put right by insertion, which takes as many steps as there are
 // places changed; where that is too many, it is sorted anew.
-import type { PendingStamps } from "../forecast/live-quota.ts";
 import { TOO_LARGE } from "../profile/profile.ts";
 import { type Capability, type Listed, priorityOf } from "../provider/capability.ts";
 import type { Provider } from "../provider/provider.ts";
@@ -105,13 +104,12 @@ export class Ranking {
   }
 
   /** Ranks anew, for a request at `now`; see `rank` in selector.ts. */
-  update(request: Request, parts: SelectionParts, now: number, pending: PendingStamps | undefined): void {
-    const isLease = pending === undefined;
+  update(request: Request, parts: SelectionParts, now: number, isLease: boolean): void {
     const isOther = request !== this.#request || isLease !== this.#isLease;
     this.#request = request;
     this.#isLease = isLease;
     if (this.#read(parts, now)) this.#findMaxima();
-    this.#judge(isOther, request, parts, now, pending);
+    this.#judge(isOther, request, parts, now);
     if (!this.#isOrdered) this.#sort();
   }
 
@@ -186,18 +184,12 @@ export class Ranking {
   }
 
   /** Asks for room and scores, where the answers may be others than they were. */
-  #judge(
-    isOther: boolean,
-    request: Request,
-    parts: SelectionParts,
-    now: number,
-    pending: PendingStamps | undefined,
-  ): void {
+  #judge(isOther: boolean, request: Request, parts: SelectionParts, now: number): void {
     const { facts } = this.#standings;
     const { isTold, isChoosy, isSilent, mostRequests, mostSize } = request;
     const isSteady = parts.weighted !== null;
     // Of most requests it is known what they need without a look at the provider.
-    const isStated = isTold || (isSilent && pending !== undefined && !this.#capability.learning.isAnyKnown);
+    const isStated = isTold || (isSilent && !this.#isLease && !this.#capability.learning.isAnyKnown);
     const mostSizing = isChoosy ? -1 : Number(isStated);
     this.#size = 0;
     for (let place = 0; place < this.#standsAt.length; place++) {
@@ -212,7 +204,7 @@ export class Ranking {
           const isKnown = facts[at + SIZING]! <= mostSizing;
           const isRoom =
             isKnown && mostRequests <= facts[at + ROOM_FOR_REQUESTS]! && mostSize <= facts[at + ROOM_FOR_SIZES]!;
-          waitMs = isRoom ? 0 : this.#waitMs(place, request, parts, now, pending);
+          waitMs = isRoom ? 0 : this.#waitMs(place, request, parts, now);
         }
         if (waitMs !== waitedMs) {
           this.#waits[place] = waitMs;
@@ -232,16 +224,10 @@ export class Ranking {
     }
   }
 
-  #waitMs(
-    place: number,
-    request: Request,
-    { profile }: SelectionParts,
-    now: number,
-    pending: PendingStamps | undefined,
-  ): number {
+  #waitMs(place: number, request: Request, { profile }: SelectionParts, now: number): number {
     const entry = this.listed[place]!;
     if (request.isChoosy && request.excludes(entry.name)) return OUT;
-    const waitMs = profile.waitMs(entry.provider!.quotas, request.needs(entry, pending === undefined), now, pending);
+    const waitMs = profile.waitMs(entry.provider!.quotas, request.needs(entry, this.#isLease), now, !this.#isLease);
     if (waitMs === TOO_LARGE) return OUT;
     return waitMs < UNKNOWN ? waitMs : UNKNOWN;
   }

@@ -1,4 +1,4 @@
-import type { LiveQuota, PendingStamps } from "../forecast/live-quota.ts";
+import type { LiveQuota } from "../forecast/live-quota.ts";
 import { type Profile, TOO_LARGE } from "../profile/profile.ts";
 import type { Listed } from "../provider/capability.ts";
 import { needOf } from "../quota/amounts.ts";
@@ -9,7 +9,6 @@ import type { Request } from "./request.ts";
 export interface ReasonParts {
   readonly profile: Profile;
   readonly minimumHealth: number;
-  readonly pending: PendingStamps;
 }
 
 /**
@@ -20,7 +19,7 @@ export interface ReasonParts {
 export function reasonAgainst(
   { name, ...entry }: Listed,
   request: Request,
-  { profile, minimumHealth, pending }: ReasonParts,
+  { profile, minimumHealth }: ReasonParts,
   now: number,
   isLease: boolean,
 ): RefusalReason {
@@ -36,7 +35,9 @@ export function reasonAgainst(
   if (state === "dead" || state === "paused") return because(state, Number.NaN);
   const needs = request.needs({ name, ...entry }, isLease);
   const { quotas } = provider;
-  const fitsInMs = profile.waitMs(quotas, needs, now, pending);
+  const waits = quotas.map((quota) => profile.waitMs([quota], needs, now, true));
+  const tooLarge = waits.indexOf(TOO_LARGE);
+  const fitsInMs = Math.max(0, ...waits);
   let waitMs = isLease ? fitsInMs : 0;
   const byQuota = (reason: QuotaReason, quota: LiveQuota): RefusalReason => ({
     provider: name,
@@ -49,12 +50,7 @@ export function reasonAgainst(
     needed: needOf(needs.amounts, quota.index),
     retryAfterMs: reason !== "too_large" && Number.isFinite(waitMs) ? waitMs : null,
   });
-  if (fitsInMs === TOO_LARGE) {
-    return byQuota(
-      "too_large",
-      quotas.find(({ spec, tracker }) => needOf(needs.amounts, spec.index) > tracker.capacity)!,
-    );
-  }
+  if (tooLarge >= 0) return byQuota("too_large", quotas[tooLarge]!);
   if (state === "cooldown" || state === "unhealthy") {
     const { health } = provider;
     const healsInMs = state === "cooldown" ? provider.cooldownMs(now) : health.healsInMs(minimumHealth, now);
@@ -63,8 +59,7 @@ export function reasonAgainst(
   const gateMs = provider.gateMs(state, now);
   waitMs = Math.max(waitMs, gateMs);
   if (fitsInMs > 0) {
-    const wait = (quota: LiveQuota) => profile.waitMs([quota], needs, now, pending);
-    const quota = quotas.find((each) => wait(each) === fitsInMs)!;
+    const quota = quotas[waits.indexOf(fitsInMs)]!;
     return byQuota(quota.spec.strategy === "concurrency" ? "concurrency" : "quota", quota);
   }
   if (gateMs > 0) return because("ramping", gateMs);

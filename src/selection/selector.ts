@@ -5,7 +5,6 @@
 //   rank:      see ranking.ts
 import { NoAvailableProviders } from "../errors.ts";
 import type { Events } from "../events.ts";
-import type { PendingStamps } from "../forecast/live-quota.ts";
 import type { Counters } from "../metrics.ts";
 import type { Profile } from "../profile/profile.ts";
 import type { Capability } from "../provider/capability.ts";
@@ -30,14 +29,13 @@ export interface SelectionParts {
   readonly minimumHealth: number;
   readonly counters: Counters;
   readonly events: Events;
-  readonly pending: PendingStamps;
 }
 
 /** Ranks the capability's providers for a request at `now`; throws NoAvailableProviders. Tells ended cooldowns, reserves nothing. */
 export function select(capability: Capability, request: Request, parts: SelectionParts, now: number): Decision {
   const { counters } = parts;
   counters.selects++;
-  const ranking = rank(capability, request, parts, now, parts.pending);
+  const ranking = rank(capability, request, parts, now, false);
   if (ranking.size > 0) return ranking.decision(0);
   const { listed } = ranking;
   if (listed.length === 0) parts.profile.miscalls.emptyCapability(counters);
@@ -47,18 +45,18 @@ export function select(capability: Capability, request: Request, parts: Selectio
 }
 
 /**
- * Ranks the providers. With `pending` the waits are exact, as `select` tells them; without it, for a lease, they are
- * Infinity where more is needed than is counted yet.
+ * Ranks the providers. The waits are exact, as `select` tells them, but for a lease, which is granted now or not: there
+ * they are Infinity where more is needed than is counted yet.
  */
 export function rank(
   capability: Capability,
   request: Request,
   parts: SelectionParts,
   now: number,
-  pending?: PendingStamps,
+  isLease: boolean,
 ): Ranking {
   const ranking = takeRanking(capability, parts);
-  ranking.update(request, parts, now, pending);
+  ranking.update(request, parts, now, isLease);
   // A strategy may ask the limiter in its turn; only what is finished is used again.
   capability.kept = ranking;
   return ranking;

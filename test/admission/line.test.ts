@@ -97,6 +97,15 @@ describe("the order of the line", () => {
     expect(states(asked)).toEqual(["granted", "granted", "granted"]);
   });
 
+  it("not even one of the least priority is passed by tryAcquire", async () => {
+    const one = desk({ limits: { tpm: 10 } });
+    one.take({ tokens: 5 });
+    const last = one.ask({ ...LONG, tokens: 8, priority: -Number.MAX_VALUE });
+    await one.later(0);
+    expect(last.state).toBe("waiting");
+    expect(one.refusal({ tokens: 1 }).reasons[0]!.reason).toBe("waiters_ahead");
+  });
+
   it("one that needs nothing of those ahead passes", async () => {
     const one = new Desk({
       providers: [

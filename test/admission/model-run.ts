@@ -427,7 +427,7 @@ export class Run {
       for (const name of this.#candidates(waiter.wish)) {
         if (this.model.obstacles(name, waiter.needs, now).length > 0) continue;
         const provider = this.model.providers.get(name)!;
-        const isGated = (provider.trialDue || now < provider.rampFrom + 10_000) && claimed.has(provider);
+        const isGated = (provider.trialDue || provider.isRampedAt(now)) && claimed.has(provider);
         const isBehind = provider.quotas.some((quota) => waiter.needs[quota.dimension] > 0 && claimed.has(quota));
         if (!isGated && !isBehind) return waiter;
       }
@@ -492,7 +492,7 @@ export class Run {
       const provider = this.model.providers.get(name);
       if (provider?.quotas.some((quota) => needs[quota.dimension] > 0 && ahead.has(quota)))
         obstacles.push("waiters_ahead");
-      if (provider !== undefined && ahead.has(provider) && (provider.trialDue || now < provider.rampFrom + 10_000))
+      if (provider !== undefined && ahead.has(provider) && (provider.trialDue || provider.isRampedAt(now)))
         obstacles.push("waiters_ahead");
       const told = reason.reason === "ramping" ? ["trial", "ramp"] : [reason.reason];
       if (!told.some((one) => obstacles.includes(one))) {

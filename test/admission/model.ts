@@ -117,6 +117,14 @@ export class ModelProvider {
     return [...this.own, ...this.pools.flatMap((pool) => pool.quotas)];
   }
 
+  /** Whether it is on its way back to full speed, if it has a rate: two steps of 5 s, or of a twelfth of its longest window. */
+  isRampedAt(now: number): boolean {
+    const windows = this.quotas.flatMap(({ windowMs, limit }) =>
+      windowMs !== null && windowMs <= 3_600_000 && limit > 0 ? windowMs : [],
+    );
+    return now < this.rampFrom + Math.min(10_000, Math.max(...windows) / 6);
+  }
+
   learn(status: StatusClass, retryAfterMs: number, grantedAt: number, now: number): void {
     if (status === "cancelled") return;
     if (status === "unauthorized") {
@@ -340,7 +348,7 @@ export class Model {
 
   /** Whether half (three quarters) of the rate of the shortest requests quota may hold a lease back now. */
   mayRamp(provider: ModelProvider, now: number): boolean {
-    return now < Math.min(provider.rampFrom + 10_000, provider.rampUntil) && this.#rampSpacingMs(provider) > 0;
+    return provider.isRampedAt(now) && now < provider.rampUntil && this.#rampSpacingMs(provider) > 0;
   }
 
   /** Between requests at half the rate; 0: there is no such rate. */

@@ -120,7 +120,7 @@ it("tells when there will be room, exactly or at most 0.2 % of a window late, or
         const { retryAfterMs } = answer;
         const names = last.capability === "chat" ? ["a", "b"] : ["a"];
         // A ramp has its own test.
-        if ([...run.model.providers.values()].some((provider) => now < provider.rampFrom + 10_000)) return;
+        if ([...run.model.providers.values()].some((provider) => provider.isRampedAt(now))) return;
         const expected = foretold(run, names, { ...options, concurrency: 1 }, now);
         if (retryAfterMs === null) {
           seen.nulls++;

@@ -223,6 +223,50 @@ describe("the ramp", () => {
     expect(counts[10]).toBe(600 - 2 - sum(counts.slice(0, 10)));
   });
 
+  it("is as many times shorter as its window is shorter than a minute", () => {
+    const one = served({ quotas: [{ dimension: "requests", limit: 120, window: { seconds: 12 } }] });
+    one.take().settle();
+    const counts = greedy(one, 3);
+    // 10 a second in full.
+    expect(counts[0]).toBeGreaterThanOrEqual(4);
+    expect(counts[0]).toBeLessThanOrEqual(5 + 4);
+    expect(counts[1]).toBeGreaterThanOrEqual(6);
+    expect(counts[1]).toBeLessThanOrEqual(7.5 + 4);
+    expect(counts[2]).toBe(120 - 1 - counts[0]! - counts[1]!);
+  });
+
+  it.each<[string, Partial<ProviderConfig>, number]>([
+    ["a second", { limits: { rps: 60 } }, 1_000 / 6],
+    ["12 seconds", { quotas: [{ dimension: "requests", limit: 60, window: { seconds: 12 } }] }, 2_000],
+    ["a minute", { limits: { rpm: 60 } }, 10_000],
+    ["an hour", { limits: { rph: 60 } }, 10_000],
+    ["a second beside one of a minute", { limits: { rps: 60, rpm: 600 } }, 10_000],
+    ["a second beside tokens of a minute", { limits: { rps: 60, tpm: 600 } }, 10_000],
+    ["a second beside a pool's of a minute", { limits: { rps: 60 }, pools: ["shared"] }, 10_000],
+    ["a second beside one of a day", { limits: { rps: 60, rpd: 1e6 } }, 1_000 / 6],
+  ])("of a window of %s lasts as long as the longest window needs", (_, provider, lastsMs) => {
+    const one = served(provider, { pools: { shared: { limits: { rpm: 600 } } } });
+    one.take({ tokens: 1 }).settle();
+    const from = one.clock.now();
+    one.clock.set(from + Math.ceil(lastsMs) - 1);
+    expect(state(one)).toBe("ramping");
+    one.clock.set(from + Math.ceil(lastsMs));
+    expect(state(one)).toBe("available");
+  });
+
+  it("follows a change of the windows while it is on", () => {
+    const one = served({ limits: { rps: 60, rpm: 600 } });
+    one.take().settle();
+    one.clock.advanceMs(1_000);
+    expect(state(one)).toBe("ramping");
+    one.limiter.updateProvider("a", { limits: { rpm: null } });
+    expect(state(one)).toBe("available");
+    one.limiter.updateProvider("a", { limits: { rpm: 600 } });
+    expect(state(one)).toBe("ramping");
+    one.limiter.updateProvider("a", { limits: { rps: null, rpm: null } });
+    expect(state(one)).toBe("available");
+  });
+
   it("shows as the state, for 10 s, and as a refusal with a true time", () => {
     const one = served({ limits: { rpm: 60 } });
     one.take().settle();
