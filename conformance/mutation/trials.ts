@@ -36,9 +36,11 @@ export class Trials {
     const tried: Tried[] = [];
     const waiting = candidates.entries();
     const work = async (worker: ChildProcess) => {
+      const ended = new AbortController();
+      worker.once("exit", (code) => ended.abort(new Error(`a worker ended (${code})`)));
       for (const [place, { mutant, variant }] of waiting) {
         worker.send({ ...(await variant()), isForRecord: isForRecord(mutant) } satisfies Task);
-        const [outcome] = (await once(worker, "message")) as [Outcome];
+        const [outcome] = (await once(worker, "message", { signal: ended.signal })) as [Outcome];
         tried[place] = { ...mutant, ...outcome };
         if ((place + 1) % 100 === 0) console.log(`  ${place + 1} of ${candidates.length}`);
       }
