@@ -1,4 +1,7 @@
-/** One change of the code, and what came of it. */
+import { enclosingName } from "./source-places.ts";
+import type { Variant } from "./variant-player.ts";
+
+/** One change of code that the classic fixtures run. */
 export interface Mutant {
   readonly file: string;
   /** The declaration it is in, names from the outermost in. */
@@ -8,9 +11,29 @@ export interface Mutant {
   readonly code: string;
   readonly original: string;
   readonly replacement: string;
-  /** The classic fixtures run the changed code. */
-  readonly isReached: boolean;
-  readonly fate: "caught" | "survived";
+}
+
+/** A mutant, and the engine that has it. */
+export interface Candidate {
+  readonly mutant: Mutant;
+  readonly variant: () => Promise<Variant>;
+}
+
+/** The mutant at a place of a source. */
+export function mutantAt(
+  { file, source, place }: { readonly file: string; readonly source: string; readonly place: number },
+  original: string,
+  replacement: string,
+): Mutant {
+  const line = source.slice(0, place).split("\n").length;
+  return { file, where: enclosingName(source, place), line, code: lineAt(source, place), original, replacement };
+}
+
+/** The line of a source in which a place is. */
+export function lineAt(source: string, place: number): string {
+  const start = source.lastIndexOf("\n", place - 1) + 1;
+  const end = source.indexOf("\n", place);
+  return source.slice(start, end < 0 ? source.length : end);
 }
 
 /** Code on one line, as lists of mutants show it. */

@@ -8,52 +8,35 @@
 //   mutation.ts --last        judges what the last run of all files found by the list as it is now
 //
 // Exit 1: a survivor is not listed, a listed one does not survive, the record catches one, or too many are left.
-import { readFileSync, writeFileSync } from "node:fs";
-import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import type { Mutant } from "./mutant.ts";
+import { candidatesOf } from "./candidates.ts";
 import { sentenceOf } from "./mutant.ts";
-import { ownMutants } from "./own-mutants.ts";
 import { reachedFiles } from "./reached-files.ts";
 import { recordFile } from "./record.ts";
-import { strykerMutants } from "./stryker-mutants.ts";
+import { lastReport, writeReport } from "./report.ts";
 import { isOutside, isWhollyOutside, judgeSurvivors } from "./survivors.ts";
+import { Trials, type Tried } from "./trials.ts";
 
-const REPORT = fileURLToPath(new URL("../../.cache/conformance/mutants.json", import.meta.url));
-
-interface Found {
-  readonly mutants: readonly Mutant[];
-  /** Mutants that random scenarios catch, and no fixture does. */
-  readonly missed: readonly Mutant[];
-}
-
-async function found(files: readonly string[], isForRecord: (mutant: Mutant) => boolean): Promise<Found> {
-  const record = await recordFile();
-  process.env["CONFORMANCE_RECORD"] = record;
-  const own = await ownMutants(files, record, isForRecord);
-  console.log(`numbers and order: ${own.length} mutants`);
-  const strykers = await strykerMutants(files, "fixtures");
-  const survivors = strykers.filter((mutant) => mutant.isReached && mutant.fate === "survived" && isForRecord(mutant));
-  const ranges = [...new Set(survivors.map(({ range }) => range))];
-  const replayed = ranges.length === 0 ? [] : await strykerMutants(ranges, "record");
-  const seen = new Set(replayed.filter(({ fate }) => fate === "caught").map(({ key }) => key));
-  return {
-    mutants: [...own, ...strykers],
-    missed: [...own.filter(({ isSeenInRecord }) => isSeenInRecord), ...survivors.filter(({ key }) => seen.has(key))],
-  };
+async function tried(files: readonly string[], isAll: boolean): Promise<Tried[]> {
+  const candidates = await candidatesOf(files);
+  const trials = new Trials(await recordFile());
+  try {
+    return await trials.put(candidates, (mutant) => isAll || !isOutside(mutant));
+  } finally {
+    trials.close();
+  }
 }
 
 const options = { all: { type: "boolean" }, last: { type: "boolean" } } as const;
 const { values, positionals } = parseArgs({ options, allowPositionals: true });
 const isWhole = positionals.length === 0;
 const files = isWhole ? (await reachedFiles()).filter((file) => !isWhollyOutside(file)) : positionals;
-const { mutants, missed } = values.last
-  ? (JSON.parse(readFileSync(REPORT, "utf8")) as Found)
-  : await found(files, (mutant) => values.all === true || !isOutside(mutant));
-if (!values.last && isWhole) writeFileSync(REPORT, JSON.stringify({ mutants, missed }, null, 1));
+const mutants = values.last ? lastReport() : await tried(files, values.all === true);
+if (!values.last && isWhole) writeReport(mutants);
 
+const missed = mutants.filter(({ scenario }) => scenario !== null);
 const problems = [
-  ...missed.map((mutant) => `random scenarios catch it, and no fixture does: ${sentenceOf(mutant)}`),
+  ...missed.map((mutant) => `${mutant.scenario} catches it, and no fixture does: ${sentenceOf(mutant)}`),
   ...judgeSurvivors(mutants, files, isWhole),
 ];
 for (const problem of problems) console.log(problem);

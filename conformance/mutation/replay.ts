@@ -24,6 +24,11 @@ export function differingScenario(record: readonly Recorded[]): string | null {
   return record.find((recorded) => fails(() => differs(recorded)))?.scenario.name ?? null;
 }
 
+/** The names of all of them. */
+export function differingScenarios(record: readonly Recorded[]): string[] {
+  return record.filter((recorded) => fails(() => differs(recorded))).map(({ scenario }) => scenario.name);
+}
+
 function differs({ scenario, answers }: Recorded): boolean {
   const player = new Player(scenario, "classic");
   const ours = scenario.steps.map((step) => player.play(step));

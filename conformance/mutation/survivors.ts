@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { type Mutant, onOneLine, sentenceOf } from "./mutant.ts";
+import type { Tried } from "./trials.ts";
 
 /**
  * Code for what scenarios do not have: input that none can hold (a configuration that is refused, a pool, a price), or
@@ -14,7 +15,7 @@ interface Outside {
   readonly why: string;
 }
 
-/** A mutant that no scenario can show. */
+/** A mutant that no scenario can show; in `slower`: because it does more work, or does it again, to the same end. */
 interface Equivalent {
   readonly file: string;
   readonly in: string;
@@ -22,12 +23,15 @@ interface Equivalent {
   readonly why: string;
 }
 
-const { outside, equivalent } = JSON.parse(readFileSync(new URL("survivors.json", import.meta.url), "utf8")) as {
+const { outside, slower, equivalent } = JSON.parse(
+  readFileSync(new URL("survivors.json", import.meta.url), "utf8"),
+) as {
   readonly outside: readonly Outside[];
+  readonly slower: readonly Equivalent[];
   readonly equivalent: readonly Equivalent[];
 };
 
-/** The most survivors that may be left, as a share of the mutants on code that decides answers. */
+/** The most other survivors that may be left, as a share of the mutants on code that decides answers. */
 const MOST_EQUIVALENT = 0.05;
 
 /** True if the mutant is in code for what scenarios do not have. */
@@ -44,24 +48,25 @@ export function isWhollyOutside(file: string): boolean {
  * Prints the figures; what is wrong with the part of the list that is about these files: nothing if every survivor is on
  * it for a reason, and, of a whole run, few are.
  */
-export function judgeSurvivors(mutants: readonly Mutant[], files: readonly string[], isWhole: boolean): string[] {
-  const reached = mutants.filter(({ isReached }) => isReached);
-  const inside = reached.filter((mutant) => !isOutside(mutant));
-  const survivors = inside.filter(({ fate }) => fate === "survived");
-  const unlisted = survivors.filter((mutant) => !equivalent.some((entry) => isSame(entry, mutant)));
-  const share = survivors.length / inside.length;
-  const allSurvivors = reached.filter(({ fate }) => fate === "survived").length;
-  console.log(`mutants of code that classic fixtures run: ${reached.length}, survivors ${allSurvivors}`);
-  console.log(`  in code for what scenarios do not have: ${reached.length - inside.length}`);
+export function judgeSurvivors(mutants: readonly Tried[], files: readonly string[], isWhole: boolean): string[] {
+  const inside = mutants.filter((mutant) => !isOutside(mutant));
+  const survivors = inside.filter(({ fixture }) => fixture === null);
+  const isListed = (list: readonly Equivalent[], mutant: Mutant) => list.some((entry) => isSame(entry, mutant));
+  const others = survivors.filter((mutant) => !isListed(slower, mutant));
+  const unlisted = others.filter((mutant) => !isListed(equivalent, mutant));
+  const share = others.length / inside.length;
+  console.log(`mutants of code that classic fixtures run: ${mutants.length}`);
+  console.log(`  in code for what scenarios do not have: ${mutants.length - inside.length}`);
   console.log(`  in code for what they have: ${inside.length}`);
   console.log(`    caught by the fixtures alone: ${inside.length - survivors.length}`);
-  console.log(`    survivors: ${survivors.length}, ${(100 * share).toFixed(1)} %`);
+  console.log(`    survivors that are only slower: ${survivors.length - others.length}`);
+  console.log(`    other survivors: ${others.length}, ${(100 * share).toFixed(1)} %`);
   const isAsked = ({ file }: { readonly file: string }) => files.includes(file);
   const stale = [
     ...outside
-      .filter((entry) => isAsked(entry) && !reached.some((mutant) => covers(entry, mutant)))
+      .filter((entry) => isAsked(entry) && !mutants.some((mutant) => covers(entry, mutant)))
       .map(({ file, in: where }) => `${file} ${where ?? ""}`),
-    ...equivalent
+    ...[...slower, ...equivalent]
       .filter((entry) => isAsked(entry) && !survivors.some((mutant) => isSame(entry, mutant)))
       .map(({ file, in: where, mutation }) => `${file} ${where}: ${mutation}`),
   ];
