@@ -181,7 +181,7 @@ export class GrateLimiter<P extends string = string, Routes extends Record<strin
         leaseTimeoutMs,
       } = options ?? {};
       const waiting = { priority, maxWaitMs, signal, leaseTimeoutMs };
-      return this.#admission.acquire(known, request, waiting) as Promise<Lease<Routes[C]>>;
+      return Promise.resolve(this.#admission.acquire(known, request, waiting)) as Promise<Lease<Routes[C]>>;
     } catch (error) {
       return Promise.reject(error);
     }
@@ -319,23 +319,21 @@ export class GrateLimiter<P extends string = string, Routes extends Record<strin
   }
 
   /** Starts a task; what is wrong with the call comes out as a rejection, too. */
-  async #begin<Task, Result>(
+  #begin<Task, Result>(
     subject: Subject,
     capability: string,
     task: Task,
     options: RunOptions | undefined,
-    start: (
-      parts: RunParts,
-      capability: Capability,
-      task: never,
-      options: RunOptions,
-      request: Request,
-    ) => Promise<Result>,
+    start: (parts: RunParts, known: Capability, task: never, options: RunOptions, request: Request) => Promise<Result>,
   ): Promise<Result> {
-    this.#admission.requireOpen();
-    const [known, request] = this.#asked(subject, capability, options);
-    if (typeof task !== "function") this.#validate("task", { task });
-    return start(this.#runs, known, task as never, options ?? {}, request);
+    try {
+      this.#admission.requireOpen();
+      const [known, request] = this.#asked(subject, capability, options);
+      if (typeof task !== "function") this.#validate("task", { task });
+      return start(this.#runs, known, task as never, options ?? {}, request);
+    } catch (error) {
+      return Promise.reject(error);
+    }
   }
 
   /** The capability and the request of a call; throws for those that are none. */

@@ -12,12 +12,14 @@ import { TOO_LARGE } from "../profile/profile.ts";
 import type { Capability } from "../provider/capability.ts";
 import type { Ranking } from "../selection/ranking.ts";
 import { refusalOf } from "../selection/refusal.ts";
+import type { Request } from "../selection/request.ts";
 import { rank, type SelectionParts } from "../selection/selector.ts";
 import type { Abortable } from "./abort-signals.ts";
 import type { DueHeap } from "./due-heap.ts";
 import type { Granting } from "./granting.ts";
+import type { Lease } from "./lease.ts";
 import type { HeldLease } from "./lease-host.ts";
-import type { WaitingCall } from "./waiting-call.ts";
+import { type Waiting, WaitingCall } from "./waiting-call.ts";
 import type { Verdict, WaitingLine } from "./waiting-line.ts";
 
 /** What those who wait ask of the limiter. */
@@ -38,6 +40,7 @@ export class Acquiring {
   readonly #maxWaiting: number;
   /** Room may have come since the line was looked at. */
   #hasRoom = false;
+  #orders = 0;
   /** When the line is to be looked at again; Infinity: when something happens. */
   #lookAt = Number.POSITIVE_INFINITY;
 
@@ -79,8 +82,9 @@ export class Acquiring {
   }
 
   /** Serves the call at once, or puts it in the line, or throws. */
-  begin(waiter: WaitingCall, capability: Capability, now: number): void {
-    const { request, deadline, waiting } = waiter;
+  begin(capability: Capability, request: Request, waiting: Waiting, now: number): Lease | Promise<Lease> {
+    const waiter = new WaitingCall(capability.name, request, waiting, this.#orders++, now);
+    const { deadline } = waiter;
     const { priority, maxWaitMs, leaseTimeoutMs, signal } = waiting;
     const isFull = maxWaitMs > 0 && this.#line.size >= this.#maxWaiting;
     // Who joins a queue of his equals need not be looked at.
@@ -88,20 +92,19 @@ export class Acquiring {
     if (isFull || !this.#line.hasEqual(waiter)) {
       ranking = rank(capability, request, this.#parts, now, true);
       const lease = this.#granting.grant(capability, request, ranking, { priority, leaseTimeoutMs, waitedMs: 0 }, now);
-      if (lease !== null) {
-        waiter.resolve(lease);
-        return;
-      }
+      if (lease !== null) return lease;
       if (isFull || !this.#granting.mayComeBy(deadline, capability, request, now)) {
         const refusal = this.#granting.refuse(capability, request, now);
         throw new NoAvailableProviders(capability.name, refusal, { kind: isFull ? "queue_full" : "refused" });
       }
     }
+    const result = waiter.result();
     if (deadline < Number.POSITIVE_INFINITY)
       waiter.cancelAlarm = this.#host.alarm(deadline, () => this.#timeOut(waiter));
     if (signal !== undefined) waiter.cancelListener = this.#host.onAbort(signal, () => this.#abort(waiter));
     // Where others of its kind stand before it, what it needs is claimed already.
     if (this.#line.add(waiter) && ranking !== null) this.#stay(waiter, capability, ranking, now);
+    return result;
   }
 
   /** Serves, refuses, or lets stay whoever is first of those not looked at yet. */

@@ -20,7 +20,7 @@ import { type Due, DueHeap } from "./due-heap.ts";
 import { type AdmissionOptions, Granting } from "./granting.ts";
 import type { Lease } from "./lease.ts";
 import type { HeldLease, LeaseHost } from "./lease-host.ts";
-import { type Waiting, WaitingCall } from "./waiting-call.ts";
+import type { Waiting } from "./waiting-call.ts";
 import { WaitingLine } from "./waiting-line.ts";
 
 interface Alarm extends Due {
@@ -150,20 +150,17 @@ export class Admission implements LeaseHost {
     }
   }
 
-  /** Reserves, waiting its turn. Rejects with NoAvailableProviders, the signal's reason, or code "closed". */
-  acquire(capability: Capability, request: Request, waiting: Waiting): Promise<Lease> {
-    return new Promise((resolve, reject) => {
-      this.requireOpen();
-      const signal = waiting.signal as Abortable | undefined;
-      if (signal?.aborted) throw signal.reason;
-      const now = this.enter();
-      try {
-        const waiter = new WaitingCall(capability.name, request, waiting, this.#order++, now, resolve, reject);
-        this.#acquiring.begin(waiter, capability, now);
-      } finally {
-        this.leave();
-      }
-    });
+  /** Reserves at once, or waits its turn. Throws or rejects with NoAvailableProviders, the signal's reason, or code "closed". */
+  acquire(capability: Capability, request: Request, waiting: Waiting): Lease | Promise<Lease> {
+    this.requireOpen();
+    const signal = waiting.signal as Abortable | undefined;
+    if (signal?.aborted) throw signal.reason;
+    const now = this.enter();
+    try {
+      return this.#acquiring.begin(capability, request, waiting, now);
+    } finally {
+      this.leave();
+    }
   }
 
   /** Calls `ring` once, at or after `atMs`, from the one timer, which the next `leave` sets; returns its cancel. */

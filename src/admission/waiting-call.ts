@@ -22,28 +22,26 @@ export class WaitingCall implements Waiter {
   readonly order: number;
   readonly since: number;
   readonly deadline: number;
-  readonly resolve: (lease: Lease) => void;
-  readonly reject: (error: unknown) => void;
+  resolve!: (lease: Lease) => void;
+  reject!: (error: unknown) => void;
   cancelAlarm: (() => void) | null = null;
   cancelListener: (() => void) | null = null;
 
-  constructor(
-    capability: string,
-    request: Request,
-    waiting: Waiting,
-    order: number,
-    since: number,
-    resolve: (lease: Lease) => void,
-    reject: (error: unknown) => void,
-  ) {
+  constructor(capability: string, request: Request, waiting: Waiting, order: number, since: number) {
     this.capability = capability;
     this.request = request;
     this.waiting = waiting;
     this.order = order;
     this.since = since;
     this.deadline = since + waiting.maxWaitMs;
-    this.resolve = resolve;
-    this.reject = reject;
+  }
+
+  /** What it will have come to; `resolve` and `reject` are there from then on. */
+  result(): Promise<Lease> {
+    return new Promise((resolve, reject) => {
+      this.resolve = resolve;
+      this.reject = reject;
+    });
   }
 
   get priority(): number {

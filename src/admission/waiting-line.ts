@@ -72,6 +72,7 @@ export class WaitingLine {
 
   /** True if one who wants exactly the same, and no longer, stands there: what holds for him holds here. */
   hasEqual(waiter: Waiter): boolean {
+    if (this.#size === 0) return false;
     const { request, deadline } = waiter;
     const last = this.#queues.get(keyOf(waiter))?.last;
     if (last === undefined || last === null || last.deadline > deadline) return false;

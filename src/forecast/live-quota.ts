@@ -95,36 +95,29 @@ export class LiveQuota {
     const taken = this.#taken(now);
     const { capacity } = this.tracker;
     const ratio = capacity > taken ? 1 - taken / capacity : 0;
-    // Most quotas are far from running out, and a bound of the rate that holds until something is counted shows it.
-    const isCalm = ratio === 0 || this.spec.strategy === "concurrency" || this.#isCalm(taken, now);
+    const pressure = ratio === 0 || this.spec.strategy === "concurrency" ? 0 : this.#pressure(taken, now);
     this.#sharedAt = now;
-    this.#share = isCalm ? ratio : ratio * (1 - this.pressure(now));
-    this.#steadyUntil = isCalm ? this.tracker.steadyUntil(now) : Number.NEGATIVE_INFINITY;
+    this.#share = ratio * (1 - pressure);
+    // Rates only fall until something is counted, and more and more will have been released: no pressure, none later.
+    this.#steadyUntil = pressure === 0 ? this.tracker.steadyUntil(now) : Number.NEGATIVE_INFINITY;
     return this.#share;
   }
 
-  /** True if no rate of use that can be until something is counted puts it under pressure before something is released. */
-  #isCalm(taken: number, now: number): boolean {
+  /** 0 calm to 1 running out; see pressure.ts. Most quotas are far from it, and bounds show it for less. */
+  #pressure(taken: number, now: number): number {
     const { capacity } = this.tracker;
-    const most = taken + this.burn.perSecondAtMost() * (this.#horizonMs / 1_000);
-    if (pressureOf(most, taken, capacity) === 0) return true;
-    return pressureOf(most - this.tracker.releasedBy(now + this.#horizonMs, now), taken, capacity) === 0;
+    const seconds = this.#horizonMs / 1_000;
+    const atMost = this.burn.perSecondAtMost() * seconds;
+    if (pressureOf(taken + atMost, taken, capacity) === 0) return 0;
+    const rest = taken - this.tracker.releasedBy(now + this.#horizonMs, now);
+    if (pressureOf(rest + atMost, taken, capacity) === 0) return 0;
+    return pressureOf(rest + this.burn.perSecond(now) * seconds, taken, capacity);
   }
 
   /** Share of the quota that is left, 0 to 1. */
   ratio(now: number): number {
     const { capacity } = this.tracker;
     return capacity === 0 ? 0 : Math.max(0, 1 - this.#taken(now) / capacity);
-  }
-
-  /** 0 calm to 1 running out; see pressure.ts. */
-  pressure(now: number): number {
-    if (this.spec.strategy === "concurrency") return 0;
-    const used = this.#taken(now);
-    const { capacity } = this.tracker;
-    const seconds = this.#horizonMs / 1_000;
-    const released = this.tracker.releasedBy(now + this.#horizonMs, now);
-    return pressureOf(used - released + this.burn.perSecond(now) * seconds, used, capacity);
   }
 
   /** Counts what a request took; true if that left nothing where there was something. */

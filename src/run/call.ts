@@ -178,7 +178,7 @@ export class Call {
       // It has just read the clock.
       const since = time.now;
       if (last === undefined) this.deadline = since + timeoutMs;
-      lease = await granted;
+      lease = granted instanceof Promise ? await granted : granted;
       this.#waitedMs = time.now - since;
       this.#patienceMs -= this.#waitedMs;
     } catch (error) {

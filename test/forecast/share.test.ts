@@ -1,0 +1,61 @@
+// The share of a quota is kept until it may be another: whoever looks often sees what one sees who looks once.
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { everyWindow } from "../../src/clock/reset-schedule.ts";
+import { quotaSpecs } from "../../src/config/quota-spec.ts";
+import { BurnRate } from "../../src/forecast/burn-rate.ts";
+import { LiveQuota } from "../../src/forecast/live-quota.ts";
+import { FixedWindow } from "../../src/quota/fixed-window.ts";
+import { SlidingWindow } from "../../src/quota/sliding-window.ts";
+import { TokenBucket } from "../../src/quota/token-bucket.ts";
+import type { Tracker } from "../../src/quota/tracker.ts";
+
+const LIMIT = 50;
+const WINDOW_MS = 60_000;
+const trackers: { readonly [strategy: string]: () => Tracker } = {
+  sliding_window: () => new SlidingWindow(LIMIT, WINDOW_MS),
+  fixed_window: () => new FixedWindow(LIMIT, everyWindow(0, WINDOW_MS), 0),
+  token_bucket: () => new TokenBucket(LIMIT, WINDOW_MS, LIMIT),
+};
+
+function quotaOf(tracker: Tracker): LiveQuota {
+  const [spec] = quotaSpecs(undefined, [{ dimension: "tokens", limit: LIMIT, window: "minute" }], null);
+  return new LiveQuota(spec!, null, tracker, new BurnRate());
+}
+
+// Bursts that bring it under pressure, pauses in which that passes, and looks at any instant between.
+const step = fc.record({
+  gap: fc.oneof(fc.nat(3), fc.nat(2_000), fc.nat(30_000)),
+  amount: fc.oneof(fc.constant(0), fc.nat(3), fc.nat(20)),
+  holds: fc.boolean(),
+});
+
+describe.each(Object.keys(trackers))("the share of a %s", (strategy) => {
+  it("is the same for who looks often and for who looks once", () => {
+    fc.assert(
+      fc.property(fc.array(step, { minLength: 1, maxLength: 60 }), fc.nat(20_000), (steps, after) => {
+        const often = quotaOf(trackers[strategy]!());
+        const once = quotaOf(trackers[strategy]!());
+        let now = 0;
+        for (const { gap, amount, holds } of steps) {
+          for (let looks = 1; looks <= 5; looks++) often.share(now + Math.floor((gap * looks) / 5));
+          now += gap;
+          for (const quota of [often, once]) {
+            if (holds) quota.hold(amount, now);
+            else quota.record(amount, now);
+          }
+        }
+        expect(often.share(now)).toBe(once.share(now));
+        for (let looks = 1; looks <= 50; looks++) often.share(now + (after * looks) / 50);
+        expect(often.share(now + after)).toBe(once.share(now + after) + 0);
+      }),
+      { numRuns: 1_000 },
+    );
+  });
+
+  it("does come under pressure in these", () => {
+    const quota = quotaOf(trackers[strategy]!());
+    for (let i = 0; i < 47; i++) quota.record(1, 10_000 + i);
+    expect(quota.share(10_050)).toBeLessThan(quota.ratio(10_050));
+  });
+});

@@ -1,0 +1,205 @@
+// Selection keeps what it has read until it may be another. So the same calls must be answered the same by a limiter that
+// forgets everything before each of them: `updateProvider` without a change has a provider read anew.
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import {
+  GrateLimiter,
+  type GrateLimiterOptions,
+  type Lease,
+  MockClock,
+  NoAvailableProviders,
+  PriorityScorer,
+  type SelectOptions,
+} from "../../src/index.ts";
+
+const NAMES = ["a", "b", "c", "d"] as const;
+const STATUSES = ["success", "rate_limited", "server_error", "timeout", "client_error", "quota_exhausted"] as const;
+
+const options = (clock: MockClock, scoring?: GrateLimiterOptions["scoring"]): GrateLimiterOptions => ({
+  clock,
+  ...(scoring !== undefined && { scoring }),
+  defaultCooldownSeconds: 5,
+  health: { cooldownTriggerCount: 2, decayHalfLifeSeconds: 20 },
+  pools: { shared: { quotas: [{ dimension: "requests", limit: 4, window: { seconds: 10 } }] } },
+  providers: [
+    { name: "a", priority: 10, limits: { rpm: 5, tpm: 200 }, price: { usdPerMillionInputTokens: 3 } },
+    { name: "b", priority: 9, pools: ["shared"], limits: { concurrency: 3, usdPerDay: 1 } },
+    {
+      name: "c",
+      priority: 9,
+      pools: ["shared"],
+      quotas: [{ dimension: "tokens", limit: 60, window: { seconds: 20 }, strategy: "token_bucket", burst: 100 }],
+    },
+    {
+      name: "d",
+      priority: 1,
+      quotas: [{ dimension: "requests", limit: 2, window: "second", strategy: "fixed_window" }],
+    },
+  ],
+  capabilities: { chat: [...NAMES], mail: [{ provider: "d", priority: 11 }, "b"], sms: ["a"] },
+});
+
+const request: fc.Arbitrary<SelectOptions | undefined> = fc.option(
+  fc.record(
+    {
+      tokens: fc.oneof(fc.nat(80), fc.constant(0), fc.nat(600)),
+      requests: fc.nat(4),
+      maxOutputTokens: fc.nat(200),
+      only: fc.uniqueArray(fc.constantFrom(...NAMES), { minLength: 1 }),
+      exclude: fc.uniqueArray(fc.constantFrom(...NAMES), { maxLength: 2 }),
+    },
+    { requiredKeys: [] },
+  ),
+  { nil: undefined, freq: 1 },
+);
+const capability = fc.constantFrom("chat", "mail", "sms");
+const name = fc.constantFrom(...NAMES);
+const step = fc.oneof(
+  { weight: 10, arbitrary: fc.record({ do: fc.constant("select" as const), capability, request }) },
+  { weight: 4, arbitrary: fc.record({ do: fc.constant("lease" as const), capability, request }) },
+  {
+    weight: 4,
+    arbitrary: fc.record({
+      do: fc.constant("settle" as const),
+      which: fc.nat(5),
+      how: fc.constantFrom(...STATUSES, "release", "headers"),
+      tokens: fc.nat(120),
+    }),
+  },
+  {
+    weight: 4,
+    arbitrary: fc.record({
+      do: fc.constant("observe" as const),
+      name,
+      status: fc.constantFrom(...STATUSES),
+      requests: fc.nat(3),
+      tokens: fc.nat(90),
+      latencyMs: fc.nat(900),
+      capability: fc.option(capability, { nil: undefined }),
+      retryAfterMs: fc.option(fc.nat(8_000), { nil: undefined }),
+    }),
+  },
+  {
+    weight: 5,
+    arbitrary: fc.record({
+      do: fc.constant("wait" as const),
+      ms: fc.oneof(
+        { weight: 6, arbitrary: fc.nat(3) },
+        { weight: 6, arbitrary: fc.nat(900) },
+        { weight: 2, arbitrary: fc.nat(9_000) },
+        { weight: 1, arbitrary: fc.constant(400_000) },
+      ),
+    }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      do: fc.constant("change" as const),
+      name,
+      what: fc.constantFrom("pause", "unpause", "revive", "priority", "weight", "limit", "pool", "remove"),
+    }),
+  },
+);
+type Step = typeof step extends fc.Arbitrary<infer T> ? T : never;
+
+class Player {
+  readonly clock = new MockClock();
+  readonly limiter: GrateLimiter;
+  readonly #forgets: boolean;
+  readonly #open: Lease[] = [];
+
+  constructor(forgets: boolean, scoring?: GrateLimiterOptions["scoring"]) {
+    this.limiter = new GrateLimiter(options(this.clock, scoring));
+    this.#forgets = forgets;
+  }
+
+  play(step: Step): unknown {
+    const { limiter } = this;
+    if (this.#forgets) {
+      for (const each of NAMES) if (limiter.providerHealth(each) !== null) limiter.updateProvider(each, {});
+    }
+    switch (step.do) {
+      case "select":
+        try {
+          return limiter.select(step.capability, step.request);
+        } catch (error) {
+          if (!NoAvailableProviders.is(error)) throw error;
+          return error.reasons;
+        }
+      case "lease": {
+        const answer = limiter.tryAcquire(step.capability, step.request);
+        if (!answer.granted) return answer;
+        this.#open.push(answer);
+        return [answer.provider, answer.decision, answer.reserved];
+      }
+      case "settle": {
+        const lease = this.#open[step.which];
+        if (lease === undefined) return null;
+        if (step.how === "headers") return lease.headersReceived();
+        this.#open.splice(step.which, 1);
+        if (step.how === "release") return lease.release();
+        return lease.settle({ status: step.how, usage: { tokens: step.tokens } });
+      }
+      case "observe": {
+        if (limiter.providerHealth(step.name) === null) return null;
+        const { status, latencyMs, retryAfterMs } = step;
+        const outcome = { status, latencyMs, retryAfterMs };
+        const usage = { requests: step.requests, tokens: step.tokens };
+        return limiter.observe({
+          ...{ provider: step.name, capability: step.capability, usage, outcome },
+        });
+      }
+      case "wait":
+        return this.clock.advanceMs(step.ms);
+      case "change":
+        return this.#change(step.name, step.what);
+    }
+  }
+
+  #change(name: string, what: string): unknown {
+    const { limiter } = this;
+    if (what === "pool") return limiter.upsertPool({ name: "shared", limits: { rps: 2 } });
+    if (limiter.providerHealth(name) === null) {
+      const declared = options(this.clock).providers!.find((provider) => provider.name === name)!;
+      return limiter.upsertProvider(declared);
+    }
+    if (what === "remove") return limiter.removeProvider(name);
+    if (what === "revive") return limiter.reviveProvider(name);
+    if (what === "limit") return limiter.updateProvider(name, { limits: { rpm: 3 } });
+    if (what === "priority") return limiter.updateProvider(name, { priority: 12 });
+    if (what === "weight") return limiter.updateProvider(name, { weight: 0.5 });
+    return limiter.updateProvider(name, { paused: what === "pause" });
+  }
+}
+
+describe.each([
+  ["the default strategy", undefined],
+  ["strict order", new PriorityScorer()],
+  ["a strategy of one's own", { score: (context) => context.burnPerSecond - context.inFlight + context.quotaScore }],
+] as readonly [string, GrateLimiterOptions["scoring"]][])("what selection keeps, with %s", (_, scoring) => {
+  it("is what it would read", () => {
+    fc.assert(
+      fc.property(fc.array(step, { minLength: 5, maxLength: 80 }), (steps) => {
+        const keeps = new Player(false, scoring);
+        const forgets = new Player(true, scoring);
+        for (const each of steps) {
+          expect(JSON.stringify(keeps.play(each))).toBe(JSON.stringify(forgets.play(each)));
+        }
+        expect(JSON.stringify(keeps.limiter.inspect())).toBe(JSON.stringify(forgets.limiter.inspect()));
+      }),
+      { numRuns: 600 },
+    );
+  });
+});
+
+it("a lease takes a tenth of a limit where `select` takes one, though nothing changed between them", () => {
+  const limiter = new GrateLimiter({
+    clock: new MockClock(),
+    providers: [{ name: "a", limits: { tpm: 200 } }],
+    capabilities: { chat: ["a"] },
+  });
+  limiter.observe({ provider: "a", usage: { tokens: 190 }, outcome: { status: "success" } });
+  expect(limiter.select("chat").waitMs).toBe(0);
+  expect(limiter.tryAcquire("chat").granted).toBe(false);
+  expect(limiter.select("chat").waitMs).toBe(0);
+});
