@@ -8,6 +8,7 @@ import type { QuotaForecast } from "./quota-forecast.ts";
 
 /** Something that holds an amount of a quota until it is counted there, or given back. */
 export interface Holder {
+  /** Whether it still does. */
   holds(quota: LiveQuota): boolean;
   /** From when on it will not, if nothing more is heard; null: nobody knows, or it does not hold any. */
   pendingOn(quota: LiveQuota): Pending | null;

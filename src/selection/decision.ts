@@ -1,6 +1,6 @@
 import type { ScoreBreakdown } from "../scoring/scoring-strategy.ts";
 
-/** A provider that was eligible too, with its score. */
+/** A provider that was eligible too, with its score; read-only, for decisions between which the score did not change share it. */
 export interface Alternative<P extends string = string> {
   readonly provider: P;
   readonly score: number;

@@ -28,9 +28,9 @@ import {
 import { finiteScore } from "../scoring/scoring-strategy.ts";
 import { CandidateContext } from "./candidate-context.ts";
 import { type Alternative, type Decision, RankedDecision } from "./decision.ts";
+import { readStanding } from "./read-standing.ts";
 import type { Request } from "./request.ts";
 import type { SelectionParts } from "./selector.ts";
-import { readStanding } from "./standing.ts";
 
 /** In place of a wait: not eligible. */
 const OUT = Number.POSITIVE_INFINITY;
@@ -195,7 +195,9 @@ export class Ranking {
     for (let place = 0; place < this.#standsAt.length; place++) {
       const at = this.#standsAt[place]!;
       if (at < 0) continue;
-      const isScored = this.#scored[place] === facts[at + VERSION];
+      // Before a strategy is asked, which may have the provider read again.
+      const version = facts[at + VERSION]!;
+      const isScored = this.#scored[place] === version;
       const waitedMs = this.#waits[place]!;
       // Room that was there is there until something is counted; a wait grows shorter.
       if (isOther || !isScored || waitedMs !== 0) {
@@ -220,7 +222,7 @@ export class Ranking {
         this.#scores[place] = score;
         this.#isOrdered = false;
       }
-      this.#scored[place] = facts[at + VERSION]!;
+      this.#scored[place] = version;
     }
   }
 

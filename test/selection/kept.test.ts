@@ -203,3 +203,25 @@ it("a lease takes a tenth of a limit where `select` takes one, though nothing ch
   expect(limiter.tryAcquire("chat").granted).toBe(false);
   expect(limiter.select("chat").waitMs).toBe(0);
 });
+
+it("what a strategy changes while it is asked is seen by the next decision", () => {
+  let isAsking = false;
+  const limiter: GrateLimiter = new GrateLimiter({
+    clock: new MockClock(),
+    providers: [{ name: "a", limits: { rpm: 1 } }],
+    capabilities: { chat: ["a"] },
+    scoring: {
+      score: () => {
+        if (!isAsking) {
+          isAsking = true;
+          // Takes the one request of the minute, and has the provider read again.
+          limiter.observe({ provider: "a", outcome: { status: "success" } });
+          limiter.select("chat");
+        }
+        return 1;
+      },
+    },
+  });
+  limiter.select("chat");
+  expect(limiter.select("chat").waitMs).toBe(60_000);
+});
