@@ -9,6 +9,7 @@ export default defineConfig({
     // All processors, and what the files share is loaded once for each: no test leaves anything behind.
     maxWorkers: "100%",
     isolate: false,
+    setupFiles: ["test/property/seed.ts"],
     // Of use against what never ends alone: no test may fail because the machine is slow or busy.
     testTimeout: 300_000,
     hookTimeout: 300_000,

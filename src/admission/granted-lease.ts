@@ -18,15 +18,7 @@ import type { Outcome } from "../health/health.ts";
 import { raiseLimitReached, teachHealth, UNPRICED } from "../observation/apply-observation.ts";
 import { readEnding, readUsage } from "../observation/read-observation.ts";
 import type { Provider } from "../provider/provider.ts";
-import {
-  type Amounts,
-  correctedAmounts,
-  NOT_TOLD,
-  needOf,
-  SIZED,
-  unknownAmounts,
-  varianceOf,
-} from "../quota/amounts.ts";
+import { type Amounts, correctedAmounts, NOT_TOLD, needOf, unknownAmounts, varianceOf } from "../quota/amounts.ts";
 import type { Decision } from "../selection/decision.ts";
 import type { Lease, Settlement } from "./lease.ts";
 import type { Candidate, HeldLease, LeaseHost } from "./lease-host.ts";
@@ -191,10 +183,11 @@ export class GrantedLease implements Lease, Holder {
     return at === Number.POSITIVE_INFINITY ? null : { at, amount: this.#amountOf(quota) };
   }
 
-  /** Whether its end can give something of the quota back: what it holds, or what it was taken for above the truth. */
-  mayGiveBack(quota: LiveQuota): boolean {
-    if (this.#hasEnded || !this.#quotas.includes(quota)) return false;
-    return this.holds(quota) || SIZED.includes(quota.index);
+  mostBack(quota: LiveQuota): number {
+    if (this.#hasEnded || !this.#quotas.includes(quota)) return 0;
+    // A request counts once it was answered, whatever it was.
+    const isLost = quota.index === REQUESTS && (this.#isAnswered || !this.holds(quota));
+    return isLost ? 0 : this.#amountOf(quota);
   }
 
   get #isStamped(): boolean {

@@ -12,6 +12,10 @@ export interface Holder {
   holds(quota: LiveQuota): boolean;
   /** From when on it will not, if nothing more is heard; null: nobody knows, or it does not hold any. */
   pendingOn(quota: LiveQuota): Pending | null;
+  /** The most that its end can give back of what it holds or has counted. */
+  mostBack(quota: LiveQuota): number;
+  /** From when on it counts, or will. */
+  readonly countsFrom: number;
 }
 
 /** What is held until an instant. */
@@ -194,9 +198,33 @@ export class LiveQuota {
     if (isExact && this.#inFlight > 0) {
       // What is held may yet join the newest entry, and keep it, but no older one.
       const isOld = excess < used && this.tracker.releaseAt(excess, now) < this.tracker.releaseAt(used, now);
-      if (!isOld) return this.#waitOutMs(excess, now);
+      if (!isOld) {
+        const ahead = this.tracker.copy?.() ?? this.tracker;
+        return this.#waitOutMs(this.#taken(now) - excess, ahead, this.#inFlight, this.#holders, now);
+      }
     }
     return excess <= used ? this.#releaseInMs(excess, now) : Number.POSITIVE_INFINITY;
+  }
+
+  /** Whether `amount` can fit by `deadline`, where each of those that are `open` may end at once, and take as little as it may. */
+  mayFitBy(deadline: number, amount: number, variance: number, open: ReadonlySet<Holder>, now: number): boolean {
+    let excess = this.#excess(amount, variance, now, 0);
+    let held = this.#inFlight;
+    const most = this.#taken(now) - excess;
+    for (const holder of open) {
+      if (excess <= 0) return true;
+      if (!holder.holds(this)) continue;
+      const back = holder.mostBack(this);
+      excess -= back;
+      held -= back;
+    }
+    if (excess <= 0) return true;
+    const ahead = this.tracker.copy?.() ?? this.tracker;
+    for (const holder of open) {
+      if (!holder.holds(this)) ahead.amend?.(-holder.mostBack(this), holder.countsFrom, now);
+    }
+    const rest = this.#holders.filter((holder) => !open.has(holder));
+    return now + this.#waitOutMs(most, ahead, held, rest, now) < deadline + 1;
   }
 
   /** The very instant at which it fits by what is counted already; Infinity: not by that. */
@@ -205,26 +233,23 @@ export class LiveQuota {
     return excess <= 0 ? now : this.tracker.releaseAt(excess, now);
   }
 
-  #excess(amount: number, variance: number, now: number): number {
+  #excess(amount: number, variance: number, now: number, doubts = this.#variance): number {
     if (amount === 0) return 0;
-    const margin = variance > 0 ? this.#margin(amount, variance) : 0;
+    const margin = variance > 0 ? this.#margin(amount, variance, doubts + variance) : 0;
     return this.#taken(now) + amount + margin - this.tracker.capacity;
   }
 
-  #margin(amount: number, variance: number): number {
-    const sum = this.#variance + variance;
+  #margin(amount: number, variance: number, sum: number): number {
     const margin = GUARD_DEVIATIONS * Math.sqrt(sum + sum ** 2 / (variance * SAMPLES));
     // One alone always fits.
     return Math.min(Math.ceil(margin), this.tracker.capacity - amount);
   }
 
-  /** The same where more is needed than is counted yet: looks on while what is held comes to be counted and released. */
-  #waitOutMs(excess: number, now: number): number {
-    const ahead = this.tracker.copy?.() ?? this.tracker;
-    const most = this.#taken(now) - excess;
-    let held = this.#inFlight;
+  /** In how many ms no more than `most` is taken: looks on while what the holders hold comes to be counted and released. */
+  #waitOutMs(most: number, ahead: Tracker, inFlight: number, holders: readonly Holder[], now: number): number {
+    let held = inFlight;
     let latest = now;
-    for (const { at, amount } of [...this.#pending(), { at: Number.POSITIVE_INFINITY, amount: 0 }]) {
+    for (const { at, amount } of [...this.#pending(holders), { at: Number.POSITIVE_INFINITY, amount: 0 }]) {
       const freeAt = ahead.releaseAt(ahead.used(latest) + held - most, latest);
       if (freeAt <= at) return Number.isFinite(freeAt) ? Math.ceil(freeAt - now) : freeAt;
       if (ahead !== this.tracker) ahead.record(amount, at);
@@ -234,8 +259,8 @@ export class LiveQuota {
     return Number.POSITIVE_INFINITY;
   }
 
-  #pending(): Pending[] {
-    const pending = this.#holders.map((holder) => holder.pendingOn(this)).filter((each) => each !== null);
+  #pending(holders: readonly Holder[]): Pending[] {
+    const pending = holders.map((holder) => holder.pendingOn(this)).filter((each) => each !== null);
     return pending.sort((a, b) => a.at - b.at);
   }
 

@@ -529,14 +529,7 @@ export class Run {
       const provider = this.model.providers.get(name);
       if (provider === undefined || provider.dead || provider.paused || provider.cooldownUntil > deadline) return false;
       if (provider.quotas.some((quota) => needs[quota.dimension] > quota.limit)) return false;
-      const isUnderWay = (quota: ModelQuota) =>
-        this.model.leases.some(
-          (lease) =>
-            lease.parts.has(quota) &&
-            (lease.isOpen || Number.isNaN(lease.stampedAt) || lease.freeAt < Number.POSITIVE_INFINITY),
-        );
       if (this.model.mayRamp(provider, deadline)) return isLenient;
-      if (isLenient && provider.quotas.some(isUnderWay)) return true;
       return provider.quotas.every((quota) => {
         const need = needs[quota.dimension];
         if (need === 0) return true;

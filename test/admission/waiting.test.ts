@@ -131,6 +131,31 @@ describe("honest at once", () => {
     expect(one.limiter.inspect().waiting).toEqual({ chat: 2 });
   });
 
+  it("rejects where what is under way, all ended at once, gives back too little", async () => {
+    const one = desk({ limits: { rpm: 10, tpm: 100 } });
+    one.take({ tokens: 70 }).settle();
+    const open = one.take({ tokens: 20 });
+    expect(await kinds(one, { tokens: 31, maxWaitMs: 50_000 })).toBe("refused");
+    expect(await kinds(one, { tokens: 30, maxWaitMs: 50_000 })).toBe("waiting");
+    open.headersReceived();
+    await one.later(10_000);
+    // Counted by now, and still to be corrected.
+    expect(await kinds(one, { tokens: 31, maxWaitMs: 49_000 })).toBe("refused");
+    expect(await kinds(one, { tokens: 31, maxWaitMs: 50_001 })).toBe("waiting");
+    open.settle({ usage: { tokens: 0 } });
+  });
+
+  it("asks all of a provider's quotas, not any", async () => {
+    const one = desk({ limits: { rpm: 2, concurrency: 2 } });
+    one.take().settle();
+    one.take().headersReceived();
+    // The place comes back, the request does not.
+    expect(await kinds(one, { maxWaitMs: 30_000 })).toBe("refused");
+    const other = desk({ limits: { rpm: 2, concurrency: 1 } });
+    other.take().headersReceived();
+    expect(await kinds(other, { maxWaitMs: 30_000 })).toBe("waiting");
+  });
+
   it("rejects where a cooldown ends after the deadline", async () => {
     const one = desk();
     one.limiter.observe({ provider: "a", outcome: { status: "overloaded", retryAfterMs: 90_000 } });

@@ -32,6 +32,14 @@ class CountingHolder implements Holder {
     CountingHolder.asked++;
     return this.isHolding ? { at: this.at, amount: 1 } : null;
   }
+
+  mostBack(): number {
+    return this.isHolding ? 1 : 0;
+  }
+
+  get countsFrom(): number {
+    return this.at;
+  }
 }
 
 describe("those who hold some of a quota", () => {

@@ -1,0 +1,7 @@
+// The seed of all property tests: the same in every run, so that one commit has one result; another by SEED. New seeds are
+// what `npm run fuzz` is for.
+import fc from "fast-check";
+
+export const FIXED_SEED = 20_261_122;
+
+fc.configureGlobal({ seed: Number(process.env["SEED"] ?? FIXED_SEED) });
