@@ -7,9 +7,11 @@
 // amount ever the slow rate knows too little: burn = max(r_3, sum of all amounts / max(elapsed, 3 s)).
 // Source: measured on LLM traces, the mean of the two scales is near the best single estimator at every horizon from
 // 2 to 30 s without tuning; trend terms never win, because such load returns to its mean.
+import { FAST_RATE, MOST_BURN, newQuotaState, type QuotaState, RATED_AT, SLOW_RATE } from "../quota/quota-state.ts";
 
 const FAST_SECONDS = 3;
 const SLOW_SECONDS = 30;
+const SLOW_MS = 1_000 * SLOW_SECONDS;
 const WARM_UP_MS = 5_000;
 
 /** Measures how fast a quota is used; no clock, instants in ms. */
@@ -17,53 +19,62 @@ export interface BurnMeter {
   count(amount: number, now: number): void;
   /** Amount per second at `now`. */
   perSecond(now: number): number;
-  /** At least `perSecond(now)` at every instant until the next amount. */
-  perSecondAtMost(): number;
 }
 
-/** The mean of a fast and a slow rate; constant memory. */
+/** The mean of a fast and a slow rate; constant memory. It keeps the last four numbers of the quota's state. */
 export class BurnRate implements BurnMeter {
-  #fast = 0;
-  #slow = 0;
+  readonly #state: QuotaState;
   #total = 0;
   #amounts = 0;
   #firstAt = 0;
-  #at = 0;
+
+  constructor(state: QuotaState = newQuotaState()) {
+    this.#state = state;
+  }
 
   /** Counts `amount` at `now` (ms), a negative one as taken back; an instant before the last one counts as the last. */
   count(amount: number, now: number): void {
+    const state = this.#state;
     if (this.#amounts === 0) {
       this.#firstAt = now;
-      this.#at = now;
+      state[RATED_AT] = now;
     }
-    const slowDecay = this.#slowDecay(now);
-    this.#fast = Math.max(0, this.#fast * fastDecay(slowDecay) + amount / FAST_SECONDS);
-    this.#slow = Math.max(0, this.#slow * slowDecay + amount / SLOW_SECONDS);
-    // Nobody asks for it after the warm-up.
-    this.#total = now - this.#firstAt < WARM_UP_MS ? Math.max(0, this.#total + amount) : 0;
-    this.#amounts += Math.sign(amount);
-    if (now > this.#at) this.#at = now;
+    let fast = state[FAST_RATE]!;
+    let slow = state[SLOW_RATE]!;
+    if (now > state[RATED_AT]!) {
+      const slowDecay = Math.exp((state[RATED_AT]! - now) / SLOW_MS);
+      fast *= fastDecay(slowDecay);
+      slow *= slowDecay;
+      state[RATED_AT] = now;
+    }
+    fast += amount / FAST_SECONDS;
+    slow += amount / SLOW_SECONDS;
+    if (fast < 0) fast = 0;
+    if (slow < 0) slow = 0;
+    state[FAST_RATE] = fast;
+    state[SLOW_RATE] = slow;
+    this.#amounts += amount < 0 ? -1 : 1;
+    // Both rates only fall until the next amount.
+    if (now - this.#firstAt >= WARM_UP_MS) state[MOST_BURN] = this.#amounts < 2 ? 0 : (fast + slow) / 2;
+    else this.#warmUp(amount);
   }
 
   /** Amount per second at `now`; 0 before a second amount came. */
   perSecond(now: number): number {
     if (this.#amounts < 2) return 0;
-    const slowDecay = this.#slowDecay(now);
-    const fast = this.#fast * fastDecay(slowDecay);
-    const sinceFirstMs = Math.max(now, this.#at) - this.#firstAt;
+    const state = this.#state;
+    const slowDecay = now <= state[RATED_AT]! ? 1 : Math.exp((state[RATED_AT]! - now) / SLOW_MS);
+    const fast = state[FAST_RATE]! * fastDecay(slowDecay);
+    const sinceFirstMs = Math.max(now, state[RATED_AT]!) - this.#firstAt;
     if (sinceFirstMs < WARM_UP_MS) return Math.max(fast, this.#total / Math.max(sinceFirstMs / 1_000, FAST_SECONDS));
-    return (fast + this.#slow * slowDecay) / 2;
+    return (fast + state[SLOW_RATE]! * slowDecay) / 2;
   }
 
-  perSecondAtMost(): number {
-    if (this.#amounts < 2) return 0;
-    // Both rates only fall; in the warm-up, the slow one is far below what all amounts make in 3 s.
-    const isWarm = this.#at - this.#firstAt >= WARM_UP_MS;
-    return isWarm ? (this.#fast + this.#slow) / 2 : Math.max(this.#fast, this.#total / FAST_SECONDS);
-  }
-
-  #slowDecay(now: number): number {
-    return now <= this.#at ? 1 : Math.exp((this.#at - now) / (SLOW_SECONDS * 1_000));
+  /** The slow rate is far below what all amounts make in 3 s. */
+  #warmUp(amount: number): void {
+    this.#total = Math.max(0, this.#total + amount);
+    const most = Math.max(this.#state[FAST_RATE]!, this.#total / FAST_SECONDS);
+    this.#state[MOST_BURN] = this.#amounts < 2 ? 0 : most;
   }
 }
 

@@ -1,10 +1,12 @@
 import { CONCURRENCY, REQUESTS } from "../config/dimension.ts";
 import type { QuotaSpec } from "../config/quota-spec.ts";
+import { MOST_BURN, type QuotaState, STEADY_UNTIL, USED } from "../quota/quota-state.ts";
 import type { Tracker } from "../quota/tracker.ts";
 import type { BurnMeter } from "./burn-rate.ts";
 import { exhaustedInMs } from "./exhaustion.ts";
-import { horizonMs, pressureOf } from "./pressure.ts";
+import { CALM_SHARE, horizonMs, pressureOf } from "./pressure.ts";
 import type { QuotaForecast } from "./quota-forecast.ts";
+import { REQUESTS_ROOM, SCORE, SIZES_ROOM, STANDS_UNTIL } from "./quota-reading.ts";
 
 /** Something that holds an amount of a quota until it is counted there, or given back. */
 export interface Holder {
@@ -46,11 +48,8 @@ export class LiveQuota {
   readonly index: number;
   /** True if it counts requests or places, whatever their size. */
   readonly isOfRequests: boolean;
+  readonly #state: QuotaState;
   #inFlight = 0;
-  // The share as it was read last: at `#sharedAt`, and it stands until `#steadyUntil`.
-  #share = 0;
-  #sharedAt = Number.NaN;
-  #steadyUntil = Number.NEGATIVE_INFINITY;
   #variance = 0;
   // Who may tell what is pending, oldest first, with some among them that do not hold any of it any more.
   #holders: Holder[] = [];
@@ -61,10 +60,11 @@ export class LiveQuota {
     this.pool = pool;
     this.tracker = tracker;
     this.burn = burn;
+    this.#state = tracker.state;
     this.isHeldToEnd = spec.countsAtEnd || spec.strategy === "concurrency";
     this.index = spec.index;
     this.isOfRequests = spec.index === REQUESTS || spec.index === CONCURRENCY;
-    this.#horizonMs = horizonMs(spec.windowMs ?? Number.POSITIVE_INFINITY);
+    this.#horizonMs = spec.strategy === "concurrency" ? 0 : horizonMs(spec.windowMs ?? Number.POSITIVE_INFINITY);
   }
 
   /** What leases hold and the tracker does not count yet. */
@@ -78,44 +78,45 @@ export class LiveQuota {
   }
 
   #taken(now: number): number {
-    return this.tracker.used(now) + this.#inFlight;
+    const state = this.#state;
+    return (now < state[STEADY_UNTIL]! ? state[USED]! : this.tracker.used(now)) + this.#inFlight;
   }
 
   /** Something was counted, held or given back: whoever draws from it is to read it again. */
   #changed(): void {
-    this.#sharedAt = Number.NaN;
-    this.#steadyUntil = Number.NEGATIVE_INFINITY;
     const { drawers } = this;
     for (let i = 0; i < drawers.length; i++) drawers[i]!.touch();
   }
 
-  /** Until when time alone changes neither what is left nor the share that was read last; an instant that has passed: at every instant. */
-  get steadyUntil(): number {
-    return this.#steadyUntil;
-  }
-
-  /** The quota's part of the score: the share that is left, less what pressure takes of it. */
-  share(now: number): number {
-    if (now < this.#steadyUntil || now === this.#sharedAt) return this.#share;
+  /**
+   * Lowers what is read, from place `at` on (see quota-reading.ts), to what this quota makes of it: the share that is left,
+   * less what pressure takes of it, and the room.
+   */
+  read(reading: Float64Array, at: number, now: number): void {
     const taken = this.#taken(now);
     const { capacity } = this.tracker;
-    const ratio = capacity > taken ? 1 - taken / capacity : 0;
-    const pressure = ratio === 0 || this.spec.strategy === "concurrency" ? 0 : this.#pressure(taken, now);
-    this.#sharedAt = now;
-    this.#share = ratio * (1 - pressure);
+    const state = this.#state;
+    let share = capacity > taken ? 1 - taken / capacity : 0;
+    let until = state[STEADY_UNTIL]!;
     // Rates only fall until something is counted, and more and more will have been released: no pressure, none later.
-    this.#steadyUntil = pressure === 0 ? this.tracker.steadyUntil(now) : Number.NEGATIVE_INFINITY;
-    return this.#share;
+    if (share > 0 && taken + state[MOST_BURN]! * (this.#horizonMs / 1_000) > CALM_SHARE * capacity) {
+      const pressure = this.#pressure(taken, now);
+      share *= 1 - pressure;
+      if (pressure > 0) until = Number.NEGATIVE_INFINITY;
+    }
+    const left = capacity > taken ? capacity - taken : 0;
+    const room = at + (this.isOfRequests ? REQUESTS_ROOM : SIZES_ROOM);
+    if (share < reading[at + SCORE]!) reading[at + SCORE] = share;
+    if (left < reading[room]!) reading[room] = left;
+    if (until < reading[at + STANDS_UNTIL]!) reading[at + STANDS_UNTIL] = until;
   }
 
-  /** 0 calm to 1 running out; see pressure.ts. Most quotas are far from it, and bounds show it for less. */
+  /** 0 calm to 1 running out; see pressure.ts. Bounds show for less where it is 0. */
   #pressure(taken: number, now: number): number {
     const { capacity } = this.tracker;
     const seconds = this.#horizonMs / 1_000;
-    const atMost = this.burn.perSecondAtMost() * seconds;
-    if (pressureOf(taken + atMost, taken, capacity) === 0) return 0;
     const rest = taken - this.tracker.releasedBy(now + this.#horizonMs, now);
-    if (pressureOf(rest + atMost, taken, capacity) === 0) return 0;
+    if (pressureOf(rest + this.#state[MOST_BURN]! * seconds, taken, capacity) === 0) return 0;
     return pressureOf(rest + this.burn.perSecond(now) * seconds, taken, capacity);
   }
 
@@ -128,7 +129,7 @@ export class LiveQuota {
   /** Counts what a request took; true if that left nothing where there was something. */
   record(amount: number, now: number): boolean {
     if (amount <= 0) return false;
-    const before = this.remaining(now);
+    const before = this.tracker.capacity - this.#taken(now);
     this.tracker.record(amount, now);
     this.burn.count(amount, now);
     this.#changed();

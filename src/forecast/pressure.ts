@@ -10,7 +10,8 @@
 // Source: measured, knowing what will be released is worth more (F1 0.49 against 0.31) than any better estimator.
 
 const LONGEST_HORIZON_MS = 10_000;
-const CALM_SHARE = 0.85;
+/** Up to this share of the ceiling there is none. */
+export const CALM_SHARE = 0.85;
 
 /** How far ahead pressure looks in a window of this length (ms). */
 export function horizonMs(windowMs: number): number {

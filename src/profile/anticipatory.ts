@@ -4,6 +4,7 @@ import { type QuotaSpec, sameSpec } from "../config/quota-spec.ts";
 import type { StatusClass } from "../config/status-class.ts";
 import { BurnRate } from "../forecast/burn-rate.ts";
 import { LiveQuota } from "../forecast/live-quota.ts";
+import { REPORTED, REQUESTS_ROOM, SCORE, SIZES_ROOM, STANDS_UNTIL } from "../forecast/quota-reading.ts";
 import { LESSONS } from "../health/health.ts";
 import { TimedHealth } from "../health/timed-health.ts";
 import { completeAmounts, needOf, varianceOf } from "../quota/amounts.ts";
@@ -33,7 +34,7 @@ export const anticipatory: Profile = {
 
   createQuota(spec, pool, schedule, now) {
     const tracker = createTracker(spec, schedule, now);
-    return new LiveQuota(spec, pool, tracker, new BurnRate());
+    return new LiveQuota(spec, pool, tracker, new BurnRate(tracker.state));
   },
 
   upsertQuotas(specs, had, create) {
@@ -67,26 +68,13 @@ export const anticipatory: Profile = {
     return longest;
   },
 
-  readQuotas(quotas, now, reading) {
-    let least = 1;
-    let roomForRequests = Number.POSITIVE_INFINITY;
-    let roomForSizes = Number.POSITIVE_INFINITY;
-    let until = Number.POSITIVE_INFINITY;
-    for (let i = 0; i < quotas.length; i++) {
-      const quota = quotas[i]!;
-      const share = quota.share(now);
-      const left = quota.remaining(now);
-      if (share < least) least = share;
-      if (quota.isOfRequests) {
-        if (left < roomForRequests) roomForRequests = left;
-      } else if (left < roomForSizes) roomForSizes = left;
-      if (quota.steadyUntil < until) until = quota.steadyUntil;
-    }
-    reading.score = least;
-    reading.reported = least;
-    reading.roomForRequests = roomForRequests;
-    reading.roomForSizes = roomForSizes;
-    reading.until = until;
+  readQuotas(quotas, reading, at, now) {
+    reading[at + SCORE] = 1;
+    reading[at + REQUESTS_ROOM] = Number.POSITIVE_INFINITY;
+    reading[at + SIZES_ROOM] = Number.POSITIVE_INFINITY;
+    reading[at + STANDS_UNTIL] = Number.POSITIVE_INFINITY;
+    for (let i = 0; i < quotas.length; i++) quotas[i]!.read(reading, at, now);
+    reading[at + REPORTED] = reading[at + SCORE]!;
   },
 
   fitsAt(quotas, needs, now) {

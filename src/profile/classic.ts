@@ -3,6 +3,7 @@ import { USAGE_FIELDS } from "../config/usage.ts";
 import { GrateLimiterError } from "../errors.ts";
 import type { BurnMeter } from "../forecast/burn-rate.ts";
 import { LiveQuota } from "../forecast/live-quota.ts";
+import { REPORTED, REQUESTS_ROOM, SCORE, SIZES_ROOM, STANDS_UNTIL } from "../forecast/quota-reading.ts";
 import { PortedHealth } from "../health/ported-health.ts";
 import { NOT_TOLD } from "../quota/amounts.ts";
 import { Concurrency } from "../quota/concurrency.ts";
@@ -52,7 +53,7 @@ export const classic: Profile = {
 
   waitMs: () => 0,
 
-  readQuotas(quotas, now, reading) {
+  readQuotas(quotas, reading, at, now) {
     // The least ratio and the nearest exhaustion may come from different quotas.
     let leastRatio = 1;
     let exhaustionSeconds = Number.POSITIVE_INFINITY;
@@ -67,12 +68,12 @@ export const classic: Profile = {
       if (rate > 0 && left / rate < exhaustionSeconds) exhaustionSeconds = left / rate;
     }
     const burnPenalty = exhaustionSeconds < Number.POSITIVE_INFINITY && leastRatio < 0.5 ? 0.1 : 0;
-    reading.score = Math.max(0, leastRatio - exhaustionPenalty(exhaustionSeconds) - burnPenalty);
-    reading.reported = leastRatio;
-    reading.roomForRequests = Number.POSITIVE_INFINITY;
-    reading.roomForSizes = Number.POSITIVE_INFINITY;
+    reading[at + SCORE] = Math.max(0, leastRatio - exhaustionPenalty(exhaustionSeconds) - burnPenalty);
+    reading[at + REPORTED] = leastRatio;
+    reading[at + REQUESTS_ROOM] = Number.POSITIVE_INFINITY;
+    reading[at + SIZES_ROOM] = Number.POSITIVE_INFINITY;
     // Reading a bucket refills it, and the ports read every one at every select.
-    reading.until = Number.NEGATIVE_INFINITY;
+    reading[at + STANDS_UNTIL] = Number.NEGATIVE_INFINITY;
   },
 
   fitsAt: (_quotas, _needs, now) => now,
@@ -106,4 +107,4 @@ function exhaustionPenalty(seconds: number): number {
   return seconds >= 10 ? 0.5 : 0.8;
 }
 
-const NO_BURN: BurnMeter = { count() {}, perSecond: () => 0, perSecondAtMost: () => 0 };
+const NO_BURN: BurnMeter = { count() {}, perSecond: () => 0 };

@@ -11,19 +11,6 @@ import type { Amounts, Needs } from "../quota/amounts.ts";
 /** `waitMs` of a request that a provider can never take. */
 export const TOO_LARGE = -1;
 
-/** What is read of a provider's quotas together. */
-export interface QuotaReading {
-  /** The quota part of the score. */
-  score: number;
-  /** The quota part that a decision reports. */
-  reported: number;
-  /** What fits in every quota of requests and places, and in every other. */
-  roomForRequests: number;
-  roomForSizes: number;
-  /** Until when time alone changes none of these; an instant that has passed: at every instant. */
-  until: number;
-}
-
 /**
  * Everything in which the two profiles differ. The rest of the engine asks a profile to do these things and never which
  * one it is. A third profile would be one more object of this type.
@@ -64,8 +51,8 @@ export interface Profile {
   /** In how many whole ms the quotas have room for the request: 0 now, Infinity at no known time, TOO_LARGE never. */
   waitMs(quotas: readonly LiveQuota[], needs: Needs, now: number, isExact: boolean): number;
 
-  /** Reads what the score and the room come to. */
-  readQuotas(quotas: readonly LiveQuota[], now: number, reading: QuotaReading): void;
+  /** Reads what the score and the room come to, into the places from `at` on (see forecast/quota-reading.ts). */
+  readQuotas(quotas: readonly LiveQuota[], reading: Float64Array, at: number, now: number): void;
 
   /** The very instant at which they have, by what is counted already; Infinity: not by that. */
   fitsAt(quotas: readonly LiveQuota[], needs: Needs, now: number): number;

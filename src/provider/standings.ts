@@ -1,4 +1,4 @@
-import type { QuotaReading } from "../profile/profile.ts";
+import { REPORTED, REQUESTS_ROOM, SCORE, SIZES_ROOM, STANDS_UNTIL } from "../forecast/quota-reading.ts";
 import type { Provider } from "./provider.ts";
 
 // What stands where, from the place of a provider on.
@@ -6,18 +6,18 @@ import type { Provider } from "./provider.ts";
 export const VERSION = 0;
 /** From this instant on something of it is to be read again; -Infinity: everything, at once. */
 export const UNTIL = 1;
-export const QUOTAS_UNTIL = 2;
-export const HEALTH_UNTIL = 3;
+export const HEALTH_UNTIL = 2;
+/** What was read of its quotas. */
+export const QUOTAS = 3;
+export const QUOTA_SCORE: number = QUOTAS + SCORE;
+export const REPORTED_SCORE: number = QUOTAS + REPORTED;
+export const ROOM_FOR_REQUESTS: number = QUOTAS + REQUESTS_ROOM;
+export const ROOM_FOR_SIZES: number = QUOTAS + SIZES_ROOM;
+export const QUOTAS_UNTIL: number = QUOTAS + STANDS_UNTIL;
 /** 1: it may be chosen, if the request fits. */
-export const IS_ELIGIBLE = 4;
+export const IS_ELIGIBLE = 8;
 /** Whether it counts what depends on a request's size: 0 no, 1 yes, 2 and it has a price. */
-export const SIZING = 5;
-export const QUOTA_SCORE = 6;
-/** The quota part that a decision reports. */
-export const REPORTED_SCORE = 7;
-/** What fits in all of its quotas of requests and places, and in all others. */
-export const ROOM_FOR_REQUESTS = 8;
-export const ROOM_FOR_SIZES = 9;
+export const SIZING = 9;
 export const HEALTH_SCORE = 10;
 /** Mean latency (ms); 0: none known. */
 export const LATENCY = 11;
@@ -34,8 +34,6 @@ const WIDTH = 16;
 export class Standings {
   /** Every provider's numbers; another array after it has grown. */
   facts: Float64Array = new Float64Array(4 * WIDTH);
-  /** Where a profile writes what it has read. */
-  readonly reading: QuotaReading = { score: 1, reported: 1, roomForRequests: 0, roomForSizes: 0, until: 0 };
   readonly #providers: Provider[] = [];
   readonly #free: number[] = [];
 

@@ -1,27 +1,29 @@
+import { newQuotaState, type QuotaState, USED } from "./quota-state.ts";
 import type { Tracker } from "./tracker.ts";
 
 /** Counts places that are taken; only `release` gives one back, time never does. */
 export class Concurrency implements Tracker {
   capacity: number;
   readonly refillPerMs = 0;
-  #taken = 0;
+  readonly state: QuotaState;
 
   /** Whole number of places. */
-  constructor(capacity: number) {
+  constructor(capacity: number, state: QuotaState = newQuotaState()) {
+    this.state = state;
     this.capacity = capacity;
   }
 
   used(): number {
-    return this.#taken;
+    return this.state[USED]!;
   }
 
   record(amount: number): void {
-    this.#taken = Math.min(this.#taken + amount, Number.MAX_SAFE_INTEGER);
+    this.state[USED] = Math.min(this.state[USED]! + amount, Number.MAX_SAFE_INTEGER);
   }
 
   /** Gives places back; never more than are taken. */
   release(amount: number): void {
-    this.#taken = Math.max(0, this.#taken - amount);
+    this.state[USED] = Math.max(0, this.state[USED]! - amount);
   }
 
   releasedBy(): number {
@@ -33,10 +35,6 @@ export class Concurrency implements Tracker {
   }
 
   forgottenAt(): number {
-    return Number.POSITIVE_INFINITY;
-  }
-
-  steadyUntil(): number {
     return Number.POSITIVE_INFINITY;
   }
 

@@ -6,61 +6,58 @@
 // without them it starts its windows at the declaration, and a server of another phase may see up to twice the limit.
 // The resets come from a schedule on a time line of its own (see clock/reset-schedule.ts).
 import type { ResetSchedule } from "../clock/reset-schedule.ts";
+import { LATEST, newQuotaState, type QuotaState, STEADY_UNTIL, USED } from "./quota-state.ts";
 import type { Resets, Tracker } from "./tracker.ts";
 
 /** For servers whose resets are known; constant memory, O(1). */
 export class FixedWindow implements Tracker {
   capacity: number;
   readonly refillPerMs = 0;
+  readonly state: QuotaState;
   readonly #schedule: ResetSchedule;
-  #used = 0;
   /** The last reset, in our instants. */
   #since = Number.NEGATIVE_INFINITY;
   /** The next reset, on the schedule's time line, and at which instant of ours that will be. */
   #reset: number;
   #resetAt = Number.NEGATIVE_INFINITY;
-  #reviewAt = Number.NEGATIVE_INFINITY;
-  #latest: number;
 
   /** `capacity` whole; counts from `now`. */
-  constructor(capacity: number, schedule: ResetSchedule, now: number) {
+  constructor(capacity: number, schedule: ResetSchedule, now: number, state: QuotaState = newQuotaState()) {
     this.capacity = capacity;
+    this.state = state;
     this.#schedule = schedule;
     this.#reset = schedule.resetAfter(schedule.positionAt(now));
-    this.#latest = now;
+    state[LATEST] = now;
+    state[STEADY_UNTIL] = Number.NEGATIVE_INFINITY;
     this.#roll(now);
   }
 
   used(now: number): number {
     this.#roll(now);
-    return this.#used;
+    return this.state[USED]!;
   }
 
   record(amount: number, now: number): void {
     if (amount <= 0) return;
     this.#roll(now);
     // Beyond what a double counts exactly it is full anyway.
-    this.#used = Math.min(this.#used + amount, Number.MAX_SAFE_INTEGER);
+    this.state[USED] = Math.min(this.state[USED]! + amount, Number.MAX_SAFE_INTEGER);
   }
 
   releasedBy(atMs: number, now: number): number {
     this.#roll(now);
-    return atMs >= this.#resetAt ? this.#used : 0;
+    return atMs >= this.#resetAt ? this.state[USED]! : 0;
   }
 
   releaseAt(amount: number, now: number): number {
     this.#roll(now);
-    if (amount <= 0) return this.#latest;
-    return amount <= this.#used ? this.#resetAt : Number.POSITIVE_INFINITY;
+    if (amount <= 0) return this.state[LATEST]!;
+    return amount <= this.state[USED]! ? this.#resetAt : Number.POSITIVE_INFINITY;
   }
 
   forgottenAt(now: number): number {
     this.#roll(now);
     return this.#resetAt;
-  }
-
-  steadyUntil(): number {
-    return this.#reviewAt;
   }
 
   resize(_limit: number, capacity: number): void {
@@ -69,15 +66,14 @@ export class FixedWindow implements Tracker {
 
   amend(delta: number, stamp: number, now: number): void {
     this.#roll(now);
-    if (stamp >= this.#since) this.#used = Math.max(0, this.#used + delta);
+    if (stamp >= this.#since) this.state[USED] = Math.max(0, this.state[USED]! + delta);
   }
 
   copy(): FixedWindow {
-    const copy = new FixedWindow(this.capacity, this.#schedule, this.#latest);
-    copy.#used = this.#used;
+    const copy = new FixedWindow(this.capacity, this.#schedule, this.state[LATEST]!);
+    copy.state.set(this.state);
     copy.#reset = this.#reset;
     copy.#resetAt = this.#resetAt;
-    copy.#reviewAt = this.#reviewAt;
     return copy;
   }
 
@@ -88,17 +84,19 @@ export class FixedWindow implements Tracker {
   }
 
   #roll(now: number): void {
-    if (now > this.#latest) this.#latest = now;
-    if (this.#latest < this.#reviewAt) return;
-    const position = this.#schedule.positionAt(this.#latest);
+    const { state } = this;
+    if (now > state[LATEST]!) state[LATEST] = now;
+    const latest = state[LATEST]!;
+    if (latest < state[STEADY_UNTIL]!) return;
+    const position = this.#schedule.positionAt(latest);
     // A wall clock that was set back must not reset a second time soon; one that was set far back must not block for ever.
     const isReset = position >= this.#reset;
     if (isReset || this.#reset - position > this.#schedule.longestMs) this.#reset = this.#schedule.resetAfter(position);
     if (isReset) {
-      this.#used = 0;
+      state[USED] = 0;
       this.#since = this.#resetAt;
     }
-    this.#resetAt = this.#latest + (this.#reset - position);
-    this.#reviewAt = Math.min(this.#resetAt, this.#latest + this.#schedule.reviewMs);
+    this.#resetAt = latest + (this.#reset - position);
+    state[STEADY_UNTIL] = Math.min(this.#resetAt, latest + this.#schedule.reviewMs);
   }
 }

@@ -9,11 +9,13 @@
 // last bits of `tokens`, and with them now and then the floor: what agrees with the ports must ask what they ask.
 // Source: the behaviour of grate-limiter 0.1.1 for Python.
 import { firstInstant } from "../clock/first-instant.ts";
+import { newQuotaState, type QuotaState, STEADY_UNTIL } from "./quota-state.ts";
 import type { Tracker } from "./tracker.ts";
 
 /** The classic profile's tracker, and its own burn meter. */
 export class PortedBucket implements Tracker {
   capacity: number;
+  readonly state: QuotaState;
   readonly #window: number;
   #tokens: number;
   #refilledAt: number;
@@ -21,7 +23,10 @@ export class PortedBucket implements Tracker {
   #startedAt: number;
 
   /** Whole `limit`; whole `windowMs`; full at `now`. */
-  constructor(limit: number, windowMs: number, now: number) {
+  constructor(limit: number, windowMs: number, now: number, state: QuotaState = newQuotaState()) {
+    this.state = state;
+    // Reading refills, and that shows in the last bits.
+    state[STEADY_UNTIL] = Number.NEGATIVE_INFINITY;
     this.capacity = limit;
     this.#window = windowMs;
     this.#tokens = limit;
@@ -57,11 +62,6 @@ export class PortedBucket implements Tracker {
     return Number.POSITIVE_INFINITY;
   }
 
-  /** Reading refills, and that shows in the last bits. */
-  steadyUntil(): number {
-    return Number.NEGATIVE_INFINITY;
-  }
-
   resize(_limit: number, capacity: number, now: number): void {
     this.#refill(now);
     this.#tokens = Math.max(0, this.#tokens + capacity - this.capacity);
@@ -74,10 +74,6 @@ export class PortedBucket implements Tracker {
 
   /** What it records is what it burns. */
   count(): void {}
-
-  perSecondAtMost(): number {
-    return Number.POSITIVE_INFINITY;
-  }
 
   /** Average use since the burn window started; does not refill. */
   perSecond(now: number): number {

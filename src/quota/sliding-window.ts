@@ -11,6 +11,7 @@
 // Source: "coalescing ring log"; safe against fixed windows of any phase, sliding logs, and token buckets of at least
 // this capacity, because every interval of one window holds at most the limit.
 import { firstInstant } from "../clock/first-instant.ts";
+import { LATEST, newQuotaState, OPENED_AT, type QuotaState, STEADY_UNTIL, USED } from "./quota-state.ts";
 import type { Tracker } from "./tracker.ts";
 
 const RESOLUTION = 512;
@@ -20,41 +21,41 @@ const FIRST_SLOTS = 4;
 export class SlidingWindow implements Tracker {
   capacity: number;
   readonly refillPerMs = 0;
+  readonly state: QuotaState;
   readonly #window: number;
   readonly #quantum: number;
   // Ring of entries, oldest at #head: two numbers each, the latest instant and the amount.
   #ring: Float64Array = new Float64Array(0);
   #head = 0;
   #length = 0;
-  #sum = 0;
   // How far the last look ahead came, and the sum of the entries up to there: the next one goes on from it.
   #ahead = 0;
   #aheadSum = 0;
-  // Of the newest entry: later amounts may still join it.
-  #newestFirst = Number.NEGATIVE_INFINITY;
-  #latest = Number.NEGATIVE_INFINITY;
 
   /** `capacity` whole; `windowMs` > 0. */
-  constructor(capacity: number, windowMs: number) {
+  constructor(capacity: number, windowMs: number, state: QuotaState = newQuotaState()) {
     this.capacity = capacity;
+    this.state = state;
     this.#window = windowMs;
     this.#quantum = windowMs / RESOLUTION;
   }
 
   used(now: number): number {
     this.#expire(now);
-    return this.#sum;
+    return this.state[USED]!;
   }
 
   record(amount: number, now: number): void {
     if (amount <= 0) return;
-    this.#expire(now);
-    this.#add(amount, this.#latest);
+    const { state } = this;
+    if (now >= state[STEADY_UNTIL]!) this.#expire(now);
+    if (now > state[LATEST]!) state[LATEST] = now;
+    this.#add(amount, state[LATEST]!);
   }
 
   releasedBy(atMs: number, now: number): number {
     this.#expire(now);
-    if (this.#sum > Number.MAX_SAFE_INTEGER) this.#lookAgain();
+    if (this.state[USED]! > Number.MAX_SAFE_INTEGER) this.#lookAgain();
     // Walking all of it at every select took half the time of one whose windows are full.
     const horizon = atMs - this.#window;
     while (this.#ahead < this.#length && this.#lastOf(this.#ahead) <= horizon) {
@@ -68,7 +69,7 @@ export class SlidingWindow implements Tracker {
 
   releaseAt(amount: number, now: number): number {
     this.#expire(now);
-    if (amount <= 0) return this.#latest;
+    if (amount <= 0) return this.state[LATEST]!;
     let released = 0;
     for (let i = 0; i < this.#length; i++) {
       released += this.#amountOf(i);
@@ -81,14 +82,7 @@ export class SlidingWindow implements Tracker {
 
   forgottenAt(now: number): number {
     this.#expire(now);
-    return this.#latest + this.#window;
-  }
-
-  steadyUntil(): number {
-    if (this.#length === 0) return Number.POSITIVE_INFINITY;
-    const end = this.#lastOf(0) + this.#window;
-    // A little earlier, for the sum may round up.
-    return end - Math.abs(end) * Number.EPSILON;
+    return this.state[LATEST]! + this.#window;
   }
 
   resize(_limit: number, capacity: number): void {
@@ -97,7 +91,7 @@ export class SlidingWindow implements Tracker {
 
   amend(delta: number, stamp: number, now: number): void {
     this.#expire(now);
-    if (stamp <= this.#latest - this.#window) return;
+    if (stamp <= this.state[LATEST]! - this.#window) return;
     // Stamps never go back, so that an amount stands in the first entry that ends at its stamp or later.
     let low = 0;
     for (let high = this.#length; low < high; ) {
@@ -109,23 +103,20 @@ export class SlidingWindow implements Tracker {
       if (delta > 0) this.#add(delta, stamp);
       return;
     }
-    if (this.#sum > Number.MAX_SAFE_INTEGER) this.#lookAgain();
+    if (this.state[USED]! > Number.MAX_SAFE_INTEGER) this.#lookAgain();
     const place = this.#slot(low) + 1;
     const amount = Math.max(0, this.#ring[place]! + delta);
     const change = amount - this.#ring[place]!;
-    this.#sum += change;
+    this.state[USED]! += change;
     if (low < this.#ahead) this.#aheadSum += change;
     this.#ring[place] = amount;
   }
 
   copy(): SlidingWindow {
-    const copy = new SlidingWindow(this.capacity, this.#window);
+    const copy = new SlidingWindow(this.capacity, this.#window, this.state.slice());
     copy.#ring = this.#ring.slice();
     copy.#head = this.#head;
     copy.#length = this.#length;
-    copy.#sum = this.#sum;
-    copy.#newestFirst = this.#newestFirst;
-    copy.#latest = this.#latest;
     return copy;
   }
 
@@ -136,30 +127,35 @@ export class SlidingWindow implements Tracker {
 
   /** Counts at an instant that is not before that of any entry. */
   #add(amount: number, at: number): void {
-    if (this.#length > 0 && at - this.#newestFirst < this.#quantum) {
-      const newest = this.#slot(this.#length - 1);
-      this.#ring[newest] = at;
-      this.#ring[newest + 1]! += amount;
-      if (this.#ahead === this.#length) this.#aheadSum += amount;
+    const { state } = this;
+    const length = this.#length;
+    if (length > 0 && at - state[OPENED_AT]! < this.#quantum) {
+      const newest = this.#slot(length - 1);
+      const ring = this.#ring;
+      ring[newest] = at;
+      ring[newest + 1]! += amount;
+      if (this.#ahead === length) this.#aheadSum += amount;
     } else {
-      if (this.#length * 2 === this.#ring.length) this.#grow();
+      if (length * 2 === this.#ring.length) this.#grow();
       const slot = this.#slot(this.#length++);
       this.#ring[slot] = at;
       this.#ring[slot + 1] = amount;
-      this.#newestFirst = at;
+      state[OPENED_AT] = at;
     }
-    this.#sum += amount;
+    if (this.#length === 1) this.#findEnd();
+    state[USED]! += amount;
   }
 
   #expire(now: number): void {
-    if (now > this.#latest) this.#latest = now;
+    const { state } = this;
+    if (now > state[LATEST]!) state[LATEST] = now;
     if (this.#length === 0) return;
-    const horizon = this.#latest - this.#window;
-    if (this.#ring[this.#head * 2]! > horizon) return;
-    const inexact = this.#sum > Number.MAX_SAFE_INTEGER;
+    const horizon = state[LATEST]! - this.#window;
+    if (this.#lastOf(0) > horizon) return;
+    const isInexact = state[USED]! > Number.MAX_SAFE_INTEGER;
     do {
       const amount = this.#amountOf(0);
-      this.#sum -= amount;
+      state[USED]! -= amount;
       if (this.#ahead > 0) {
         this.#ahead--;
         this.#aheadSum -= amount;
@@ -167,11 +163,18 @@ export class SlidingWindow implements Tracker {
       this.#head = this.#head * 2 + 2 === this.#ring.length ? 0 : this.#head + 1;
       this.#length--;
     } while (this.#length > 0 && this.#lastOf(0) <= horizon);
+    this.#findEnd();
     // Sums beyond what a double counts exactly are taken anew, so that no error stays behind.
-    if (!inexact) return;
-    this.#sum = 0;
-    for (let i = 0; i < this.#length; i++) this.#sum += this.#amountOf(i);
+    if (!isInexact) return;
+    state[USED] = 0;
+    for (let i = 0; i < this.#length; i++) state[USED]! += this.#amountOf(i);
     this.#lookAgain();
+  }
+
+  /** Until when the oldest entry counts: a little earlier, for the sum may round up. */
+  #findEnd(): void {
+    const end = this.#length === 0 ? Number.POSITIVE_INFINITY : this.#lastOf(0) + this.#window;
+    this.state[STEADY_UNTIL] = end === Number.POSITIVE_INFINITY ? end : end - Math.abs(end) * Number.EPSILON;
   }
 
   /** The next look ahead begins with the oldest entry, with a sum that no rounding has touched. */

@@ -8,20 +8,22 @@
 // used than the bucket held, but by at most one burst more: it is paid off in bounded time.
 // As a client it sends up to burst + limit in one window, so it is safe against token buckets only.
 import { firstInstant } from "../clock/first-instant.ts";
+import { LATEST, newQuotaState, type QuotaState, STEADY_UNTIL, USED } from "./quota-state.ts";
 import type { Tracker } from "./tracker.ts";
 
 /** For servers that enforce a token bucket of at least this burst; constant memory, O(1). */
 export class TokenBucket implements Tracker {
   capacity: number;
+  readonly state: QuotaState;
   #limit: number;
   readonly #window: number;
   // Debt x window.
   #debt = 0;
   #at = 0;
-  #latest = Number.NEGATIVE_INFINITY;
 
   /** Whole `limit` per `windowMs` > 0, and whole `burst`. */
-  constructor(limit: number, windowMs: number, burst: number) {
+  constructor(limit: number, windowMs: number, burst: number, state: QuotaState = newQuotaState()) {
+    this.state = state;
     this.capacity = burst;
     this.#limit = limit;
     this.#window = windowMs;
@@ -32,8 +34,10 @@ export class TokenBucket implements Tracker {
   }
 
   used(now: number): number {
-    if (now > this.#latest) this.#latest = now;
-    return this.#usedAt(this.#latest);
+    const { state } = this;
+    if (now > state[LATEST]!) state[LATEST] = now;
+    state[USED] = this.#usedAt(state[LATEST]!);
+    return state[USED]!;
   }
 
   record(amount: number, now: number): void {
@@ -41,23 +45,19 @@ export class TokenBucket implements Tracker {
   }
 
   releasedBy(atMs: number, now: number): number {
-    return this.used(now) - this.#usedAt(Math.max(atMs, this.#latest));
+    return this.used(now) - this.#usedAt(Math.max(atMs, this.state[LATEST]!));
   }
 
   releaseAt(amount: number, now: number): number {
     const left = this.used(now) - amount;
-    if (amount <= 0) return this.#latest;
+    if (amount <= 0) return this.state[LATEST]!;
     if (left < 0 || this.#limit === 0) return Number.POSITIVE_INFINITY;
-    const paidAt = this.#latest + (this.#debtNow(now) - left * this.#window) / this.#limit;
+    const paidAt = this.state[LATEST]! + (this.#debtNow(now) - left * this.#window) / this.#limit;
     return firstInstant(paidAt, (at) => this.#usedAt(at) <= left);
   }
 
   forgottenAt(): number {
     return Number.POSITIVE_INFINITY;
-  }
-
-  steadyUntil(): number {
-    return this.#debt === 0 ? Number.POSITIVE_INFINITY : Number.NEGATIVE_INFINITY;
   }
 
   resize(limit: number, burst: number, now: number): void {
@@ -75,18 +75,22 @@ export class TokenBucket implements Tracker {
     const copy = new TokenBucket(this.#limit, this.#window, this.capacity);
     copy.#debt = this.#debt;
     copy.#at = this.#at;
-    copy.#latest = this.#latest;
+    copy.state.set(this.state);
     return copy;
   }
 
   #debtNow(now: number): number {
-    if (now > this.#latest) this.#latest = now;
-    return this.#debtAt(this.#latest);
+    const { state } = this;
+    if (now > state[LATEST]!) state[LATEST] = now;
+    return this.#debtAt(state[LATEST]!);
   }
 
   #setDebt(debt: number): void {
     this.#debt = Math.min(debt, 2 * this.capacity * this.#window);
-    this.#at = this.#latest;
+    this.#at = this.state[LATEST]!;
+    this.state[USED] = 0;
+    // It falls at every instant.
+    this.state[STEADY_UNTIL] = debt === 0 ? Number.POSITIVE_INFINITY : Number.NEGATIVE_INFINITY;
   }
 
   #debtAt(at: number): number {

@@ -1,3 +1,5 @@
+import type { QuotaState } from "./quota-state.ts";
+
 /**
  * Counts what one quota has used. A tracker knows no clock: every method is told the instant (ms), and an instant
  * before the latest one counts as the latest. Amounts are whole numbers >= 0. What can be granted is `capacity - used`.
@@ -8,6 +10,8 @@
  * A tracker that leases draw from can also be amended and copied; the counters of places and of the ports cannot.
  */
 export interface Tracker {
+  /** What it counts, for who reads without a call: `USED` is `used(now)` at every instant before `STEADY_UNTIL`. */
+  readonly state: QuotaState;
   /** The most that it holds at once. */
   readonly capacity: number;
   /** What comes back evenly, per ms; 0 where amounts are released at instants of their own. */
@@ -22,8 +26,6 @@ export interface Tracker {
   releaseAt(amount: number, now: number): number;
   /** The instant by which an amount recorded now is released; Infinity: none is certain. */
   forgottenAt(now: number): number;
-  /** Until when time alone changes nothing of what is used; an instant that has passed: at every instant. */
-  steadyUntil(now: number): number;
   /** Changes the limit and keeps what is counted. */
   resize(limit: number, capacity: number, now: number): void;
   /** Adds `delta`, which may be negative, to what was recorded at `stamp`; nothing if that is released already. */

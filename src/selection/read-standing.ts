@@ -7,11 +7,8 @@ import {
   IS_ELIGIBLE,
   LATENCY,
   PRIORITY,
-  QUOTA_SCORE,
+  QUOTAS,
   QUOTAS_UNTIL,
-  REPORTED_SCORE,
-  ROOM_FOR_REQUESTS,
-  ROOM_FOR_SIZES,
   SIZING,
   type Standings,
   UNTIL,
@@ -46,13 +43,7 @@ export function readStanding(at: number, standings: Standings, parts: StandingPa
   let until = facts[at + HEALTH_UNTIL]!;
   if (facts[at + IS_ELIGIBLE] === 1) {
     if (isTouched || now >= facts[at + QUOTAS_UNTIL]!) {
-      const { reading } = standings;
-      parts.profile.readQuotas(provider.quotas, now, reading);
-      facts[at + QUOTA_SCORE] = reading.score;
-      facts[at + REPORTED_SCORE] = reading.reported;
-      facts[at + ROOM_FOR_REQUESTS] = reading.roomForRequests;
-      facts[at + ROOM_FOR_SIZES] = reading.roomForSizes;
-      facts[at + QUOTAS_UNTIL] = reading.until;
+      parts.profile.readQuotas(provider.quotas, facts, at + QUOTAS, now);
     }
     if (facts[at + QUOTAS_UNTIL]! < until) until = facts[at + QUOTAS_UNTIL]!;
   }

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { newQuotaState, type QuotaState, STEADY_UNTIL, USED } from "../../src/quota/quota-state.ts";
 import type { Tracker } from "../../src/quota/tracker.ts";
 import type { Use } from "./history.ts";
 import { LAW_NAMES, LAWS, type LawName, type Subject } from "./tracker-suite.ts";
@@ -49,8 +50,14 @@ class PlainLog implements Tracker {
     return this.read(now) + this.windowMs;
   }
 
-  steadyUntil(now: number): number {
-    this.read(now);
+  get state(): QuotaState {
+    const state = newQuotaState();
+    state[USED] = this.counted(this.latest);
+    state[STEADY_UNTIL] = this.steadyUntil();
+    return state;
+  }
+
+  protected steadyUntil(): number {
     const ends = this.log.map(({ at }) => at + this.windowMs).filter((end) => end > this.latest);
     return Math.min(Number.POSITIVE_INFINITY, ...ends);
   }
@@ -186,8 +193,8 @@ class ForgetsTooSoon extends PlainLog {
 }
 
 class SteadyTooLong extends PlainLog {
-  override steadyUntil(now: number): number {
-    return super.steadyUntil(now) + this.windowMs / 50;
+  protected override steadyUntil(): number {
+    return super.steadyUntil() + this.windowMs / 50;
   }
 }
 

@@ -4,6 +4,7 @@ import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { STEADY_UNTIL, USED } from "../../src/quota/quota-state.ts";
 import type { Tracker } from "../../src/quota/tracker.ts";
 import { exact, gap, type Plan, plans, share, type Use } from "./history.ts";
 
@@ -239,12 +240,16 @@ export const LAWS = {
   },
 
   "is steady for as long as it says"(subject: Subject) {
-    holds(fc.tuple(plans(subject.windowsMs), share(1)), ([plan, part]) => {
+    const read = fc.boolean();
+    holds(fc.tuple(plans(subject.windowsMs), share(1), read), ([plan, part, isRead]) => {
       const tracker = after(subject, plan);
-      const used = tracker.used(plan.now);
-      const until = Math.min(tracker.steadyUntil(plan.now), plan.now + 9 * plan.windowMs);
-      for (const at of [plan.now + (until - plan.now) * part, until - 2 ** -9]) {
-        if (at > plan.now && at < until) expect(tracker.used(at), `at ${at}, before ${until}`).toBe(used);
+      // What was counted shows without a call.
+      if (isRead) tracker.used(plan.now);
+      const used = tracker.state[USED]!;
+      const from = isRead ? plan.now : Math.max(0, ...plan.uses.map(({ at }) => at));
+      const until = Math.min(tracker.state[STEADY_UNTIL]!, from + 9 * plan.windowMs);
+      for (const at of [from, from + (until - from) * part, until - 2 ** -9]) {
+        if (at >= from && at < until) expect(tracker.used(at), `at ${at}, before ${until}`).toBe(used);
       }
     });
   },
