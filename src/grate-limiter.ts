@@ -242,7 +242,6 @@ export class GrateLimiter<P extends string = string, Routes extends Record<strin
   observe(observation: Observation<P>): void {
     const observed = readObservation(observation, this.#parts.profile.dialect);
     const now = this.#admission.enter();
-    observed.grantedAt = now;
     const provider = this.#registry.providers.get(observation.provider);
     if (provider === undefined) {
       this.#parts.profile.miscalls.unknownProvider(this.#parts.counters);

@@ -52,6 +52,11 @@ export class Acquiring {
     this.#maxWaiting = maxWaiting;
   }
 
+  /** True if nobody waits, or has left something behind. */
+  get isIdle(): boolean {
+    return this.#line.size === 0 && !this.#line.hasClaims;
+  }
+
   /** When the line is to be looked at again though nothing happens; Infinity: it is not. */
   get lookAt(): number {
     return this.#line.size > 0 ? this.#lookAt : Number.POSITIVE_INFINITY;

@@ -125,9 +125,10 @@ export class Admission implements LeaseHost {
 
   /** After a step that may have changed something: serves the line, tells the listeners, sets the one timer. */
   leave(): void {
-    this.#acquiring.serve(this.#time.now);
+    const { isIdle } = this.#acquiring;
+    if (!isIdle) this.#acquiring.serve(this.#time.now);
     this.#parts.events.flush();
-    this.#setTimer();
+    if (!isIdle || this.#alarms.size > 0 || this.#timerAt < Number.POSITIVE_INFINITY) this.#setTimer();
   }
 
   /** Reserves now or says why not; never waits, overtakes no waiter. */

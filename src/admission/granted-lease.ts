@@ -254,7 +254,7 @@ export class GrantedLease implements Lease, Holder {
     }
     this.#endAs(status, now);
     if (status !== "cancelled" && this.#host.isRegistered(provider)) {
-      teachHealth(provider, { ...ending, latencyMs, grantedAt: this.#grantedAt }, this.#host, now);
+      teachHealth(provider, { ...ending, latencyMs }, this.#grantedAt, this.#host, now);
     }
     this.#host.events.raise("leaseSettled", { lease: this, status, latencyMs });
   }

@@ -1,3 +1,4 @@
+import { wholeMsUntil } from "../clock/whole-ms.ts";
 import { CONCURRENCY, REQUESTS } from "../config/dimension.ts";
 import type { QuotaSpec } from "../config/quota-spec.ts";
 import { MOST_BURN, type QuotaState, STEADY_UNTIL, USED } from "../quota/quota-state.ts";
@@ -31,6 +32,8 @@ export interface Pending {
 const GUARD_DEVIATIONS = 3;
 const SAMPLES = 300;
 const SPARE_HOLDERS = 4;
+// Resets are found anew with the wall clock, and what comes back evenly comes at no instant of its own.
+const KEEPS_RELEASES: readonly string[] = ["sliding_window", "concurrency"];
 
 /** One quota in force: what was declared, what is counted, how fast it is used, and what these foretell. */
 export class LiveQuota {
@@ -228,6 +231,13 @@ export class LiveQuota {
     return now + this.#waitOutMs(most, ahead, held, rest, now) < deadline + 1;
   }
 
+  /** The same as long as nothing is counted, held or given back; NaN: that may change by itself. */
+  roomAt(amount: number, variance: number, now: number): number {
+    return this.#inFlight > 0 || !KEEPS_RELEASES.includes(this.spec.strategy)
+      ? Number.NaN
+      : this.fitsAt(amount, variance, now);
+  }
+
   /** The very instant at which it fits by what is counted already; Infinity: not by that. */
   fitsAt(amount: number, variance: number, now: number): number {
     const excess = this.#excess(amount, variance, now);
@@ -313,10 +323,10 @@ export class LiveQuota {
   #releaseInMs(amount: number, now: number): number {
     const { tracker } = this;
     const at = tracker.releaseAt(amount, now);
+    if (tracker.refillPerMs === 0) return Math.max(1, wholeMsUntil(at, now));
     const inMs = Math.ceil(at - now);
     // What comes back evenly is a sum of floats of its own.
-    const isReleased = (ms: number) =>
-      ms > 0 && (tracker.refillPerMs === 0 ? now + ms >= at : tracker.releasedBy(now + ms, now) >= amount);
+    const isReleased = (ms: number) => ms > 0 && tracker.releasedBy(now + ms, now) >= amount;
     return isReleased(inMs - 1) ? inMs - 1 : isReleased(inMs) ? inMs : inMs + 1;
   }
 }

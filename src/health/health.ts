@@ -10,8 +10,6 @@ export interface Outcome {
   readonly retryAfterMs: number | null;
   /** When the provider's own exhausted quota is known to reset; null: unknown. */
   readonly knownResetAt: number | null;
-  /** When the request was granted; for a request without a lease, when its end was observed. */
-  readonly grantedAt: number;
 }
 
 /** What a provider's health lets it do. */
@@ -34,7 +32,8 @@ export interface Health {
   healsInMs(minimum: number, now: number): number;
   /** Until when time alone changes neither the state nor the score that counts in it; an instant that has passed: at every instant. */
   steadyUntil(now: number): number;
-  observe(outcome: Outcome, cooldownSeconds: number, now: number): void;
+  /** Learns from a request granted at `grantedAt`; of one without a lease, that is when its end was observed. */
+  observe(outcome: Outcome, grantedAt: number, cooldownSeconds: number, now: number): void;
   /** Ends death, cooldown and bad health. */
   revive(now: number): void;
   /** Ends death alone; true if it was dead. */

@@ -54,7 +54,7 @@ export class PortedHealth implements Health {
     return now < this.#cooldownUntil ? this.#cooldownUntil : Number.POSITIVE_INFINITY;
   }
 
-  observe(outcome: Outcome, cooldownSeconds: number, now: number): void {
+  observe(outcome: Outcome, _grantedAt: number, cooldownSeconds: number, now: number): void {
     this.#decay(now);
     this.#outcomes++;
     this.#at = Math.max(this.#at, now);

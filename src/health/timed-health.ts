@@ -54,7 +54,8 @@ export class TimedHealth implements Health {
     if (this.#score === 1 || now <= this.#at) return this.#score;
     if (now !== this.#healedAt) {
       const halfLifeMs = this.#settings.decayHalfLifeSeconds * 1_000;
-      this.#healed = halfLifeMs === 0 ? this.#score : 1 - (1 - this.#score) * 0.5 ** ((now - this.#at) / halfLifeMs);
+      this.#healed =
+        halfLifeMs === 0 ? this.#score : 1 - (1 - this.#score) * Math.exp(((this.#at - now) * Math.LN2) / halfLifeMs);
       this.#healedAt = now;
     }
     return this.#healed;
@@ -83,7 +84,7 @@ export class TimedHealth implements Health {
     return isSteady ? Number.POSITIVE_INFINITY : Number.NEGATIVE_INFINITY;
   }
 
-  observe(outcome: Outcome, cooldownSeconds: number, now: number): void {
+  observe(outcome: Outcome, grantedAt: number, cooldownSeconds: number, now: number): void {
     const { kind, penalty } = LESSONS[outcome.status];
     if (kind === "nothing") return;
     if (kind === "death") {
@@ -94,7 +95,7 @@ export class TimedHealth implements Health {
     this.#at = Math.max(this.#at, now);
     this.#healedAt = Number.NaN;
     // Whether the outcome is one of the cooldown itself: then it teaches the score, and decides nothing.
-    const isOld = outcome.grantedAt < this.#cooldownUntil;
+    const isOld = grantedAt < this.#cooldownUntil;
     this.#score = Math.max(0, this.#score - (penalty === null ? 0 : this.#settings[penalty]));
     if (penalty === null) this.#succeed(outcome.latencyMs, isOld);
     else this.#fail(outcome, kind === "rate_limit", cooldownSeconds, isOld, now);

@@ -39,7 +39,7 @@ export function applyObservation(
     provider.touch();
   }
   countUsage(provider, observed, parts, now);
-  teachHealth(provider, observed, parts, now);
+  teachHealth(provider, observed, now, parts, now);
 }
 
 function countUsage(provider: Provider, observed: Observed, parts: ObservationParts, now: number): void {
@@ -60,7 +60,13 @@ export function raiseLimitReached(events: Events, provider: string, quota: LiveQ
 }
 
 /** Lets health learn from how a request ended, and tells what that started. */
-export function teachHealth(provider: Provider, outcome: Outcome, parts: ObservationParts, now: number): void {
+export function teachHealth(
+  provider: Provider,
+  outcome: Outcome,
+  grantedAt: number,
+  parts: ObservationParts,
+  now: number,
+): void {
   const { health, settings, name } = provider;
   const { status } = outcome;
   const wasDead = health.isDead;
@@ -68,7 +74,7 @@ export function teachHealth(provider: Provider, outcome: Outcome, parts: Observa
   const endBefore = health.cooldownUntil;
   const known =
     status === "quota_exhausted" ? { ...outcome, knownResetAt: resetOfFullest(provider.quotas, now) } : outcome;
-  health.observe(known, settings.cooldownSeconds, now);
+  health.observe(known, grantedAt, settings.cooldownSeconds, now);
   provider.touch();
   const end = health.cooldownUntil;
   if (end !== endBefore) {

@@ -9,8 +9,6 @@ import type { Observation } from "./observation.ts";
 
 /** An observation in the engine's own words. */
 export interface Observed extends Outcome {
-  /** NaN until it is known. */
-  grantedAt: number;
   readonly amounts: Amounts;
   /** How many amounts and times were told that mean nothing; they were left out. */
   readonly invalid: number;
@@ -48,7 +46,6 @@ function observedOf<A>(
     latencyMs: latencyMs ?? null,
     retryAfterMs: retryAfterMs ?? null,
     knownResetAt: null,
-    grantedAt: Number.NaN,
     invalid: invalid + Number(latencyMs === undefined) + Number(retryAfterMs === undefined),
   };
 }
@@ -125,6 +122,8 @@ const observationCheck = objectOf(observationShape, "provider", "outcome");
 
 /** The class that a status names in this dialect; null: none. */
 function statusOf(told: unknown, dialect: Dialect): StatusClass | null {
+  // Every dialect knows it, and nearly all are it.
+  if (told === "success") return told;
   const named = typeof told === "number" ? statusClassOfCode(told) : (told as StatusClass);
   return named !== null && dialect.statuses.includes(named) ? named : null;
 }

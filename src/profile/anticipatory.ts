@@ -68,6 +68,16 @@ export const anticipatory: Profile = {
     return longest;
   },
 
+  roomAt(quotas, needs, now) {
+    let latest = now;
+    for (const quota of quotas) {
+      const { index } = quota;
+      // NaN, once there, stays.
+      latest = Math.max(latest, quota.roomAt(needOf(needs.amounts, index), varianceOf(needs, index), now));
+    }
+    return latest;
+  },
+
   readQuotas(quotas, reading, at, now) {
     reading[at + SCORE] = 1;
     reading[at + REQUESTS_ROOM] = Number.POSITIVE_INFINITY;

@@ -53,6 +53,8 @@ export const classic: Profile = {
 
   waitMs: () => 0,
 
+  roomAt: (_quotas, _needs, now) => now,
+
   readQuotas(quotas, reading, at, now) {
     // The least ratio and the nearest exhaustion may come from different quotas.
     let leastRatio = 1;

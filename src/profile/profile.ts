@@ -51,6 +51,9 @@ export interface Profile {
   /** In how many whole ms the quotas have room for the request: 0 now, Infinity at no known time, TOO_LARGE never. */
   waitMs(quotas: readonly LiveQuota[], needs: Needs, now: number, isExact: boolean): number;
 
+  /** The instant from which they have, if nothing is counted until then; Infinity: never by time alone; NaN: it may change. */
+  roomAt(quotas: readonly LiveQuota[], needs: Needs, now: number): number;
+
   /** Reads what the score and the room come to, into the places from `at` on (see forecast/quota-reading.ts). */
   readQuotas(quotas: readonly LiveQuota[], reading: Float64Array, at: number, now: number): void;
 

@@ -23,6 +23,8 @@ export const HEALTH_SCORE = 10;
 export const LATENCY = 11;
 export const WEIGHT = 12;
 export const PRIORITY = 13;
+/** How often something was counted there, or its settings changed: until the next time, instants of room stand. */
+export const CHANGES = 14;
 // Two cache lines.
 const WIDTH = 16;
 

@@ -7,10 +7,12 @@
 // instant has come at which time changes it, scored again when it was read, and asked for room again when it was read or
 // another request asks. The order starts as it was and is put right by insertion, which takes as many steps as there are
 // places changed; where that is too many, it is sorted anew.
+import { wholeMsUntil } from "../clock/whole-ms.ts";
 import { TOO_LARGE } from "../profile/profile.ts";
 import { type Capability, type Listed, priorityOf } from "../provider/capability.ts";
 import type { Provider } from "../provider/provider.ts";
 import {
+  CHANGES,
   HEALTH_SCORE,
   IS_ELIGIBLE,
   LATENCY,
@@ -50,6 +52,9 @@ export class Ranking {
   readonly #scored: Float64Array;
   readonly #scores: Float64Array;
   readonly #waits: Float64Array;
+  /** From when on there is room, and for which state of changes that was asked; NaN: it is to be asked again. */
+  readonly #roomAt: Float64Array;
+  readonly #askedAt: Float64Array;
   /** As they were handed out: nobody writes to them, so that one whose score has not changed is handed out again. */
   readonly #alternatives: (Alternative | null)[];
   // Places, best first.
@@ -77,6 +82,8 @@ export class Ranking {
     this.#scored = new Float64Array(listed.length).fill(Number.NaN);
     this.#scores = new Float64Array(listed.length);
     this.#waits = new Float64Array(listed.length).fill(OUT);
+    this.#roomAt = new Float64Array(listed.length).fill(Number.NaN);
+    this.#askedAt = new Float64Array(listed.length).fill(Number.NaN);
     this.#alternatives = new Array(listed.length).fill(null);
     this.#order = Int32Array.from(listed, (_, place) => place);
   }
@@ -134,10 +141,9 @@ export class Ranking {
   }
 
   #alternative(place: number): Alternative {
-    const score = this.#scores[place]!;
     const kept = this.#alternatives[place]!;
-    if (kept !== null && kept.score === score) return kept;
-    const alternative = { provider: this.listed[place]!.name, score };
+    if (kept !== null) return kept;
+    const alternative = { provider: this.listed[place]!.name, score: this.#scores[place]! };
     this.#alternatives[place] = alternative;
     return alternative;
   }
@@ -153,11 +159,11 @@ export class Ranking {
       if (at < 0) continue;
       if (now >= facts[at + UNTIL]!) readStanding(at, standings, parts, now);
       if (this.#scored[place] === facts[at + VERSION]) continue;
+      const latencyMs = facts[at + LATENCY]!;
+      const priority = this.#priority(place, at);
       mayBeOther ||=
-        place === this.#slowest ||
-        place === this.#preferred ||
-        facts[at + LATENCY]! > this.#maxLatencyMs ||
-        this.#priority(place, at) > this.#maxPriority;
+        (place === this.#slowest ? latencyMs !== this.#maxLatencyMs : latencyMs > this.#maxLatencyMs) ||
+        (place === this.#preferred ? priority !== this.#maxPriority : priority > this.#maxPriority);
     }
     return mayBeOther;
   }
@@ -206,7 +212,14 @@ export class Ranking {
           const isKnown = facts[at + SIZING]! <= mostSizing;
           const isRoom =
             isKnown && mostRequests <= facts[at + ROOM_FOR_REQUESTS]! && mostSize <= facts[at + ROOM_FOR_SIZES]!;
-          waitMs = isRoom ? 0 : this.#waitMs(place, request, parts, now);
+          if (isRoom) waitMs = 0;
+          else {
+            const roomAt = this.#askedAt[place] === facts[at + CHANGES] ? this.#roomAt[place]! : Number.NaN;
+            waitMs =
+              isOther || Number.isNaN(roomAt)
+                ? this.#askForRoom(place, at, request, parts, now)
+                : Math.min(wholeMsUntil(roomAt, now), UNKNOWN);
+          }
         }
         if (waitMs !== waitedMs) {
           this.#waits[place] = waitMs;
@@ -220,17 +233,23 @@ export class Ranking {
       const score = this.#scoreOf(place, at, request, parts, now);
       if (score !== this.#scores[place]) {
         this.#scores[place] = score;
+        this.#alternatives[place] = null;
         this.#isOrdered = false;
       }
       this.#scored[place] = version;
     }
   }
 
-  #waitMs(place: number, request: Request, { profile }: SelectionParts, now: number): number {
+  #askForRoom(place: number, at: number, request: Request, { profile }: SelectionParts, now: number): number {
+    this.#askedAt[place] = this.#standings.facts[at + CHANGES]!;
+    this.#roomAt[place] = Number.NaN;
     const entry = this.listed[place]!;
     if (request.isChoosy && request.excludes(entry.name)) return OUT;
-    const waitMs = profile.waitMs(entry.provider!.quotas, request.needs(entry, this.#isLease), now, !this.#isLease);
+    const { quotas } = entry.provider!;
+    const needs = request.needs(entry, this.#isLease);
+    const waitMs = profile.waitMs(quotas, needs, now, !this.#isLease);
     if (waitMs === TOO_LARGE) return OUT;
+    this.#roomAt[place] = waitMs === 0 ? Number.NaN : profile.roomAt(quotas, needs, now);
     return waitMs < UNKNOWN ? waitMs : UNKNOWN;
   }
 

@@ -2,6 +2,7 @@ import type { Events } from "../events.ts";
 import type { Profile } from "../profile/profile.ts";
 import type { Provider } from "../provider/provider.ts";
 import {
+  CHANGES,
   HEALTH_SCORE,
   HEALTH_UNTIL,
   IS_ELIGIBLE,
@@ -33,6 +34,7 @@ export function readStanding(at: number, standings: Standings, parts: StandingPa
   const isTouched = facts[at + UNTIL] === Number.NEGATIVE_INFINITY;
   facts[at + VERSION]!++;
   if (isTouched) {
+    facts[at + CHANGES]!++;
     const { settings, hasSizes } = provider;
     // `+ 0` turns -0 into 0, which JSON cannot tell apart.
     facts[at + PRIORITY] = settings.priority + 0;
