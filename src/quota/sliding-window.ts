@@ -31,6 +31,9 @@ export class SlidingWindow implements Tracker {
   // How far the last look ahead came, and the sum of the entries up to there: the next one goes on from it.
   #ahead = 0;
   #aheadSum = 0;
+  // The next one needs no entry while it ends before this instant and not before that of the last, and nothing changed.
+  #aheadFrom = Number.POSITIVE_INFINITY;
+  #aheadTo = Number.NEGATIVE_INFINITY;
 
   /** `capacity` whole; `windowMs` > 0. */
   constructor(capacity: number, windowMs: number, state: QuotaState = newQuotaState()) {
@@ -54,16 +57,19 @@ export class SlidingWindow implements Tracker {
   }
 
   releasedBy(atMs: number, now: number): number {
+    const horizon = atMs - this.#window;
+    if (now < this.state[STEADY_UNTIL]! && horizon >= this.#aheadFrom && horizon < this.#aheadTo) return this.#aheadSum;
     this.#expire(now);
     if (this.state[USED]! > Number.MAX_SAFE_INTEGER) this.#lookAgain();
     // Walking all of it at every select took half the time of one whose windows are full.
-    const horizon = atMs - this.#window;
     while (this.#ahead < this.#length && this.#lastOf(this.#ahead) <= horizon) {
       this.#aheadSum += this.#amountOf(this.#ahead++);
     }
     while (this.#ahead > 0 && this.#lastOf(this.#ahead - 1) > horizon) {
       this.#aheadSum -= this.#amountOf(--this.#ahead);
     }
+    this.#aheadFrom = horizon;
+    this.#aheadTo = this.#ahead < this.#length ? this.#lastOf(this.#ahead) : Number.POSITIVE_INFINITY;
     return this.#aheadSum;
   }
 
@@ -129,6 +135,8 @@ export class SlidingWindow implements Tracker {
   #add(amount: number, at: number): void {
     const { state } = this;
     const length = this.#length;
+    // The newest entry ends later now, or there is another after it.
+    if (this.#ahead === length) this.#aheadTo = Number.NEGATIVE_INFINITY;
     if (length > 0 && at - state[OPENED_AT]! < this.#quantum) {
       const newest = this.#slot(length - 1);
       const ring = this.#ring;
@@ -181,6 +189,7 @@ export class SlidingWindow implements Tracker {
   #lookAgain(): void {
     this.#ahead = 0;
     this.#aheadSum = 0;
+    this.#aheadTo = Number.NEGATIVE_INFINITY;
   }
 
   #lastOf(i: number): number {
