@@ -7,7 +7,7 @@ import { gzipSync } from "node:zlib";
 import { build } from "esbuild";
 
 // A little above what it is: growth has to be argued for.
-const BUDGET_BYTES = 30_800;
+const BUDGET_BYTES = 31_200;
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const BUILT = "dist/index.js";
 

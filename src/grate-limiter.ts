@@ -144,7 +144,8 @@ export class GrateLimiter<P extends string = string, Routes extends Record<strin
    */
   select<C extends keyof Routes & string>(capability: C, options?: SelectOptions<Routes[C]>): Decision<Routes[C]> {
     if (this.#admission.isClosed) throw closed();
-    const [known, request] = this.#asked("select", capability, options);
+    const known = this.#asked("select", capability, options);
+    const request = requestOf(options);
     try {
       return select(known, request, this.#parts, this.#admission.enter()) as Decision<Routes[C]>;
     } finally {
@@ -160,8 +161,8 @@ export class GrateLimiter<P extends string = string, Routes extends Record<strin
     capability: C,
     options?: SelectOptions<Routes[C]>,
   ): Lease<Routes[C]> | Refusal<Routes[C]> {
-    const [known, request] = this.#asked("select", capability, options);
-    return this.#admission.tryAcquire(known, request) as Lease<Routes[C]> | Refusal<Routes[C]>;
+    const known = this.#asked("select", capability, options);
+    return this.#admission.tryAcquire(known, requestOf(options)) as Lease<Routes[C]> | Refusal<Routes[C]>;
   }
 
   /**
@@ -173,7 +174,7 @@ export class GrateLimiter<P extends string = string, Routes extends Record<strin
     options?: AcquireOptions<Routes[C]>,
   ): Promise<Lease<Routes[C]>> {
     try {
-      const [known, request] = this.#asked("acquire", capability, options);
+      const known = this.#asked("acquire", capability, options);
       const {
         priority = 0,
         maxWaitMs = this.#runs.defaults.maxWaitMs ?? 60_000,
@@ -181,7 +182,7 @@ export class GrateLimiter<P extends string = string, Routes extends Record<strin
         leaseTimeoutMs,
       } = options ?? {};
       const waiting = { priority, maxWaitMs, signal, leaseTimeoutMs };
-      return Promise.resolve(this.#admission.acquire(known, request, waiting)) as Promise<Lease<Routes[C]>>;
+      return Promise.resolve(this.#admission.acquire(known, requestOf(options), waiting)) as Promise<Lease<Routes[C]>>;
     } catch (error) {
       return Promise.reject(error);
     }
@@ -221,7 +222,7 @@ export class GrateLimiter<P extends string = string, Routes extends Record<strin
     options?: MapOptions<Item, Routes[C]>,
   ): AsyncIterableIterator<MapResult<Item, T, Routes[C]>> {
     this.#admission.requireOpen();
-    const [known, request] = this.#asked("map", capability, options);
+    const known = this.#asked("map", capability, options);
     const { needs } = options ?? {};
     const validated = {
       ...(options as MapOptions<Item>),
@@ -230,6 +231,7 @@ export class GrateLimiter<P extends string = string, Routes extends Record<strin
       needs: needs && ((item: Item, index: number) => this.#validated(needs(item, index))),
     };
     this.#validate("batch", { items, task });
+    const request = requestOf(options);
     const results: AsyncIterableIterator<unknown> = map(this.#runs, known, items, task as never, validated, request);
     return results as AsyncIterableIterator<MapResult<Item, T, Routes[C]>>;
   }
@@ -327,23 +329,23 @@ export class GrateLimiter<P extends string = string, Routes extends Record<strin
   ): Promise<Result> {
     try {
       this.#admission.requireOpen();
-      const [known, request] = this.#asked(subject, capability, options);
+      const known = this.#asked(subject, capability, options);
       if (typeof task !== "function") this.#validate("task", { task });
-      return start(this.#runs, known, task as never, options ?? {}, request);
+      return start(this.#runs, known, task as never, options ?? {}, requestOf(options));
     } catch (error) {
       return Promise.reject(error);
     }
   }
 
-  /** The capability and the request of a call; throws for those that are none. */
-  #asked(subject: Subject, capability: string, options: SelectOptions | undefined): [Capability, Request] {
+  /** The capability of a call; throws where that, or the request, is none. */
+  #asked(subject: Subject, capability: string, options: SelectOptions | undefined): Capability {
     if (options !== undefined) this.#validate(subject, options);
     const known = this.#registry.capabilities.get(capability);
     if (known === undefined) {
       this.#parts.profile.miscalls.unknownCapability(this.#parts.counters);
       throw new UnknownCapability(capability, meantOf(capability, this.#registry.capabilities.keys()));
     }
-    return [known, requestOf(options)];
+    return known;
   }
 
   #validated<Needs extends SelectOptions>(needs: Needs): Needs {

@@ -13,7 +13,8 @@
 import { COST_USD, REQUESTS, TOKENS } from "../config/dimension.ts";
 import type { StatusClass } from "../config/status-class.ts";
 import { USAGE_INDEX, type Usage } from "../config/usage.ts";
-import type { Holder, LiveQuota, Pending } from "../forecast/live-quota.ts";
+import type { Holder, Pending } from "../forecast/holders.ts";
+import type { LiveQuota } from "../forecast/live-quota.ts";
 import type { Outcome } from "../health/health.ts";
 import { raiseLimitReached, teachHealth, UNPRICED } from "../observation/apply-observation.ts";
 import { readEnding, readUsage } from "../observation/read-observation.ts";
@@ -133,7 +134,7 @@ export class GrantedLease implements Lease, Holder {
       for (const quota of this.#quotas) {
         if (!this.holds(quota)) continue;
         quota.hold(-this.#amountOf(quota), now);
-        quota.leave(this);
+        quota.holders.leave(this);
       }
       this.#stampedAt = now;
       this.#letGo();
@@ -206,7 +207,7 @@ export class GrantedLease implements Lease, Holder {
 
   #take(quota: LiveQuota, now: number): void {
     this.#hold(quota, this.#amountOf(quota), now);
-    quota.join(this);
+    quota.holders.join(this);
   }
 
   #hold(quota: LiveQuota, amount: number, now: number): void {
@@ -218,7 +219,7 @@ export class GrantedLease implements Lease, Holder {
     for (const quota of this.#quotas) {
       if (quota.isHeldToEnd) continue;
       quota.stamp(this.#amountOf(quota), at);
-      quota.leave(this);
+      quota.holders.leave(this);
     }
   }
 
@@ -286,7 +287,7 @@ export class GrantedLease implements Lease, Holder {
   #free(at: number): void {
     for (const quota of this.#quotas) {
       if (!quota.isHeldToEnd) continue;
-      quota.leave(this);
+      quota.holders.leave(this);
       if (quota.spec.strategy === "concurrency") quota.free(this.#amountOf(quota));
       else quota.stamp(this.#amountOf(quota), at);
     }

@@ -5,33 +5,15 @@ import { MOST_BURN, type QuotaState, STEADY_UNTIL, USED } from "../quota/quota-s
 import type { Tracker } from "../quota/tracker.ts";
 import type { BurnMeter } from "./burn-rate.ts";
 import { exhaustedInMs } from "./exhaustion.ts";
+import { type Holder, Holders, type Pending } from "./holders.ts";
 import { CALM_SHARE, horizonMs, pressureOf } from "./pressure.ts";
 import type { QuotaForecast } from "./quota-forecast.ts";
 import { REQUESTS_ROOM, SCORE, SIZES_ROOM, STANDS_UNTIL } from "./quota-reading.ts";
-
-/** Something that holds an amount of a quota until it is counted there, or given back. */
-export interface Holder {
-  /** Whether it still does. */
-  holds(quota: LiveQuota): boolean;
-  /** From when on it will not, if nothing more is heard; null: nobody knows, or it does not hold any. */
-  pendingOn(quota: LiveQuota): Pending | null;
-  /** The most that its end can give back of what it holds or has counted. */
-  mostBack(quota: LiveQuota): number;
-  /** From when on it counts, or will. */
-  readonly countsFrom: number;
-}
-
-/** What is held until an instant. */
-export interface Pending {
-  readonly at: number;
-  readonly amount: number;
-}
 
 // How far the requests of learned size that are under way may exceed it together: in standard deviations of their sum,
 // with the error of the mean itself, which they share, as one of this many samples.
 const GUARD_DEVIATIONS = 3;
 const SAMPLES = 300;
-const SPARE_HOLDERS = 4;
 // Resets are found anew with the wall clock, and what comes back evenly comes at no instant of its own.
 const KEEPS_RELEASES: readonly string[] = ["sliding_window", "concurrency"];
 
@@ -54,10 +36,9 @@ export class LiveQuota {
   readonly #state: QuotaState;
   #inFlight = 0;
   #variance = 0;
-  // Who may tell what is pending, oldest first, with some among them that do not hold any of it any more.
-  #holders: Holder[] = [];
-  #holding = 0;
+  readonly holders: Holders = new Holders(this);
 
+  /** The burn meter is one that writes to the tracker's state, if it measures anything. */
   constructor(spec: QuotaSpec, pool: string | null, tracker: Tracker, burn: BurnMeter) {
     this.spec = spec;
     this.pool = pool;
@@ -160,23 +141,6 @@ export class LiveQuota {
     this.#changed();
   }
 
-  /** From now on it may tell what is pending; those that join later are due later, or not much earlier. */
-  join(holder: Holder): void {
-    this.#holders.push(holder);
-    this.#holding++;
-  }
-
-  /** It holds nothing any more. */
-  leave(holder: Holder): void {
-    const holders = this.#holders;
-    this.#holding--;
-    if (holders[holders.length - 1] === holder) holders.pop();
-    // Every other one is gone: the search for who is left is paid for by those who left.
-    if (holders.length > 2 * this.#holding + SPARE_HOLDERS) {
-      this.#holders = holders.filter((each) => each !== holder && each.holds(this));
-    }
-  }
-
   /** Counts what was held until now: from `at` on, which is never before an earlier one. */
   stamp(amount: number, at: number): void {
     this.tracker.record(amount, at);
@@ -204,7 +168,7 @@ export class LiveQuota {
       const isOld = excess < used && this.tracker.releaseAt(excess, now) < this.tracker.releaseAt(used, now);
       if (!isOld) {
         const ahead = this.tracker.copy?.() ?? this.tracker;
-        return this.#waitOutMs(this.#taken(now) - excess, ahead, this.#inFlight, this.#holders, now);
+        return this.#waitOutMs(this.#taken(now) - excess, ahead, this.#inFlight, this.holders.pending(), now);
       }
     }
     return excess <= used ? this.#releaseInMs(excess, now) : Number.POSITIVE_INFINITY;
@@ -227,8 +191,7 @@ export class LiveQuota {
     for (const holder of open) {
       if (!holder.holds(this)) ahead.amend?.(-holder.mostBack(this), holder.countsFrom, now);
     }
-    const rest = this.#holders.filter((holder) => !open.has(holder));
-    return now + this.#waitOutMs(most, ahead, held, rest, now) < deadline + 1;
+    return now + this.#waitOutMs(most, ahead, held, this.holders.pending(open), now) < deadline + 1;
   }
 
   /** The same as long as nothing is counted, held or given back; NaN: that may change by itself. */
@@ -256,11 +219,11 @@ export class LiveQuota {
     return Math.min(Math.ceil(margin), this.tracker.capacity - amount);
   }
 
-  /** In how many ms no more than `most` is taken: looks on while what the holders hold comes to be counted and released. */
-  #waitOutMs(most: number, ahead: Tracker, inFlight: number, holders: readonly Holder[], now: number): number {
+  /** In how many ms no more than `most` is taken: looks on while what is pending comes to be counted and released. */
+  #waitOutMs(most: number, ahead: Tracker, inFlight: number, pending: readonly Pending[], now: number): number {
     let held = inFlight;
     let latest = now;
-    for (const { at, amount } of [...this.#pending(holders), { at: Number.POSITIVE_INFINITY, amount: 0 }]) {
+    for (const { at, amount } of [...pending, { at: Number.POSITIVE_INFINITY, amount: 0 }]) {
       const freeAt = ahead.releaseAt(ahead.used(latest) + held - most, latest);
       if (freeAt <= at) return Number.isFinite(freeAt) ? Math.ceil(freeAt - now) : freeAt;
       if (ahead !== this.tracker) ahead.record(amount, at);
@@ -268,11 +231,6 @@ export class LiveQuota {
       latest = at;
     }
     return Number.POSITIVE_INFINITY;
-  }
-
-  #pending(holders: readonly Holder[]): Pending[] {
-    const pending = holders.map((holder) => holder.pendingOn(this)).filter((each) => each !== null);
-    return pending.sort((a, b) => a.at - b.at);
   }
 
   /** In how many ms the burn rate fills it; Infinity: it will not. */

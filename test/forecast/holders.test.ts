@@ -3,7 +3,8 @@
 import { describe, expect, it } from "vitest";
 import { quotaSpecs } from "../../src/config/quota-spec.ts";
 import { BurnRate } from "../../src/forecast/burn-rate.ts";
-import { type Holder, LiveQuota } from "../../src/forecast/live-quota.ts";
+import type { Holder } from "../../src/forecast/holders.ts";
+import { LiveQuota } from "../../src/forecast/live-quota.ts";
 import { SlidingWindow } from "../../src/quota/sliding-window.ts";
 
 const LIMIT = 20_000;
@@ -49,7 +50,7 @@ describe("those who hold some of a quota", () => {
     const holders = Array.from({ length: LIMIT / 2 }, (_, i) => new CountingHolder(LIMIT + i));
     for (const holder of holders) {
       quota.hold(1, LIMIT / 2);
-      quota.join(holder);
+      quota.holders.join(holder);
     }
     CountingHolder.asked = 0;
     // The first entry of the window, which is full.
@@ -60,15 +61,15 @@ describe("those who hold some of a quota", () => {
   it("are forgotten when they have left, in whatever order", () => {
     const quota = quotaOf(LIMIT);
     const stays = new CountingHolder(5);
-    quota.join(stays);
+    quota.holders.join(stays);
     quota.hold(1, 0);
     for (let i = 0; i < 10_000; i++) {
       const [first, second] = [new CountingHolder(i), new CountingHolder(i)];
-      quota.join(first);
-      quota.join(second);
+      quota.holders.join(first);
+      quota.holders.join(second);
       for (const holder of i % 2 === 0 ? [first, second] : [second, first]) {
         holder.isHolding = false;
-        quota.leave(holder);
+        quota.holders.leave(holder);
       }
     }
     CountingHolder.asked = 0;
@@ -81,7 +82,7 @@ describe("those who hold some of a quota", () => {
     const quota = quotaOf(3);
     for (const at of [900, 300, 600]) {
       quota.hold(1, 0);
-      quota.join(new CountingHolder(at));
+      quota.holders.join(new CountingHolder(at));
     }
     expect([1, 2, 3].map((amount) => quota.waitMs(amount, 0, 0, true))).toEqual(
       [300, 600, 900].map((at) => at + WINDOW_MS),
