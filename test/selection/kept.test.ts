@@ -1,5 +1,6 @@
 // Selection keeps what it has read until it may be another. So the same calls must be answered the same by a limiter that
-// forgets everything before each of them: `updateProvider` without a change has a provider read anew.
+// forgets everything before each of them: `updateProvider` without a change has a provider read anew, and a provider that
+// comes or goes has every ranking made anew.
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import {
@@ -102,6 +103,28 @@ const step = fc.oneof(
 );
 type Step = typeof step extends fc.Arbitrary<infer T> ? T : never;
 
+// Full windows, of which the same request asks again and again when there will be room: instants are kept, too.
+const crowded: fc.Arbitrary<Step> = fc.oneof(
+  {
+    weight: 5,
+    arbitrary: fc.record({ do: fc.constant("select" as const), capability, request: fc.constant(undefined) }),
+  },
+  {
+    weight: 4,
+    arbitrary: fc.record({
+      do: fc.constant("observe" as const),
+      name,
+      status: fc.constant("success" as const),
+      requests: fc.nat(3),
+      tokens: fc.nat(90),
+      latencyMs: fc.constant(10),
+      capability: fc.constant(undefined),
+      retryAfterMs: fc.constant(undefined),
+    }),
+  },
+  { weight: 2, arbitrary: fc.record({ do: fc.constant("wait" as const), ms: fc.oneof(fc.nat(30), fc.nat(4_000)) }) },
+);
+
 class Player {
   readonly clock = new MockClock();
   readonly limiter: GrateLimiter;
@@ -117,6 +140,8 @@ class Player {
     const { limiter } = this;
     if (this.#forgets) {
       for (const each of NAMES) if (limiter.providerHealth(each) !== null) limiter.updateProvider(each, {});
+      limiter.upsertProvider({ name: "passing through" });
+      limiter.removeProvider("passing through");
     }
     switch (step.do) {
       case "select":
@@ -177,9 +202,12 @@ describe.each([
   ["strict order", new PriorityScorer()],
   ["a strategy of one's own", { score: (context) => context.burnPerSecond - context.inFlight + context.quotaScore }],
 ] as readonly [string, GrateLimiterOptions["scoring"]][])("what selection keeps, with %s", (_, scoring) => {
-  it("is what it would read", () => {
+  it.each([
+    ["in every situation", step],
+    ["of windows that are full", crowded],
+  ])("is what it would read, %s", (_situation, steps) => {
     fc.assert(
-      fc.property(fc.array(step, { minLength: 5, maxLength: 80 }), (steps) => {
+      fc.property(fc.array<Step>(steps, { minLength: 5, maxLength: 80 }), (steps) => {
         const keeps = new Player(false, scoring);
         const forgets = new Player(true, scoring);
         for (const each of steps) {
