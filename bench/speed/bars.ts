@@ -51,6 +51,8 @@ export function bars(results: Results): Bar[] {
   );
   const held = results.memory["heap after 1e7 decisions less that after 1e5"] ?? Number.NaN;
   found.push(atMost("heap after 1e7 decisions less that after 1e5", 2e6, held, " bytes"));
+  const size = results.size?.core.gzipped ?? Number.NaN;
+  found.push(atMost("core import, minified and gzipped", 12_000, size, " bytes"));
   for (const { name, slope } of results.growth) {
     found.push(
       atMost(

@@ -1,6 +1,7 @@
 // docs/performance.md, made of what the last `npm run bench` left: `npm run bench:report`. No number in it is written by hand.
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import type { Size } from "../../scripts/bundle-size.ts";
 import { bars } from "./bars.ts";
 import { barChart, lineChart } from "./charts.ts";
 import { RESULTS, type Results } from "./results.ts";
@@ -125,6 +126,18 @@ ${Object.entries(results.memory)
       `| ${what.replace("bytes allocated", "allocated")} | ${Math.round(bytes).toLocaleString("en")} |`,
   )
   .join("\n")}
+
+Collecting garbage takes ${Object.entries(results.collecting)
+  .map(([what, share]) => `${number(100 * share)} % of the time of ${what}`)
+  .join(", ")}.
+
+## Size
+
+${
+  results.size === null
+    ? "Not measured."
+    : `\`import { GrateLimiter }\` adds ${kilobytes(results.size.core)} to an application, everything ${kilobytes(results.size.everything)}.`
+}
 `;
 writeFileSync(join(root, "docs/performance.md"), page);
 console.log("docs/performance.md is written");
@@ -179,6 +192,10 @@ function label(side: string): string {
 
 function percent(share: number): string {
   return `${(share * 100).toFixed(0)} %`;
+}
+
+function kilobytes({ minified, gzipped }: Size): string {
+  return `${(minified / 1_000).toFixed(1)} kB minified, ${(gzipped / 1_000).toFixed(1)} kB minified and gzipped`;
 }
 
 /** Three digits are as many as mean anything. */

@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import type { Size } from "../../scripts/bundle-size.ts";
 import type { Machine } from "./machine.ts";
 import type { Measured } from "./rounds.ts";
 import { cache } from "./sides.ts";
@@ -14,6 +15,10 @@ export interface Results {
   readonly growth: readonly Growth[];
   /** Bytes. */
   readonly memory: { readonly [what: string]: number };
+  /** Shares of the time in which garbage is collected, 0 to 1. */
+  readonly collecting: { readonly [what: string]: number };
+  /** Of the import that every user needs, and of all there is. */
+  readonly size: { readonly core: Size; readonly everything: Size } | null;
 }
 
 export interface Growth {

@@ -9,6 +9,7 @@
 // the others. Of a side the best round counts: whatever else a machine does only ever makes a round slower.
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { loadavg } from "node:os";
+import { bundleSize, CORE, EVERYTHING } from "../../scripts/bundle-size.ts";
 import { machineBefore } from "./machine.ts";
 import { type Growth, RESULTS, type Results } from "./results.ts";
 import { fetchedRivals, RIVALS } from "./rivals.ts";
@@ -45,7 +46,8 @@ const found: Partial<Results> = {
   ...(has("decisions") ? { decisions: await inTurn(decisionGroups()) } : {}),
   ...(has("leases") ? { leases: await inTurn([leaseGroup()]) } : {}),
   ...(has("rivals") ? { rivals: RIVALS, calls: await inTurn(callGroups(await fetchedRivals())) } : {}),
-  ...(has("growth") ? { growth: await growth(), memory: await memory() } : {}),
+  ...(has("growth") ? { growth: await growth(), memory: await memory(), collecting: await collecting() } : {}),
+  size: { core: await bundleSize(CORE), everything: await bundleSize(EVERYTHING) },
   machine: { ...machine, loadAfter: loadavg()[0]! },
 };
 const results: Results = { ...(await lastResults()), ...found };
@@ -54,7 +56,16 @@ await writeFile(RESULTS, `${JSON.stringify(results, null, 2)}\n`);
 
 /** The parts that were not asked for are those of the last run. */
 async function lastResults(): Promise<Results> {
-  const none = { decisions: [], leases: [], calls: [], growth: [], memory: {}, rivals: RIVALS };
+  const none = {
+    decisions: [],
+    leases: [],
+    calls: [],
+    growth: [],
+    memory: {},
+    collecting: {},
+    size: null,
+    rivals: RIVALS,
+  };
   if (asked.length === 0) return none as unknown as Results;
   try {
     return { ...none, ...(JSON.parse(await readFile(RESULTS, "utf8")) as Results) };
@@ -169,6 +180,17 @@ async function memory(): Promise<{ [what: string]: number }> {
     found[what] = await process.check();
     process.end();
     console.log(`${what}: ${Math.round(found[what]).toLocaleString("en")} bytes`);
+  }
+  return found;
+}
+
+async function collecting(): Promise<{ [what: string]: number }> {
+  const found: { [what: string]: number } = {};
+  for (const what of [2, 8, 100].map((providers) => `select + observe at ${providers} providers`)) {
+    const process = await SideProcess.start({ ...program("growth", "collecting"), setup: what });
+    found[what] = await process.check();
+    process.end();
+    console.log(`garbage is collected in ${(100 * found[what]).toFixed(1)} % of the time of ${what}`);
   }
   return found;
 }

@@ -1,4 +1,6 @@
-// How time and memory grow: `growth time` and `growth memory`; one setup is one point.
+// How time and memory grow, and what collecting garbage takes: `growth time`, `growth memory`, `growth collecting`; one setup
+// is one point.
+import { PerformanceObserver } from "node:perf_hooks";
 import { GrateLimiter, MockClock, type QuotaConfig } from "grate-limiter";
 import { answerLines, type Operations } from "./answer-lines.ts";
 
@@ -147,10 +149,29 @@ function allocatedBy(act: () => void): number {
   return (process.memoryUsage().heapUsed - before) / 20_000;
 }
 
-if (process.argv[2] === "time") await answerLines(time);
-else
-  await answerLines(
-    (what: string): Operations =>
-      () =>
-        memory[what]!(),
-  );
+/** Share of the time of so many decisions in which garbage is collected. */
+async function collecting(what: string): Promise<number> {
+  const [limiter, clock] = limiterOf(Number(/\d+/.exec(what)), 2, 1);
+  const decide = decision(limiter, clock);
+  for (let i = 0; i < 100_000; i++) decide();
+  let collectedMs = 0;
+  const observer = new PerformanceObserver((list) => {
+    for (const { duration } of list.getEntries()) collectedMs += duration;
+  });
+  observer.observe({ entryTypes: ["gc"] });
+  const start = performance.now();
+  for (let i = 0; i < 1_000_000; i++) decide();
+  const elapsedMs = performance.now() - start;
+  // Told in a later turn.
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  observer.disconnect();
+  return collectedMs / elapsedMs;
+}
+
+const kinds: { readonly [kind: string]: (setup: never) => Operations } = {
+  time,
+  memory: (what: string) => () => memory[what]!(),
+  collecting: (what: string) => () => collecting(what),
+};
+
+await answerLines(kinds[process.argv[2]!]!);
