@@ -61,8 +61,10 @@ export const classic: Profile = {
     let exhaustionSeconds = Number.POSITIVE_INFINITY;
     for (let i = 0; i < quotas.length; i++) {
       const quota = quotas[i]!;
-      const left = quota.remaining(now);
-      const { capacity } = quota.tracker;
+      const { tracker } = quota;
+      const { capacity } = tracker;
+      // No lease holds any of it.
+      const left = Math.max(0, capacity - tracker.used(now));
       // The ports subtract the usage ratio from 1, which was 1 minus the share that is left: both roundings are theirs.
       const ratio = capacity === 0 ? 0 : 1 - (1 - left / capacity);
       if (ratio < leastRatio) leastRatio = ratio;
