@@ -310,7 +310,7 @@ export class Ranking {
 
   #compare(a: number, b: number): number {
     const waits = this.#waits;
-    if (waits[a] !== waits[b]) return waits[a]! < waits[b]! ? -1 : 1;
+    if (waits[a] !== waits[b]) return waits[a]! - waits[b]!;
     const scores = this.#scores;
     return scores[a] === scores[b] ? a - b : scores[b]! - scores[a]!;
   }
