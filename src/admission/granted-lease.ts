@@ -18,6 +18,7 @@ import type { LiveQuota } from "../forecast/live-quota.ts";
 import type { Outcome } from "../health/health.ts";
 import { raiseLimitReached, teachHealth, UNPRICED } from "../observation/apply-observation.ts";
 import { readEnding, readUsage } from "../observation/read-observation.ts";
+import type { LearnedSize } from "../provider/learned-size.ts";
 import type { Provider } from "../provider/provider.ts";
 import { type Amounts, correctedAmounts, NOT_TOLD, needOf, unknownAmounts, varianceOf } from "../quota/amounts.ts";
 import type { Decision } from "../selection/decision.ts";
@@ -184,11 +185,19 @@ export class GrantedLease implements Lease, Holder {
     return at === Number.POSITIVE_INFINITY ? null : { at, amount: this.#amountOf(quota) };
   }
 
+  openOn(quota: LiveQuota): number {
+    return this.#hasEnded || !this.#quotas.includes(quota) ? 0 : this.#amountOf(quota);
+  }
+
   mostBack(quota: LiveQuota): number {
-    if (this.#hasEnded || !this.#quotas.includes(quota)) return 0;
     // A request counts once it was answered, whatever it was.
     const isLost = quota.index === REQUESTS && (this.#isAnswered || !this.holds(quota));
-    return isLost ? 0 : this.#amountOf(quota);
+    return Math.max(0, this.openOn(quota) - Number(isLost));
+  }
+
+  /** Whether its end may teach how large such requests are. */
+  teaches(size: LearnedSize): boolean {
+    return !this.#hasEnded && this.#candidate.entry.size === size;
   }
 
   get #isStamped(): boolean {
@@ -242,7 +251,7 @@ export class GrantedLease implements Lease, Holder {
     const told = this.#told;
     const latencyMs = ending.latencyMs ?? now - this.#grantedAt;
     this.#host.counters.leasesSettled++;
-    if (status === "success" && provider.hasSizes) {
+    if (status === "success" && provider.hasSizes && this.#host.isRegistered(provider)) {
       entry.size.learn(told ?? unknownAmounts(), needs.variance > 0 ? needs.amounts[TOKENS]! : NOT_TOLD);
       provider.touch();
     }

@@ -131,13 +131,21 @@ export class Granting {
     // Which is rounded up.
     if (retryAfterMs !== null && now + retryAfterMs < deadline + 1) return true;
     const open = new Set([...this.#host.held].map(({ lease }) => lease).filter(({ hasEnded }) => !hasEnded));
-    return this.#parts.registry.listed(capability).some((entry, place) => {
+    const isAnyOpen = (is: (lease: GrantedLease) => boolean) => [...open].some(is);
+    const { registry, minimumHealth } = this.#parts;
+    return registry.listed(capability).some((entry, place) => {
       const { reason, retryAfterMs: knownMs } = reasons[place]!;
       if (reason === "waiters_ahead" || (reason === "ramping" && knownMs === null)) return true;
       const { provider } = entry;
       if (provider === null || !ENDS_HELP.includes(reason) || now + provider.cooldownMs(now) > deadline) return false;
-      // Only an answer of its own heals it before its time.
-      if (reason === "unhealthy" && provider.leases === 0) return false;
+      if (reason === "unhealthy" && now + provider.health.healsInMs(minimumHealth, now) > deadline) {
+        // Only an answer of its own heals it before its time.
+        if (!isAnyOpen((lease) => lease.provider === provider.name)) return false;
+      }
+      const gateMs = provider.gateMs(provider.state(now, minimumHealth), now);
+      if (gateMs < Number.POSITIVE_INFINITY && now + gateMs > deadline) return false;
+      // What is learned until then may be less.
+      if (!request.isTold && provider.hasSizes && isAnyOpen((lease) => lease.teaches(entry.size))) return true;
       const needs = request.needs(entry, true);
       return provider.quotas.every((quota) => {
         const { index } = quota;

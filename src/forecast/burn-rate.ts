@@ -53,9 +53,10 @@ export class BurnRate implements BurnMeter {
     if (slow < 0) slow = 0;
     state[FAST_RATE] = fast;
     state[SLOW_RATE] = slow;
-    this.#amounts += amount < 0 ? -1 : 1;
+    // What is taken back later is no amount; without it the rates would start anew with what is left of them.
+    if (amount > 0) this.#amounts++;
     // Both rates only fall until the next amount.
-    if (now - this.#firstAt >= WARM_UP_MS) state[MOST_BURN] = this.#amounts < 2 ? 0 : (fast + slow) / 2;
+    if (state[RATED_AT]! - this.#firstAt >= WARM_UP_MS) state[MOST_BURN] = this.#amounts < 2 ? 0 : (fast + slow) / 2;
     else this.#warmUp(amount);
   }
 

@@ -6,7 +6,9 @@ export interface Holder {
   holds(quota: LiveQuota): boolean;
   /** From when on it will not, if nothing more is heard; null: nobody knows, or it does not hold any. */
   pendingOn(quota: LiveQuota): Pending | null;
-  /** The most that its end can give back of what it holds or has counted. */
+  /** What it takes of the quota until it ends; 0 if it has. */
+  openOn(quota: LiveQuota): number;
+  /** How much of that its end can give back at most. */
   mostBack(quota: LiveQuota): number;
   /** From when on it counts, or will. */
   readonly countsFrom: number;

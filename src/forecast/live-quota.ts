@@ -179,18 +179,23 @@ export class LiveQuota {
     let excess = this.#excess(amount, variance, now, 0);
     let held = this.#inFlight;
     const most = this.#taken(now) - excess;
+    let stays = 0;
     for (const holder of open) {
       if (excess <= 0) return true;
       if (!holder.holds(this)) continue;
+      const amount = holder.openOn(this);
       const back = holder.mostBack(this);
       excess -= back;
-      held -= back;
+      held -= amount;
+      stays += amount - back;
     }
     if (excess <= 0) return true;
     const ahead = this.tracker.copy?.() ?? this.tracker;
     for (const holder of open) {
       if (!holder.holds(this)) ahead.amend?.(-holder.mostBack(this), holder.countsFrom, now);
     }
+    // What no end gives back counts from the end on.
+    if (ahead !== this.tracker) ahead.record(stays, now);
     return now + this.#waitOutMs(most, ahead, held, this.holders.pending(open), now) < deadline + 1;
   }
 

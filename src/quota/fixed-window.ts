@@ -72,6 +72,7 @@ export class FixedWindow implements Tracker {
   copy(): FixedWindow {
     const copy = new FixedWindow(this.capacity, this.#schedule, this.state[LATEST]!);
     copy.state.set(this.state);
+    copy.#since = this.#since;
     copy.#reset = this.#reset;
     copy.#resetAt = this.#resetAt;
     return copy;

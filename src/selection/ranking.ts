@@ -212,8 +212,10 @@ export class Ranking {
           const isKnown = facts[at + SIZING]! <= mostSizing;
           const isRoom =
             isKnown && mostRequests <= facts[at + ROOM_FOR_REQUESTS]! && mostSize <= facts[at + ROOM_FOR_SIZES]!;
-          if (isRoom) waitMs = 0;
-          else {
+          if (isRoom) {
+            waitMs = 0;
+            this.#roomAt[place] = Number.NaN;
+          } else {
             const roomAt = this.#askedAt[place] === facts[at + CHANGES] ? this.#roomAt[place]! : Number.NaN;
             waitMs =
               isOther || Number.isNaN(roomAt)

@@ -537,15 +537,16 @@ export class Run {
         for (const part of quota.parts) {
           const lease = this.model.leases.find((one) => one.parts.get(quota) === part);
           const isOpen = lease?.isOpen === true;
-          const isHelpable = isOpen && (quota.dimension !== "requests" || Number.isNaN(lease.stampedAt));
-          if (isHelpable) continue;
+          // What was answered has used one request at least.
+          const isAnswered = quota.dimension === "requests" && isOpen && !Number.isNaN(lease.stampedAt);
+          const left = isAnswered ? Math.min(1, part.amount) : isOpen ? 0 : part.amount;
           const freeAt =
             quota.windowMs === null
               ? lease!.freeAt
               : Number.isNaN(part.stamp)
                 ? lease!.stampDueAt + quota.windowMs
                 : (part.entry?.last ?? part.stamp) + quota.windowMs;
-          if (freeAt > deadline) stays += part.amount;
+          if (freeAt > deadline) stays += left;
         }
         return stays + need <= quota.limit;
       });

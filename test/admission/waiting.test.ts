@@ -156,6 +156,65 @@ describe("honest at once", () => {
     expect(await kinds(other, { maxWaitMs: 30_000 })).toBe("waiting");
   });
 
+  it("waits where a request that was answered counts from its end on, and is released in time", async () => {
+    const one = desk({ quotas: [{ dimension: "requests", limit: 1, window: "second", countsAtEnd: true }] });
+    const open = one.take();
+    open.headersReceived();
+    const asked = one.ask({ maxWaitMs: 10_000 });
+    await one.later(2_000);
+    expect(asked.state).toBe("waiting");
+    open.settle();
+    await one.later(1_000);
+    expect(asked.state).toBe("granted");
+  });
+
+  it("waits for requests of which some may turn out not to have been used", async () => {
+    const one = desk({ limits: { rpm: 10 } });
+    const open = one.take({ requests: 10 });
+    open.headersReceived();
+    const asked = one.ask({ requests: 7, maxWaitMs: 10_000 });
+    await one.later(1_000);
+    open.settle({ usage: { requests: 3 } });
+    await one.later(0);
+    expect(asked.state).toBe("granted");
+    expect(await kinds(one, { requests: 10, maxWaitMs: 10_000 })).toBe("refused");
+  });
+
+  it("waits where what is learned until then may be less", async () => {
+    const one = desk({ limits: { tpm: 100 } });
+    one.take({ tokens: 30 }).settle({ usage: { tokens: 30 } });
+    const open = one.take({ tokens: 10 });
+    // One sample of 30 leaves a margin of nearly all; a second one of 30 leaves none.
+    const asked = one.ask({ maxWaitMs: 10_000 });
+    await one.later(1_000);
+    expect(asked.state).toBe("waiting");
+    open.settle({ usage: { tokens: 30 } });
+    await one.later(0);
+    expect(asked.state).toBe("granted");
+  });
+
+  it("waits for health that heals in time, where a place comes free with the end of another's request", async () => {
+    const one = new Desk({
+      minimumHealthScore: 0.5,
+      health: { decayHalfLifeSeconds: 2, cooldownTriggerCount: 100, penalty5xx: 0.7 },
+      pools: { shared: { limits: { concurrency: 1 } } },
+      providers: [
+        { name: "a", pools: ["shared"] },
+        { name: "b", pools: ["shared"] },
+      ],
+      capabilities: { chat: ["a"], mail: ["b"] },
+    });
+    const open = one.take({}, "mail");
+    one.limiter.observe({ provider: "a", outcome: { status: "server_error" } });
+    const asked = one.ask({ maxWaitMs: 10_000 });
+    await one.later(5_000);
+    expect(asked.state).toBe("waiting");
+    open.settle();
+    await one.later(0);
+    expect(asked.state).toBe("granted");
+    expect(await kinds(one, { maxWaitMs: 0 })).toBe("refused");
+  });
+
   it("rejects where a cooldown ends after the deadline", async () => {
     const one = desk();
     one.limiter.observe({ provider: "a", outcome: { status: "overloaded", retryAfterMs: 90_000 } });

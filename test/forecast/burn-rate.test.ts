@@ -1,6 +1,8 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { BurnRate } from "../../src/forecast/burn-rate.ts";
 import { GrateLimiter, MockClock } from "../../src/index.ts";
+import { MOST_BURN, newQuotaState } from "../../src/quota/quota-state.ts";
 
 // burn = (r_3s + r_30s) / 2, each rate a sum over all amounts: a / T x e^(-age / T). In the first 5 s after the first amount
 // max(r_3s, sum / max(elapsed, 3 s)). 0 until a second amount.
@@ -115,5 +117,54 @@ describe("the burn rate", () => {
       clock.advanceMs(1e12);
       expect(burn()).toBeGreaterThanOrEqual(0);
     }
+  });
+});
+
+describe("amounts that are taken back", () => {
+  const step = fc.record({
+    gap: fc.oneof(fc.nat(50), fc.nat(4_000), fc.nat(60_000)),
+    amount: fc.integer({ min: 1, max: 1_000 }),
+    // Which part of an earlier amount turns out not to have been used.
+    back: fc.constantFrom(0, 0, 0.01, 0.5, 1),
+  });
+
+  it("leave no instant at which more is burnt than the bound says", () => {
+    fc.assert(
+      fc.property(fc.array(step, { minLength: 1, maxLength: 40 }), fc.array(fc.nat(40_000)), (steps, looks) => {
+        const state = newQuotaState();
+        const burn = new BurnRate(state);
+        const taken: number[] = [];
+        let now = 0;
+        for (const { gap, amount, back } of steps) {
+          now += gap;
+          const earlier = back > 0 ? taken.shift() : undefined;
+          if (earlier === undefined) taken.push(amount);
+          burn.count(earlier === undefined ? amount : -earlier * back, now);
+          for (const look of [0, ...looks]) {
+            expect(burn.perSecond(now + look)).toBeLessThanOrEqual(state[MOST_BURN]! * (1 + 1e-12));
+          }
+        }
+      }),
+    );
+  });
+
+  it("leave the burn of what was used, whoever takes a little too much each time", () => {
+    const careful = new BurnRate();
+    const exact = new BurnRate();
+    for (let now = 0; now < 60_000; now += 100) {
+      careful.count(1_000, now);
+      careful.count(-10, now);
+      exact.count(990, now);
+    }
+    expect(careful.perSecond(60_000)).toBeCloseTo(exact.perSecond(60_000), 6);
+  });
+
+  it("leave nothing behind where all were", () => {
+    const burn = new BurnRate();
+    for (const amount of [4_000, 4_000, -3_900, -3_900]) burn.count(amount, 0);
+    expect(burn.perSecond(10_000)).toBeLessThan(50);
+    burn.count(10, 20_000);
+    burn.count(10, 20_000);
+    expect(burn.perSecond(20_000)).toBeLessThan(20);
   });
 });

@@ -34,6 +34,10 @@ class CountingHolder implements Holder {
     return this.isHolding ? { at: this.at, amount: 1 } : null;
   }
 
+  openOn(): number {
+    return this.mostBack();
+  }
+
   mostBack(): number {
     return this.isHolding ? 1 : 0;
   }

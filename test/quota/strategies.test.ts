@@ -1,6 +1,8 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { everyWindow } from "../../src/clock/reset-schedule.ts";
 import { GrateLimiter, MockClock, type QuotaConfig } from "../../src/index.ts";
+import { FixedWindow } from "../../src/quota/fixed-window.ts";
 import { fixedWindowServer, type Server, TICKS_PER_MS, tokenBucketServer } from "../property/servers.ts";
 
 // Each strategy against the server that it is meant for, through the public API; and a wait that is honest in all of them.
@@ -155,4 +157,13 @@ describe("against the server that it is meant for", () => {
     at("2026-03-09T04:00:00.000Z");
     expect(remaining()).toBe(5);
   });
+});
+
+it("a copy of a fixed window knows since when it counts", () => {
+  const tracker = new FixedWindow(10, everyWindow(0, 1_000), 0);
+  tracker.record(5, 500);
+  tracker.record(3, 1_200);
+  const copy = tracker.copy();
+  copy.amend(-5, 500, 1_300);
+  expect([copy.used(1_300), tracker.used(1_300)]).toEqual([3, 3]);
 });

@@ -232,6 +232,29 @@ it("a lease takes a tenth of a limit where `select` takes one, though nothing ch
   expect(limiter.select("chat").waitMs).toBe(0);
 });
 
+it("what another request was told is forgotten once this one had room at a glance", () => {
+  const clock = new MockClock();
+  const limiter = new GrateLimiter({
+    clock,
+    providers: [
+      { name: "a", limits: { tpm: 100 } },
+      { name: "b", limits: { tpm: 100 }, paused: true },
+    ],
+    capabilities: { chat: ["a", "b"] },
+  });
+  limiter.observe({ provider: "a", usage: { tokens: 50 }, outcome: { status: "success" } });
+  limiter.select("chat", { tokens: 80 });
+  expect(limiter.select("chat").waitMs).toBe(0);
+  // From now on something is known of this capability's requests, so that nothing shows at a glance; all are scored anew.
+  limiter.observe({
+    provider: "b",
+    capability: "chat",
+    usage: { tokens: 9 },
+    outcome: { status: 200, latencyMs: 100 },
+  });
+  expect(limiter.select("chat").waitMs).toBe(0);
+});
+
 it("what a strategy changes while it is asked is seen by the next decision", () => {
   let isAsking = false;
   const limiter: GrateLimiter = new GrateLimiter({
