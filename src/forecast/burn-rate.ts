@@ -4,7 +4,8 @@
 //   read at t:         r_T x e^(-dt / T);  burn = (r_3 + r_30) / 2
 //
 // Regimes: no burn until a second amount came, however late, for one amount is no rate. In the first 5 s after the first
-// amount ever the slow rate knows too little: burn = max(r_3, sum of all amounts / max(elapsed, 3 s)).
+// amount ever the slow rate knows too little: burn = max(r_3, sum of all amounts / max(elapsed, 3 s)). What is taken back later
+// is taken from rates and sum, and is no amount: an amount that was taken back whole has come all the same.
 // Source: measured on LLM traces, the mean of the two scales is near the best single estimator at every horizon from
 // 2 to 30 s without tuning; trend terms never win, because such load returns to its mean.
 import { FAST_RATE, MOST_BURN, newQuotaState, type QuotaState, RATED_AT, SLOW_RATE } from "../quota/quota-state.ts";

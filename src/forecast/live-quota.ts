@@ -183,11 +183,11 @@ export class LiveQuota {
     for (const holder of open) {
       if (excess <= 0) return true;
       if (!holder.holds(this)) continue;
-      const amount = holder.openOn(this);
+      const holds = holder.openOn(this);
       const back = holder.mostBack(this);
       excess -= back;
-      held -= amount;
-      stays += amount - back;
+      held -= holds;
+      stays += holds - back;
     }
     if (excess <= 0) return true;
     const ahead = this.tracker.copy?.() ?? this.tracker;
@@ -199,17 +199,17 @@ export class LiveQuota {
     return now + this.#waitOutMs(most, ahead, held, this.holders.pending(open), now) < deadline + 1;
   }
 
-  /** The same as long as nothing is counted, held or given back; NaN: that may change by itself. */
-  roomAt(amount: number, variance: number, now: number): number {
-    return this.#inFlight > 0 || !KEEPS_RELEASES.includes(this.spec.strategy)
-      ? Number.NaN
-      : this.fitsAt(amount, variance, now);
-  }
-
   /** The very instant at which it fits by what is counted already; Infinity: not by that. */
   fitsAt(amount: number, variance: number, now: number): number {
     const excess = this.#excess(amount, variance, now);
     return excess <= 0 ? now : this.tracker.releaseAt(excess, now);
+  }
+
+  /** `fitsAt`, where it stands as long as nothing is counted, held or given back; NaN: it may change by itself. */
+  roomAt(amount: number, variance: number, now: number): number {
+    return this.#inFlight > 0 || !KEEPS_RELEASES.includes(this.spec.strategy)
+      ? Number.NaN
+      : this.fitsAt(amount, variance, now);
   }
 
   #excess(amount: number, variance: number, now: number, doubts = this.#variance): number {
