@@ -1,6 +1,7 @@
 import { BYTES, CONCURRENCY, COST_USD, INPUT_TOKENS, OUTPUT_TOKENS, REQUESTS, TOKENS } from "../config/dimension.ts";
 import type { Price } from "../config/options.ts";
 import type { Usage } from "../config/usage.ts";
+import type { LiveQuota } from "../forecast/live-quota.ts";
 import type { Listed } from "../provider/capability.ts";
 import {
   type Amounts,
@@ -120,9 +121,18 @@ export class Request {
         if (amounts[index] === told[index] || guess < amounts[index]!) amounts[index] = guess;
       }
     }
+    if (isGuess) this.#fit(amounts, quotas);
     const { usdPerMillionInputTokens = 0, usdPerMillionOutputTokens = 0 } = settings.price ?? {};
     const costPerToken = Math.max(usdPerMillionInputTokens, usdPerMillionOutputTokens);
     return { amounts, variance: isGuess ? size.variance : 0, costPerToken };
+  }
+
+  /** Lowers what is no more than a guess to what the limits can hold: else one large answer would keep out all that follow. */
+  #fit(amounts: Amounts, quotas: readonly LiveQuota[]): void {
+    for (const { index, tracker } of quotas) {
+      const most = Math.max(1, this.#stated.amounts[index]!, tracker.capacity);
+      if (SIZED.includes(index) && amounts[index]! > most) amounts[index] = most;
+    }
   }
 
   /** Micro-USD that it costs at this price; null: unknown. */

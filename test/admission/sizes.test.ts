@@ -161,6 +161,33 @@ describe("the learned size", () => {
     expect(reserves(one, {}, "mail")).toBe(100);
   });
 
+  it("larger than a limit takes all of it, and learns on", () => {
+    const one = sized({ tpm: 1_000, tpd: 50_000, otpm: 400 });
+    learn(one, [{ inputTokens: 1_000, outputTokens: 500 }]);
+    expect(reserves(one)).toBe(1_000);
+    expect(reserves(one, {}, "chat", "output_tokens")).toBe(400);
+    expect(one.limiter.select("chat").waitMs).toBe(0);
+    // What is told is no guess.
+    expect(reserves(one, { inputTokens: 900 })).toBe(1_000);
+    expect(one.refusal({ inputTokens: 1_001 }).reasons[0]).toMatchObject({ reason: "too_large", needed: 1_001 });
+    learn(one, Array(3).fill({ inputTokens: 60, outputTokens: 40 }));
+    expect(reserves(one)).toBeLessThan(500);
+  });
+
+  it("is not kept out by a limit that was lowered since, unless to 0", () => {
+    const price = { usdPerMillionInputTokens: 1, usdPerMillionOutputTokens: 4 };
+    const one = new Desk({
+      providers: [{ name: "a", limits: { tpm: 1_000, usdPerHour: 1 }, price }],
+      capabilities: { chat: ["a"] },
+    });
+    learn(one, Array(5).fill({ inputTokens: 500, outputTokens: 100 }));
+    one.limiter.updateProvider("a", { limits: { tpm: 200, usdPerHour: 0.0001 } });
+    one.clock.advanceMs(3_600_000);
+    expect(one.take().reserved).toMatchObject({ tokens: 200, costMicroUsd: 100 });
+    one.limiter.updateProvider("a", { limits: { tpm: 0 } });
+    expect(one.refusal().reasons[0]).toMatchObject({ reason: "too_large", dimension: "tokens", limit: 0, needed: 1 });
+  });
+
   it("of capabilities that callers make up costs no memory", () => {
     setFlagsFromString("--expose_gc");
     const collectGarbage = runInNewContext("gc") as () => void;
