@@ -188,6 +188,15 @@ describe("the learned size", () => {
     expect(one.refusal().reasons[0]).toMatchObject({ reason: "too_large", dimension: "tokens", limit: 0, needed: 1 });
   });
 
+  it("is not learned from a lease of a provider that is gone", () => {
+    const one = sized();
+    const lease = one.take();
+    one.limiter.removeProvider("a");
+    one.limiter.upsertProvider({ name: "a", limits: { tpm: 1_000 } });
+    lease.settle({ usage: { tokens: 500 } });
+    expect(reserves(one)).toBe(100);
+  });
+
   it("of capabilities that callers make up costs no memory", () => {
     setFlagsFromString("--expose_gc");
     const collectGarbage = runInNewContext("gc") as () => void;

@@ -1,7 +1,7 @@
 // After a cooldown: one lease at a time until an outcome, then half the rate, three quarters, all of it.
 import { describe, expect, it } from "vitest";
 import { type Lease, PriorityScorer, type ProviderConfig } from "../../src/index.ts";
-import { Desk, desk } from "./desk.ts";
+import { Desk, desk, rejection, turns } from "./desk.ts";
 
 const HOUR = 3_600_000;
 
@@ -188,6 +188,22 @@ describe("a trial", () => {
 });
 
 describe("the ramp", () => {
+  it("lets nobody wait for the end of a request where it opens after the deadline", async () => {
+    const one = served({ limits: { rpm: 60, concurrency: 1 } });
+    one.take().settle();
+    const held = one.take();
+    // The next one goes 2 s later, at half the rate.
+    const [soon, late] = [one.ask({ maxWaitMs: 1_999 }), one.ask({ maxWaitMs: 2_000 })];
+    await turns();
+    expect(rejection(soon)).toMatchObject({ kind: "refused", reasons: [{ reason: "concurrency" }] });
+    expect(late.state).toBe("waiting");
+    held.settle();
+    await one.later(1_999);
+    expect(late.state).toBe("waiting");
+    await one.later(1);
+    expect(late.state).toBe("granted");
+  });
+
   /** Asks every 10 ms; how many were granted in each second from now on. */
   function greedy(one: Desk, seconds: number, options = {}): number[] {
     const perSecond: number[] = [];
