@@ -45,7 +45,7 @@ ${judged.filter(({ isMet }) => isMet).length} of ${judged.length} are met.
   .join(
     ", ",
   )}. Load ${machine.loadBefore.toFixed(1)} before and ${machine.loadAfter.toFixed(1)} after: ${machine.loadAfter > machine.cores ? "others were at work on it, so that ratios mean more than times" : "nothing else ran on it; what others do on the same host shows in no load, but in the times of all sides"}.
-- Each side is a process of its own, and idles while another works; rounds go from side to side, ${results.rounds} of each, after two that are not counted. The best round of each counts, the median and the spread (slowest above best) stand beside it.
+- Each side is a process of its own, and idles while another works; rounds go from side to side, ${results.rounds} of each, after at least two, and a second of work, that are not counted. The best round of each counts, the median and the spread (slowest above best) stand beside it.
 - Times are processor times of the whole process, threads that compile or collect garbage included. All on one machine; what stands in one table was measured in one run, and so was each of decisions, leases, calls and growth, which can be run apart.
 - Every side does the same: the same calls with the same amounts at the same instants of its own mock clock, from one tape; the Python package does a fortieth of them, because it would take too long. What an answer says is read (score, and name and score of every alternative) and told back.
 - This package as it is published (\`dist\`); the crate from its registry, release build with LTO in one codegen unit; the package from its.

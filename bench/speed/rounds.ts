@@ -14,20 +14,25 @@ export interface Measured {
   readonly sides: { readonly [name: string]: Summary };
 }
 
-// Not counted: machines and engines warm up.
-const WARM_UP = 2;
+// Not counted: machines and engines warm up. Engines that compile while they run are still at it after two rounds.
+const WARM_UP_ROUNDS = 2;
+const WARM_UP_NS = 1e9;
 
 /** Rounds go from side to side, each round in another order, so that what the machine does meanwhile meets all of them. */
 export async function measured({ name, sides, operations }: Group, rounds: number): Promise<Measured> {
   const processes: SideProcess[] = [];
   const times = new Map<string, number[]>(sides.map((side) => [side.name, []]));
   try {
-    for (const side of sides) processes.push(await SideProcess.start(side));
-    for (let round = -WARM_UP; round < rounds; round++) {
-      for (const process of processes) {
-        const ns = await process.round(operations);
-        if (round >= 0) times.get(process.side.name)!.push(ns);
+    for (const side of sides) {
+      const process = await SideProcess.start(side);
+      processes.push(process);
+      let spentNs = 0;
+      for (let round = 0; round < WARM_UP_ROUNDS || spentNs < WARM_UP_NS; round++) {
+        spentNs += (await process.round(operations)) * process.operations(operations);
       }
+    }
+    for (let round = 0; round < rounds; round++) {
+      for (const process of processes) times.get(process.side.name)!.push(await process.round(operations));
       processes.push(processes.shift()!);
     }
   } finally {

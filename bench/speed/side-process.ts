@@ -36,9 +36,14 @@ export class SideProcess {
     return process;
   }
 
+  /** How many it does of so many. */
+  operations(operations: number): number {
+    return Math.max(1, Math.round(operations / (this.side.every ?? 1)));
+  }
+
   /** ns per operation. */
   async round(operations: number): Promise<number> {
-    const count = Math.max(1, Math.round(operations / (this.side.every ?? 1)));
+    const count = this.operations(operations);
     const { ns } = await this.#ask(String(count));
     return ns / count;
   }

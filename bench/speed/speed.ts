@@ -20,7 +20,7 @@ import { cache, compiledSides, type Program, ports } from "./sides.ts";
 import { slope } from "./statistics.ts";
 import { hard, ordinary, type Setup } from "./work.ts";
 
-const ROUNDS = 5;
+const ROUNDS = 9;
 const PARTS = ["decisions", "leases", "rivals", "growth"] as const;
 // So that a round of the slowest that is compared takes about a tenth of a second.
 const OPERATIONS: { readonly [providers: number]: number } = { 2: 100_000, 8: 40_000, 100: 4_000, 1000: 400 };
