@@ -53,8 +53,9 @@ export function setup(arrivals: readonly Arrival[], seed: number): string {
     ],
     Clients: [
       "grate-limiter run() for every request as it arrives, however many are under way; it is told the limits as they are,",
-      "              and nothing of how they are counted. A server that failed comes back with one trial, then at half its rate",
-      "              for a twelfth of its window, and at three quarters for another",
+      "              and nothing of how they are counted, with skewCapMs: Infinity, so that no stall of this machine costs a 429.",
+      "              A server that failed comes back with one trial, then at half its rate for a twelfth of its window, and at",
+      "              three quarters for another",
       "rival         round-robin; on a 429 the next server at once, Retry-After is a cooldown, honoured to the ms",
       `both          on a 500 another server at once; ${COOLDOWN.failures} in a row: a cooldown of ${COOLDOWN.seconds} s`,
     ],

@@ -35,7 +35,7 @@ export const INCIDENT = { server: "bucket", fromMs: 5_000, toMs: 7_500 } as cons
 export const SERVICE = { answerMs: 40, jitterMs: 20, failureMs: 30, refusalMs: 10 } as const;
 
 /** The load as a share of what the limits allow together, and how long a request waits for room. */
-export const LOAD = { share: 0.75, durationMs: 14_000, meanTokens: 400, patienceMs: 5_000 } as const;
+export const LOAD = { share: 0.85, durationMs: 14_000, meanTokens: 400, patienceMs: 5_000 } as const;
 
 /**
  * What both clients make of a server that fails: after so many failures in a row they leave it alone for so long. A

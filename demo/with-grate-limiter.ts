@@ -12,6 +12,8 @@ export function clientWithGrateLimiter(urls: UrlByServer): Client {
     capabilities: { chat: SERVER_NAMES },
     defaultCooldownSeconds: COOLDOWN.seconds,
     health: { cooldownTriggerCount: COOLDOWN.failures },
+    // A machine that stands still for more than a second between sending and counting costs no 429 either.
+    skewCapMs: Number.POSITIVE_INFINITY,
   });
 
   return async ({ id, tokens }, deadline) => {
