@@ -65,6 +65,11 @@ export class Events {
     };
   }
 
+  /** Whether anybody is told: for events of every call, so that nothing is made for nobody. */
+  isHeard(name: keyof LimiterEvents): boolean {
+    return this.#listeners.size > 0 && this.#listeners.has(name);
+  }
+
   raise<E extends keyof LimiterEvents>(name: E, event: LimiterEvents[E]): void {
     if (this.#listeners.has(name)) this.#pending.push({ name, event });
   }

@@ -29,11 +29,11 @@ import { profileNamed } from "./profile/profiles.ts";
 import type { Capability } from "./provider/capability.ts";
 import type { Provider } from "./provider/provider.ts";
 import { Registry } from "./provider/registry.ts";
-import type { RunParts } from "./run/call.ts";
 import { type MapResult, map } from "./run/map.ts";
 import { RetryBudget } from "./run/retry-budget.ts";
 import { run } from "./run/run.ts";
 import type { AcquireOptions, MapOptions, RunOptions, StreamOptions } from "./run/run-options.ts";
+import type { RunParts } from "./run/run-parts.ts";
 import type { RunResult } from "./run/run-result.ts";
 import { stream } from "./run/stream.ts";
 import type { TaskContext } from "./run/task-context.ts";
@@ -42,6 +42,9 @@ import type { Decision } from "./selection/decision.ts";
 import type { Refusal } from "./selection/refusal.ts";
 import { type Request, requestOf, type SelectOptions } from "./selection/request.ts";
 import { type SelectionParts, select } from "./selection/selector.ts";
+
+// Of a call without options.
+const NOTHING_SAID: RunOptions = {};
 
 /**
  * Which provider to use for the next request, and what happened to it. In process, with no timer while nobody waits; all
@@ -175,14 +178,9 @@ export class GrateLimiter<P extends string = string, Routes extends Record<strin
   ): Promise<Lease<Routes[C]>> {
     try {
       const known = this.#asked("acquire", capability, options);
-      const {
-        priority = 0,
-        maxWaitMs = this.#runs.defaults.maxWaitMs ?? 60_000,
-        signal,
-        leaseTimeoutMs,
-      } = options ?? {};
-      const waiting = { priority, maxWaitMs, signal, leaseTimeoutMs };
-      return Promise.resolve(this.#admission.acquire(known, requestOf(options), waiting)) as Promise<Lease<Routes[C]>>;
+      const maxWaitMs = options?.maxWaitMs ?? this.#runs.defaults.maxWaitMs ?? 60_000;
+      const granted = this.#admission.acquire(known, requestOf(options), options ?? NOTHING_SAID, maxWaitMs);
+      return Promise.resolve(granted) as Promise<Lease<Routes[C]>>;
     } catch (error) {
       return Promise.reject(error);
     }
@@ -331,7 +329,7 @@ export class GrateLimiter<P extends string = string, Routes extends Record<strin
       this.#admission.requireOpen();
       const known = this.#asked(subject, capability, options);
       if (typeof task !== "function") this.#validate("task", { task });
-      return start(this.#runs, known, task as never, options ?? {}, requestOf(options));
+      return start(this.#runs, known, task as never, options ?? NOTHING_SAID, requestOf(options));
     } catch (error) {
       return Promise.reject(error);
     }

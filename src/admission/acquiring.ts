@@ -87,21 +87,39 @@ export class Acquiring {
   }
 
   /** Serves the call at once, or puts it in the line, or throws. */
-  begin(capability: Capability, request: Request, waiting: Waiting, now: number): Lease | Promise<Lease> {
-    const waiter = new WaitingCall(capability.name, request, waiting, this.#orders++, now);
-    const { deadline } = waiter;
-    const { priority, maxWaitMs, leaseTimeoutMs, signal } = waiting;
-    const isFull = maxWaitMs > 0 && this.#line.size >= this.#maxWaiting;
-    // Who joins a queue of his equals need not be looked at.
+  begin(
+    capability: Capability,
+    request: Request,
+    asked: Waiting,
+    maxWaitMs: number,
+    now: number,
+  ): Lease | Promise<Lease> {
+    const order = this.#orders++;
     let ranking: Ranking | null = null;
-    if (isFull || !this.#line.hasEqual(waiter)) {
+    // Most calls find nobody there, and room: nothing is made for their waiting.
+    if (this.#line.size === 0) {
       ranking = rank(capability, request, this.#parts, now, true);
-      const lease = this.#granting.grant(capability, request, ranking, { priority, leaseTimeoutMs, waitedMs: 0 }, now);
+      const lease = this.#granting.grant(capability, request, ranking, asked, now, now);
       if (lease !== null) return lease;
-      if (isFull || !this.#granting.mayComeBy(deadline, capability, request, now)) {
-        const refusal = this.#granting.refuse(capability, request, now);
-        throw new NoAvailableProviders(capability.name, refusal, { kind: isFull ? "queue_full" : "refused" });
-      }
+    }
+    const waiter = new WaitingCall(capability.name, request, asked, maxWaitMs, order, now);
+    return this.#join(waiter, ranking, capability, now);
+  }
+
+  /** Puts it in the line, if it cannot be served at once, or throws; `ranked` null: it was not looked at yet. */
+  #join(waiter: WaitingCall, ranked: Ranking | null, capability: Capability, now: number): Lease | Promise<Lease> {
+    const { request, deadline, signal } = waiter;
+    const isFull = deadline > now && this.#line.size >= this.#maxWaiting;
+    let ranking = ranked;
+    // Who joins a queue of his equals need not be looked at.
+    if (ranking === null && (isFull || !this.#line.hasEqual(waiter))) {
+      ranking = rank(capability, request, this.#parts, now, true);
+      const lease = this.#granting.grant(capability, request, ranking, waiter, now, now);
+      if (lease !== null) return lease;
+    }
+    if (ranking !== null && (isFull || !this.#granting.mayComeBy(deadline, capability, request, now))) {
+      const refusal = this.#granting.refuse(capability, request, now);
+      throw new NoAvailableProviders(capability.name, refusal, { kind: isFull ? "queue_full" : "refused" });
     }
     const result = waiter.result();
     if (deadline < Number.POSITIVE_INFINITY)
@@ -114,14 +132,12 @@ export class Acquiring {
 
   /** Serves, refuses, or lets stay whoever is first of those not looked at yet. */
   #look(waiter: WaitingCall, now: number): Verdict {
-    const { request, deadline, waiting } = waiter;
-    const { priority, leaseTimeoutMs } = waiting;
+    const { request, deadline } = waiter;
     const capability = this.#parts.registry.capabilities.get(waiter.capability);
     if (capability === undefined || deadline < now) return this.#giveUp(waiter, now, "timed_out");
     try {
       const ranking = rank(capability, request, this.#parts, now, true);
-      const grant = { priority, leaseTimeoutMs, waitedMs: now - waiter.since };
-      const lease = this.#granting.grant(capability, request, ranking, grant, now);
+      const lease = this.#granting.grant(capability, request, ranking, waiter, waiter.since, now);
       if (lease === null) return this.#stay(waiter, capability, ranking, now);
       this.#leaveLine(waiter);
       waiter.resolve(lease);
@@ -191,7 +207,7 @@ export class Acquiring {
 
   #abort(waiter: WaitingCall): void {
     this.#leaveLine(waiter);
-    waiter.reject((waiter.waiting.signal as Abortable).reason);
+    waiter.reject((waiter.signal as Abortable).reason);
     this.#host.enter();
     this.#host.leave();
   }

@@ -17,11 +17,14 @@ import { rank, type SelectionParts } from "../selection/selector.ts";
 import { type Abortable, AbortSignals } from "./abort-signals.ts";
 import { Acquiring } from "./acquiring.ts";
 import { type Due, DueHeap } from "./due-heap.ts";
-import { type AdmissionOptions, Granting } from "./granting.ts";
+import { type AdmissionOptions, type Asked, Granting } from "./granting.ts";
 import type { Lease } from "./lease.ts";
 import type { HeldLease, LeaseHost } from "./lease-host.ts";
 import type { Waiting } from "./waiting-call.ts";
 import { WaitingLine } from "./waiting-line.ts";
+
+// Behind everybody who waits, of whatever priority.
+const BEHIND_ALL: Asked = { priority: Number.NEGATIVE_INFINITY };
 
 interface Alarm extends Due {
   ring(): void;
@@ -132,19 +135,12 @@ export class Admission implements LeaseHost {
   }
 
   /** Reserves now or says why not; never waits, overtakes no waiter. */
-  tryAcquire(capability: Capability, request: Request, leaseTimeoutMs?: number): Lease | Refusal {
+  tryAcquire(capability: Capability, request: Request): Lease | Refusal {
     this.requireOpen();
     const now = this.enter();
     try {
       const ranking = rank(capability, request, this.#parts, now, true);
-      const lease = this.#granting.grant(
-        capability,
-        request,
-        ranking,
-        // Behind everybody who waits, of whatever priority.
-        { priority: Number.NEGATIVE_INFINITY, leaseTimeoutMs, waitedMs: 0 },
-        now,
-      );
+      const lease = this.#granting.grant(capability, request, ranking, BEHIND_ALL, now, now);
       return lease ?? this.#granting.refuse(capability, request, now);
     } finally {
       this.leave();
@@ -152,13 +148,13 @@ export class Admission implements LeaseHost {
   }
 
   /** Reserves at once, or waits its turn. Throws or rejects with NoAvailableProviders, the signal's reason, or code "closed". */
-  acquire(capability: Capability, request: Request, waiting: Waiting): Lease | Promise<Lease> {
+  acquire(capability: Capability, request: Request, asked: Waiting, maxWaitMs: number): Lease | Promise<Lease> {
     this.requireOpen();
-    const signal = waiting.signal as Abortable | undefined;
+    const signal = asked.signal as Abortable | undefined;
     if (signal?.aborted) throw signal.reason;
     const now = this.enter();
     try {
-      return this.#acquiring.begin(capability, request, waiting, now);
+      return this.#acquiring.begin(capability, request, asked, maxWaitMs, now);
     } finally {
       this.leave();
     }

@@ -43,19 +43,22 @@ export class DueHeap<T extends Due> {
   }
 
   #settle(item: T): void {
-    let { place } = item;
-    for (let parent = (place - 1) >> 1; place > 0 && isBefore(item, this.#heap[parent]!); parent = (place - 1) >> 1) {
-      this.#set(this.#heap[parent]!, place);
+    const heap = this.#heap;
+    const { place: from } = item;
+    let place = from;
+    for (let parent = (place - 1) >> 1; place > 0 && isBefore(item, heap[parent]!); parent = (place - 1) >> 1) {
+      this.#set(heap[parent]!, place);
       place = parent;
     }
     for (;;) {
       let child = 2 * place + 1;
-      if (child + 1 < this.#heap.length && isBefore(this.#heap[child + 1]!, this.#heap[child]!)) child++;
-      if (child >= this.#heap.length || !isBefore(this.#heap[child]!, item)) break;
-      this.#set(this.#heap[child]!, place);
+      if (child + 1 < heap.length && isBefore(heap[child + 1]!, heap[child]!)) child++;
+      if (child >= heap.length || !isBefore(heap[child]!, item)) break;
+      this.#set(heap[child]!, place);
       place = child;
     }
-    this.#set(item, place);
+    // A write costs more than all the rest where it is the only one that stands there.
+    if (place !== from) this.#set(item, place);
   }
 
   #set(item: T, place: number): void {

@@ -12,7 +12,7 @@
 // headers at their true time 294 in 17,000, these rules 0.
 import { COST_USD, REQUESTS, TOKENS } from "../config/dimension.ts";
 import type { StatusClass } from "../config/status-class.ts";
-import { USAGE_INDEX, type Usage } from "../config/usage.ts";
+import type { Usage } from "../config/usage.ts";
 import type { Holder, Pending } from "../forecast/holders.ts";
 import type { LiveQuota } from "../forecast/live-quota.ts";
 import type { Outcome } from "../health/health.ts";
@@ -22,11 +22,11 @@ import type { LearnedSize } from "../provider/learned-size.ts";
 import type { Provider } from "../provider/provider.ts";
 import { type Amounts, correctedAmounts, NOT_TOLD, needOf, unknownAmounts, varianceOf } from "../quota/amounts.ts";
 import type { Decision } from "../selection/decision.ts";
-import type { Lease, Settlement } from "./lease.ts";
+import { type Lease, type Settlement, SUCCEEDED, usageOf } from "./lease.ts";
 import type { Candidate, HeldLease, LeaseHost } from "./lease-host.ts";
 
 const LONGEST_LATE_MS = 1_000;
-const UNANSWERED: ReadonlySet<StatusClass> = new Set(["timeout", "cancelled"]);
+const SUCCESS: Outcome = { status: "success", latencyMs: null, retryAfterMs: null, knownResetAt: null };
 
 /** A lease; what its public face does not show is for the admission alone. */
 export class GrantedLease implements Lease, Holder {
@@ -34,31 +34,31 @@ export class GrantedLease implements Lease, Holder {
   readonly provider: string;
   readonly capability: string;
   readonly #host: LeaseHost;
-  readonly #held: HeldLease;
   readonly #candidate: Candidate;
+  readonly #held: HeldLease;
   readonly #grantedAt: number;
-  readonly #expiresAt: number;
   #quotas: readonly LiveQuota[];
   #counted: Amounts;
   #told: Amounts | null = null;
   #isAnswered = false;
+  #isStamped = false;
   #hasEnded = false;
   #isFree = false;
-  /** When it began to count in the windows; NaN: it is held. */
-  #stampedAt = Number.NaN;
-  #stampDueAt: number;
-  #freeAt = Number.POSITIVE_INFINITY;
+  /** When it began to count in the windows, or will if nothing more is heard. */
+  #stampAt: number;
+  /** When it expires; once it has ended, when its place is free. */
+  #endAt: number;
 
   constructor(host: LeaseHost, capability: string, candidate: Candidate, order: number, now: number, timeout: number) {
     const { provider, needs, state } = candidate;
     this.provider = provider.name;
     this.capability = capability;
     this.#host = host;
-    this.#held = { lease: this, dueAt: 0, order, place: -1 };
+    this.#held = { lease: this, dueAt: now, order, place: -1 };
     this.#candidate = candidate;
     this.#grantedAt = now;
-    this.#expiresAt = now + timeout;
-    this.#stampDueAt = now + host.skewCapMs;
+    this.#stampAt = now + host.skewCapMs;
+    this.#endAt = now + timeout;
     this.#quotas = provider.quotas;
     this.#counted = needs.amounts;
     provider.leases++;
@@ -74,7 +74,7 @@ export class GrantedLease implements Lease, Holder {
 
   /** From when on it counts in the windows, or will if nothing more is heard. */
   get countsFrom(): number {
-    return this.#isStamped ? this.#stampedAt : Math.min(this.#stampDueAt, Number.MAX_VALUE);
+    return this.#isStamped ? this.#stampAt : Math.min(this.#stampAt, Number.MAX_VALUE);
   }
 
   get hasEnded(): boolean {
@@ -86,12 +86,7 @@ export class GrantedLease implements Lease, Holder {
   }
 
   get reserved(): Usage {
-    const { amounts } = this.#candidate.needs;
-    const usage: Usage = {};
-    for (const [field, index] of USAGE_INDEX) {
-      if (amounts[index] !== NOT_TOLD) usage[field as keyof Usage] = amounts[index];
-    }
-    return usage;
+    return usageOf(this.#candidate.needs.amounts);
   }
 
   get settled(): boolean {
@@ -119,13 +114,10 @@ export class GrantedLease implements Lease, Holder {
     });
   }
 
-  settle(settlement: Settlement = {}): void {
-    this.#whileOpen((now) => {
-      const ending = readEnding(settlement, this.#host.profile.dialect);
-      this.#host.counters.invalidUsages += ending.invalid;
-      this.#told = ending.amounts ?? this.#told;
-      this.#settle(ending, now);
-    });
+  settle(settlement: Settlement = SUCCEEDED): void {
+    const now = this.#host.enter();
+    if (!this.#hasEnded) this.#settle(settlement === SUCCEEDED ? SUCCESS : this.#read(settlement), now);
+    this.#host.leave();
   }
 
   release(): void {
@@ -137,7 +129,8 @@ export class GrantedLease implements Lease, Holder {
         quota.hold(-this.#amountOf(quota), now);
         quota.holders.leave(this);
       }
-      this.#stampedAt = now;
+      this.#isStamped = true;
+      this.#stampAt = now;
       this.#letGo();
       this.#end();
     });
@@ -149,14 +142,14 @@ export class GrantedLease implements Lease, Holder {
 
   /** Does what is due at `at`, its own instant. */
   comeDue(at: number): void {
-    if (!this.#isStamped && at >= this.#stampDueAt) this.#stamp(at);
-    if (!this.#hasEnded && at >= this.#expiresAt) {
+    if (!this.#isStamped && at >= this.#stampAt) this.#stamp(at);
+    if (!this.#hasEnded && at >= this.#endAt) {
       const { counters, events } = this.#host;
       counters.leasesExpired++;
       this.#endAs("cancelled", at);
       events.raise("leaseExpired", { lease: this });
     }
-    if (this.#hasEnded && !this.#isFree && at >= this.#freeAt) this.#free(at);
+    if (this.#hasEnded && !this.#isFree && at >= this.#endAt) this.#free(at);
     this.#schedule();
   }
 
@@ -169,7 +162,7 @@ export class GrantedLease implements Lease, Holder {
     this.#quotas = [...this.#quotas, ...added];
     for (const quota of added) {
       if (this.holds(quota)) this.#take(quota, now);
-      else if (!this.#hasEnded) quota.amend(this.#amountOf(quota), this.#stampedAt, now);
+      else if (!this.#hasEnded) quota.amend(this.#amountOf(quota), this.#stampAt, now);
       if (!this.#hasEnded) quota.doubt(varianceOf(this.#candidate.needs, quota.index));
     }
   }
@@ -180,8 +173,8 @@ export class GrantedLease implements Lease, Holder {
 
   /** Until when it holds of the quota what it holds, if nothing more is heard; null: nobody knows, or it holds nothing. */
   pendingOn(quota: LiveQuota): Pending | null {
-    if (!this.holds(quota)) return null;
-    const at = quota.isHeldToEnd ? this.#freeAt : this.#stampDueAt;
+    if (!this.holds(quota) || (quota.isHeldToEnd && !this.#hasEnded)) return null;
+    const at = quota.isHeldToEnd ? this.#endAt : this.#stampAt;
     return at === Number.POSITIVE_INFINITY ? null : { at, amount: this.#amountOf(quota) };
   }
 
@@ -200,8 +193,12 @@ export class GrantedLease implements Lease, Holder {
     return !this.#hasEnded && this.#candidate.entry.size === size;
   }
 
-  get #isStamped(): boolean {
-    return !Number.isNaN(this.#stampedAt);
+  #read(settlement: Settlement): Outcome {
+    const { counters, profile } = this.#host;
+    const ending = readEnding(settlement, profile.dialect);
+    counters.invalidUsages += ending.invalid;
+    this.#told = ending.amounts ?? this.#told;
+    return ending;
   }
 
   #whileOpen(act: (now: number) => void): void {
@@ -224,7 +221,8 @@ export class GrantedLease implements Lease, Holder {
   }
 
   #stamp(at: number): void {
-    this.#stampedAt = at;
+    this.#isStamped = true;
+    this.#stampAt = at;
     for (const quota of this.#quotas) {
       if (quota.isHeldToEnd) continue;
       quota.stamp(this.#amountOf(quota), at);
@@ -240,22 +238,23 @@ export class GrantedLease implements Lease, Holder {
       const delta = needOf(amounts, quota.index) - needOf(before, quota.index);
       if (delta === 0) continue;
       if (this.holds(quota)) this.#hold(quota, delta, now);
-      else if (quota.amend(delta, this.#stampedAt, now)) raiseLimitReached(this.#host.events, this.provider, quota);
+      else if (quota.amend(delta, this.#stampAt, now)) raiseLimitReached(this.#host.events, this.provider, quota);
       if (delta < 0) this.#host.freed();
     }
   }
 
   #settle(ending: Outcome, now: number): void {
+    const host = this.#host;
     const { provider, entry, needs } = this.#candidate;
-    const { status } = ending;
+    const { status, retryAfterMs, knownResetAt } = ending;
     const told = this.#told;
     const latencyMs = ending.latencyMs ?? now - this.#grantedAt;
-    this.#host.counters.leasesSettled++;
-    if (status === "success" && provider.hasSizes && this.#host.isRegistered(provider)) {
+    host.counters.leasesSettled++;
+    if (status === "success" && provider.hasSizes && host.isRegistered(provider)) {
       entry.size.learn(told ?? unknownAmounts(), needs.variance > 0 ? needs.amounts[TOKENS]! : NOT_TOLD);
       provider.touch();
     }
-    if (UNPRICED.has(status)) {
+    if (status !== "success" && UNPRICED.has(status)) {
       const requests = told !== null && told[REQUESTS] !== NOT_TOLD ? told[REQUESTS]! : this.#counted[REQUESTS]!;
       const cost = told !== null && told[COST_USD] !== NOT_TOLD ? told[COST_USD]! : 0;
       this.#count([requests, 0, 0, 0, 1, cost, 0], now);
@@ -263,22 +262,23 @@ export class GrantedLease implements Lease, Holder {
       this.#count(correctedAmounts(told, this.#counted, provider.settings.price), now);
     }
     this.#endAs(status, now);
-    if (status !== "cancelled" && this.#host.isRegistered(provider)) {
-      teachHealth(provider, { ...ending, latencyMs }, this.#grantedAt, this.#host, now);
+    if (status !== "cancelled" && host.isRegistered(provider)) {
+      teachHealth(provider, { status, latencyMs, retryAfterMs, knownResetAt }, this.#grantedAt, host, now);
     }
-    this.#host.events.raise("leaseSettled", { lease: this, status, latencyMs });
+    if (host.events.isHeard("leaseSettled")) host.events.raise("leaseSettled", { lease: this, status, latencyMs });
   }
 
   #endAs(status: StatusClass, now: number): void {
     const { skewCapMs } = this.#host;
-    if (!UNANSWERED.has(status)) {
+    if (status !== "timeout" && status !== "cancelled") {
       if (!this.#isStamped) this.#stamp(now);
       this.#free(now);
     } else {
-      if (skewCapMs === Number.POSITIVE_INFINITY) this.#stampDueAt = Math.max(now, this.#grantedAt + LONGEST_LATE_MS);
-      if (!this.#isStamped && this.#stampDueAt <= now) this.#stamp(now);
-      this.#freeAt = now + Math.min(skewCapMs, LONGEST_LATE_MS);
-      if (this.#freeAt <= now) this.#free(now);
+      const isEndless = !this.#isStamped && skewCapMs === Number.POSITIVE_INFINITY;
+      if (isEndless) this.#stampAt = Math.max(now, this.#grantedAt + LONGEST_LATE_MS);
+      if (!this.#isStamped && this.#stampAt <= now) this.#stamp(now);
+      this.#endAt = now + Math.min(skewCapMs, LONGEST_LATE_MS);
+      if (this.#endAt <= now) this.#free(now);
     }
     this.#end();
   }
@@ -310,10 +310,11 @@ export class GrantedLease implements Lease, Holder {
   }
 
   #schedule(): void {
-    const stampAt = this.#isStamped ? Number.POSITIVE_INFINITY : this.#stampDueAt;
-    const endAt = this.#hasEnded ? (this.#isFree ? Number.POSITIVE_INFINITY : this.#freeAt) : this.#expiresAt;
-    this.#held.dueAt = Math.min(stampAt, endAt);
-    if (this.#held.dueAt < Number.POSITIVE_INFINITY) this.#host.held.put(this.#held);
-    else this.#host.held.remove(this.#held);
+    const held = this.#held;
+    const stampAt = this.#isStamped ? Number.POSITIVE_INFINITY : this.#stampAt;
+    const endAt = this.#isFree ? Number.POSITIVE_INFINITY : this.#endAt;
+    held.dueAt = stampAt < endAt ? stampAt : endAt;
+    if (held.dueAt < Number.POSITIVE_INFINITY) this.#host.held.put(held);
+    else this.#host.held.remove(held);
   }
 }

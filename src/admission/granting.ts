@@ -33,10 +33,10 @@ const ENDS_HELP: readonly string[] = ["quota", "concurrency", "cooldown", "unhea
 const BAND = 0.75;
 
 /** How one lease is asked for. */
-export interface Grant {
-  readonly priority: number;
-  readonly leaseTimeoutMs: number | undefined;
-  readonly waitedMs: number;
+export interface Asked {
+  /** Default 0. */
+  readonly priority?: number | undefined;
+  readonly leaseTimeoutMs?: number | undefined;
 }
 
 /** Grants and refuses, for one limiter; it waits for nothing. */
@@ -54,33 +54,41 @@ export class Granting {
     this.#options = options;
   }
 
-  /** A lease for the best of the ranked that can be had, if any can. */
-  grant(capability: Capability, request: Request, ranking: Ranking, how: Grant, now: number): GrantedLease | null {
+  /** A lease for the best of the ranked that can be had, if any can; to one that waits since `since`. */
+  grant(
+    capability: Capability,
+    request: Request,
+    ranking: Ranking,
+    { priority = 0, leaseTimeoutMs }: Asked,
+    since: number,
+    now: number,
+  ): GrantedLease | null {
     let best = -1;
     let isAvoided = true;
     // Those with room come first.
     for (let rank = 0; rank < ranking.size && ranking.waitMs(rank) === 0; rank++) {
-      if (!this.#isFree(request, ranking, rank, how.priority, now)) continue;
+      if (!this.#isFree(request, ranking, rank, priority, now)) continue;
       if (best >= 0 && (!isAvoided || request.avoids(ranking.entry(rank).name))) continue;
       best = rank;
       isAvoided = request.avoids(ranking.entry(rank).name);
       if (!isAvoided) break;
     }
     if (best < 0) return null;
-    if (this.#options.spread === "headroom") best = this.#drawn(request, ranking, best, how.priority, now);
+    const { counters, events, minimumHealth } = this.#parts;
+    if (this.#options.spread === "headroom") best = this.#drawn(request, ranking, best, priority, now);
     const entry = ranking.entry(best);
-    const provider = ranking.provider(best);
+    const provider = entry.provider!;
     const candidate = {
       provider,
       entry,
-      state: provider.state(now, this.#parts.minimumHealth),
+      state: provider.state(now, minimumHealth),
       needs: request.needs(entry, true),
       decision: ranking.decision(best),
     };
-    const timeoutMs = how.leaseTimeoutMs ?? this.#options.leaseTimeoutMs;
+    const timeoutMs = leaseTimeoutMs ?? this.#options.leaseTimeoutMs;
     const lease = new GrantedLease(this.#host, capability.name, candidate, this.#orders++, now, timeoutMs);
-    this.#parts.counters.leasesGranted++;
-    this.#parts.events.raise("leaseGranted", { lease, waitedMs: how.waitedMs });
+    counters.leasesGranted++;
+    if (events.isHeard("leaseGranted")) events.raise("leaseGranted", { lease, waitedMs: now - since });
     return lease;
   }
 

@@ -1,6 +1,7 @@
 import type { StatusClass } from "../config/status-class.ts";
-import type { Usage } from "../config/usage.ts";
+import { USAGE_INDEX, type Usage } from "../config/usage.ts";
 import type { ReportedQuota } from "../observation/observation.ts";
+import { type Amounts, NOT_TOLD } from "../quota/amounts.ts";
 import type { Decision } from "../selection/decision.ts";
 
 /** The end of a lease; `status` default "success", `latencyMs` default measured, `usage` default the last report, else the estimate. */
@@ -14,6 +15,9 @@ export interface Settlement {
   /** Not used yet. */
   reported?: readonly ReportedQuota[] | undefined;
 }
+
+/** How most leases end; one object, so that it need not be read. */
+export const SUCCEEDED: Settlement = { status: "success" };
 
 /** A granted, reserved request; every method is idempotent: the first ending decides, after it none does anything. */
 export interface Lease<P extends string = string> {
@@ -36,4 +40,13 @@ export interface Lease<P extends string = string> {
   release(): void;
   /** If not settled: as `settle({ status: "cancelled" })`, which keeps what the server may have counted. */
   [Symbol.dispose](): void;
+}
+
+/** The amounts that were told, in the caller's words. */
+export function usageOf(amounts: Amounts): Usage {
+  const usage: Usage = {};
+  for (const [field, index] of USAGE_INDEX) {
+    if (amounts[index] !== NOT_TOLD) usage[field as keyof Usage] = amounts[index];
+  }
+  return usage;
 }

@@ -1,13 +1,11 @@
 import type { Request } from "../selection/request.ts";
+import type { Asked } from "./granting.ts";
 import type { Lease } from "./lease.ts";
 import type { Waiter } from "./waiting-line.ts";
 
 /** How one `acquire` waits. */
-export interface Waiting {
-  readonly priority: number;
-  readonly maxWaitMs: number;
-  readonly signal: AbortSignal | undefined;
-  readonly leaseTimeoutMs: number | undefined;
+export interface Waiting extends Asked {
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** One `acquire` that waits. */
@@ -18,7 +16,9 @@ export class WaitingCall implements Waiter {
   hasClaims = false;
   readonly capability: string;
   readonly request: Request;
-  readonly waiting: Waiting;
+  readonly priority: number;
+  readonly signal: AbortSignal | undefined;
+  readonly leaseTimeoutMs: number | undefined;
   readonly order: number;
   readonly since: number;
   readonly deadline: number;
@@ -27,13 +27,15 @@ export class WaitingCall implements Waiter {
   cancelAlarm: (() => void) | null = null;
   cancelListener: (() => void) | null = null;
 
-  constructor(capability: string, request: Request, waiting: Waiting, order: number, since: number) {
+  constructor(capability: string, request: Request, asked: Waiting, maxWaitMs: number, order: number, since: number) {
     this.capability = capability;
     this.request = request;
-    this.waiting = waiting;
+    this.priority = asked.priority ?? 0;
+    this.signal = asked.signal;
+    this.leaseTimeoutMs = asked.leaseTimeoutMs;
     this.order = order;
     this.since = since;
-    this.deadline = since + waiting.maxWaitMs;
+    this.deadline = since + maxWaitMs;
   }
 
   /** What it will have come to; `resolve` and `reject` are there from then on. */
@@ -42,9 +44,5 @@ export class WaitingCall implements Waiter {
       this.resolve = resolve;
       this.reject = reject;
     });
-  }
-
-  get priority(): number {
-    return this.waiting.priority;
   }
 }

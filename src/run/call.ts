@@ -1,10 +1,6 @@
-import type { Admission } from "../admission/admission.ts";
 import type { Lease } from "../admission/lease.ts";
-import type { EngineTime } from "../clock/engine-time.ts";
 import type { StatusClass } from "../config/status-class.ts";
 import { NoAvailableProviders } from "../errors.ts";
-import type { Events } from "../events.ts";
-import type { Counters } from "../metrics.ts";
 import type { Capability } from "../provider/capability.ts";
 import { reasonAgainst } from "../selection/reason-against.ts";
 import { type Refusal, type RefusalReason, refusalOf } from "../selection/refusal.ts";
@@ -13,35 +9,11 @@ import type { Attempt } from "./attempt.ts";
 import { backoffMs } from "./backoff.ts";
 import { classify, TIMEOUT, UNKNOWN, type Verdict } from "./classify.ts";
 import { read } from "./read.ts";
-import type { RetryBudget } from "./retry-budget.ts";
-import type { RunDefaults, RunOptions, TaskResult } from "./run-options.ts";
+import type { RunOptions, TaskResult } from "./run-options.ts";
+import { type RunParts, type Signal, timeoutError } from "./run-parts.ts";
 import type { RunResult } from "./run-result.ts";
 import { Attempting } from "./task-context.ts";
 import type { Turnstile } from "./turnstile.ts";
-
-/** The parts of a limiter that its calls work with. */
-export interface RunParts {
-  readonly admission: Admission;
-  readonly time: EngineTime;
-  readonly counters: Counters;
-  readonly events: Events;
-  readonly defaults: RunDefaults;
-  /** Uniform in [0, 1). */
-  readonly random: () => number;
-  readonly retryBudget: RetryBudget;
-  /** The longest line. */
-  readonly maxWaiting: number;
-}
-
-/** What is read of a signal. */
-export type Signal = AbortSignal & { readonly aborted: boolean; readonly reason: unknown };
-
-/** The error of a time-out, as runtimes name it. */
-export function timeoutError(what: string): Error {
-  const error = new Error(`${what} timed out`);
-  error.name = "TimeoutError";
-  return error;
-}
 
 const MAX_WAIT_MS = 60_000;
 const HANDED_BACK: readonly StatusClass[] = ["success", "client_error", "cancelled"];
@@ -51,6 +23,11 @@ const UNSERVED: readonly StatusClass[] = ["rate_limited", "quota_exhausted", "un
 // What is said of a provider that nothing speaks against.
 const HAS_ROOM: RefusalReason["reason"] = "waiters_ahead";
 const OPEN = { status: "success", isUnsent: false } as const;
+const NONE: readonly Attempt[] = [];
+/** Awaited where a lease is there at once: the task is called after `run` has returned, and can be aborted until then. */
+const RETURNED: Promise<void> = Promise.resolve();
+
+type Ending<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly error: unknown };
 
 /** One call of `run` or `stream`, or one item of `map`: attempts, one after the other, until one is to be handed back. */
 export class Call {
@@ -62,8 +39,11 @@ export class Call {
   readonly #options: RunOptions;
   readonly #request: Request;
   readonly #turnstile: Turnstile | undefined;
-  readonly #attempts: Attempt[] = [];
+  readonly #timeoutMs: number;
+  #attempts: readonly Attempt[] = NONE;
   #failed: Set<string> | undefined;
+  /** When it asked for room last, and how long it waited for it. */
+  #askedAt = 0;
   #waitedMs = 0;
   /** How much longer it may wait for room. */
   #patienceMs: number;
@@ -78,7 +58,8 @@ export class Call {
     this.#options = options;
     this.#request = request;
     this.#turnstile = turnstile;
-    this.#patienceMs = this.#setting("maxWaitMs") ?? MAX_WAIT_MS;
+    this.#timeoutMs = options.timeoutMs ?? parts.defaults.timeoutMs ?? Number.POSITIVE_INFINITY;
+    this.#patienceMs = options.maxWaitMs ?? parts.defaults.maxWaitMs ?? MAX_WAIT_MS;
   }
 
   /**
@@ -89,54 +70,75 @@ export class Call {
     work: (context: Attempting) => T | PromiseLike<T>,
     judge?: (result: TaskResult) => Verdict | null,
   ): Promise<RunResult<T>> {
-    const { time } = this.parts;
-    const attempts = this.#attempts;
     for (;;) {
-      const lease = await this.#nextLease();
-      try {
-        this.#requireTime(this.deadline - time.now);
-      } catch (error) {
-        lease.release();
-        throw error;
-      }
-      const { provider } = lease;
-      const context = new Attempting(lease, attempts.length + 1, time.now);
-      let result: { readonly ok: true; readonly value: T } | { readonly ok: false; readonly error: unknown };
+      let lease = this.#lease();
+      if (lease instanceof Promise) lease = await lease;
+      else await RETURNED;
+      const context = this.#begin(lease);
+      let result: Ending<T>;
       try {
         result = { ok: true, value: await this.#attempt(work, context) };
       } catch (error) {
         result = { ok: false, error };
       }
-      let verdict: Verdict | null = UNKNOWN;
-      try {
-        this.#throwIfAborted();
-        if (context.isAborted) {
-          result = { ok: false, error: context.reason };
-          verdict = this.#verdictOfTimeOut(context);
-        } else {
-          verdict = judge === undefined ? this.judge(result) : judge(result);
-        }
-      } finally {
-        if (verdict !== null) lease.settle(verdict.settlement);
-      }
-      const { status, isUnsent } = verdict ?? OPEN;
-      const isHandedBack = HANDED_BACK.includes(status) && !context.isAborted;
-      const error = !result.ok ? result.error : isHandedBack ? null : result.value;
-      attempts.push({ provider, status, waitedMs: this.#waitedMs, latencyMs: time.now - context.startedAt, error });
-      if (isHandedBack) {
-        if (result.ok) return { value: result.value, provider, attempts };
-        throw result.error;
-      }
-      this.#requireRetry(isUnsent || UNSERVED.includes(status));
-      this.#failed ??= new Set();
-      this.#failed.add(provider);
-      if (result.ok) discard(result.value);
+      const served = this.#end(context, result, judge);
+      if (served !== null) return served;
     }
+  }
+
+  #begin(lease: Lease): Attempting {
+    const { now } = this.parts.time;
+    try {
+      this.#requireTime(this.deadline - now);
+    } catch (error) {
+      lease.release();
+      throw error;
+    }
+    return new Attempting(lease, this.#attempts.length + 1, now);
+  }
+
+  /** What the call comes to by this ending; null: another attempt is to be made. */
+  #end<T>(
+    context: Attempting,
+    ending: Ending<T>,
+    judge: ((result: TaskResult) => Verdict | null) | undefined,
+  ): RunResult<T> | null {
+    const { lease, provider } = context;
+    let result = ending;
+    let verdict: Verdict | null = UNKNOWN;
+    try {
+      this.#throwIfAborted();
+      if (context.isAborted) {
+        result = { ok: false, error: context.reason };
+        verdict = this.#verdictOfTimeOut(context);
+      } else {
+        verdict = judge === undefined ? this.judge(result) : judge(result);
+      }
+    } finally {
+      if (verdict !== null) lease.settle(verdict.settlement);
+    }
+    const { status, isUnsent } = verdict ?? OPEN;
+    const isHandedBack = HANDED_BACK.includes(status) && !context.isAborted;
+    const error = !result.ok ? result.error : isHandedBack ? null : result.value;
+    const latencyMs = this.parts.time.now - context.startedAt;
+    const attempt = { provider, status, waitedMs: this.#waitedMs, latencyMs, error };
+    const attempts = context.attempt === 1 ? [attempt] : [...this.#attempts, attempt];
+    this.#attempts = attempts;
+    if (isHandedBack) {
+      if (result.ok) return { value: result.value, provider, attempts };
+      throw result.error;
+    }
+    this.#requireRetry(isUnsent || UNSERVED.includes(status));
+    this.#failed ??= new Set();
+    this.#failed.add(provider);
+    if (result.ok) discard(result.value);
+    return null;
   }
 
   /** What the end of an attempt means; throws what the caller's `classify` throws. */
   judge(result: TaskResult): Verdict {
-    return classify(result, this.#setting("classify"), this.parts.time);
+    const { parts } = this;
+    return classify(result, this.#options.classify ?? parts.defaults.classify, parts.time);
   }
 
   /** Calls `act` once, when the signal aborts or at `atMs`; returns its cancel. */
@@ -160,39 +162,54 @@ export class Call {
     return cancel;
   }
 
-  async #nextLease(): Promise<Lease> {
-    const { admission, time, counters, events, retryBudget } = this.parts;
-    const { priority = 0, signal, leaseTimeoutMs } = this.#options;
-    const timeoutMs = this.#setting("timeoutMs") ?? Number.POSITIVE_INFINITY;
-    const capability = this.#capability;
-    const last = this.#attempts.at(-1);
-    const request = last === undefined ? this.#request : new Request(this.#options, this.#failed);
-    if (last !== undefined) await this.#rest(request);
-    if (this.#turnstile !== undefined) await this.#turnstile.enter();
-    let lease: Lease;
+  /** A lease for the next attempt; where the first finds room, without a promise, which saves an eighth of a call. */
+  #lease(): Lease | Promise<Lease> {
+    if (this.#turnstile !== undefined || this.#attempts !== NONE) return this.#leaseInTurn();
+    const granted = this.#acquire(this.#request);
+    return granted instanceof Promise ? granted.then((lease) => this.#granted(lease)) : this.#granted(granted);
+  }
+
+  async #leaseInTurn(): Promise<Lease> {
+    const isFirst = this.#attempts === NONE;
+    const request = isFirst ? this.#request : new Request(this.#options, this.#failed);
+    if (!isFirst) await this.#rest(request);
+    await this.#turnstile?.enter();
     try {
-      const leftMs = last === undefined ? timeoutMs : this.deadline - time.now;
-      this.#requireTime(leftMs);
-      const maxWaitMs = Math.min(this.#patienceMs, leftMs);
-      const granted = admission.acquire(capability, request, { priority, signal, leaseTimeoutMs, maxWaitMs });
-      // It has just read the clock.
-      const since = time.now;
-      if (last === undefined) this.deadline = since + timeoutMs;
-      lease = granted instanceof Promise ? await granted : granted;
-      this.#waitedMs = time.now - since;
-      this.#patienceMs -= this.#waitedMs;
+      const granted = this.#acquire(request);
+      return this.#granted(granted instanceof Promise ? await granted : granted);
     } catch (error) {
-      if (last === undefined || !NoAvailableProviders.is(error)) throw error;
+      if (isFirst || !NoAvailableProviders.is(error)) throw error;
       throw this.#failure(error.kind === "refused" ? "attempts_failed" : error.kind, error);
     } finally {
       this.#turnstile?.leave();
     }
-    const { provider } = lease;
+  }
+
+  #acquire(request: Request): Lease | Promise<Lease> {
+    const { admission, time } = this.parts;
+    const isFirst = this.#attempts === NONE;
+    const leftMs = isFirst ? this.#timeoutMs : this.deadline - time.now;
+    this.#requireTime(leftMs);
+    const maxWaitMs = leftMs < this.#patienceMs ? leftMs : this.#patienceMs;
+    const granted = admission.acquire(this.#capability, request, this.#options, maxWaitMs);
+    // It has just read the clock.
+    this.#askedAt = time.now;
+    if (isFirst) this.deadline = this.#askedAt + this.#timeoutMs;
+    return granted;
+  }
+
+  /** Counts that it came. */
+  #granted(lease: Lease): Lease {
+    const { time, counters, events, retryBudget } = this.parts;
+    this.#waitedMs = time.now - this.#askedAt;
+    this.#patienceMs -= this.#waitedMs;
+    const last = this.#attempts.at(-1);
     if (last === undefined) {
       retryBudget.countRequest(time.now);
-    } else if (provider !== last.provider) {
+    } else if (lease.provider !== last.provider) {
+      const { provider: from, status } = last;
       counters.failovers++;
-      events.raise("failover", { capability: capability.name, from: last.provider, to: provider, status: last.status });
+      events.raise("failover", { capability: this.#capability.name, from, to: lease.provider, status });
       events.flush();
     }
     return lease;
@@ -211,10 +228,9 @@ export class Call {
   }
 
   #attempt<T>(work: (context: Attempting) => T | PromiseLike<T>, context: Attempting): T | PromiseLike<T> {
-    const atMs = Math.min(
-      this.deadline,
-      context.startedAt + (this.#setting("attemptTimeoutMs") ?? Number.POSITIVE_INFINITY),
-    );
+    const attemptMs =
+      this.#options.attemptTimeoutMs ?? this.parts.defaults.attemptTimeoutMs ?? Number.POSITIVE_INFINITY;
+    const atMs = Math.min(this.deadline, context.startedAt + attemptMs);
     if (this.signal === undefined && atMs === Number.POSITIVE_INFINITY) return work(context);
     return new Promise((resolve, reject) => {
       const cancel = this.watch(atMs, () => {
@@ -239,8 +255,7 @@ export class Call {
   /** Where little of the call's time was left, the provider is not to blame. */
   #verdictOfTimeOut({ startedAt }: Attempting): Verdict {
     const { now } = this.parts.time;
-    const timeoutMs = this.#setting("timeoutMs") ?? 0;
-    return now >= this.deadline && (now - startedAt) * 2 < timeoutMs ? UNKNOWN : TIMEOUT;
+    return now >= this.deadline && (now - startedAt) * 2 < this.#timeoutMs ? UNKNOWN : TIMEOUT;
   }
 
   #requireTime(leftMs: number): void {
@@ -253,13 +268,14 @@ export class Call {
   }
 
   #requireRetry(isUnserved: boolean): void {
-    const { admission, time, random, retryBudget } = this.parts;
+    const { admission, time, defaults, random, retryBudget } = this.parts;
     const made = this.#attempts.length;
     const { only } = this.#options;
     const providers = Math.min(admission.candidates(this.#capability), only?.length ?? Number.POSITIVE_INFINITY);
     this.#requireTime(this.deadline - time.now);
-    const isOver = made >= (this.#setting("maxAttempts") ?? Math.max(2, providers));
-    if (isOver || !(isUnserved || (this.#setting("idempotent") ?? true))) throw this.#failure("attempts_failed");
+    const isOver = made >= (this.#options.maxAttempts ?? defaults.maxAttempts ?? Math.max(2, providers));
+    if (isOver || !(isUnserved || (this.#options.idempotent ?? defaults.idempotent ?? true)))
+      throw this.#failure("attempts_failed");
     // Who did no work is not helped by holding back from the others.
     const isElsewhere = isUnserved && (this.#failed?.size ?? 0) + 1 < providers;
     if (!isElsewhere && !retryBudget.takeRetry(time.now)) throw this.#failure("retry_budget");
@@ -273,7 +289,8 @@ export class Call {
   }
 
   #failure(kind: NoAvailableProviders["kind"], told?: NoAvailableProviders): NoAvailableProviders {
-    const attempts = this.#attempts;
+    // The empty list is everybody's.
+    const attempts = [...this.#attempts];
     const last = attempts.at(-1);
     const refusal = told === undefined ? this.#refusal() : { ...told, granted: false as const };
     const how = { kind, attempts, ...(last !== undefined && { cause: last.error }) };
@@ -286,10 +303,6 @@ export class Call {
     const refusal = refusalOf(reasons.filter(({ reason }) => reason !== HAS_ROOM));
     if (refusal.reasons.length === reasons.length) return refusal;
     return { ...refusal, retryAfterMs: null, retryAfterSeconds: null };
-  }
-
-  #setting<K extends keyof RunDefaults>(name: K): RunDefaults[K] {
-    return this.#options[name] ?? this.parts.defaults[name];
   }
 }
 

@@ -1,7 +1,8 @@
 import type { Settlement } from "../admission/lease.ts";
-import { type Call, timeoutError } from "./call.ts";
+import type { Call } from "./call.ts";
 import { TIMEOUT, UNKNOWN } from "./classify.ts";
 import type { TaskResult } from "./run-options.ts";
+import { timeoutError } from "./run-parts.ts";
 import type { Attempting } from "./task-context.ts";
 
 const DONE = { done: true, value: undefined } as const;

@@ -9,7 +9,7 @@
 //
 // Everything else is unknown: the caller's bug, or a refusal of this package. Class names are best effort, for minifiers
 // change them. Sources: fetch of Node, Bun and Deno, browsers, the OpenAI and Anthropic clients, axios, got, the AI SDK.
-import type { Settlement } from "../admission/lease.ts";
+import { type Settlement, SUCCEEDED } from "../admission/lease.ts";
 import type { EngineTime } from "../clock/engine-time.ts";
 import { StatusClass, statusClassOfCode } from "../config/status-class.ts";
 import { GrateLimiterError } from "../errors.ts";
@@ -37,7 +37,7 @@ const UNCONNECTED = /^APIConnectionError$/;
 const FETCH_FAILED =
   /^(fetch failed|terminated|Failed to fetch|Load failed|Network connection lost\.|NetworkError when attempting to fetch resource\.)$/;
 
-const SUCCESS = verdictOf("success");
+const SUCCESS: Verdict = { status: "success", settlement: SUCCEEDED, isUnsent: false };
 /** Time was up. */
 export const TIMEOUT: Verdict = verdictOf("timeout");
 const SERVER_ERROR = verdictOf("server_error");
@@ -76,8 +76,8 @@ function verdictOf(status: StatusClass, retryAfterMs?: number, isUnsent = false)
 function byRules(result: TaskResult, time: EngineTime): Verdict {
   try {
     if (!result.ok) return verdictOfError(result.error, CAUSES, time) ?? UNKNOWN;
-    const { value } = result;
-    return (read(value, "ok") === false && verdictOfHttp(value, 100, time)) || SUCCESS;
+    const value = result.value as { readonly ok?: unknown } | null | undefined;
+    return (value?.ok === false && verdictOfHttp(value, 100, time)) || SUCCESS;
   } catch {
     // Nothing but a hostile object comes here.
     return result.ok ? SUCCESS : UNKNOWN;

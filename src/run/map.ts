@@ -1,9 +1,10 @@
 import { GrateLimiterError } from "../errors.ts";
 import type { Capability } from "../provider/capability.ts";
 import { type Request, requestOf } from "../selection/request.ts";
-import { Call, type RunParts, type Signal } from "./call.ts";
+import { Call } from "./call.ts";
 import { leave } from "./chunk-stream.ts";
 import type { MapOptions } from "./run-options.ts";
+import type { RunParts, Signal } from "./run-parts.ts";
 import { newController, type TaskContext } from "./task-context.ts";
 import { Turnstile } from "./turnstile.ts";
 

@@ -1,7 +1,8 @@
 import type { Capability } from "../provider/capability.ts";
 import { type Request, requestOf } from "../selection/request.ts";
-import { Call, type RunParts } from "./call.ts";
+import { Call } from "./call.ts";
 import type { RunOptions } from "./run-options.ts";
+import type { RunParts } from "./run-parts.ts";
 import type { RunResult } from "./run-result.ts";
 import type { TaskContext } from "./task-context.ts";
 

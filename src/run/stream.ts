@@ -1,10 +1,11 @@
 import type { Capability } from "../provider/capability.ts";
 import { type Request, requestOf } from "../selection/request.ts";
-import { Call, type RunParts } from "./call.ts";
+import { Call } from "./call.ts";
 import { ChunkStream, leave } from "./chunk-stream.ts";
 import { UNKNOWN } from "./classify.ts";
 import { read } from "./read.ts";
 import type { StreamOptions } from "./run-options.ts";
+import type { RunParts } from "./run-parts.ts";
 import type { RunResult } from "./run-result.ts";
 import type { Attempting, TaskContext } from "./task-context.ts";
 
