@@ -93,7 +93,7 @@ export class NoAvailableProviders extends GrateLimiterError {
     const { kind = "refused", attempts = [] } = how;
     super(
       "no_available_providers",
-      `no provider available for ${quoted(capability)}: ${explain(kind, refusal.reasons)}`,
+      `no provider available for ${quoted(capability)}: ${explain(kind, refusal.reasons, attempts)}`,
     );
     if ("cause" in how) this.cause = how.cause;
     this.kind = kind;

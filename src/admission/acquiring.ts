@@ -40,6 +40,9 @@ export class Acquiring {
   readonly #maxWaiting: number;
   /** Room may have come since the line was looked at. */
   #hasRoom = false;
+  #isServing = false;
+  /** A call made room since the last pass began. */
+  #wasFreed = false;
   #orders = 0;
   /** When the line is to be looked at again; Infinity: when something happens. */
   #lookAt = Number.POSITIVE_INFINITY;
@@ -64,6 +67,7 @@ export class Acquiring {
 
   freed(): void {
     this.#hasRoom = true;
+    this.#wasFreed = true;
   }
 
   /** Rejects whoever waits. */
@@ -77,13 +81,18 @@ export class Acquiring {
   /** Looks at the line again, if room may have come. */
   serve(now: number): void {
     if (now >= this.#lookAt) this.#hasRoom = true;
-    if (!this.#hasRoom) return;
-    this.#hasRoom = false;
+    // A strategy may ask the limiter in its turn, in the middle of a pass.
+    if (!this.#hasRoom || this.#isServing) return;
+    this.#isServing = true;
+    this.#wasFreed = false;
     this.#lookAt = Number.POSITIVE_INFINITY;
-    if (this.#line.size > 0 || this.#line.hasClaims)
-      this.#line.pass((waiter) => this.#look(waiter as WaitingCall, now));
-    // Nobody who left during the pass had claimed anything in it.
-    this.#hasRoom = false;
+    try {
+      if (!this.isIdle) this.#line.pass((waiter) => this.#look(waiter as WaitingCall, now));
+    } finally {
+      this.#isServing = false;
+      // Nobody who left during the pass had claimed anything in it; what such a strategy made free is for the next one.
+      this.#hasRoom = this.#wasFreed;
+    }
   }
 
   /** Serves the call at once, or puts it in the line, or throws. */
@@ -133,6 +142,9 @@ export class Acquiring {
   /** Serves, refuses, or lets stay whoever is first of those not looked at yet. */
   #look(waiter: WaitingCall, now: number): Verdict {
     const { request, deadline } = waiter;
+    const signal = waiter.signal as Abortable | undefined;
+    // Of those whom one signal takes out of the line, the first ones leave room to the others.
+    if (signal?.aborted) return this.#reject(waiter, signal.reason);
     const capability = this.#parts.registry.capabilities.get(waiter.capability);
     if (capability === undefined || deadline < now) return this.#giveUp(waiter, now, "timed_out");
     try {
@@ -143,8 +155,7 @@ export class Acquiring {
       waiter.resolve(lease);
     } catch (error) {
       // What a strategy throws comes out of the call that asked.
-      this.#leaveLine(waiter);
-      waiter.reject(error);
+      return this.#reject(waiter, error);
     }
     return "gone";
   }
@@ -181,7 +192,9 @@ export class Acquiring {
         soonestAt = Math.min(soonestAt, now + provider.health.healsInMs(minimumHealth, now));
       }
     }
-    if (deadline > now && soonestAt > deadline && !this.#granting.mayComeBy(deadline, capability, request, now)) {
+    // Also where it would wait endlessly, and for nothing.
+    const isLate = soonestAt > deadline || soonestAt === Number.POSITIVE_INFINITY;
+    if (deadline > now && isLate && !this.#granting.mayComeBy(deadline, capability, request, now)) {
       return this.#giveUp(waiter, now, "refused");
     }
     for (const claim of claims) claim();
@@ -205,9 +218,14 @@ export class Acquiring {
     return "gone";
   }
 
-  #abort(waiter: WaitingCall): void {
+  #reject(waiter: WaitingCall, error: unknown): Verdict {
     this.#leaveLine(waiter);
-    waiter.reject((waiter.signal as Abortable).reason);
+    waiter.reject(error);
+    return "gone";
+  }
+
+  #abort(waiter: WaitingCall): void {
+    this.#reject(waiter, (waiter.signal as Abortable).reason);
     this.#host.enter();
     this.#host.leave();
   }

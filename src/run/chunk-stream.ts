@@ -82,6 +82,7 @@ export class ChunkStream<Chunk> implements AsyncIterableIterator<Chunk> {
       const pull = this.#pull;
       this.#finish(UNKNOWN.settlement);
       const left = leave(this.#source);
+      left.catch(() => {});
       // A source that is asked for a chunk may hear of it only once that is there.
       pull?.resolve(DONE);
       try {
@@ -127,6 +128,8 @@ export class ChunkStream<Chunk> implements AsyncIterableIterator<Chunk> {
     } finally {
       this.#pull = null;
       cancel?.();
+      // Nothing else takes the timer down once the lease is settled.
+      if (cancel !== undefined && this.#isOver) admission.leave();
     }
   }
 
