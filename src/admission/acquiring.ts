@@ -101,6 +101,7 @@ export class Acquiring {
     request: Request,
     asked: Waiting,
     maxWaitMs: number,
+    mayOverfill: boolean,
     now: number,
   ): Lease | Promise<Lease> {
     const order = this.#orders++;
@@ -112,13 +113,19 @@ export class Acquiring {
       if (lease !== null) return lease;
     }
     const waiter = new WaitingCall(capability.name, request, asked, maxWaitMs, order, now);
-    return this.#join(waiter, ranking, capability, now);
+    return this.#join(waiter, ranking, capability, mayOverfill, now);
   }
 
   /** Puts it in the line, if it cannot be served at once, or throws; `ranked` null: it was not looked at yet. */
-  #join(waiter: WaitingCall, ranked: Ranking | null, capability: Capability, now: number): Lease | Promise<Lease> {
+  #join(
+    waiter: WaitingCall,
+    ranked: Ranking | null,
+    capability: Capability,
+    mayOverfill: boolean,
+    now: number,
+  ): Lease | Promise<Lease> {
     const { request, deadline, signal } = waiter;
-    const isFull = deadline > now && this.#line.size >= this.#maxWaiting;
+    const isFull = !mayOverfill && deadline > now && this.#line.size >= this.#maxWaiting;
     let ranking = ranked;
     // Who joins a queue of his equals need not be looked at.
     if (ranking === null && (isFull || !this.#line.hasEqual(waiter))) {

@@ -95,9 +95,12 @@ export class Admission implements LeaseHost {
     return isOpen ? now - oldest : null;
   }
 
-  /** How many providers the capability lists. */
-  candidates(capability: Capability): number {
-    return this.#parts.registry.listed(capability).length;
+  /** The provider that `acquire` would grant now; null: none. */
+  wouldGrant(capability: Capability, request: Request, { priority = 0 }: Asked): string | null {
+    const { now } = this.#time;
+    const ranking = rank(capability, request, this.#parts, now, true);
+    const best = this.#granting.best(request, ranking, priority, now);
+    return best < 0 ? null : ranking.entry(best).name;
   }
 
   isRegistered(provider: Provider): boolean {
@@ -147,14 +150,23 @@ export class Admission implements LeaseHost {
     }
   }
 
-  /** Reserves at once, or waits its turn. Throws or rejects with NoAvailableProviders, the signal's reason, or code "closed". */
-  acquire(capability: Capability, request: Request, asked: Waiting, maxWaitMs: number): Lease | Promise<Lease> {
+  /**
+   * Reserves at once, or waits its turn. Throws or rejects with NoAvailableProviders, the signal's reason, or code "closed".
+   * With `mayOverfill` it joins a full line, too: for calls of which only a few wait at once.
+   */
+  acquire(
+    capability: Capability,
+    request: Request,
+    asked: Waiting,
+    maxWaitMs: number,
+    mayOverfill = false,
+  ): Lease | Promise<Lease> {
     this.requireOpen();
     const signal = asked.signal as Abortable | undefined;
     if (signal?.aborted) throw signal.reason;
     const now = this.enter();
     try {
-      return this.#acquiring.begin(capability, request, asked, maxWaitMs, now);
+      return this.#acquiring.begin(capability, request, asked, maxWaitMs, mayOverfill, now);
     } finally {
       this.leave();
     }

@@ -54,6 +54,19 @@ export class Granting {
     this.#options = options;
   }
 
+  /** The rank of the first that can be had, of those to be avoided only where there is no other; -1: there is none. */
+  best(request: Request, ranking: Ranking, priority: number, now: number): number {
+    let best = -1;
+    // Those with room come first.
+    for (let rank = 0; rank < ranking.size && ranking.waitMs(rank) === 0; rank++) {
+      const isAvoided = request.avoids(ranking.entry(rank).name);
+      if ((isAvoided && best >= 0) || !this.#isFree(request, ranking, rank, priority, now)) continue;
+      best = rank;
+      if (!isAvoided) break;
+    }
+    return best;
+  }
+
   /** A lease for the best of the ranked that can be had, if any can; to one that waits since `since`. */
   grant(
     capability: Capability,
@@ -63,16 +76,7 @@ export class Granting {
     since: number,
     now: number,
   ): GrantedLease | null {
-    let best = -1;
-    let isAvoided = true;
-    // Those with room come first.
-    for (let rank = 0; rank < ranking.size && ranking.waitMs(rank) === 0; rank++) {
-      if (!this.#isFree(request, ranking, rank, priority, now)) continue;
-      if (best >= 0 && (!isAvoided || request.avoids(ranking.entry(rank).name))) continue;
-      best = rank;
-      isAvoided = request.avoids(ranking.entry(rank).name);
-      if (!isAvoided) break;
-    }
+    let best = this.best(request, ranking, priority, now);
     if (best < 0) return null;
     const { counters, events, minimumHealth } = this.#parts;
     if (this.#options.spread === "headroom") best = this.#drawn(request, ranking, best, priority, now);

@@ -46,12 +46,12 @@ export class Ramp {
   }
 
   isOn(now: number): boolean {
-    return now < this.#end && this.#perMs > 0;
+    return now < this.#end() && this.#perMs > 0;
   }
 
   /** In how many whole ms the next lease goes; 0: now. */
   waitMs(now: number): number {
-    return Math.max(0, Math.ceil(Math.min(this.#next, this.#end) - now));
+    return Math.max(0, Math.ceil(Math.min(this.#next, this.#end()) - now));
   }
 
   /** A lease of so many requests goes. */
@@ -64,7 +64,7 @@ export class Ramp {
     this.#from = Number.NEGATIVE_INFINITY;
   }
 
-  get #end(): number {
+  #end(): number {
     return this.#from + this.#stepMs * SHARES.length;
   }
 }

@@ -22,6 +22,8 @@ const UNSERVED: readonly StatusClass[] = ["rate_limited", "quota_exhausted", "un
 
 // What is said of a provider that nothing speaks against.
 const HAS_ROOM: RefusalReason["reason"] = "waiters_ahead";
+/** Cannot take this request, whoever else may wait or end. */
+const UNABLE: readonly RefusalReason["reason"][] = ["dead", "paused", "excluded", "not_registered", "too_large"];
 const OPEN = { status: "success", isUnsent: false } as const;
 const NONE: readonly Attempt[] = [];
 /** Awaited where a lease is there at once: the task is called after `run` has returned, and can be aborted until then. */
@@ -42,6 +44,8 @@ export class Call {
   readonly #timeoutMs: number;
   #attempts: readonly Attempt[] = NONE;
   #failed: Set<string> | undefined;
+  /** The next attempt costs the retry budget nothing, as long as it is somebody else's. */
+  #isFree = false;
   /** When it asked for room last, and how long it waited for it. */
   #askedAt = 0;
   #waitedMs = 0;
@@ -128,9 +132,9 @@ export class Call {
       if (result.ok) return { value: result.value, provider, attempts };
       throw result.error;
     }
-    this.#requireRetry(isUnsent || UNSERVED.includes(status));
     this.#failed ??= new Set();
     this.#failed.add(provider);
+    this.#requireRetry(isUnsent || UNSERVED.includes(status));
     if (result.ok) discard(result.value);
     return null;
   }
@@ -174,15 +178,22 @@ export class Call {
     const request = isFirst ? this.#request : new Request(this.#options, this.#failed);
     if (!isFirst) await this.#rest(request);
     await this.#turnstile?.enter();
+    let lease: Lease;
     try {
       const granted = this.#acquire(request);
-      return this.#granted(granted instanceof Promise ? await granted : granted);
+      lease = granted instanceof Promise ? await granted : granted;
     } catch (error) {
       if (isFirst || !NoAvailableProviders.is(error)) throw error;
       throw this.#failure(error.kind === "refused" ? "attempts_failed" : error.kind, error);
     } finally {
       this.#turnstile?.leave();
     }
+    // It was to go to somebody else, who turned out to have no room.
+    if (this.#isFree && this.#failed?.has(lease.provider) && !this.parts.retryBudget.takeRetry(this.parts.time.now)) {
+      lease.release();
+      throw this.#failure("retry_budget");
+    }
+    return this.#granted(lease);
   }
 
   #acquire(request: Request): Lease | Promise<Lease> {
@@ -191,7 +202,8 @@ export class Call {
     const leftMs = isFirst ? this.#timeoutMs : this.deadline - time.now;
     this.#requireTime(leftMs);
     const maxWaitMs = leftMs < this.#patienceMs ? leftMs : this.#patienceMs;
-    const granted = admission.acquire(this.#capability, request, this.#options, maxWaitMs);
+    const mayOverfill = this.#turnstile !== undefined;
+    const granted = admission.acquire(this.#capability, request, this.#options, maxWaitMs, mayOverfill);
     // It has just read the clock.
     this.#askedAt = time.now;
     if (isFirst) this.deadline = this.#askedAt + this.#timeoutMs;
@@ -217,11 +229,12 @@ export class Call {
 
   /** Leaves alone who failed, unless somebody else can take the request now or they have to be waited for longer anyway. */
   async #rest(request: Request): Promise<void> {
+    const { admission, time } = this.parts;
     const reasons = this.#reasons(request);
-    const free = reasons.filter(({ reason }) => reason === HAS_ROOM);
-    const restMs = this.#restUntil - this.parts.time.now;
-    const waitMs = free.length > 0 ? 0 : (refusalOf(reasons).retryAfterMs ?? Number.POSITIVE_INFINITY);
-    if (waitMs >= restMs || free.some(({ provider }) => !this.#failed!.has(provider))) return;
+    const isRoom = reasons.some(({ reason }) => reason === HAS_ROOM);
+    const waitMs = isRoom ? 0 : (refusalOf(reasons).retryAfterMs ?? Number.POSITIVE_INFINITY);
+    const next = isRoom ? admission.wouldGrant(this.#capability, request, this.#options) : null;
+    if (waitMs >= this.#restUntil - time.now || (next !== null && !this.#failed!.has(next))) return;
     await new Promise<void>((resolve) => {
       this.watch(Math.min(this.#restUntil, this.deadline), resolve);
     });
@@ -268,18 +281,23 @@ export class Call {
   }
 
   #requireRetry(isUnserved: boolean): void {
-    const { admission, time, defaults, random, retryBudget } = this.parts;
+    const { time, defaults, random, retryBudget } = this.parts;
     const made = this.#attempts.length;
-    const { only } = this.#options;
-    const providers = Math.min(admission.candidates(this.#capability), only?.length ?? Number.POSITIVE_INFINITY);
     this.#requireTime(this.deadline - time.now);
-    const isOver = made >= (this.#options.maxAttempts ?? defaults.maxAttempts ?? Math.max(2, providers));
+    const able = this.#reasons(this.#request).filter(({ reason }) => !UNABLE.includes(reason));
+    const isOver = made >= (this.#options.maxAttempts ?? defaults.maxAttempts ?? Math.max(2, this.#candidates()));
     if (isOver || !(isUnserved || (this.#options.idempotent ?? defaults.idempotent ?? true)))
       throw this.#failure("attempts_failed");
     // Who did no work is not helped by holding back from the others.
-    const isElsewhere = isUnserved && (this.#failed?.size ?? 0) + 1 < providers;
-    if (!isElsewhere && !retryBudget.takeRetry(time.now)) throw this.#failure("retry_budget");
+    this.#isFree = isUnserved && able.some(({ provider }) => !this.#failed!.has(provider));
+    if (!this.#isFree && !retryBudget.takeRetry(time.now)) throw this.#failure("retry_budget");
     this.#restUntil = time.now + backoffMs(made - 1, random);
+  }
+
+  /** How many providers it may go to. */
+  #candidates(): number {
+    const { registry } = this.parts.admission.parts;
+    return registry.listed(this.#capability).filter(({ name }) => !this.#request.excludes(name)).length;
   }
 
   #reasons(request: Request): readonly RefusalReason[] {

@@ -82,7 +82,9 @@ class Items<Item, T> implements AsyncIterableIterator<MapResult<Item, T>> {
     this.#turnstile = turnstile;
     this.#serve = async (item, index) => {
       const needed = needs?.(item, index);
-      const told = { ...options, ...needed, signal };
+      // What is undefined is not given.
+      const given = Object.entries(needed ?? {}).filter(([, value]) => value !== undefined);
+      const told = { ...options, ...Object.fromEntries(given), signal };
       const asked = needed === undefined ? request : requestOf(told);
       const call = new Call(parts, capability, told, asked, turnstile);
       const { value, provider } = await call.serve((context) => task(item, context));

@@ -26,9 +26,11 @@ export async function stream<Chunk>(
     // A response that failed is no stream, and is judged for what it is.
     if (typeof read(iterable, Symbol.asyncIterator) !== "function") return iterable;
     const source = iterable[Symbol.asyncIterator]();
-    const first = await source.next();
-    if (!context.isAborted) return new ChunkStream(call, context, iterable, source, first, options.chunkTimeoutMs);
-    // It came too late, and nobody else will.
+    // What came too late is not even begun.
+    if (!context.isAborted) {
+      const first = await source.next();
+      if (!context.isAborted) return new ChunkStream(call, context, iterable, source, first, options.chunkTimeoutMs);
+    }
     await leave(source);
     return iterable;
   };

@@ -268,7 +268,7 @@ export class Ranking {
     }
     this.#context ??= new CandidateContext(this.#capability.name);
     const context = this.#context;
-    context.begin(request, this.#maxPriority, this.#slowestMs, now);
+    context.begin(request, this.#maxPriority, this.#slowestMs(), now);
     context.priorityScore = priorityScore;
     context.latencyScore = latencyScore;
     context.turnTo(this.listed[place]!.provider!, this.#priority(place, at), quotaScore, healthScore);
@@ -281,10 +281,10 @@ export class Ranking {
   }
 
   #latencyScore(at: number): number {
-    return 1 - this.#standings.facts[at + LATENCY]! / this.#slowestMs;
+    return 1 - this.#standings.facts[at + LATENCY]! / this.#slowestMs();
   }
 
-  get #slowestMs(): number {
+  #slowestMs(): number {
     return this.#maxLatencyMs > 0 ? this.#maxLatencyMs : 1;
   }
 

@@ -53,6 +53,51 @@ const taking =
   (item: number) =>
     new Promise<number>((resolve) => void clock.wakeAt(clock.now() + ms, () => resolve(item * 2)));
 
+describe("what others do", () => {
+  it("does not cost a batch its items where they fill the line", async () => {
+    const desk = bench([{ name: "a", limits: { rpm: 1 } }], { maxWaiting: 3 });
+    await desk.limiter.run("chat", () => 0);
+    const others = Array.from({ length: 3 }, () =>
+      desk.limiter.acquire("chat", { maxWaitMs: Number.POSITIVE_INFINITY }),
+    );
+    for (const other of others) other.then((lease) => lease.settle());
+    const results = seen(collect(desk.limiter.map("chat", range(3), async (item) => item)));
+    await desk.clock.advanceMsAsync(1);
+    await rejection(desk.limiter.acquire("chat"));
+    expect(results.state).toBe("open");
+    await desk.clock.advanceMsAsync(6 * 61_000);
+    expect(results.value?.map(({ ok }) => ok)).toEqual([true, true, true]);
+    expectIdle(desk);
+  });
+
+  it("ends it where nothing can come any more", async () => {
+    const desk = bench([{ name: "a", limits: { concurrency: 2 } }]);
+    let calls = 0;
+    const results = seen(
+      collect(
+        desk.limiter.map("chat", range(5), async () => {
+          if (++calls > 2) throw new HttpError(401);
+          await new Promise<void>((resolve) => void desk.clock.wakeAt(desk.clock.now() + 5, resolve));
+        }),
+      ),
+    );
+    await desk.clock.advanceMsAsync(100);
+    expect(results.state).toBe("resolved");
+    expect(results.value).toHaveLength(5);
+    expect(results.value?.filter(({ ok }) => ok)).toHaveLength(2);
+    expectIdle(desk);
+  });
+});
+
+describe("needs", () => {
+  it("that are undefined are not given", async () => {
+    const desk = bench([{ name: "a" }, { name: "b", priority: 100 }]);
+    const options: MapOptions<number> = { only: ["a"], priority: 1, needs: () => ({ tokens: 1, only: undefined }) };
+    const results = await collect(desk.limiter.map("chat", [1], async () => 1, options));
+    expect(results[0]).toMatchObject({ ok: true, provider: "a" });
+  });
+});
+
 describe("map", () => {
   it("gives every item its result, with its place and who served it", async () => {
     const desk = bench();

@@ -1,8 +1,10 @@
 // How many retries a limiter adds, and how long it leaves a provider alone.
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import type { RunOptions } from "../../src/index.ts";
 import { backoffMs } from "../../src/run/backoff.ts";
 import { RetryBudget } from "../../src/run/retry-budget.ts";
+import { bench, HttpError, refusalOf } from "./bench.ts";
 
 const taken = (budget: RetryBudget, now: number, most = 1_000) => {
   let count = 0;
@@ -61,6 +63,79 @@ describe("the retry budget", () => {
         }
       }),
     );
+  });
+});
+
+describe("a retry of what did no work", () => {
+  const none = { ratio: 0, perMinute: 0 };
+  const refused = (sent: string[]) => async (context: { readonly provider: string }) => {
+    sent.push(context.provider);
+    throw new HttpError(429);
+  };
+  // So that a provider that refuses stays eligible.
+  const patient = { cooldownTriggerCount: 1e6, penalty429: 0 };
+
+  it("is free on another provider", async () => {
+    const { limiter } = bench(["a", "b", "c"], { retryBudget: none });
+    const sent: string[] = [];
+    const { kind } = await refusalOf(limiter.run("chat", refused(sent)));
+    expect([kind, sent]).toEqual(["attempts_failed", ["a", "b", "c"]]);
+  });
+
+  const IN_VAIN: { readonly [why: string]: { readonly b: object; readonly options?: RunOptions } } = {
+    "is paused": { b: { paused: true } },
+    "is excluded": { b: {}, options: { exclude: ["b"] } },
+    "is not among those asked for": { b: {}, options: { only: ["a"] } },
+    "is too small": { b: { limits: { rpm: 0 } } },
+    "has no room": { b: { limits: { rpd: 1 } } },
+  };
+
+  it.each(Object.entries(IN_VAIN))("draws on the budget where the other one %s", async (_, { b, options }) => {
+    const { limiter } = bench(["a", { name: "b", ...b }], { retryBudget: none, health: patient, random: () => 0 });
+    limiter.observe({ provider: "b", outcome: { status: "success" } });
+    for (let i = 0; i < 20; i++) {
+      const sent: string[] = [];
+      const error = await refusalOf(limiter.run("chat", refused(sent), options));
+      expect([error.kind, sent]).toEqual(["retry_budget", ["a"]]);
+      expect(error.attempts).toHaveLength(1);
+    }
+    expect(limiter.inspect().providers.map(({ inFlight }) => inFlight)).toEqual([0, 0]);
+  });
+
+  it("makes as many attempts as there are providers that it may go to", async () => {
+    const { limiter, clock } = bench(["a", "b", "c", "d"], { health: patient, random: () => 0 });
+    for (const exclude of [["b", "c", "d"], ["d"], ["x"], []]) {
+      const sent: string[] = [];
+      await refusalOf(limiter.run("chat", refused(sent), { exclude }));
+      expect(sent.length).toBe(Math.max(2, 4 - exclude.filter((name) => name !== "x").length));
+      clock.advanceMs(120_000);
+    }
+  });
+});
+
+describe("the rest before a provider is tried again", () => {
+  it("is kept where the other one's room is claimed by somebody who waits", async () => {
+    const { limiter, clock } = bench(["a", { name: "b", limits: { tpm: 1_000 } }], { random: () => 0.999 });
+    limiter.upsertCapability({ name: "big", providers: ["b"] });
+    limiter.tryAcquire("big", { tokens: 500 });
+    const waiting = limiter.acquire("big", { tokens: 900 });
+    const at: number[] = [];
+    const call = refusalOf(
+      limiter.run(
+        "chat",
+        async ({ provider }) => {
+          expect(provider).toBe("a");
+          at.push(clock.now() - 1_000);
+          throw new HttpError(500);
+        },
+        { tokens: 10, maxAttempts: 3 },
+      ),
+    );
+    await clock.advanceMsAsync(30_000);
+    await call;
+    expect(at).toEqual([0, 499.5, 1_498.5]);
+    waiting.catch(() => {});
+    limiter.close();
   });
 });
 

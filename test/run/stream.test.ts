@@ -440,6 +440,84 @@ describe("after the first chunk", () => {
     expectIdle(desk);
   });
 
+  it.each(["return", "abort"])("leaves no timer behind when a pull was under way: %s", async (how) => {
+    const outstanding = new Set<() => void>();
+    const desk = bench();
+    const wakeAt = desk.clock.wakeAt.bind(desk.clock);
+    desk.clock.wakeAt = (atMs, wake) => {
+      const cancel = wakeAt(atMs, wake);
+      outstanding.add(cancel);
+      return () => {
+        outstanding.delete(cancel);
+        cancel();
+      };
+    };
+    const controller = new AbortController();
+    const { value } = await streamed(desk, [new Source(desk, "x", "hang")], {
+      chunkTimeoutMs: 60_000,
+      signal: controller.signal,
+    });
+    await value.next();
+    const pull = seen(value.next());
+    await desk.clock.advanceMsAsync(1);
+    expect(outstanding.size).toBe(1);
+    if (how === "return") await value.return!();
+    else controller.abort();
+    await desk.clock.advanceMsAsync(1);
+    expect(pull.state).not.toBe("open");
+    expect(outstanding.size).toBe(0);
+  });
+
+  it("that is left during a pull does not throw what its source's end throws later", async () => {
+    const desk = bench();
+    async function* chunks() {
+      try {
+        yield "x";
+        await new Promise<void>((resolve) => void desk.clock.wakeAt(desk.clock.now() + 20, resolve));
+        yield "y";
+      } finally {
+        throwLater();
+      }
+    }
+    const throwLater = () => {
+      throw new Error("in finally");
+    };
+    const { value } = await desk.limiter.stream("chat", chunks);
+    await value.next();
+    const pull = seen(value.next());
+    await desk.clock.advanceMsAsync(1);
+    expect(await value.return!()).toEqual({ done: true, value: undefined });
+    // Whoever looks for unhandled rejections (above) finds none.
+    await desk.clock.advanceMsAsync(100);
+    expect(pull.state).toBe("resolved");
+    expect(settled(desk)).toEqual(["cancelled"]);
+  });
+
+  it("is not begun by an attempt that was given up", async () => {
+    const desk = bench();
+    let begun = 0;
+    async function* chunks() {
+      begun++;
+      yield "x";
+    }
+    const opening = seen(
+      desk.limiter.stream(
+        "chat",
+        async ({ attempt }) => {
+          if (attempt === 1) {
+            await new Promise<void>((resolve) => void desk.clock.wakeAt(desk.clock.now() + 5_000, resolve));
+          }
+          return chunks();
+        },
+        { attemptTimeoutMs: 1_000 },
+      ),
+    );
+    await desk.clock.advanceMsAsync(10_000);
+    expect(opening.value?.attempts.map(({ status }) => status)).toEqual(["timeout", "success"]);
+    expect(begun).toBe(1);
+    await opening.value!.value.return!();
+  });
+
   it("timeoutMs bounds the whole of it, and blames nobody for a stream that flows", async () => {
     for (const isPulled of [true, false]) {
       const desk = bench();
