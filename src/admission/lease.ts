@@ -6,7 +6,7 @@ import type { Decision } from "../selection/decision.ts";
 
 /** The end of a lease; `status` default "success", `latencyMs` default measured, `usage` default the last report, else the estimate. */
 export interface Settlement {
-  /** Anything that is no status ends the lease as "cancelled" and is counted in `metrics.invalidUsages`. */
+  /** Anything that is no status, or no settlement, ends the lease as "cancelled" and is counted in `metrics.invalidUsages`. */
   status?: StatusClass | number | undefined;
   usage?: Usage | undefined;
   latencyMs?: number | undefined;

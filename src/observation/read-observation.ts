@@ -50,17 +50,23 @@ function observedOf<A>(
   };
 }
 
-/** The end of a lease in the engine's own words, whatever was told: a status that is none is "cancelled"; `amounts` null: no usage was told. */
+/**
+ * The end of a lease in the engine's own words, whatever was told: a status that is none, or none beside words that are
+ * none, is "cancelled"; `amounts` null: no usage was told.
+ */
 export function readEnding(
   ending: unknown,
   dialect: Dialect,
 ): Omit<Observed, "amounts"> & { readonly amounts: Amounts | null } {
-  const told = isRecord(ending) ? ending : {};
-  const status = statusOf(told["status"] === undefined ? "success" : told["status"], dialect);
-  const usage = told["usage"];
+  const told: { readonly [key in keyof Observation["outcome"] | "usage"]?: unknown } = isRecord(ending) ? ending : {};
+  const { usage, latencyMs, retryAfterMs, reported } = told;
+  const known = isTold(told.status) + isTold(usage) + isTold(latencyMs) + isTold(retryAfterMs) + isTold(reported);
+  const isWhole = isRecord(ending) && hasNoOther(ending, known, ENDING_KEYS);
+  // Who says it in words that are none (`settle(429)`, `{ code: 429 }`) does not mean that all went well.
+  const status = told.status === undefined && isWhole ? "success" : statusOf(told.status, dialect);
   const amounts = usage === undefined ? null : unknownAmounts();
-  const invalid = (amounts === null ? 0 : readUsage(usage, amounts)) + Number(status === null || !isRecord(ending));
-  return observedOf(status ?? "cancelled", amounts, told["latencyMs"], told["retryAfterMs"], invalid);
+  const invalid = (amounts === null ? 0 : readUsage(usage, amounts)) + Number(status === null || !isWhole);
+  return observedOf(status ?? "cancelled", amounts, latencyMs, retryAfterMs, invalid);
 }
 
 /** Whether it has the fields that are needed, and no others. */
@@ -78,6 +84,7 @@ function isWellShaped(observation: Observation): boolean {
 
 const OBSERVATION_KEYS: ReadonlySet<string> = new Set(["provider", "capability", "usage", "outcome"]);
 const OUTCOME_KEYS: ReadonlySet<string> = new Set(["status", "latencyMs", "retryAfterMs", "reported"]);
+const ENDING_KEYS: ReadonlySet<string> = new Set([...OUTCOME_KEYS, "usage"]);
 
 function isTold(value: unknown): number {
   return value === undefined ? 0 : 1;

@@ -406,6 +406,38 @@ describe("what is settled badly", () => {
     expect(one.quota("concurrency").inFlight).toBe(0);
   });
 
+  it.each([
+    429,
+    "rate_limited",
+    null,
+    [],
+    { code: 429 },
+    { statusCode: 429 },
+    { outcome: { status: 429 } },
+    { ok: true },
+  ])("a settlement that is none, %j, ends as cancelled and is counted", (settlement) => {
+    const one = table();
+    one.limiter.observe({ provider: "a", usage: { requests: 0, tokens: 0 }, outcome: { status: "server_error" } });
+    const before = one.limiter.providerHealth("a");
+    const heard = one.listen();
+    expect(() => one.take(ESTIMATE).settle(settlement as never)).not.toThrow();
+    expect(heard.find(({ event }) => event === "leaseSettled")!.told).toMatchObject({ status: "cancelled" });
+    expect(one.limiter.providerHealth("a")).toBe(before);
+    expect(one.limiter.metrics).toMatchObject({ invalidUsages: 1, leasesSettled: 1 });
+  });
+
+  it("a key that is none beside a status is counted, and the status holds", () => {
+    const one = table();
+    const heard = one.listen();
+    one.take(ESTIMATE).settle({ status: 429, retryAfter: 3 } as never);
+    one.take(ESTIMATE).settle({ status: undefined, usage: undefined, reported: [] });
+    expect(heard.filter(({ event }) => event === "leaseSettled").map(({ told }) => told)).toMatchObject([
+      { status: "rate_limited" },
+      { status: "success" },
+    ]);
+    expect(one.limiter.metrics.invalidUsages).toBe(1);
+  });
+
   it.each([Number.NaN, -1, Number.POSITIVE_INFINITY, "12", null])("amount %s is ignored and counted", (bad) => {
     const one = table();
     const settled = one.take(ESTIMATE);
