@@ -245,6 +245,7 @@ export class GrateLimiter<P extends string = string, Routes extends Record<strin
     const provider = this.#registry.providers.get(observation.provider);
     if (provider === undefined) {
       this.#parts.profile.miscalls.unknownProvider(this.#parts.counters);
+      this.#admission.leave();
       throw this.#unknownProvider(observation.provider);
     }
     provider.tellEndedCooldown(this.#parts.events, now);

@@ -9,6 +9,7 @@
 // need none: they are made up for by the next call, in order, before anything else.
 import type { EngineTime } from "../clock/engine-time.ts";
 import { GrateLimiterError } from "../errors.ts";
+import type { LiveQuota } from "../forecast/live-quota.ts";
 import type { Capability } from "../provider/capability.ts";
 import type { Provider } from "../provider/provider.ts";
 import type { Refusal } from "../selection/refusal.ts";
@@ -111,11 +112,12 @@ export class Admission implements LeaseHost {
     this.#acquiring.freed();
   }
 
-  /** The provider draws from other quotas now. */
-  changed(provider: Provider, now: number): void {
+  /** These providers draw from these quotas now, instead of what they had: their leases follow, and those that took from it. */
+  changed(providers: readonly Provider[], quotas: readonly LiveQuota[], had: readonly LiveQuota[], now: number): void {
     // In the order in which they count, for stamps never go back.
     const leases = [...this.held].map(({ lease }) => lease).sort((a, b) => a.countsFrom - b.countsFrom);
-    for (const lease of leases) lease.follow(provider, now);
+    for (const lease of leases) if (lease.isAmong(providers, had)) lease.follow(quotas, now);
+    for (const quota of quotas) quota.carriedFrom = null;
     this.freed();
   }
 

@@ -20,7 +20,7 @@ export class Configuration {
       provider.tellEndedCooldown(events, now);
       if (provider.health.resurrect()) events.raise("providerRevived", { provider: provider.name });
       provider.touch();
-      this.#admission.changed(provider, now);
+      this.#admission.changed([provider], provider.quotas, [], now);
     });
   }
 
@@ -28,7 +28,7 @@ export class Configuration {
     this.#change((now) => {
       provider.tellEndedCooldown(this.#admission.events, now);
       this.#registry.updateProvider(provider, patch, now);
-      this.#admission.changed(provider, now);
+      this.#admission.changed([provider], provider.quotas, [], now);
     });
   }
 
@@ -50,7 +50,9 @@ export class Configuration {
 
   upsertPool(config: PoolConfig): void {
     this.#change((now) => {
-      for (const provider of this.#registry.upsertPool(config, now)) this.#admission.changed(provider, now);
+      const { pool, had, drawing } = this.#registry.upsertPool(config, now);
+      // Also the leases of providers that have left it since.
+      this.#admission.changed(drawing, pool.quotas, had, now);
     });
   }
 

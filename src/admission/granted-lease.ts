@@ -3,25 +3,25 @@
 //   held (in flight) --stamp--> counted in the window until stamp + window
 //   stamp = when the headers came, else the end; at the latest grant + skewCapMs
 //
-// Regimes: (1) a refusal gives back all but the request, a release all that is not counted yet. (2) A request that ended
-// without an answer (timeout, cancelled, disposed, expired) may still be on its way or in work: its place is freed
-// min(skewCapMs, 1 s) after its end, and what was never answered is counted from grant + skewCapMs on, or, where that is
-// endless, from the later of its end and grant + 1 s. (3) Places, and quotas that count at the end, are held until then.
-// Stamps never go back, because everything that comes due is done in order of instant, before anything else.
-// Source: measured in simulation; freeing the place of an aborted request at once costs 66 429s in 32,000, stamping late
-// headers at their true time 294 in 17,000, these rules 0.
-import { COST_USD, REQUESTS, TOKENS } from "../config/dimension.ts";
+// Regimes: (1) a refusal gives back all but the request, a release all that is not counted yet. (2) Without an answer
+// (timeout, cancelled, disposed, expired) it may still be on its way or in work: its place is freed min(skewCapMs, 1 s) after
+// its end, and it counts from grant + skewCapMs on, or, where that is endless, from the later of its end and grant + 1 s.
+// (3) Places, and quotas that count at the end, are held until then. Stamps never go back: what comes due is done in order.
+// Source: measured; freeing the place of an aborted request at once costs 66 429s in 32,000, stamping late headers at their
+// true time 294 in 17,000, these rules 0.
+import { REQUESTS, TOKENS } from "../config/dimension.ts";
 import type { StatusClass } from "../config/status-class.ts";
 import type { Usage } from "../config/usage.ts";
 import type { Holder, Pending } from "../forecast/holders.ts";
 import type { LiveQuota } from "../forecast/live-quota.ts";
 import type { Outcome } from "../health/health.ts";
-import { raiseLimitReached, teachHealth, UNPRICED } from "../observation/apply-observation.ts";
+import { raiseLimitReached, teachHealth } from "../observation/apply-observation.ts";
 import { readEnding, readUsage } from "../observation/read-observation.ts";
 import type { LearnedSize } from "../provider/learned-size.ts";
 import type { Provider } from "../provider/provider.ts";
-import { type Amounts, correctedAmounts, NOT_TOLD, needOf, unknownAmounts, varianceOf } from "../quota/amounts.ts";
+import { type Amounts, NOT_TOLD, needOf, unknownAmounts, varianceOf } from "../quota/amounts.ts";
 import type { Decision } from "../selection/decision.ts";
+import { countedAfter } from "./counted-after.ts";
 import { type Lease, type Settlement, SUCCEEDED, usageOf } from "./lease.ts";
 import type { Candidate, HeldLease, LeaseHost } from "./lease-host.ts";
 
@@ -107,10 +107,9 @@ export class GrantedLease implements Lease, Holder {
 
   report(usage: Usage): void {
     this.#whileOpen((now) => {
-      const told = unknownAmounts();
-      this.#host.counters.invalidUsages += readUsage(usage, told);
-      this.#told = told;
-      this.#count(correctedAmounts(told, this.#counted, this.#candidate.provider.settings.price), now);
+      this.#told = unknownAmounts();
+      this.#host.counters.invalidUsages += readUsage(usage, this.#told);
+      this.#count(countedAfter("success", this.#told, this.#counted, this.#candidate.provider.settings.price), now);
     });
   }
 
@@ -144,25 +143,32 @@ export class GrantedLease implements Lease, Holder {
   comeDue(at: number): void {
     if (!this.#isStamped && at >= this.#stampAt) this.#stamp(at);
     if (!this.#hasEnded && at >= this.#endAt) {
-      const { counters, events } = this.#host;
-      counters.leasesExpired++;
+      this.#host.counters.leasesExpired++;
       this.#endAs("cancelled", at);
-      events.raise("leaseExpired", { lease: this });
+      this.#host.events.raise("leaseExpired", { lease: this });
     }
     if (this.#hasEnded && !this.#isFree && at >= this.#endAt) this.#free(at);
     this.#schedule();
   }
 
-  /** The provider draws from other quotas now: those that are new take over what is in flight. */
-  follow(provider: Provider, now: number): void {
-    if (provider !== this.#candidate.provider) return;
-    const before = new Set(this.#quotas);
-    const added = provider.quotas.filter((quota) => !before.has(quota));
+  /** Whether it is of one of these providers, or takes from one of these quotas. */
+  isAmong(providers: readonly Provider[], quotas: readonly LiveQuota[]): boolean {
+    return providers.includes(this.#candidate.provider) || quotas.some((quota) => this.#quotas.includes(quota));
+  }
+
+  /** Those of the quotas that are new take over what is in flight. */
+  follow(quotas: readonly LiveQuota[], now: number): void {
+    const before = this.#quotas;
+    const added = quotas.filter((quota) => !before.includes(quota));
     if (added.length === 0) return;
-    this.#quotas = [...this.#quotas, ...added];
+    this.#quotas = [...before, ...added];
     for (const quota of added) {
-      if (this.holds(quota)) this.#take(quota, now);
-      else if (!this.#hasEnded) quota.amend(this.#amountOf(quota), this.#stampAt, now);
+      const from = quota.carriedFrom;
+      const isCarried = from !== null && before.includes(from) && !this.holds(from);
+      if (this.holds(quota)) {
+        if (isCarried) quota.amend(-this.#amountOf(quota), this.#stampAt, now);
+        this.#take(quota, now);
+      } else if (!isCarried && !this.#hasEnded) quota.amend(this.#amountOf(quota), this.#stampAt, now);
       if (!this.#hasEnded) quota.doubt(varianceOf(this.#candidate.needs, quota.index));
     }
   }
@@ -233,6 +239,7 @@ export class GrantedLease implements Lease, Holder {
   /** Replaces what is held or counted. */
   #count(amounts: Amounts, now: number): void {
     const before = this.#counted;
+    if (amounts === before) return;
     this.#counted = amounts;
     for (const quota of this.#quotas) {
       const delta = needOf(amounts, quota.index) - needOf(before, quota.index);
@@ -247,20 +254,13 @@ export class GrantedLease implements Lease, Holder {
     const host = this.#host;
     const { provider, entry, needs } = this.#candidate;
     const { status, retryAfterMs, knownResetAt } = ending;
-    const told = this.#told;
     const latencyMs = ending.latencyMs ?? now - this.#grantedAt;
     host.counters.leasesSettled++;
     if (status === "success" && provider.hasSizes && host.isRegistered(provider)) {
-      entry.size.learn(told ?? unknownAmounts(), needs.variance > 0 ? needs.amounts[TOKENS]! : NOT_TOLD);
+      entry.size.learn(this.#told ?? unknownAmounts(), needs.variance > 0 ? needs.amounts[TOKENS]! : NOT_TOLD);
       provider.touch();
     }
-    if (status !== "success" && UNPRICED.has(status)) {
-      const requests = told !== null && told[REQUESTS] !== NOT_TOLD ? told[REQUESTS]! : this.#counted[REQUESTS]!;
-      const cost = told !== null && told[COST_USD] !== NOT_TOLD ? told[COST_USD]! : 0;
-      this.#count([requests, 0, 0, 0, 1, cost, 0], now);
-    } else if (told !== null) {
-      this.#count(correctedAmounts(told, this.#counted, provider.settings.price), now);
-    }
+    this.#count(countedAfter(status, this.#told, this.#counted, provider.settings.price), now);
     this.#endAs(status, now);
     if (status !== "cancelled" && host.isRegistered(provider)) {
       teachHealth(provider, { status, latencyMs, retryAfterMs, knownResetAt }, this.#grantedAt, host, now);

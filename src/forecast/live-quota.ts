@@ -37,6 +37,8 @@ export class LiveQuota {
   #inFlight = 0;
   #variance = 0;
   readonly holders: Holders = new Holders(this);
+  /** Whose usage it took over, until the leases have followed; null: nobody's. */
+  carriedFrom: LiveQuota | null = null;
 
   /** The burn meter is one that writes to the tracker's state, if it measures anything. */
   constructor(spec: QuotaSpec, pool: string | null, tracker: Tracker, burn: BurnMeter) {
@@ -250,9 +252,10 @@ export class LiveQuota {
     this.#changed();
   }
 
-  /** Counts what was counted elsewhere, as if it had been now. */
-  carry(amount: number, now: number): void {
-    this.tracker.record(amount, now);
+  /** Counts what was counted there, as if it had been now. */
+  carry(from: LiveQuota, now: number): void {
+    this.carriedFrom = from;
+    this.tracker.record(from.tracker.used(now), now);
     this.#changed();
   }
 

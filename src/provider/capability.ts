@@ -11,10 +11,10 @@ export interface Listed {
   readonly size: LearnedSize;
 }
 
-/** What callers want done, and the providers that can do it. */
+/** What callers want done, and the providers that can do it; a changed one goes on with the sizes that were learned. */
 export class Capability {
   readonly name: string;
-  readonly learning: Learning = { isAnyKnown: false };
+  readonly learning: Learning;
   readonly #entries: readonly Omit<Listed, "provider">[];
   #listed: readonly Listed[] = [];
   #revision = -1;
@@ -25,11 +25,18 @@ export class Capability {
     name: string,
     providers: readonly CapabilityProvider[],
     candidates: (names: readonly string[]) => readonly number[],
+    had?: Capability,
   ) {
     this.name = name;
+    this.learning = had?.learning ?? { isAnyKnown: false };
+    const sizes = new Map(had === undefined ? [] : had.#entries.map(({ name, size }) => [name, size]));
     const entries = providers.map((entry) => {
       const { provider, priority } = typeof entry === "string" ? { provider: entry } : entry;
-      return { name: provider, ownPriority: priority ?? null, size: new LearnedSize(this.learning) };
+      return {
+        name: provider,
+        ownPriority: priority ?? null,
+        size: sizes.get(provider) ?? new LearnedSize(this.learning),
+      };
     });
     this.#entries = candidates(entries.map((entry) => entry.name)).map((place) => entries[place]!);
   }

@@ -76,19 +76,21 @@ export class Registry {
     return true;
   }
 
-  /** The providers that draw from it. */
-  upsertPool(config: PoolConfig, now: number): Provider[] {
-    const had = this.pools.get(config.name);
-    const pool = had ?? { name: config.name, quotas: [] };
-    pool.quotas = this.#carriedQuotas(this.#specs(config), pool.quotas, config.name, now);
+  /** The pool, the quotas that it had, and the providers that draw from it. */
+  upsertPool(config: PoolConfig, now: number): { pool: Pool; had: readonly LiveQuota[]; drawing: Provider[] } {
+    const pool = this.pools.get(config.name) ?? { name: config.name, quotas: [] };
+    const had = pool.quotas;
+    pool.quotas = this.#carriedQuotas(this.#specs(config), had, config.name, now);
     this.pools.set(config.name, pool);
     const drawing = [...this.providers.values()].filter((provider) => provider.pools.includes(pool));
     for (const provider of drawing) provider.drawFrom(provider.ownQuotas, provider.pools);
-    return drawing;
+    return { pool, had, drawing };
   }
 
   upsertCapability(config: CapabilityConfig): void {
-    this.capabilities.set(config.name, new Capability(config.name, config.providers, this.#profile.candidates));
+    const { name, providers } = config;
+    const had = this.capabilities.get(name);
+    this.capabilities.set(name, new Capability(name, providers, this.#profile.candidates, had));
   }
 
   /** The capability's list, its providers looked up. */
@@ -150,10 +152,9 @@ export class Registry {
         return like;
       }
       const quota = this.#quota(spec, pool, now);
-      const used = had
-        .filter((other) => other.spec.key === spec.key && other.spec.strategy === spec.strategy)
-        .map((other) => other.tracker.used(now));
-      quota.carry(Math.max(0, ...used), now);
+      const alike = had.filter(({ spec: { key, strategy } }) => key === spec.key && strategy === spec.strategy);
+      const [fullest] = alike.sort((a, b) => b.tracker.used(now) - a.tracker.used(now));
+      if (fullest !== undefined) quota.carry(fullest, now);
       return quota;
     });
   }

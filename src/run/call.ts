@@ -2,12 +2,12 @@ import type { Lease } from "../admission/lease.ts";
 import type { StatusClass } from "../config/status-class.ts";
 import { NoAvailableProviders } from "../errors.ts";
 import type { Capability } from "../provider/capability.ts";
-import { reasonAgainst } from "../selection/reason-against.ts";
-import { type Refusal, type RefusalReason, refusalOf } from "../selection/refusal.ts";
+import { refusalOf } from "../selection/refusal.ts";
 import { Request } from "../selection/request.ts";
 import type { Attempt } from "./attempt.ts";
 import { backoffMs } from "./backoff.ts";
 import { classify, TIMEOUT, UNKNOWN, type Verdict } from "./classify.ts";
+import { hasRoom, isUnable, obstacles, refusalNow } from "./obstacles.ts";
 import { read } from "./read.ts";
 import type { RunOptions, TaskResult } from "./run-options.ts";
 import { type RunParts, type Signal, timeoutError } from "./run-parts.ts";
@@ -20,10 +20,6 @@ const HANDED_BACK: readonly StatusClass[] = ["success", "client_error", "cancell
 // Refused before any work was done.
 const UNSERVED: readonly StatusClass[] = ["rate_limited", "quota_exhausted", "unauthorized", "forbidden"];
 
-// What is said of a provider that nothing speaks against.
-const HAS_ROOM: RefusalReason["reason"] = "waiters_ahead";
-/** Cannot take this request, whoever else may wait or end. */
-const UNABLE: readonly RefusalReason["reason"][] = ["dead", "paused", "excluded", "not_registered", "too_large"];
 const OPEN = { status: "success", isUnsent: false } as const;
 const NONE: readonly Attempt[] = [];
 /** Awaited where a lease is there at once: the task is called after `run` has returned, and can be aborted until then. */
@@ -230,8 +226,8 @@ export class Call {
   /** Leaves alone who failed, unless somebody else can take the request now or they have to be waited for longer anyway. */
   async #rest(request: Request): Promise<void> {
     const { admission, time } = this.parts;
-    const reasons = this.#reasons(request);
-    const isRoom = reasons.some(({ reason }) => reason === HAS_ROOM);
+    const reasons = obstacles(this.parts, this.#capability, request);
+    const isRoom = reasons.some(hasRoom);
     const waitMs = isRoom ? 0 : (refusalOf(reasons).retryAfterMs ?? Number.POSITIVE_INFINITY);
     const next = isRoom ? admission.wouldGrant(this.#capability, request, this.#options) : null;
     if (waitMs >= this.#restUntil - time.now || (next !== null && !this.#failed!.has(next))) return;
@@ -284,7 +280,7 @@ export class Call {
     const { time, defaults, random, retryBudget } = this.parts;
     const made = this.#attempts.length;
     this.#requireTime(this.deadline - time.now);
-    const able = this.#reasons(this.#request).filter(({ reason }) => !UNABLE.includes(reason));
+    const able = obstacles(this.parts, this.#capability, this.#request).filter((reason) => !isUnable(reason));
     const isOver = made >= (this.#options.maxAttempts ?? defaults.maxAttempts ?? Math.max(2, this.#candidates()));
     if (isOver || !(isUnserved || (this.#options.idempotent ?? defaults.idempotent ?? true)))
       throw this.#failure("attempts_failed");
@@ -300,27 +296,16 @@ export class Call {
     return registry.listed(this.#capability).filter(({ name }) => !this.#request.excludes(name)).length;
   }
 
-  #reasons(request: Request): readonly RefusalReason[] {
-    const { parts } = this.parts.admission;
-    const { now } = this.parts.time;
-    return parts.registry.listed(this.#capability).map((entry) => reasonAgainst(entry, request, parts, now, true));
-  }
-
   #failure(kind: NoAvailableProviders["kind"], told?: NoAvailableProviders): NoAvailableProviders {
     // The empty list is everybody's.
     const attempts = [...this.#attempts];
     const last = attempts.at(-1);
-    const refusal = told === undefined ? this.#refusal() : { ...told, granted: false as const };
+    const refusal =
+      told === undefined
+        ? refusalNow(this.parts, this.#capability, this.#request)
+        : { ...told, granted: false as const };
     const how = { kind, attempts, ...(last !== undefined && { cause: last.error }) };
     return new NoAvailableProviders(this.#capability.name, refusal, how);
-  }
-
-  /** Why nobody takes the request now; no time is told where somebody would. */
-  #refusal(): Refusal {
-    const reasons = this.#reasons(this.#request);
-    const refusal = refusalOf(reasons.filter(({ reason }) => reason !== HAS_ROOM));
-    if (refusal.reasons.length === reasons.length) return refusal;
-    return { ...refusal, retryAfterMs: null, retryAfterSeconds: null };
   }
 }
 

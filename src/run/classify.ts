@@ -53,12 +53,14 @@ const CODES: readonly (readonly [codes: RegExp, verdict: Verdict])[] = [
 
 /**
  * Judges an attempt by `judge`, where it says something, else by the rules above; what its settlement leaves out of status
- * and waiting time, the rules fill in. Throws what `judge` throws, and nothing else.
+ * and waiting time, the rules fill in. Throws what `judge` throws, and a TypeError where it gives a promise.
  */
 export function classify(result: TaskResult, judge: RunDefaults["classify"], time: EngineTime): Verdict {
   const ruled = byRules(result, time);
   const told = judge?.(result);
   if (told === undefined || told === null) return ruled;
+  if (typeof read(told, "then") === "function")
+    throw new TypeError("classify gave a promise: it has to answer at once");
   const settlement: Settlement = typeof told === "object" ? told : { status: told };
   const { status = ruled.status, retryAfterMs = ruled.settlement.retryAfterMs } = settlement;
   const named = typeof status === "number" ? statusClassOfCode(status) : status;

@@ -348,3 +348,78 @@ describe("a pool", () => {
     expect(one.hasRoom({}, "other")).toBe(true);
   });
 });
+
+describe("a quota that takes over what another has counted", () => {
+  const rpm = (limit: number, more = {}) => ({
+    dimension: "requests" as const,
+    limit,
+    window: "minute" as const,
+    ...more,
+  });
+  const counts = (one: Desk) => one.limiter.forecast("a")!.map(({ used, inFlight }) => [used, inFlight]);
+
+  it.each([true, false])("counts a request that is open once (headers back: %s)", (isAnswered) => {
+    const one = desk({ limits: { rpm: 10 } });
+    one.take().settle();
+    const lease = one.take();
+    if (isAnswered) lease.headersReceived();
+    one.limiter.updateProvider("a", { quotas: [rpm(10), rpm(8)] });
+    expect(counts(one)).toEqual(Array(2).fill(isAnswered ? [2, 0] : [1, 1]));
+    lease.settle();
+    expect(counts(one)).toEqual(Array(2).fill([2, 0]));
+    one.clock.advanceMs(61_001);
+    expectQuiet(one);
+  });
+
+  it.each([true, false])("also where it counts at the end from now on, or no longer (%s)", (countsAtEnd) => {
+    const one = desk({ quotas: [rpm(10, { countsAtEnd: !countsAtEnd })] });
+    const lease = one.take();
+    lease.headersReceived();
+    one.limiter.updateProvider("a", { quotas: [rpm(10, { countsAtEnd })] });
+    expect(counts(one)).toEqual([countsAtEnd ? [0, 1] : [1, 0]]);
+    lease.settle();
+    expect(counts(one)).toEqual([[1, 0]]);
+    one.clock.advanceMs(61_001);
+    expectQuiet(one);
+  });
+
+  it("takes over only once: a provider that comes to the pool later brings its own", () => {
+    const one = new Desk({
+      pools: { org: { quotas: [rpm(10)] } },
+      providers: [{ name: "a", pools: ["org"] }, { name: "b" }],
+      capabilities: { chat: ["a"], mail: ["b"] },
+    });
+    const [lease, later] = [one.take(), one.take({}, "mail")];
+    lease.headersReceived();
+    later.headersReceived();
+    one.limiter.upsertPool({ name: "org", quotas: [rpm(10), rpm(8)] });
+    one.limiter.updateProvider("b", { pools: ["org"] });
+    expect(counts(one)).toEqual([
+      [2, 0],
+      [2, 0],
+    ]);
+  });
+});
+
+describe("a pool that is declared anew", () => {
+  it.each(["still draws from it", "has left it", "was removed"])("keeps the requests of a provider that %s", (what) => {
+    const one = new Desk({
+      pools: { org: { limits: { rpm: 10 } } },
+      providers: [
+        { name: "a", pools: ["org"] },
+        { name: "b", pools: ["org"] },
+      ],
+      capabilities: { chat: ["a"] },
+    });
+    const leases = [one.take(), one.take(), one.take()];
+    if (what === "has left it") one.limiter.updateProvider("a", { pools: [] });
+    if (what === "was removed") one.limiter.removeProvider("a");
+    one.limiter.upsertPool({
+      name: "org",
+      quotas: [{ dimension: "requests", limit: 10, window: "minute", strategy: "fixed_window" }],
+    });
+    expect(one.quota("requests", "b")).toMatchObject({ inFlight: 3, remaining: 7 });
+    for (const lease of leases) lease.settle();
+    expect(one.quota("requests", "b")).toMatchObject({ used: 3, inFlight: 0, remaining: 7 });
+  });
+});

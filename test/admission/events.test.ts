@@ -11,6 +11,17 @@ function heard(one: Desk): { event: string; told: { lease?: Lease } & { [key: st
   return all;
 }
 
+describe("what came due of leases", () => {
+  it("is told by an observation of nobody, too", () => {
+    const one = desk({}, { leaseTimeoutMs: 10 });
+    const heard = one.listen();
+    one.take();
+    one.clock.advanceMs(20);
+    expect(() => one.limiter.observe({ provider: "x", outcome: { status: 200 } })).toThrow();
+    expect(heard.map(({ event }) => event)).toEqual(["leaseGranted", "leaseExpired"]);
+  });
+});
+
 describe("events", () => {
   it("leaseGranted tells the lease and how long it waited", async () => {
     const one = desk({ limits: { concurrency: 1 } });

@@ -188,6 +188,18 @@ describe("the learned size", () => {
     expect(one.refusal().reasons[0]).toMatchObject({ reason: "too_large", dimension: "tokens", limit: 0, needed: 1 });
   });
 
+  it("outlives a changed list of the capability", () => {
+    const one = sized();
+    learn(one, [{ tokens: 30 }]);
+    one.limiter.upsertCapability({ name: "chat", providers: ["b", { provider: "a", priority: 99 }] });
+    expect(one.limiter.select("chat", { only: ["a"] }).provider).toBe("a");
+    expect(one.take({ only: ["a"] }).reserved.tokens).toBe(30);
+    expect(one.take({ only: ["b"] }).reserved.tokens).toBe(100);
+    one.limiter.removeCapability("chat");
+    one.limiter.upsertCapability({ name: "chat", providers: ["a"] });
+    expect(one.take().reserved.tokens).toBe(100);
+  });
+
   it("is not learned from a lease of a provider that is gone", () => {
     const one = sized();
     const lease = one.take();
