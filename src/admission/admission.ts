@@ -29,6 +29,8 @@ const BEHIND_ALL: Asked = { priority: Number.NEGATIVE_INFINITY };
 
 interface Alarm extends Due {
   ring(): void;
+  /** It rings when the limiter is closed, too. */
+  readonly isPause: boolean;
 }
 
 /** Leases, and the line of those who wait for one. */
@@ -174,9 +176,9 @@ export class Admission implements LeaseHost {
     }
   }
 
-  /** Calls `ring` once, at or after `atMs`, from the one timer, which the next `leave` sets; returns its cancel. */
-  alarm(atMs: number, ring: () => void): () => void {
-    const alarm: Alarm = { dueAt: atMs, order: this.#order++, place: -1, ring };
+  /** Calls `ring` once, at or after `atMs`, from the one timer, which the next `leave` sets; returns its cancel. A pause ends with `close`. */
+  alarm(atMs: number, ring: () => void, isPause = false): () => void {
+    const alarm: Alarm = { dueAt: atMs, order: this.#order++, place: -1, ring, isPause };
     this.#alarms.put(alarm);
     return () => this.#alarms.remove(alarm);
   }
@@ -190,6 +192,10 @@ export class Admission implements LeaseHost {
   close(): void {
     this.#isClosed = true;
     this.#acquiring.rejectAll(closed);
+    for (const alarm of [...this.#alarms].filter(({ isPause }) => isPause)) {
+      this.#alarms.remove(alarm);
+      alarm.ring();
+    }
     this.leave();
   }
 

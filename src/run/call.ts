@@ -142,7 +142,7 @@ export class Call {
   }
 
   /** Calls `act` once, when the signal aborts or at `atMs`; returns its cancel. */
-  watch(atMs: number, act: () => void): () => void {
+  watch(atMs: number, act: () => void, isPause = false): () => void {
     const { admission } = this.parts;
     const cancels: (() => void)[] = [];
     const cancel = () => {
@@ -155,7 +155,7 @@ export class Call {
     };
     if (this.signal !== undefined) cancels.push(admission.onAbort(this.signal, ring));
     if (atMs < Number.POSITIVE_INFINITY) {
-      cancels.push(admission.alarm(atMs, ring));
+      cancels.push(admission.alarm(atMs, ring, isPause));
       // The timer is set, here and above, by leaving.
       admission.leave();
     }
@@ -232,7 +232,7 @@ export class Call {
     const next = isRoom ? admission.wouldGrant(this.#capability, request, this.#options) : null;
     if (waitMs >= this.#restUntil - time.now || (next !== null && !this.#failed!.has(next))) return;
     await new Promise<void>((resolve) => {
-      this.watch(Math.min(this.#restUntil, this.deadline), resolve);
+      this.watch(Math.min(this.#restUntil, this.deadline), resolve, true);
     });
   }
 

@@ -4,7 +4,7 @@ import { describe, expect, it } from "vitest";
 import type { RunOptions } from "../../src/index.ts";
 import { backoffMs } from "../../src/run/backoff.ts";
 import { RetryBudget } from "../../src/run/retry-budget.ts";
-import { bench, HttpError, refusalOf } from "./bench.ts";
+import { bench, HttpError, refusalOf, seen } from "./bench.ts";
 
 const taken = (budget: RetryBudget, now: number, most = 1_000) => {
   let count = 0;
@@ -136,6 +136,18 @@ describe("the rest before a provider is tried again", () => {
     expect(at).toEqual([0, 499.5, 1_498.5]);
     waiting.catch(() => {});
     limiter.close();
+  });
+});
+
+describe("a call that rests", () => {
+  it("ends when the limiter is closed", async () => {
+    const { limiter, clock } = bench(["a"], { random: () => 0.999 });
+    const call = seen(limiter.run("chat", () => Promise.reject(new HttpError(500))));
+    await clock.advanceMsAsync(10);
+    expect(call.state).toBe("open");
+    limiter.close();
+    await clock.advanceMsAsync(0);
+    expect(call.error).toMatchObject({ code: "closed" });
   });
 });
 
