@@ -31,10 +31,9 @@ export class AbortSignals {
   #newlyOn(signal: AbortSignal): { readonly acts: Set<() => void>; readonly listener: () => void } {
     const acts = new Set<() => void>();
     const listener = () => {
-      const due = [...acts];
-      acts.clear();
       (signal as Abortable).removeEventListener("abort", listener);
-      for (const act of due) act();
+      // One act may cancel another.
+      for (const act of [...acts]) if (acts.delete(act)) act();
     };
     const waiting = { acts, listener };
     this.#waiting.set(signal, waiting);

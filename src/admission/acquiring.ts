@@ -92,6 +92,8 @@ export class Acquiring {
       this.#isServing = false;
       // Nobody who left during the pass had claimed anything in it; what such a strategy made free is for the next one.
       this.#hasRoom = this.#wasFreed;
+      // Not at once: one that always makes room would never let go.
+      if (this.#wasFreed) this.#lookAt = Math.min(this.#lookAt, now + 1);
     }
   }
 
@@ -141,8 +143,9 @@ export class Acquiring {
     if (deadline < Number.POSITIVE_INFINITY)
       waiter.cancelAlarm = this.#host.alarm(deadline, () => this.#timeOut(waiter));
     if (signal !== undefined) waiter.cancelListener = this.#host.onAbort(signal, () => this.#abort(waiter));
-    // Where others of its kind stand before it, what it needs is claimed already.
-    if (this.#line.add(waiter) && ranking !== null) this.#stay(waiter, capability, ranking, now);
+    this.#line.add(waiter);
+    // What a larger one of its kind before it can never have, nobody has claimed yet.
+    if (ranking !== null) this.#stay(waiter, capability, ranking, now);
     return result;
   }
 
@@ -189,15 +192,17 @@ export class Acquiring {
     for (const entry of registry.listed(capability)) {
       const { name, provider } = entry;
       if (provider === null || request.excludes(name)) continue;
-      if (profile.waitMs(provider.quotas, request.needs(entry, true), now, false) === TOO_LARGE) {
+      const needs = request.needs(entry, true);
+      if (profile.waitMs(provider.quotas, needs, now, false) === TOO_LARGE) {
         isTooLarge = true;
         continue;
       }
       const state = provider.state(now, minimumHealth);
-      if (state === "cooldown") soonestAt = Math.min(soonestAt, provider.health.cooldownUntil);
-      else if (state === "unhealthy") {
-        soonestAt = Math.min(soonestAt, now + provider.health.healsInMs(minimumHealth, now));
-      }
+      if (state !== "cooldown" && state !== "unhealthy") continue;
+      const { health } = provider;
+      const opensAt = state === "cooldown" ? health.cooldownUntil : now + health.healsInMs(minimumHealth, now);
+      const fitsAt = profile.fitsAt(provider.quotas, needs, now);
+      soonestAt = Math.min(soonestAt, fitsAt < Number.POSITIVE_INFINITY ? Math.max(opensAt, fitsAt) : opensAt);
     }
     // Also where it would wait endlessly, and for nothing.
     const isLate = soonestAt > deadline || soonestAt === Number.POSITIVE_INFINITY;

@@ -164,11 +164,11 @@ export class GrantedLease implements Lease, Holder {
     this.#quotas = [...before, ...added];
     for (const quota of added) {
       const from = quota.carriedFrom;
-      const isCarried = from !== null && before.includes(from) && !this.holds(from);
+      const [isOld, isCarried] = from !== null && before.includes(from) ? [true, !this.holds(from)] : [false, false];
       if (this.holds(quota)) {
         if (isCarried) quota.amend(-this.#amountOf(quota), this.#stampAt, now);
         this.#take(quota, now);
-      } else if (!isCarried && !this.#hasEnded) quota.amend(this.#amountOf(quota), this.#stampAt, now);
+      } else if (!isCarried && (isOld || !this.#hasEnded)) quota.amend(this.#amountOf(quota), this.#stampAt, now);
       if (!this.#hasEnded) quota.doubt(varianceOf(this.#candidate.needs, quota.index));
     }
   }

@@ -68,8 +68,9 @@ export type Shape = { readonly [key: string]: Check };
 /** An object with these keys and no others; the `required` ones must be there. */
 export function objectOf(shape: Shape, ...required: readonly string[]): Check {
   return (value, problems) => {
-    // A promise has no keys of its own, and would pass for "nothing said".
-    if (!isRecord(value) || typeof value["then"] === "function") return problems.add("an object", value);
+    if (!isRecord(value)) return problems.add("an object", value);
+    // It has no keys of its own, and would pass for "nothing said".
+    if (typeof value["then"] === "function") return problems.add("an object, not a promise of one", value);
     for (const key of Object.keys(value)) {
       if (value[key] !== undefined) problems.at(key, checkOf(shape, key, problems), value[key]);
     }

@@ -61,12 +61,17 @@ export function readEnding(
   const told: { readonly [key in keyof Observation["outcome"] | "usage"]?: unknown } = isRecord(ending) ? ending : {};
   const { usage, latencyMs, retryAfterMs, reported } = told;
   const known = isTold(told.status) + isTold(usage) + isTold(latencyMs) + isTold(retryAfterMs) + isTold(reported);
-  const isWhole = isRecord(ending) && hasNoOther(ending, known, ENDING_KEYS);
+  const isWhole = isRecord(ending) && (known > 0 || isPlain(ending)) && hasNoOther(ending, known, ENDING_KEYS);
   // Who says it in words that are none (`settle(429)`, `{ code: 429 }`) does not mean that all went well.
   const status = told.status === undefined && isWhole ? "success" : statusOf(told.status, dialect);
   const amounts = usage === undefined ? null : unknownAmounts();
   const invalid = (amounts === null ? 0 : readUsage(usage, amounts)) + Number(status === null || !isWhole);
   return observedOf(status ?? "cancelled", amounts, latencyMs, retryAfterMs, invalid);
+}
+
+function isPlain(value: object): boolean {
+  const proto = Object.getPrototypeOf(value);
+  return proto === null || Object.getPrototypeOf(proto) === null;
 }
 
 /** Whether it has the fields that are needed, and no others. */

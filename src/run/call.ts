@@ -7,8 +7,8 @@ import { Request } from "../selection/request.ts";
 import type { Attempt } from "./attempt.ts";
 import { backoffMs } from "./backoff.ts";
 import { classify, TIMEOUT, UNKNOWN, type Verdict } from "./classify.ts";
+import { discard } from "./discard.ts";
 import { hasRoom, isUnable, obstacles, refusalNow } from "./obstacles.ts";
-import { read } from "./read.ts";
 import type { RunOptions, TaskResult } from "./run-options.ts";
 import { type RunParts, type Signal, timeoutError } from "./run-parts.ts";
 import type { RunResult } from "./run-result.ts";
@@ -33,7 +33,7 @@ export class Call {
   readonly signal: Signal | undefined;
   /** When all of it must be over; Infinity: never. */
   deadline: number = Number.POSITIVE_INFINITY;
-  readonly #capability: Capability;
+  #capability: Capability;
   readonly #options: RunOptions;
   readonly #request: Request;
   readonly #turnstile: Turnstile | undefined;
@@ -94,6 +94,13 @@ export class Call {
       lease.release();
       throw error;
     }
+    const { status, provider: from = lease.provider } = this.#attempts.at(-1) ?? {};
+    if (status !== undefined && lease.provider !== from) {
+      const { counters, events } = this.parts;
+      counters.failovers++;
+      events.raise("failover", { capability: this.#capability.name, from, to: lease.provider, status });
+      events.flush();
+    }
     return new Attempting(lease, this.#attempts.length + 1, now);
   }
 
@@ -116,6 +123,7 @@ export class Call {
       }
     } finally {
       if (verdict !== null) lease.settle(verdict.settlement);
+      else this.parts.admission.leave();
     }
     const { status, isUnsent } = verdict ?? OPEN;
     const isHandedBack = HANDED_BACK.includes(status) && !context.isAborted;
@@ -171,6 +179,9 @@ export class Call {
 
   async #leaseInTurn(): Promise<Lease> {
     const isFirst = this.#attempts === NONE;
+    // Its list may have been replaced since the call began.
+    const { capabilities } = this.parts.admission.parts.registry;
+    this.#capability = capabilities.get(this.#capability.name) ?? this.#capability;
     const request = isFirst ? this.#request : new Request(this.#options, this.#failed);
     if (!isFirst) await this.#rest(request);
     await this.#turnstile?.enter();
@@ -208,24 +219,17 @@ export class Call {
 
   /** Counts that it came. */
   #granted(lease: Lease): Lease {
-    const { time, counters, events, retryBudget } = this.parts;
+    const { time, retryBudget } = this.parts;
     this.#waitedMs = time.now - this.#askedAt;
     this.#patienceMs -= this.#waitedMs;
-    const last = this.#attempts.at(-1);
-    if (last === undefined) {
-      retryBudget.countRequest(time.now);
-    } else if (lease.provider !== last.provider) {
-      const { provider: from, status } = last;
-      counters.failovers++;
-      events.raise("failover", { capability: this.#capability.name, from, to: lease.provider, status });
-      events.flush();
-    }
+    if (this.#attempts === NONE) retryBudget.countRequest(time.now);
     return lease;
   }
 
   /** Leaves alone who failed, unless somebody else can take the request now or they have to be waited for longer anyway. */
   async #rest(request: Request): Promise<void> {
     const { admission, time } = this.parts;
+    if (admission.isClosed) return;
     const reasons = obstacles(this.parts, this.#capability, request);
     const isRoom = reasons.some(hasRoom);
     const waitMs = isRoom ? 0 : (refusalOf(reasons).retryAfterMs ?? Number.POSITIVE_INFINITY);
@@ -307,11 +311,4 @@ export class Call {
     const how = { kind, attempts, ...(last !== undefined && { cause: last.error }) };
     return new NoAvailableProviders(this.#capability.name, refusal, how);
   }
-}
-
-/** Frees the connection of a response that nobody will read. */
-function discard(value: unknown): void {
-  const body = read(value, "body");
-  const cancel = read(body, "cancel");
-  if (typeof cancel === "function") (async () => cancel.call(body))().catch(() => {});
 }

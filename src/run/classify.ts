@@ -59,8 +59,11 @@ export function classify(result: TaskResult, judge: RunDefaults["classify"], tim
   const ruled = byRules(result, time);
   const told = judge?.(result);
   if (told === undefined || told === null) return ruled;
-  if (typeof read(told, "then") === "function")
+  if (typeof read(told, "then") === "function") {
+    // Nobody hears of what becomes of it.
+    Promise.resolve(told).catch(() => {});
     throw new TypeError("classify gave a promise: it has to answer at once");
+  }
   const settlement: Settlement = typeof told === "object" ? told : { status: told };
   const { status = ruled.status, retryAfterMs = ruled.settlement.retryAfterMs } = settlement;
   const named = typeof status === "number" ? statusClassOfCode(status) : status;

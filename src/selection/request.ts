@@ -121,16 +121,18 @@ export class Request {
         if (amounts[index] === told[index] || guess < amounts[index]!) amounts[index] = guess;
       }
     }
-    if (isGuess) this.#fit(amounts, quotas);
+    if (isGuess) this.#fit(amounts, quotas, settings.price);
     const { usdPerMillionInputTokens = 0, usdPerMillionOutputTokens = 0 } = settings.price ?? {};
     const costPerToken = Math.max(usdPerMillionInputTokens, usdPerMillionOutputTokens);
     return { amounts, variance: isGuess ? size.variance : 0, costPerToken };
   }
 
   /** Lowers what is no more than a guess to what the limits can hold: else one large answer would keep out all that follow. */
-  #fit(amounts: Amounts, quotas: readonly LiveQuota[]): void {
+  #fit(amounts: Amounts, quotas: readonly LiveQuota[], price: Price | null): void {
+    const least = this.#told.slice();
+    completeAmounts(least, price);
     for (const { index, tracker } of quotas) {
-      const most = Math.max(1, this.#stated.amounts[index]!, tracker.capacity);
+      const most = Math.max(1, least[index]!, tracker.capacity);
       if (SIZED.includes(index) && amounts[index]! > most) amounts[index] = most;
     }
   }

@@ -48,6 +48,35 @@ describe.each(Object.keys(ASKS))("a strategy that asks %s", (what) => {
   });
 });
 
+describe("what a strategy makes free for one that was looked at already", () => {
+  it("is taken though no other call comes", async () => {
+    let once: (() => void) | null = null;
+    const one: Desk = new Desk({
+      scoring: {
+        score({ provider }) {
+          const act = once;
+          if (provider !== "b" || act === null) return 1;
+          once = null;
+          act();
+          return 1;
+        },
+      },
+      providers: [
+        { name: "a", limits: { concurrency: 1 } },
+        { name: "b", limits: { concurrency: 1 } },
+      ],
+      capabilities: { chat: ["a"], mail: ["b"] },
+    });
+    const held = one.take();
+    one.take({}, "mail");
+    const [chat] = [one.ask(), one.ask({}, "mail")];
+    once = () => held.settle();
+    one.limiter.observe({ provider: "b", outcome: { status: "success" } });
+    await one.later(2);
+    expect(chat!.state).toBe("granted");
+  });
+});
+
 describe("what a strategy makes free while the line is served", () => {
   it("is taken by whoever waits for it, at the next call", async () => {
     const spare: { settle(): void }[] = [];

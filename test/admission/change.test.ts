@@ -383,6 +383,20 @@ describe("a quota that takes over what another has counted", () => {
     expectQuiet(one);
   });
 
+  it("counts a request that has just timed out, and whose place is still held", () => {
+    const quotas = (countsAtEnd: boolean) => [{ ...minute(100), countsAtEnd }];
+    const one = desk({ quotas: quotas(true) });
+    const lease = one.take({ tokens: 30 });
+    lease.headersReceived();
+    one.clock.advanceMs(200);
+    lease.settle({ status: "timeout" });
+    expect(one.counted("tokens")).toBe(30);
+    one.limiter.updateProvider("a", { quotas: quotas(false) });
+    expect(one.counted("tokens")).toBe(30);
+    one.clock.advanceMs(61_001);
+    expectQuiet(one);
+  });
+
   it("takes over only once: a provider that comes to the pool later brings its own", () => {
     const one = new Desk({
       pools: { org: { quotas: [rpm(10)] } },

@@ -1,5 +1,6 @@
 // Nobody waits for what can no longer come, however long he would.
 import { describe, expect, it } from "vitest";
+import { AbortSignals } from "../../src/admission/abort-signals.ts";
 import { Desk, rejection, turns } from "./desk.ts";
 
 /** Two who wait, for different amounts, behind one who holds the only place. */
@@ -66,5 +67,59 @@ describe("one signal for several who wait", () => {
     expect(other.state).toBe("granted");
     expect(one.limiter.metrics.leasesGranted).toBe(2);
     expect(one.counted("tokens")).toBe(530);
+  });
+});
+
+describe("who joins behind a larger one of its kind", () => {
+  it("claims what that one can never have, and is woken by it", async () => {
+    const one = new Desk({
+      providers: [
+        { name: "small", quotas: [{ dimension: "tokens", limit: 100, window: { seconds: 10 } }] },
+        { name: "large", quotas: [{ dimension: "tokens", limit: 1_000, window: { seconds: 60 } }] },
+      ],
+      capabilities: { chat: ["small", "large"] },
+    });
+    one.take({ tokens: 100, only: ["small"] }).settle();
+    one.take({ tokens: 1_000, only: ["large"] }).settle();
+    const [first, second] = [500, 50].map((tokens) => one.ask({ tokens, maxWaitMs: 120_000 }));
+    await one.at(9_999);
+    expect(one.limiter.tryAcquire("chat", { tokens: 50 }).granted).toBe(false);
+    await one.at(10_000);
+    expect([second!.state, second!.lease?.provider, first!.state]).toEqual(["granted", "small", "waiting"]);
+    await one.at(60_000);
+    expect(first!.lease?.provider).toBe("large");
+  });
+});
+
+describe("a cooldown that ends before the deadline", () => {
+  it("is no hope where the window has room after it only", async () => {
+    const one = new Desk({
+      health: { cooldownTriggerCount: 1 },
+      providers: [{ name: "a", limits: { rpd: 2, concurrency: 1 } }],
+      capabilities: { chat: ["a"] },
+    });
+    const held = one.take();
+    const asked = one.ask({ maxWaitMs: 60_000 });
+    await one.at(100);
+    one.limiter.observe({ provider: "a", usage: { requests: 1 }, outcome: { status: "cancelled" } });
+    held.settle({ status: 429, retryAfterMs: 50_000 });
+    await turns();
+    expect(rejection(asked).kind).toBe("refused");
+    expect(asked.atMs).toBe(100);
+  });
+});
+
+describe("one signal", () => {
+  it("leaves alone who was taken off it by another that it ended", async () => {
+    const one = new Desk({ providers: [{ name: "a", limits: { concurrency: 1 } }], capabilities: { chat: ["a"] } });
+    const stop = new AbortController();
+    one.take();
+    let heard = 0;
+    const waits = new AbortSignals();
+    const cancels = [waits.on(stop.signal, () => cancels[1]!()), waits.on(stop.signal, () => heard++)];
+    const asked = one.ask({ signal: stop.signal });
+    stop.abort("enough");
+    await turns();
+    expect([heard, asked.error]).toEqual([0, "enough"]);
   });
 });

@@ -426,6 +426,28 @@ describe("what is settled badly", () => {
     expect(one.limiter.metrics).toMatchObject({ invalidUsages: 1, leasesSettled: 1 });
   });
 
+  it.each([new Error("x"), Promise.resolve(1), new Map(), new Date(0)])(
+    "an object that is no settlement, %s, ends as cancelled and is counted",
+    (settlement) => {
+      const one = table();
+      const heard = one.listen();
+      one.take(ESTIMATE).settle(settlement as never);
+      expect(heard.find(({ event }) => event === "leaseSettled")!.told).toMatchObject({ status: "cancelled" });
+      expect(one.limiter.metrics.invalidUsages).toBe(1);
+    },
+  );
+
+  it("a settlement of a class of one's own is one", () => {
+    const one = table();
+    class Ending {
+      readonly status = 503;
+    }
+    one.take(ESTIMATE).settle(new Ending());
+    one.take(ESTIMATE).settle(Object.create(null));
+    expect(one.limiter.metrics.invalidUsages).toBe(0);
+    expect(one.limiter.providerHealth("a")).toBeLessThan(1);
+  });
+
   it("a key that is none beside a status is counted, and the status holds", () => {
     const one = table();
     const heard = one.listen();

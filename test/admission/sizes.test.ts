@@ -174,6 +174,20 @@ describe("the learned size", () => {
     expect(reserves(one)).toBeLessThan(500);
   });
 
+  it("lowers nothing of what is stated, nor what that costs", () => {
+    const price = { usdPerMillionInputTokens: 10, usdPerMillionOutputTokens: 10 };
+    const one = new Desk({
+      providers: [{ name: "a", limits: { usdPerHour: 0.01 }, price }],
+      capabilities: { chat: ["a"] },
+    });
+    const refusal = () => one.refusal({ inputTokens: 10_000 }).reasons[0];
+    expect(refusal()).toMatchObject({ reason: "too_large", dimension: "cost_usd", needed: 100_000, limit: 10_000 });
+    learn(one, [{ inputTokens: 1, outputTokens: 1 }]);
+    one.clock.advanceMs(3_600_001);
+    expect(refusal()).toMatchObject({ reason: "too_large", dimension: "cost_usd", limit: 10_000 });
+    expect(one.take().reserved.costMicroUsd).toBe(20);
+  });
+
   it("is not kept out by a limit that was lowered since, unless to 0", () => {
     const price = { usdPerMillionInputTokens: 1, usdPerMillionOutputTokens: 4 };
     const one = new Desk({

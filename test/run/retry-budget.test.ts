@@ -139,6 +139,41 @@ describe("the rest before a provider is tried again", () => {
   });
 });
 
+describe("a lease that comes too late", () => {
+  it("is no failover", async () => {
+    const quotas = [{ dimension: "requests" as const, limit: 1, window: { seconds: 1 } }];
+    const { limiter, clock, events } = bench(["a", { name: "b", quotas }], { random: () => 0 });
+    await limiter.run("chat", () => 0, { only: ["b"] });
+    const call = refusalOf(limiter.run("chat", () => Promise.reject(new HttpError(401)), { timeoutMs: 1_000 }));
+    await clock.advanceMsAsync(2_000);
+    expect(await call).toMatchObject({ kind: "timed_out", attempts: [{ provider: "a" }] });
+    expect(limiter.metrics).toMatchObject({ failovers: 0, leasesReleased: 1 });
+    expect(events.filter(({ name }) => name === "failover")).toEqual([]);
+  });
+});
+
+describe("a call that is under way", () => {
+  it("goes by the list that the capability has now", async () => {
+    const { limiter } = bench(["a", "b"]);
+    const seen: string[] = [];
+    const results = limiter.map("chat", [1, 2, 3], (_, { provider }) => seen.push(provider), { concurrency: 1 });
+    for await (const _ of results) limiter.upsertCapability({ name: "chat", providers: ["b"] });
+    expect(seen).toEqual(["a", "b", "b"]);
+  });
+
+  it("does not rest where the limiter was closed meanwhile", async () => {
+    const { limiter, clock } = bench(["a"], { random: () => 0.999 });
+    const call = seen(
+      limiter.run("chat", async () => {
+        limiter.close();
+        throw new HttpError(503);
+      }),
+    );
+    await clock.advanceMsAsync(0);
+    expect(call.error).toMatchObject({ code: "closed" });
+  });
+});
+
 describe("a call that rests", () => {
   it("ends when the limiter is closed", async () => {
     const { limiter, clock } = bench(["a"], { random: () => 0.999 });

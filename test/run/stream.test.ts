@@ -440,11 +440,11 @@ describe("after the first chunk", () => {
     expectIdle(desk);
   });
 
-  it.each(["return", "abort"])("leaves no timer behind when a pull was under way: %s", async (how) => {
+  /** The wake-ups of the limiter that are not cancelled. */
+  function outstandingOf({ clock }: Bench): ReadonlySet<() => void> {
     const outstanding = new Set<() => void>();
-    const desk = bench();
-    const wakeAt = desk.clock.wakeAt.bind(desk.clock);
-    desk.clock.wakeAt = (atMs, wake) => {
+    const wakeAt = clock.wakeAt.bind(clock);
+    clock.wakeAt = (atMs, wake) => {
       const cancel = wakeAt(atMs, wake);
       outstanding.add(cancel);
       return () => {
@@ -452,6 +452,39 @@ describe("after the first chunk", () => {
         cancel();
       };
     };
+    return outstanding;
+  }
+
+  it("leaves no timer of its attempt behind once the first chunk is there", async () => {
+    const desk = bench();
+    const outstanding = outstandingOf(desk);
+    const { value } = await desk.limiter.stream(
+      "chat",
+      async () =>
+        (async function* () {
+          yield 1;
+        })(),
+      {
+        attemptTimeoutMs: 60_000,
+      },
+    );
+    expect(outstanding.size).toBe(0);
+    await value.return!();
+  });
+
+  it("throws where classify gives a promise, and leaves that one's rejection to nobody", async () => {
+    const desk = bench();
+    const classify = (async () => {
+      throw new Error("nobody's");
+    }) as never;
+    const error = await rejection(desk.limiter.run("chat", () => 1, { classify }));
+    expect(error).toBeInstanceOf(TypeError);
+    expect(settled(desk)).toEqual(["cancelled"]);
+  });
+
+  it.each(["return", "abort"])("leaves no timer behind when a pull was under way: %s", async (how) => {
+    const desk = bench();
+    const outstanding = outstandingOf(desk);
     const controller = new AbortController();
     const { value } = await streamed(desk, [new Source(desk, "x", "hang")], {
       chunkTimeoutMs: 60_000,
