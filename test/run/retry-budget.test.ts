@@ -75,6 +75,12 @@ describe("a retry of what did no work", () => {
   // So that a provider that refuses stays eligible.
   const patient = { cooldownTriggerCount: 1e6, penalty429: 0 };
 
+  it("is told, with who was tried, in the message of the call that fails", async () => {
+    const { limiter } = bench(["a", "b"], { retryBudget: none });
+    const { message } = await refusalOf(limiter.run("chat", refused([])));
+    expect(message).toMatch(/^no provider available for "chat": attempts failed: "a" rate limited, "b" rate limited/);
+  });
+
   it("is free on another provider", async () => {
     const { limiter } = bench(["a", "b", "c"], { retryBudget: none });
     const sent: string[] = [];
