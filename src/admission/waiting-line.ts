@@ -79,8 +79,8 @@ export class WaitingLine {
     return last.request === request || last.request.key === request.key;
   }
 
-  /** Puts it last of its kind; true if nobody of its kind stands before it. */
-  add(waiter: Waiter): boolean {
+  /** Puts it last of its kind. */
+  add(waiter: Waiter): void {
     const key = keyOf(waiter);
     let queue = this.#queues.get(key);
     if (queue === undefined) {
@@ -93,7 +93,6 @@ export class WaitingLine {
     else queue.last.next = waiter;
     queue.last = waiter;
     this.#count(waiter.capability, 1);
-    return queue.first === waiter;
   }
 
   /** Takes it out, if it is in. */

@@ -179,12 +179,12 @@ export class Call {
 
   async #leaseInTurn(): Promise<Lease> {
     const isFirst = this.#attempts === NONE;
-    // Its list may have been replaced since the call began.
-    const { capabilities } = this.parts.admission.parts.registry;
-    this.#capability = capabilities.get(this.#capability.name) ?? this.#capability;
     const request = isFirst ? this.#request : new Request(this.#options, this.#failed);
     if (!isFirst) await this.#rest(request);
     await this.#turnstile?.enter();
+    // Its list may have been replaced since the call began.
+    const { capabilities } = this.parts.admission.parts.registry;
+    this.#capability = capabilities.get(this.#capability.name) ?? this.#capability;
     let lease: Lease;
     try {
       const granted = this.#acquire(request);
@@ -284,12 +284,15 @@ export class Call {
     const { time, defaults, random, retryBudget } = this.parts;
     const made = this.#attempts.length;
     this.#requireTime(this.deadline - time.now);
-    const able = obstacles(this.parts, this.#capability, this.#request).filter((reason) => !isUnable(reason));
     const isOver = made >= (this.#options.maxAttempts ?? defaults.maxAttempts ?? Math.max(2, this.#candidates()));
     if (isOver || !(isUnserved || (this.#options.idempotent ?? defaults.idempotent ?? true)))
       throw this.#failure("attempts_failed");
     // Who did no work is not helped by holding back from the others.
-    this.#isFree = isUnserved && able.some(({ provider }) => !this.#failed!.has(provider));
+    this.#isFree =
+      isUnserved &&
+      obstacles(this.parts, this.#capability, this.#request).some(
+        (obstacle) => !isUnable(obstacle) && !this.#failed!.has(obstacle.provider),
+      );
     if (!this.#isFree && !retryBudget.takeRetry(time.now)) throw this.#failure("retry_budget");
     this.#restUntil = time.now + backoffMs(made - 1, random);
   }

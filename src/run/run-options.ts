@@ -15,7 +15,7 @@ export interface RunDefaults {
   timeoutMs?: number | undefined;
   /** One attempt (in `stream`: up to the first chunk); default none. */
   attemptTimeoutMs?: number | undefined;
-  /** Default: one per provider, at least 2. */
+  /** Default: one per provider that the call may go to, at least 2. */
   maxAttempts?: number | undefined;
   /** false: fail over only when the provider certainly did no work; default true. */
   idempotent?: boolean | undefined;
