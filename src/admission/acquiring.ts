@@ -180,7 +180,7 @@ export class Acquiring {
     const claims: (() => void)[] = [];
     for (let rank = 0; rank < ranking.size; rank++) {
       const provider = ranking.provider(rank);
-      const needs = request.needs(ranking.entry(rank), true);
+      const needs = ranking.needs(rank);
       const gateMs = provider.gateMs(provider.state(now, minimumHealth), now);
       const isRoom = ranking.waitMs(rank) === 0;
       const at = Math.max(now + gateMs, isRoom ? now : profile.fitsAt(provider.quotas, needs, now));
@@ -192,7 +192,7 @@ export class Acquiring {
     for (const entry of registry.listed(capability)) {
       const { name, provider } = entry;
       if (provider === null || request.excludes(name)) continue;
-      const needs = request.needs(entry, true);
+      const needs = request.needs(capability, entry, true);
       if (profile.waitMs(provider.quotas, needs, now, false) === TOO_LARGE) {
         isTooLarge = true;
         continue;

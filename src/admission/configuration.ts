@@ -61,7 +61,7 @@ export class Configuration {
   }
 
   removeCapability(name: string): boolean {
-    return this.#change(() => this.#registry.capabilities.delete(name));
+    return this.#change(() => this.#registry.removeCapability(name));
   }
 
   /** Any change may make room, or leave nobody to wait for. */

@@ -196,7 +196,7 @@ export class GrantedLease implements Lease, Holder {
 
   /** Whether its end may teach how large such requests are. */
   teaches(size: LearnedSize): boolean {
-    return !this.#hasEnded && this.#candidate.entry.size === size;
+    return !this.#hasEnded && this.#candidate.size === size;
   }
 
   #read(settlement: Settlement): Outcome {
@@ -252,12 +252,12 @@ export class GrantedLease implements Lease, Holder {
 
   #settle(ending: Outcome, now: number): void {
     const host = this.#host;
-    const { provider, entry, needs } = this.#candidate;
+    const { provider, size, needs } = this.#candidate;
     const { status, retryAfterMs, knownResetAt } = ending;
     const latencyMs = ending.latencyMs ?? now - this.#grantedAt;
     host.counters.leasesSettled++;
     if (status === "success" && provider.hasSizes && host.isRegistered(provider)) {
-      entry.size.learn(this.#told ?? unknownAmounts(), needs.variance > 0 ? needs.amounts[TOKENS]! : NOT_TOLD);
+      size.learn(this.#told ?? unknownAmounts(), needs.variance > 0 ? needs.amounts[TOKENS]! : NOT_TOLD);
       provider.touch();
     }
     this.#count(countedAfter(status, this.#told, this.#counted, provider.settings.price), now);

@@ -60,7 +60,7 @@ export class Granting {
     // Those with room come first.
     for (let rank = 0; rank < ranking.size && ranking.waitMs(rank) === 0; rank++) {
       const isAvoided = request.avoids(ranking.entry(rank).name);
-      if ((isAvoided && best >= 0) || !this.#isFree(request, ranking, rank, priority, now)) continue;
+      if ((isAvoided && best >= 0) || !this.#isFree(ranking, rank, priority, now)) continue;
       best = rank;
       if (!isAvoided) break;
     }
@@ -80,13 +80,12 @@ export class Granting {
     if (best < 0) return null;
     const { counters, events, minimumHealth } = this.#parts;
     if (this.#options.spread === "headroom") best = this.#drawn(request, ranking, best, priority, now);
-    const entry = ranking.entry(best);
-    const provider = entry.provider!;
+    const provider = ranking.provider(best);
     const candidate = {
       provider,
-      entry,
+      size: capability.sizeOn(provider.name),
       state: provider.state(now, minimumHealth),
-      needs: request.needs(entry, true),
+      needs: ranking.needs(best),
       decision: ranking.decision(best),
     };
     const timeoutMs = leaseTimeoutMs ?? this.#options.leaseTimeoutMs;
@@ -97,10 +96,10 @@ export class Granting {
   }
 
   /** Whether one that has room lets a lease through, and nobody ahead claims what it takes. */
-  #isFree(request: Request, ranking: Ranking, rank: number, priority: number, now: number): boolean {
+  #isFree(ranking: Ranking, rank: number, priority: number, now: number): boolean {
     const provider = ranking.provider(rank);
     if (provider.gateMs(provider.state(now, this.#parts.minimumHealth), now) > 0) return false;
-    return !this.#line.hasClaims || !this.#line.isBehind(provider, request.needs(ranking.entry(rank), true), priority);
+    return !this.#line.hasClaims || !this.#line.isBehind(provider, ranking.needs(rank), priority);
   }
 
   /** One of those within a quarter of the best. */
@@ -110,9 +109,9 @@ export class Granting {
     const near: { readonly rank: number; readonly headroom: number }[] = [];
     let all = 0;
     for (let rank = best; rank < ranking.size && ranking.waitMs(rank) === 0 && ranking.score(rank) >= least; rank++) {
-      const entry = ranking.entry(rank);
-      if (request.avoids(entry.name) !== isAvoided || !this.#isFree(request, ranking, rank, priority, now)) continue;
-      const headroom = headroomOf(ranking.provider(rank), request.needs(entry, true), now);
+      if (request.avoids(ranking.entry(rank).name) !== isAvoided || !this.#isFree(ranking, rank, priority, now))
+        continue;
+      const headroom = headroomOf(ranking.provider(rank), ranking.needs(rank), now);
       all += headroom;
       near.push({ rank, headroom });
     }
@@ -133,7 +132,7 @@ export class Granting {
 
   #refusal(capability: Capability, request: Request, now: number): Refusal {
     const listed = this.#parts.registry.listed(capability);
-    return refusalOf(listed.map((entry) => reasonAgainst(entry, request, this.#parts, now, true)));
+    return refusalOf(listed.map((entry) => reasonAgainst(capability, entry, request, this.#parts, now, true)));
   }
 
   /** True if by the deadline a known release, or the end of a request in flight, can make room. */
@@ -157,8 +156,9 @@ export class Granting {
       const gateMs = provider.gateMs(provider.state(now, minimumHealth), now);
       if (gateMs < Number.POSITIVE_INFINITY && now + gateMs > deadline) return false;
       // What is learned until then may be less.
-      if (!request.isTold && provider.hasSizes && isAnyOpen((lease) => lease.teaches(entry.size))) return true;
-      const needs = request.needs(entry, true);
+      if (!request.isTold && provider.hasSizes && isAnyOpen((lease) => lease.teaches(capability.sizeOn(entry.name))))
+        return true;
+      const needs = request.needs(capability, entry, true);
       return provider.quotas.every((quota) => {
         const { index } = quota;
         return quota.mayFitBy(deadline, needOf(needs.amounts, index), varianceOf(needs, index), open, now);

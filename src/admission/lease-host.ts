@@ -1,5 +1,5 @@
 import type { ObservationParts } from "../observation/apply-observation.ts";
-import type { Listed } from "../provider/capability.ts";
+import type { LearnedSize } from "../provider/learned-size.ts";
 import type { Provider, ProviderState } from "../provider/provider.ts";
 import type { Needs } from "../quota/amounts.ts";
 import type { Decision } from "../selection/decision.ts";
@@ -9,7 +9,8 @@ import type { GrantedLease } from "./granted-lease.ts";
 /** Whom a lease is granted from. */
 export interface Candidate {
   readonly provider: Provider;
-  readonly entry: Listed;
+  /** What its capability knows of sizes there. */
+  readonly size: LearnedSize;
   readonly state: ProviderState;
   readonly needs: Needs;
   readonly decision: Decision;

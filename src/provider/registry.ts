@@ -6,10 +6,11 @@ import type { CapabilityConfig, PoolConfig, ProviderConfig, ProviderPatch } from
 import { isResizable, type QuotaSpec, quotaKey, quotaSpecs } from "../config/quota-spec.ts";
 import type { LiveQuota } from "../forecast/live-quota.ts";
 import type { Profile } from "../profile/profile.ts";
-import { Capability, type Listed } from "./capability.ts";
+import { Capability } from "./capability.ts";
 import type { LearnedSize } from "./learned-size.ts";
 import type { Pool } from "./pool.ts";
 import { DEFAULT_PRIORITY, Provider, type ProviderSettings, priceOf } from "./provider.ts";
+import { type Listed, ProviderLists } from "./provider-list.ts";
 import { Standings } from "./standings.ts";
 
 /** Every provider, pool and capability by name; what it is given has passed the validator. */
@@ -22,6 +23,7 @@ export class Registry {
   readonly #time: EngineTime;
   readonly #health: HealthSettings;
   readonly #defaultCooldownSeconds: number;
+  readonly #lists = new ProviderLists();
   #revision = 0;
 
   constructor(profile: Profile, time: EngineTime, health: HealthSettings, defaultCooldownSeconds: number) {
@@ -89,19 +91,30 @@ export class Registry {
 
   upsertCapability(config: CapabilityConfig): void {
     const { name, providers } = config;
+    const list = this.#lists.take(providers, this.#profile.candidates);
     const had = this.capabilities.get(name);
-    this.capabilities.set(name, new Capability(name, providers, this.#profile.candidates, had));
+    this.capabilities.set(name, new Capability(name, list, had));
+    if (had !== undefined) this.#lists.giveBack(had.list);
   }
 
-  /** The capability's list, its providers looked up. */
-  listed(capability: Capability): readonly Listed[] {
-    return capability.listed(this.providers, this.#revision);
+  removeCapability(name: string): boolean {
+    const capability = this.capabilities.get(name);
+    if (capability === undefined) return false;
+    this.capabilities.delete(name);
+    this.#lists.giveBack(capability.list);
+    return true;
+  }
+
+  /** The list, its providers looked up. */
+  listed({ list }: Capability): readonly Listed[] {
+    return list.listed(this.providers, this.#revision);
   }
 
   /** How large such requests are on that provider; null: it is not registered with the capability. */
   sizeOf(capability: string | undefined, provider: Provider): LearnedSize | null {
     const known = capability === undefined ? undefined : this.capabilities.get(capability);
-    return (known && this.listed(known).find((entry) => entry.provider === provider)?.size) ?? null;
+    const isListed = known?.list.entries.some(({ name }) => name === provider.name);
+    return isListed ? known!.sizeOn(provider.name) : null;
   }
 
   #settings(config: ProviderConfig): ProviderSettings {

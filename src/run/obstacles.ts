@@ -11,7 +11,9 @@ const UNABLE: readonly RefusalReason["reason"][] = ["dead", "paused", "excluded"
 /** What speaks now against each provider of the capability, in the order of its list. */
 export function obstacles({ admission, time }: RunParts, capability: Capability, request: Request): RefusalReason[] {
   const { parts } = admission;
-  return parts.registry.listed(capability).map((entry) => reasonAgainst(entry, request, parts, time.now, true));
+  return parts.registry
+    .listed(capability)
+    .map((entry) => reasonAgainst(capability, entry, request, parts, time.now, true));
 }
 
 /** True of one who has room, as far as it knows; somebody in the line may claim it. */

@@ -5,7 +5,7 @@ import type { Request } from "./request.ts";
 
 /** The facts of one candidate, for the scoring strategy; one object serves all candidates of all calls in turn. */
 export class CandidateContext implements ProviderScoreContext {
-  readonly capability: string;
+  capability!: string;
   maxPriority!: number;
   maxLatencyMs!: number;
   provider!: string;
@@ -20,12 +20,9 @@ export class CandidateContext implements ProviderScoreContext {
   #now = 0;
   #candidate: Provider | null = null;
 
-  constructor(capability: string) {
-    this.capability = capability;
-  }
-
   /** Turns to another request. */
-  begin(request: Request, maxPriority: number, maxLatencyMs: number, now: number): void {
+  begin(capability: string, request: Request, maxPriority: number, maxLatencyMs: number, now: number): void {
+    this.capability = capability;
     this.#request = request;
     this.maxPriority = maxPriority;
     this.maxLatencyMs = maxLatencyMs;

@@ -1,4 +1,4 @@
-// The order of a capability's providers for one request.
+// The order of the providers of a list for one request.
 //
 //   those with room now first, then by how soon there is room (unknown last), then those that are not eligible;
 //   equals by score, then in the order of the list
@@ -9,8 +9,9 @@
 // places changed; where that is too many, it is sorted anew.
 import { wholeMsUntil } from "../clock/whole-ms.ts";
 import { TOO_LARGE } from "../profile/profile.ts";
-import { type Capability, type Listed, priorityOf } from "../provider/capability.ts";
+import type { Capability } from "../provider/capability.ts";
 import type { Provider } from "../provider/provider.ts";
+import { type Listed, priorityOf } from "../provider/provider-list.ts";
 import {
   CHANGES,
   HEALTH_SCORE,
@@ -27,6 +28,7 @@ import {
   VERSION,
   WEIGHT,
 } from "../provider/standings.ts";
+import type { Needs } from "../quota/amounts.ts";
 import { finiteScore } from "../scoring/scoring-strategy.ts";
 import { CandidateContext } from "./candidate-context.ts";
 import { type Alternative, type Decision, RankedDecision } from "./decision.ts";
@@ -40,10 +42,11 @@ const OUT = Number.POSITIVE_INFINITY;
 const UNKNOWN = Number.MAX_VALUE;
 const STEPS_PER_PLACE = 8;
 
-/** One object serves all calls for a capability in turn, and is valid until the next. */
+/** One object serves all calls for a list in turn, and is valid until the next. */
 export class Ranking {
   readonly listed: readonly Listed[];
-  readonly #capability: Capability;
+  /** How many are eligible. */
+  size = 0;
   readonly #standings: Standings;
   // By place in the list: where the provider's standing is (-1: nowhere), the version of it that was scored, what follows.
   readonly #standsAt: Int32Array;
@@ -60,7 +63,7 @@ export class Ranking {
   // Places, best first.
   readonly #order: Int32Array;
   #isOrdered = true;
-  #size = 0;
+  #capability: Capability | null = null;
   #request: Request | null = null;
   #isLease = false;
   // The highest priority and mean latency of the list, and the places that have them.
@@ -68,10 +71,9 @@ export class Ranking {
   #maxLatencyMs = -1;
   #preferred = -1;
   #slowest = -1;
-  #context: CandidateContext | null = null;
+  readonly #context = new CandidateContext();
 
-  constructor(capability: Capability, listed: readonly Listed[], standings: Standings) {
-    this.#capability = capability;
+  constructor(listed: readonly Listed[], standings: Standings) {
     this.listed = listed;
     this.#standings = standings;
     this.#standsAt = Int32Array.from(listed, ({ provider }) => provider?.standsAt ?? -1);
@@ -86,11 +88,6 @@ export class Ranking {
     this.#askedAt = new Float64Array(listed.length).fill(Number.NaN);
     this.#alternatives = new Array(listed.length).fill(null);
     this.#order = Int32Array.from(listed, (_, place) => place);
-  }
-
-  /** How many are eligible. */
-  get size(): number {
-    return this.#size;
   }
 
   entry(rank: number): Listed {
@@ -110,9 +107,15 @@ export class Ranking {
     return wait === UNKNOWN ? Number.POSITIVE_INFINITY : wait;
   }
 
+  /** What the request takes from the one of that rank. */
+  needs(rank: number): Needs {
+    return this.#request!.needs(this.#capability!, this.entry(rank), this.#isLease);
+  }
+
   /** Ranks anew, for a request at `now`; see `rank` in selector.ts. */
-  update(request: Request, parts: SelectionParts, now: number, isLease: boolean): void {
-    const isOther = request !== this.#request || isLease !== this.#isLease;
+  update(capability: Capability, request: Request, parts: SelectionParts, now: number, isLease: boolean): void {
+    const isOther = request !== this.#request || capability !== this.#capability || isLease !== this.#isLease;
+    this.#capability = capability;
     this.#request = request;
     this.#isLease = isLease;
     if (this.#read(parts, now)) this.#findMaxima();
@@ -123,11 +126,10 @@ export class Ranking {
   /** The decision for the one of that rank, with the others as its alternatives; nothing writes to it later. */
   decision(rank: number): Decision {
     const best = this.#order[rank]!;
-    const alternatives = new Array<Alternative>(this.#size - 1);
-    for (let other = 0; other < this.#size; other++) {
+    const alternatives = new Array<Alternative>(this.size - 1);
+    for (let other = 0; other < this.size; other++) {
       if (other !== rank) alternatives[other < rank ? other : other - 1] = this.#alternative(this.#order[other]!);
     }
-    const { name } = this.listed[best]!;
     const { facts } = this.#standings;
     const at = this.#standsAt[best]!;
     const reasoning = {
@@ -136,6 +138,7 @@ export class Ranking {
       priorityScore: this.#priorityScore(best, at),
       latencyScore: this.#latencyScore(at),
     };
+    const { name } = this.listed[best]!;
     const waitMs = this.#waits[best]!;
     return new RankedDecision(name, this.#scores[best]!, waitMs < UNKNOWN ? waitMs : null, reasoning, alternatives);
   }
@@ -151,13 +154,12 @@ export class Ranking {
   /** Reads again who may have changed; true if one of them had, or now has, the highest priority or latency. */
   #read(parts: SelectionParts, now: number): boolean {
     const standsAt = this.#standsAt;
-    const standings = this.#standings;
-    const { facts } = standings;
+    const { facts } = this.#standings;
     let mayBeOther = false;
     for (let place = 0; place < standsAt.length; place++) {
       const at = standsAt[place]!;
       if (at < 0) continue;
-      if (now >= facts[at + UNTIL]!) readStanding(at, standings, parts, now);
+      if (now >= facts[at + UNTIL]!) readStanding(at, this.#standings, parts, now);
       if (this.#scored[place] === facts[at + VERSION]) continue;
       const latencyMs = facts[at + LATENCY]!;
       const priority = this.#priority(place, at);
@@ -193,11 +195,10 @@ export class Ranking {
   #judge(isOther: boolean, request: Request, parts: SelectionParts, now: number): void {
     const { facts } = this.#standings;
     const { isTold, isChoosy, isSilent, mostRequests, mostSize } = request;
-    const isSteady = parts.weighted !== null;
     // Of most requests it is known what they need without a look at the provider.
-    const isStated = isTold || (isSilent && !this.#isLease && !this.#capability.learning.isAnyKnown);
+    const isStated = isTold || (isSilent && !this.#isLease && !this.#capability!.learning.isAnyKnown);
     const mostSizing = isChoosy ? -1 : Number(isStated);
-    this.#size = 0;
+    this.size = 0;
     for (let place = 0; place < this.#standsAt.length; place++) {
       const at = this.#standsAt[place]!;
       if (at < 0) continue;
@@ -230,8 +231,8 @@ export class Ranking {
         // Who is left out is not asked about, and has no score to be kept.
         if (waitMs === OUT) continue;
       }
-      this.#size++;
-      if (isScored && isSteady) continue;
+      this.size++;
+      if (isScored && parts.weighted !== null) continue;
       const score = this.#scoreOf(place, at, request, parts, now);
       if (score !== this.#scores[place]) {
         this.#scores[place] = score;
@@ -248,7 +249,7 @@ export class Ranking {
     const entry = this.listed[place]!;
     if (request.isChoosy && request.excludes(entry.name)) return OUT;
     const { quotas } = entry.provider!;
-    const needs = request.needs(entry, this.#isLease);
+    const needs = request.needs(this.#capability!, entry, this.#isLease);
     const waitMs = profile.waitMs(quotas, needs, now, !this.#isLease);
     if (waitMs === TOO_LARGE) return OUT;
     this.#roomAt[place] = waitMs === 0 ? Number.NaN : profile.roomAt(quotas, needs, now);
@@ -266,9 +267,8 @@ export class Ranking {
       const score = weighted.weigh(quotaScore, healthScore, priorityScore, latencyScore, facts[at + WEIGHT]!);
       return finiteScore(score > mostScore ? mostScore : score);
     }
-    this.#context ??= new CandidateContext(this.#capability.name);
     const context = this.#context;
-    context.begin(request, this.#maxPriority, this.#slowestMs(), now);
+    context.begin(this.#capability!.name, request, this.#maxPriority, this.#slowestMs(), now);
     context.priorityScore = priorityScore;
     context.latencyScore = latencyScore;
     context.turnTo(this.listed[place]!.provider!, this.#priority(place, at), quotaScore, healthScore);

@@ -1,6 +1,7 @@
 import type { LiveQuota } from "../forecast/live-quota.ts";
 import { type Profile, TOO_LARGE } from "../profile/profile.ts";
-import type { Listed } from "../provider/capability.ts";
+import type { Capability } from "../provider/capability.ts";
+import type { Listed } from "../provider/provider-list.ts";
 import { needOf } from "../quota/amounts.ts";
 import type { RefusalReason } from "./refusal.ts";
 import type { Request } from "./request.ts";
@@ -17,13 +18,14 @@ export interface ReasonParts {
  * the line where nothing else does.
  */
 export function reasonAgainst(
-  { name, ...entry }: Listed,
+  capability: Capability,
+  entry: Listed,
   request: Request,
   { profile, minimumHealth }: ReasonParts,
   now: number,
   isLease: boolean,
 ): RefusalReason {
-  const { provider } = entry;
+  const { name, provider } = entry;
   const because = (reason: PlainReason, waitMs: number): RefusalReason => ({
     provider: name,
     reason,
@@ -33,7 +35,7 @@ export function reasonAgainst(
   if (request.excludes(name)) return because("excluded", Number.NaN);
   const state = provider.state(now, minimumHealth);
   if (state === "dead" || state === "paused") return because(state, Number.NaN);
-  const needs = request.needs({ name, ...entry }, isLease);
+  const needs = request.needs(capability, entry, isLease);
   const { quotas } = provider;
   const waits = quotas.map((quota) => profile.waitMs([quota], needs, now, true));
   const tooLarge = waits.indexOf(TOO_LARGE);

@@ -2,7 +2,8 @@ import { BYTES, CONCURRENCY, COST_USD, INPUT_TOKENS, OUTPUT_TOKENS, REQUESTS, TO
 import type { Price } from "../config/options.ts";
 import type { Usage } from "../config/usage.ts";
 import type { LiveQuota } from "../forecast/live-quota.ts";
-import type { Listed } from "../provider/capability.ts";
+import type { Capability } from "../provider/capability.ts";
+import type { Listed } from "../provider/provider-list.ts";
 import {
   type Amounts,
   completeAmounts,
@@ -101,12 +102,11 @@ export class Request {
   }
 
   /** What it takes from each dimension of a registered provider; for a lease also where nothing is known of it. */
-  needs(entry: Listed, isLease: boolean): Needs {
-    const { settings, quotas, hasSizes } = entry.provider!;
-    if (!hasSizes || (settings.price === null && (this.isTold || (!isLease && this.isSilent && !entry.size.isKnown)))) {
-      return this.#stated;
-    }
-    const { size } = entry;
+  needs(capability: Capability, { name, provider }: Listed, isLease: boolean): Needs {
+    const { settings, quotas, hasSizes } = provider!;
+    if (!hasSizes || (settings.price === null && this.isTold)) return this.#stated;
+    const size = capability.sizeOn(name);
+    if (settings.price === null && !isLease && this.isSilent && !size.isKnown) return this.#stated;
     const amounts = this.#told.slice();
     const isGuess = size.fillIn(amounts, this.#maxOutputTokens);
     const isKnown = isGuess || this.#maxOutputTokens !== undefined;

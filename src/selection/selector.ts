@@ -40,7 +40,7 @@ export function select(capability: Capability, request: Request, parts: Selectio
   const { listed } = ranking;
   if (listed.length === 0) parts.profile.miscalls.emptyCapability(counters);
   else counters.noProviderAvailable++;
-  const reasons = listed.map((entry) => reasonAgainst(entry, request, parts, now, false));
+  const reasons = listed.map((entry) => reasonAgainst(capability, entry, request, parts, now, false));
   throw new NoAvailableProviders(capability.name, refusalOf(reasons));
 }
 
@@ -56,15 +56,16 @@ export function rank(
   isLease: boolean,
 ): Ranking {
   const ranking = takeRanking(capability, parts);
-  ranking.update(request, parts, now, isLease);
+  ranking.update(capability, request, parts, now, isLease);
   // A strategy may ask the limiter in its turn; only what is finished is used again.
-  capability.kept = ranking;
+  capability.list.kept = ranking;
   return ranking;
 }
 
 function takeRanking(capability: Capability, parts: SelectionParts): Ranking {
   const listed = parts.registry.listed(capability);
-  const kept = capability.kept as Ranking | null;
-  capability.kept = null;
-  return kept !== null && kept.listed === listed ? kept : new Ranking(capability, listed, parts.registry.standings);
+  const { list } = capability;
+  const kept = list.kept as Ranking | null;
+  list.kept = null;
+  return kept !== null && kept.listed === listed ? kept : new Ranking(listed, parts.registry.standings);
 }

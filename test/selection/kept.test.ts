@@ -10,6 +10,7 @@ import {
   MockClock,
   NoAvailableProviders,
   PriorityScorer,
+  type ScoringStrategy,
   type SelectOptions,
 } from "../../src/index.ts";
 
@@ -37,7 +38,8 @@ const options = (clock: MockClock, scoring?: GrateLimiterOptions["scoring"]): Gr
       quotas: [{ dimension: "requests", limit: 2, window: "second", strategy: "fixed_window" }],
     },
   ],
-  capabilities: { chat: [...NAMES], mail: [{ provider: "d", priority: 11 }, "b"], sms: ["a"] },
+  // The first two share their list.
+  capabilities: { chat: [...NAMES], talk: [...NAMES], mail: [{ provider: "d", priority: 11 }, "b"], sms: ["a"] },
 });
 
 const request: fc.Arbitrary<SelectOptions | undefined> = fc.option(
@@ -53,7 +55,7 @@ const request: fc.Arbitrary<SelectOptions | undefined> = fc.option(
   ),
   { nil: undefined, freq: 1 },
 );
-const capability = fc.constantFrom("chat", "mail", "sms");
+const capability = fc.constantFrom("chat", "talk", "mail", "sms");
 const name = fc.constantFrom(...NAMES);
 const step = fc.oneof(
   { weight: 10, arbitrary: fc.record({ do: fc.constant("select" as const), capability, request }) },
@@ -197,10 +199,15 @@ class Player {
   }
 }
 
+const OWN: ScoringStrategy = {
+  score: ({ capability, burnPerSecond, inFlight, quotaScore, latencyScore }) =>
+    burnPerSecond - inFlight + (capability === "talk" ? latencyScore : quotaScore),
+};
+
 describe.each([
   ["the default strategy", undefined],
   ["strict order", new PriorityScorer()],
-  ["a strategy of one's own", { score: (context) => context.burnPerSecond - context.inFlight + context.quotaScore }],
+  ["a strategy of one's own", OWN],
 ] as readonly [string, GrateLimiterOptions["scoring"]][])("what selection keeps, with %s", (_, scoring) => {
   it.each([
     ["in every situation", step],
