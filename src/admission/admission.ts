@@ -106,10 +106,6 @@ export class Admission implements LeaseHost {
     return best < 0 ? null : ranking.entry(best).name;
   }
 
-  isRegistered(provider: Provider): boolean {
-    return this.#parts.registry.providers.get(provider.name) === provider;
-  }
-
   freed(): void {
     this.#acquiring.freed();
   }

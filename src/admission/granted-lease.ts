@@ -17,7 +17,7 @@ import type { LiveQuota } from "../forecast/live-quota.ts";
 import type { Outcome } from "../health/health.ts";
 import { raiseLimitReached, teachHealth } from "../observation/apply-observation.ts";
 import { readEnding, readUsage } from "../observation/read-observation.ts";
-import type { LearnedSize } from "../provider/learned-size.ts";
+import type { Capability } from "../provider/capability.ts";
 import type { Provider } from "../provider/provider.ts";
 import { type Amounts, NOT_TOLD, needOf, unknownAmounts, varianceOf } from "../quota/amounts.ts";
 import type { Decision } from "../selection/decision.ts";
@@ -49,10 +49,10 @@ export class GrantedLease implements Lease, Holder {
   /** When it expires; once it has ended, when its place is free. */
   #endAt: number;
 
-  constructor(host: LeaseHost, capability: string, candidate: Candidate, order: number, now: number, timeout: number) {
+  constructor(host: LeaseHost, candidate: Candidate, order: number, now: number, timeout: number) {
     const { provider, needs, state } = candidate;
     this.provider = provider.name;
-    this.capability = capability;
+    this.capability = candidate.capability.name;
     this.#host = host;
     this.#held = { lease: this, dueAt: now, order, place: -1 };
     this.#candidate = candidate;
@@ -160,7 +160,6 @@ export class GrantedLease implements Lease, Holder {
   follow(quotas: readonly LiveQuota[], now: number): void {
     const before = this.#quotas;
     const added = quotas.filter((quota) => !before.includes(quota));
-    if (added.length === 0) return;
     this.#quotas = [...before, ...added];
     for (const quota of added) {
       const from = quota.carriedFrom;
@@ -194,9 +193,9 @@ export class GrantedLease implements Lease, Holder {
     return Math.max(0, this.openOn(quota) - Number(isLost));
   }
 
-  /** Whether its end may teach how large such requests are. */
-  teaches(size: LearnedSize): boolean {
-    return !this.#hasEnded && this.#candidate.size === size;
+  /** Whether its end may teach how large this one's requests are there. */
+  teaches({ learning }: Capability, provider: string): boolean {
+    return !this.#hasEnded && this.provider === provider && this.#candidate.capability.learning === learning;
   }
 
   #read(settlement: Settlement): Outcome {
@@ -252,17 +251,18 @@ export class GrantedLease implements Lease, Holder {
 
   #settle(ending: Outcome, now: number): void {
     const host = this.#host;
-    const { provider, size, needs } = this.#candidate;
+    const { provider, capability, needs } = this.#candidate;
     const { status, retryAfterMs, knownResetAt } = ending;
     const latencyMs = ending.latencyMs ?? now - this.#grantedAt;
     host.counters.leasesSettled++;
-    if (status === "success" && provider.hasSizes && host.isRegistered(provider)) {
-      size.learn(this.#told ?? unknownAmounts(), needs.variance > 0 ? needs.amounts[TOKENS]! : NOT_TOLD);
+    if (status === "success" && provider.hasSizes && provider.isRegistered) {
+      const expected = needs.variance > 0 ? needs.amounts[TOKENS]! : NOT_TOLD;
+      capability.sizeOn(provider.name).learn(this.#told ?? unknownAmounts(), expected);
       provider.touch();
     }
     this.#count(countedAfter(status, this.#told, this.#counted, provider.settings.price), now);
     this.#endAs(status, now);
-    if (status !== "cancelled" && host.isRegistered(provider)) {
+    if (status !== "cancelled" && provider.isRegistered) {
       teachHealth(provider, { status, latencyMs, retryAfterMs, knownResetAt }, this.#grantedAt, host, now);
     }
     if (host.events.isHeard("leaseSettled")) host.events.raise("leaseSettled", { lease: this, status, latencyMs });

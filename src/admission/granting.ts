@@ -83,13 +83,13 @@ export class Granting {
     const provider = ranking.provider(best);
     const candidate = {
       provider,
-      size: capability.sizeOn(provider.name),
+      capability,
       state: provider.state(now, minimumHealth),
       needs: ranking.needs(best),
       decision: ranking.decision(best),
     };
     const timeoutMs = leaseTimeoutMs ?? this.#options.leaseTimeoutMs;
-    const lease = new GrantedLease(this.#host, capability.name, candidate, this.#orders++, now, timeoutMs);
+    const lease = new GrantedLease(this.#host, candidate, this.#orders++, now, timeoutMs);
     counters.leasesGranted++;
     if (events.isHeard("leaseGranted")) events.raise("leaseGranted", { lease, waitedMs: now - since });
     return lease;
@@ -156,7 +156,7 @@ export class Granting {
       const gateMs = provider.gateMs(provider.state(now, minimumHealth), now);
       if (gateMs < Number.POSITIVE_INFINITY && now + gateMs > deadline) return false;
       // What is learned until then may be less.
-      if (!request.isTold && provider.hasSizes && isAnyOpen((lease) => lease.teaches(capability.sizeOn(entry.name))))
+      if (!request.isTold && provider.hasSizes && isAnyOpen((lease) => lease.teaches(capability, entry.name)))
         return true;
       const needs = request.needs(capability, entry, true);
       return provider.quotas.every((quota) => {

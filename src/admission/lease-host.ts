@@ -1,5 +1,5 @@
 import type { ObservationParts } from "../observation/apply-observation.ts";
-import type { LearnedSize } from "../provider/learned-size.ts";
+import type { Capability } from "../provider/capability.ts";
 import type { Provider, ProviderState } from "../provider/provider.ts";
 import type { Needs } from "../quota/amounts.ts";
 import type { Decision } from "../selection/decision.ts";
@@ -9,8 +9,7 @@ import type { GrantedLease } from "./granted-lease.ts";
 /** Whom a lease is granted from. */
 export interface Candidate {
   readonly provider: Provider;
-  /** What its capability knows of sizes there. */
-  readonly size: LearnedSize;
+  readonly capability: Capability;
   readonly state: ProviderState;
   readonly needs: Needs;
   readonly decision: Decision;
@@ -21,8 +20,6 @@ export interface LeaseHost extends ObservationParts {
   readonly skewCapMs: number;
   /** Leases that something comes due of. */
   readonly held: DueHeap<HeldLease>;
-  /** Whether the provider of that name is still this one. */
-  isRegistered(provider: Provider): boolean;
   /** Room may have come. */
   freed(): void;
   enter(): number;

@@ -24,7 +24,8 @@ export class TimedHealth implements Health {
   // What was read last, and when.
   #healed = 1;
   #healedAt = Number.NaN;
-  #latencyMs: number | null = null;
+  /** NaN: none is known. */
+  #latencyMs = Number.NaN;
   #rateLimits = 0;
   #failures = 0;
   #cooldownUntil = NEVER;
@@ -39,7 +40,7 @@ export class TimedHealth implements Health {
   }
 
   get latencyMs(): number | null {
-    return this.#latencyMs;
+    return Number.isNaN(this.#latencyMs) ? null : this.#latencyMs;
   }
 
   get cooldownUntil(): number {
@@ -122,7 +123,7 @@ export class TimedHealth implements Health {
     this.#score = Math.min(1, this.#score + this.#settings.boostSuccess);
     if (latencyMs !== null) {
       const weight = this.#settings.ewmaAlpha;
-      this.#latencyMs = this.#latencyMs === null ? latencyMs : weight * latencyMs + (1 - weight) * this.#latencyMs;
+      this.#latencyMs = Number.isNaN(this.#latencyMs) ? latencyMs : weight * latencyMs + (1 - weight) * this.#latencyMs;
     }
     if (isOld) return;
     if (this.#isTrialDue) this.#score = Math.max(this.#score, this.#settings.recoveredHealth);

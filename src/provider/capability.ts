@@ -6,17 +6,18 @@ export class Capability {
   readonly name: string;
   readonly list: ProviderList;
   readonly learning: Learning;
-  readonly #sizes = new Map<string, LearnedSize>();
+  // By name of the provider.
+  readonly #sizes: Map<string, LearnedSize>;
 
+  /** Takes the place of `had`, whose open leases teach this one. */
   constructor(name: string, list: ProviderList, had?: Capability) {
     this.name = name;
     this.list = list;
-    this.learning = had?.learning ?? { isAnyKnown: false };
+    this.learning = had === undefined ? { isAnyKnown: false } : had.learning;
+    this.#sizes = had === undefined ? new Map() : had.#sizes;
     if (had === undefined) return;
-    for (const { name } of list.entries) {
-      const size = had.#sizes.get(name);
-      if (size !== undefined) this.#sizes.set(name, size);
-    }
+    const names = new Set(list.entries.map((entry) => entry.name));
+    for (const provider of this.#sizes.keys()) if (!names.has(provider)) this.#sizes.delete(provider);
   }
 
   /** How large its requests are on the provider of that name. */

@@ -39,6 +39,8 @@ export class Provider {
   readonly ramp: Ramp = new Ramp();
   /** The lease that holds the place of its trial; null: free. */
   trial: Trial | null = null;
+  /** False once it was removed, though another of its name may have come. */
+  isRegistered = true;
   /** Leases that have not let go of it. */
   leases = 0;
   // The end of a cooldown is told once, by whoever reads the provider first after it.

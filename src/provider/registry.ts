@@ -72,6 +72,7 @@ export class Registry {
     const provider = this.providers.get(name);
     if (provider === undefined) return false;
     this.providers.delete(name);
+    provider.isRegistered = false;
     provider.letGo();
     this.standings.giveBack(provider.standsAt);
     this.#revision++;

@@ -170,7 +170,7 @@ export class Ranking {
     return mayBeOther;
   }
 
-  /** If they are others than they were, so is every score. */
+  /** If they are others than they were, so is every score (`fill` takes longer than all of this, for few). */
   #findMaxima(): void {
     const { facts } = this.#standings;
     const maxPriority = this.#maxPriority;
@@ -188,7 +188,8 @@ export class Ranking {
       this.#maxLatencyMs = facts[at + LATENCY]!;
       this.#slowest = place;
     }
-    if (maxPriority !== this.#maxPriority || maxLatencyMs !== this.#maxLatencyMs) this.#scored.fill(Number.NaN);
+    if (maxPriority === this.#maxPriority && maxLatencyMs === this.#maxLatencyMs) return;
+    for (let place = 0; place < this.#scored.length; place++) this.#scored[place] = Number.NaN;
   }
 
   /** Asks for room and scores, where the answers may be others than they were. */

@@ -70,6 +70,12 @@ it("what is learned of sizes is a capability's own, though others share its list
   limiter.upsertCapability({ name: "long", providers: ["a", "b"] });
   limiter.updateProvider("b", { paused: true });
   expect([reserved("short"), reserved("long")]).toEqual([10, 300]);
+  // A lease of the list as it was teaches the one that is.
+  limiter.upsertCapability({ name: "late", providers: ["a"] });
+  const lease = limiter.tryAcquire("late", { tokens: 1 });
+  limiter.upsertCapability({ name: "late", providers: ["a", "b"] });
+  if (lease.granted) lease.settle({ status: "success", usage: { tokens: 77 } });
+  expect(reserved("late")).toBe(77);
   limiter.removeCapability("long");
   limiter.upsertCapability({ name: "long", providers: ["a"] });
   expect([reserved("short"), reserved("long")]).toEqual([10, 10_000]);
