@@ -13,9 +13,9 @@ import type {
   ProviderConfig,
   ProviderPatch,
 } from "./config/options.ts";
-import { meantOf } from "./config/problems.ts";
+import { type Check, meantOf } from "./config/problems.ts";
 import { quotaKey } from "./config/quota-spec.ts";
-import { type Subject, validate } from "./config/validator.ts";
+import * as checks from "./config/validator.ts";
 import type { WindowSpec } from "./config/window.ts";
 import { UnknownCapability, UnknownProvider } from "./errors.ts";
 import { Events, type LimiterEvents } from "./events.ts";
@@ -63,7 +63,7 @@ export class GrateLimiter<P extends string = string, Routes extends Record<strin
   /** Everything has a default. Throws InvalidConfig, which lists every problem. */
   constructor(options: GrateLimiterOptions<P, Routes> = {}) {
     const profile = profileNamed((options as { profile?: unknown } | null)?.profile);
-    validate("options", options, profile.dialect);
+    checks.validate(checks.options, options, profile.dialect);
     this.#time = new EngineTime(options.clock ?? new RealClock());
     const health = healthSettings(options.health);
     this.#registry = new Registry(profile, this.#time, health, options.defaultCooldownSeconds ?? 60);
@@ -104,13 +104,13 @@ export class GrateLimiter<P extends string = string, Routes extends Record<strin
 
   /** Replaces the configuration, keeps health; a quota that did not change keeps its usage, a changed one starts empty. Throws InvalidConfig. */
   upsertProvider(config: ProviderConfig<P>): void {
-    this.#validate("provider", config, this.#registry.pools);
+    this.#validate(checks.provider, config, this.#registry.pools);
     this.#configuration.upsertProvider(config);
   }
 
   /** Changes parts, keeps usage and health; throws UnknownProvider, InvalidConfig. */
   updateProvider(name: P, patch: ProviderPatch): void {
-    this.#validate("patch", patch, this.#registry.pools);
+    this.#validate(checks.patch, patch, this.#registry.pools);
     this.#configuration.updateProvider(this.#known(name), patch);
   }
 
@@ -126,13 +126,13 @@ export class GrateLimiter<P extends string = string, Routes extends Record<strin
 
   /** A changed limit keeps the pool's usage; a quota that is no longer named is gone. Throws InvalidConfig. */
   upsertPool(config: PoolConfig): void {
-    this.#validate("pool", config);
+    this.#validate(checks.pool, config);
     this.#configuration.upsertPool(config);
   }
 
   /** Declares a capability or replaces its list; names need not be registered yet. Throws InvalidConfig. */
   upsertCapability(config: CapabilityConfig<P> & { readonly name: keyof Routes & string }): void {
-    this.#validate("capability", config);
+    this.#validate(checks.capability, config);
     this.#configuration.upsertCapability(config);
   }
 
@@ -147,7 +147,7 @@ export class GrateLimiter<P extends string = string, Routes extends Record<strin
    */
   select<C extends keyof Routes & string>(capability: C, options?: SelectOptions<Routes[C]>): Decision<Routes[C]> {
     if (this.#admission.isClosed) throw closed();
-    const known = this.#asked("select", capability, options);
+    const known = this.#asked(checks.select, capability, options);
     const request = requestOf(options);
     try {
       return select(known, request, this.#parts, this.#admission.enter()) as Decision<Routes[C]>;
@@ -164,7 +164,7 @@ export class GrateLimiter<P extends string = string, Routes extends Record<strin
     capability: C,
     options?: SelectOptions<Routes[C]>,
   ): Lease<Routes[C]> | Refusal<Routes[C]> {
-    const known = this.#asked("select", capability, options);
+    const known = this.#asked(checks.select, capability, options);
     return this.#admission.tryAcquire(known, requestOf(options)) as Lease<Routes[C]> | Refusal<Routes[C]>;
   }
 
@@ -177,7 +177,7 @@ export class GrateLimiter<P extends string = string, Routes extends Record<strin
     options?: AcquireOptions<Routes[C]>,
   ): Promise<Lease<Routes[C]>> {
     try {
-      const known = this.#asked("acquire", capability, options);
+      const known = this.#asked(checks.acquire, capability, options);
       const maxWaitMs = options?.maxWaitMs ?? this.#runs.defaults.maxWaitMs ?? 60_000;
       const granted = this.#admission.acquire(known, requestOf(options), options ?? NOTHING_SAID, maxWaitMs);
       return Promise.resolve(granted) as Promise<Lease<Routes[C]>>;
@@ -195,7 +195,7 @@ export class GrateLimiter<P extends string = string, Routes extends Record<strin
     task: (context: TaskContext<Routes[C]>) => T | PromiseLike<T>,
     options?: RunOptions<Routes[C]>,
   ): Promise<RunResult<T, Routes[C]>> {
-    return this.#begin("run", capability, task, options, run) as Promise<RunResult<T, Routes[C]>>;
+    return this.#begin(checks.run, capability, task, options, run) as Promise<RunResult<T, Routes[C]>>;
   }
 
   /** `run` for streams: resolves at the first chunk, fails over until then and never after, and holds the lease until the end. */
@@ -204,7 +204,7 @@ export class GrateLimiter<P extends string = string, Routes extends Record<strin
     task: (context: TaskContext<Routes[C]>) => AsyncIterable<Chunk> | PromiseLike<AsyncIterable<Chunk>>,
     options?: StreamOptions<Routes[C]>,
   ): Promise<RunResult<AsyncIterableIterator<Chunk>, Routes[C]>> {
-    const begun: Promise<unknown> = this.#begin("stream", capability, task, options, stream);
+    const begun: Promise<unknown> = this.#begin(checks.stream, capability, task, options, stream);
     return begun as Promise<RunResult<AsyncIterableIterator<Chunk>, Routes[C]>>;
   }
 
@@ -220,7 +220,7 @@ export class GrateLimiter<P extends string = string, Routes extends Record<strin
     options?: MapOptions<Item, Routes[C]>,
   ): AsyncIterableIterator<MapResult<Item, T, Routes[C]>> {
     this.#admission.requireOpen();
-    const known = this.#asked("map", capability, options);
+    const known = this.#asked(checks.map, capability, options);
     const { needs } = options ?? {};
     const validated = {
       ...(options as MapOptions<Item>),
@@ -228,7 +228,7 @@ export class GrateLimiter<P extends string = string, Routes extends Record<strin
       maxWaitMs: options?.maxWaitMs ?? this.#runs.defaults.maxWaitMs ?? Number.POSITIVE_INFINITY,
       needs: needs && ((item: Item, index: number) => this.#validated(needs(item, index))),
     };
-    this.#validate("batch", { items, task });
+    this.#validate(checks.batch, { items, task });
     const request = requestOf(options);
     const results: AsyncIterableIterator<unknown> = map(this.#runs, known, items, task as never, validated, request);
     return results as AsyncIterableIterator<MapResult<Item, T, Routes[C]>>;
@@ -270,7 +270,7 @@ export class GrateLimiter<P extends string = string, Routes extends Record<strin
    * window; classic: the first declared; null: no such provider or quota. Throws InvalidConfig for a dimension or window that is none.
    */
   providerQuotaRemaining(name: P, dimension: Dimension, window?: WindowSpec): number | null {
-    this.#validate("query", { dimension, window });
+    this.#validate(checks.query, { dimension, window });
     const key = window === undefined ? null : quotaKey(dimension, window);
     return this.#read(name, (provider, now) => {
       const quotas = provider.quotas.filter(
@@ -309,7 +309,7 @@ export class GrateLimiter<P extends string = string, Routes extends Record<strin
 
   /** Calls `listener` after each such event; returns the function that takes it off. An exception in a listener changes nothing. Throws InvalidConfig. */
   on<E extends keyof LimiterEvents>(event: E, listener: (event: LimiterEvents<P>[E]) => void): () => void {
-    this.#validate("listener", { event, listener });
+    this.#validate(checks.listener, { event, listener });
     return this.#parts.events.on(event, listener);
   }
 
@@ -320,7 +320,7 @@ export class GrateLimiter<P extends string = string, Routes extends Record<strin
 
   /** Starts a task; what is wrong with the call comes out as a rejection, too. */
   #begin<Task, Result>(
-    subject: Subject,
+    check: Check,
     capability: string,
     task: Task,
     options: RunOptions | undefined,
@@ -328,8 +328,8 @@ export class GrateLimiter<P extends string = string, Routes extends Record<strin
   ): Promise<Result> {
     try {
       this.#admission.requireOpen();
-      const known = this.#asked(subject, capability, options);
-      if (typeof task !== "function") this.#validate("task", { task });
+      const known = this.#asked(check, capability, options);
+      if (typeof task !== "function") this.#validate(checks.task, { task });
       return start(this.#runs, known, task as never, options ?? NOTHING_SAID, requestOf(options));
     } catch (error) {
       return Promise.reject(error);
@@ -337,8 +337,8 @@ export class GrateLimiter<P extends string = string, Routes extends Record<strin
   }
 
   /** The capability of a call; throws where that, or the request, is none. */
-  #asked(subject: Subject, capability: string, options: SelectOptions | undefined): Capability {
-    if (options !== undefined) this.#validate(subject, options);
+  #asked(check: Check, capability: string, options: SelectOptions | undefined): Capability {
+    if (options !== undefined) this.#validate(check, options);
     const known = this.#registry.capabilities.get(capability);
     if (known === undefined) {
       this.#parts.profile.miscalls.unknownCapability(this.#parts.counters);
@@ -348,12 +348,12 @@ export class GrateLimiter<P extends string = string, Routes extends Record<strin
   }
 
   #validated<Needs extends SelectOptions>(needs: Needs): Needs {
-    if (needs !== undefined) this.#validate("select", needs);
+    if (needs !== undefined) this.#validate(checks.select, needs);
     return needs;
   }
 
-  #validate(subject: Subject, value: unknown, pools?: Registry["pools"]): void {
-    validate(subject, value, this.#parts.profile.dialect, pools);
+  #validate(check: Check, value: unknown, pools?: Registry["pools"]): void {
+    checks.validate(check, value, this.#parts.profile.dialect, pools);
   }
 
   #read<T>(name: string, answer: (provider: Provider, now: number) => T): T | null {

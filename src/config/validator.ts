@@ -94,7 +94,7 @@ const providerShape = {
   price: objectOf(each(["usdPerRequest", "usdPerMillionInputTokens", "usdPerMillionOutputTokens"], fromZero)),
   paused: trueOrFalse,
 };
-const provider = objectOf({ name, ...providerShape }, "name");
+export const provider: Check = objectOf({ name, ...providerShape }, "name");
 
 const listedObject = objectOf({ provider: name, priority: fromZero }, "provider");
 const listedName = allowed(
@@ -103,9 +103,9 @@ const listedName = allowed(
 );
 const listed = listOf((value, problems) => (isRecord(value) ? listedObject : listedName)(value, problems));
 
-const weights = objectOf(each(["quota", "health", "priority", "latency"], fromZero));
+export const weights: Check = objectOf(each(["quota", "health", "priority", "latency"], fromZero));
 
-const strategy = allowed(
+export const strategy: Check = allowed(
   "an object with a score method",
   (value) => isRecord(value) && typeof value["score"] === "function",
 );
@@ -120,7 +120,7 @@ const waits: Shape = {
   classify: anyFunction,
 };
 
-const options = objectOf({
+const optionsShape = objectOf({
   providers: listOf(provider),
   capabilities: recordOf(listed),
   pools: recordOf(objectOf(draws)),
@@ -147,27 +147,6 @@ const options = objectOf({
   random: anyFunction,
 });
 
-const pool = objectOf({ name, ...draws }, "name");
-
-/** What can be judged: the argument of each call that takes one. */
-export type Subject =
-  | "options"
-  | "provider"
-  | "patch"
-  | "pool"
-  | "capability"
-  | "select"
-  | "acquire"
-  | "run"
-  | "stream"
-  | "map"
-  | "task"
-  | "batch"
-  | "query"
-  | "weights"
-  | "within"
-  | "listener";
-
 const needs: Shape = {
   ...each([...USAGE_FIELDS, "maxOutputTokens"], numberFrom(0, Number.MAX_SAFE_INTEGER)),
   ...each(["only", "exclude"], listOf(name)),
@@ -184,40 +163,31 @@ const acquires: Shape = {
 };
 const runs: Shape = { ...acquires, ...waits };
 
-const checks: { readonly [subject in Subject]: Check } = {
-  weights,
-  query: objectOf({ dimension: oneOf(DIMENSIONS), window }),
-  within: objectOf({ within: strategy }),
-  listener: objectOf({ event: oneOf(EVENT_NAMES), listener: anyFunction }, "event", "listener"),
-  options,
-  provider,
-  patch: objectOf({ ...providerShape, limits: objectOf(each(LIMIT_NAMES, nullOr(fromZero))) }),
-  pool: (value, problems) => checkOf({ pools: pool }, "pools", problems)(value, problems),
-  capability: objectOf({ name, providers: listed }, "name", "providers"),
-  select: objectOf(needs),
-  task: objectOf({ task: anyFunction }, "task"),
-  batch: objectOf(
-    {
-      items: allowed("an iterable", (value) => isIterable(value)),
-      task: anyFunction,
-    },
-    "items",
-    "task",
-  ),
-  acquire: objectOf(acquires),
-  run: objectOf(runs),
-  stream: objectOf({ ...runs, chunkTimeoutMs: positiveNumber }),
-  map: objectOf({ ...runs, needs: anyFunction, concurrency: positiveWhole }),
+// What can be judged: the argument of each call that takes one.
+export const options: Check = (value, problems) => {
+  optionsShape(value, problems);
+  if (isRecord(value)) checkProviders(value, problems);
 };
+export const patch: Check = objectOf({ ...providerShape, limits: objectOf(each(LIMIT_NAMES, nullOr(fromZero))) });
+const poolShape = objectOf({ name, ...draws }, "name");
+/** A dialect without pools refuses one by the name of the option that it knows. */
+export const pool: Check = (value, problems) => checkOf({ pools: poolShape }, "pools", problems)(value, problems);
+export const capability: Check = objectOf({ name, providers: listed }, "name", "providers");
+export const select: Check = objectOf(needs);
+export const acquire: Check = objectOf(acquires);
+export const run: Check = objectOf(runs);
+export const stream: Check = objectOf({ ...runs, chunkTimeoutMs: positiveNumber });
+export const map: Check = objectOf({ ...runs, needs: anyFunction, concurrency: positiveWhole });
+export const task: Check = objectOf({ task: anyFunction }, "task");
+export const batch: Check = objectOf({ items: allowed("an iterable", isIterable), task: anyFunction }, "items", "task");
+export const query: Check = objectOf({ dimension: oneOf(DIMENSIONS), window });
+export const listener: Check = objectOf({ event: oneOf(EVENT_NAMES), listener: anyFunction }, "event", "listener");
 
 /** Throws InvalidConfig with every problem of `value` at once; `pools` are those that it may name. */
-export function validate(subject: Subject, value: unknown, dialect?: Dialect, pools?: Names): void {
+export function validate(check: Check, value: unknown, dialect?: Dialect, pools?: Names): void {
   const problems = new Problems(dialect);
-  checks[subject](value, problems);
-  if (isRecord(value)) {
-    if (pools !== undefined) checkPools(value, pools, problems);
-    if (subject === "options") checkProviders(value, problems);
-  }
+  check(value, problems);
+  if (pools !== undefined && isRecord(value)) checkPools(value, pools, problems);
   problems.throwIfAny();
 }
 

@@ -5,7 +5,8 @@
 // Regimes: priorities are taken as 32-bit floats, whose neighbours are at least a factor 1 + 2^-24 apart, so that no score
 // of `within` lifts a provider over the next priority; whole priorities are exact up to 16,777,216. Scores of `within` are
 // told apart from a difference of 4 millionths of them on, however large or small they are. Priority 0 is below every other.
-import { validate } from "../config/validator.ts";
+import { objectOf } from "../config/check.ts";
+import * as checks from "../config/validator.ts";
 import type { ProviderScoreContext, ScoringStrategy } from "./scoring-strategy.ts";
 import { finiteScore } from "./scoring-strategy.ts";
 
@@ -17,7 +18,7 @@ export class PriorityScorer implements ScoringStrategy {
   readonly #within: ScoringStrategy | undefined;
 
   constructor(within?: ScoringStrategy) {
-    validate("within", { within });
+    checks.validate(objectOf({ within: checks.strategy }), { within });
     this.#within = within;
   }
 

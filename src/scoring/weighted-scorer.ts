@@ -7,7 +7,7 @@
 // preferred provider is left when it runs low or fails, and priority decides among those that are well.
 // Source: weights and parts of grate-limiter 0.1.1 for Rust and Python.
 import type { ScoringWeights } from "../config/options.ts";
-import { validate } from "../config/validator.ts";
+import * as checks from "../config/validator.ts";
 import { isStrategy, type ProviderScoreContext, type ScoringStrategy } from "./scoring-strategy.ts";
 
 /** (weights x parts) x weight, parts as in the ports; default weights 0.40, 0.35, 0.20, 0.05. Throws InvalidConfig. */
@@ -18,7 +18,7 @@ export class WeightedScorer implements ScoringStrategy {
   readonly #latency: number;
 
   constructor(weights: ScoringWeights = {}) {
-    validate("weights", weights);
+    checks.validate(checks.weights, weights);
     this.#quota = weights.quota ?? 0.4;
     this.#health = weights.health ?? 0.35;
     this.#priority = weights.priority ?? 0.2;
