@@ -1,7 +1,6 @@
 import { COST_USD, REQUESTS } from "../config/dimension.ts";
 import type { Price } from "../config/options.ts";
-import type { StatusClass } from "../config/status-class.ts";
-import { UNPRICED } from "../observation/apply-observation.ts";
+import { type StatusClass, UNSERVED } from "../config/status-class.ts";
 import { type Amounts, correctedAmounts, NOT_TOLD } from "../quota/amounts.ts";
 
 /**
@@ -14,7 +13,7 @@ export function countedAfter(
   counted: Amounts,
   price: Price | null,
 ): Amounts {
-  if (status === "success" || !UNPRICED.has(status)) {
+  if (status === "success" || !UNSERVED.includes(status)) {
     return told === null ? counted : correctedAmounts(told, counted, price);
   }
   const requests = told !== null && told[REQUESTS] !== NOT_TOLD ? told[REQUESTS]! : counted[REQUESTS]!;

@@ -14,6 +14,9 @@ export const StatusClass = {
 /** One of the ten classes, as its snake_case string. */
 export type StatusClass = (typeof StatusClass)[keyof typeof StatusClass];
 
+/** Of a request that was refused before any work was done: nothing but the request itself was used. */
+export const UNSERVED: readonly StatusClass[] = ["rate_limited", "quota_exhausted", "unauthorized", "forbidden"];
+
 // Codes that do not mean what their hundreds say; 529 is what some providers send for "overloaded".
 const EXCEPTIONS: { readonly [code: number]: StatusClass } = {
   401: "unauthorized",

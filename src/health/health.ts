@@ -63,3 +63,6 @@ export const LESSONS: { readonly [status in StatusClass]: Lesson } = {
   unauthorized: { kind: "death", penalty: null },
   cancelled: { kind: "nothing", penalty: null },
 };
+
+/** Every status class. */
+export const STATUSES: readonly StatusClass[] = Object.keys(LESSONS) as StatusClass[];

@@ -1,4 +1,4 @@
-import type { StatusClass } from "../config/status-class.ts";
+import { UNSERVED } from "../config/status-class.ts";
 import type { Events } from "../events.ts";
 import type { LiveQuota } from "../forecast/live-quota.ts";
 import type { Outcome } from "../health/health.ts";
@@ -15,14 +15,6 @@ export interface ObservationParts {
   readonly counters: Counters;
   readonly events: Events;
 }
-
-/** Refused before any work was done: nothing but the request itself was used, so that no price is due. */
-export const UNPRICED: ReadonlySet<StatusClass> = new Set([
-  "rate_limited",
-  "quota_exhausted",
-  "unauthorized",
-  "forbidden",
-]);
 
 /** The one way in which the end of a request reaches trackers and health. */
 export function applyObservation(
@@ -45,7 +37,8 @@ export function applyObservation(
 function countUsage(provider: Provider, observed: Observed, parts: ObservationParts, now: number): void {
   const { amounts, status } = observed;
   const { price } = provider.settings;
-  parts.profile.countObserved(amounts, price !== null && UNPRICED.has(status) ? null : price);
+  // Where nothing was done, no price is due.
+  parts.profile.countObserved(amounts, price !== null && UNSERVED.includes(status) ? null : price);
   const { quotas } = provider;
   for (let i = 0; i < quotas.length; i++) {
     const quota = quotas[i]!;

@@ -1,11 +1,10 @@
 import type { ResetSchedule } from "../clock/reset-schedule.ts";
 import { CONCURRENCY, DIMENSIONS } from "../config/dimension.ts";
 import { type QuotaSpec, sameSpec } from "../config/quota-spec.ts";
-import type { StatusClass } from "../config/status-class.ts";
 import { BurnRate } from "../forecast/burn-rate.ts";
 import { LiveQuota } from "../forecast/live-quota.ts";
 import { REPORTED, REQUESTS_ROOM, SCORE, SIZES_ROOM, STANDS_UNTIL } from "../forecast/quota-reading.ts";
-import { LESSONS } from "../health/health.ts";
+import { STATUSES } from "../health/health.ts";
 import { TimedHealth } from "../health/timed-health.ts";
 import { completeAmounts, needOf, varianceOf } from "../quota/amounts.ts";
 import { Concurrency } from "../quota/concurrency.ts";
@@ -19,7 +18,7 @@ import { type Profile, TOO_LARGE } from "./profile.ts";
 export const anticipatory: Profile = {
   dialect: {
     dimensions: DIMENSIONS,
-    statuses: Object.keys(LESSONS) as StatusClass[],
+    statuses: STATUSES,
     windows: ["named", "seconds", "calendar"],
     windowByDefault: null,
     without: [],

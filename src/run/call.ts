@@ -1,5 +1,5 @@
 import type { Lease } from "../admission/lease.ts";
-import type { StatusClass } from "../config/status-class.ts";
+import { type StatusClass, UNSERVED } from "../config/status-class.ts";
 import { NoAvailableProviders } from "../errors.ts";
 import type { Capability } from "../provider/capability.ts";
 import { refusalOf } from "../selection/refusal.ts";
@@ -17,8 +17,6 @@ import type { Turnstile } from "./turnstile.ts";
 
 const MAX_WAIT_MS = 60_000;
 const HANDED_BACK: readonly StatusClass[] = ["success", "client_error", "cancelled"];
-// Refused before any work was done.
-const UNSERVED: readonly StatusClass[] = ["rate_limited", "quota_exhausted", "unauthorized", "forbidden"];
 
 const OPEN = { status: "success", isUnsent: false } as const;
 const NONE: readonly Attempt[] = [];

@@ -11,8 +11,9 @@
 // change them. Sources: fetch of Node, Bun and Deno, browsers, the OpenAI and Anthropic clients, axios, got, the AI SDK.
 import { type Settlement, SUCCEEDED } from "../admission/lease.ts";
 import type { EngineTime } from "../clock/engine-time.ts";
-import { StatusClass, statusClassOfCode } from "../config/status-class.ts";
+import { type StatusClass, statusClassOfCode } from "../config/status-class.ts";
 import { GrateLimiterError } from "../errors.ts";
+import { STATUSES } from "../health/health.ts";
 import { read } from "./read.ts";
 import { retryAfterMs } from "./retry-after.ts";
 import type { RunDefaults, TaskResult } from "./run-options.ts";
@@ -27,7 +28,6 @@ export interface Verdict {
   readonly isUnsent: boolean;
 }
 
-const STATUSES: readonly unknown[] = Object.values(StatusClass);
 const CAUSES = 2;
 
 const GIVEN_UP = /^(AbortError|APIUserAbortError)$/;
@@ -68,7 +68,7 @@ export function classify(result: TaskResult, judge: RunDefaults["classify"], tim
   const { status = ruled.status, retryAfterMs = ruled.settlement.retryAfterMs } = settlement;
   const named = typeof status === "number" ? statusClassOfCode(status) : status;
   return {
-    status: STATUSES.includes(named) ? named! : "cancelled",
+    status: STATUSES.find((known) => known === named) ?? "cancelled",
     settlement: { ...settlement, status, retryAfterMs },
     isUnsent: ruled.isUnsent,
   };
