@@ -141,13 +141,13 @@ const REASONS_SHOWN = 8;
 function explain(
   kind: NoAvailableProviders["kind"],
   reasons: readonly RefusalReason[],
-  attempts: readonly Attempt[] = [],
+  attempts: readonly Attempt[],
 ): string {
   if (kind !== "refused") {
     const made = attempts
       .map(({ provider, status }) => ` ${quoted(provider)} ${status.replaceAll("_", " ")}`)
       .join(",");
-    const why = reasons.length === 0 ? "" : `; ${explain("refused", reasons)}`;
+    const why = reasons.length === 0 ? "" : `; ${explain("refused", reasons, attempts)}`;
     return `${kind.replaceAll("_", " ")}${made && `:${made}`}${why}`;
   }
   if (reasons.length === 0) return "it has no providers";

@@ -96,9 +96,9 @@ export class WaitingLine {
   }
 
   /** Takes it out, if it is in. */
-  remove(waiter: Waiter): boolean {
+  remove(waiter: Waiter): void {
     const { queue, previous, next } = waiter;
-    if (queue === null) return false;
+    if (queue === null) return;
     if (queue.cursor === waiter) queue.cursor = next;
     if (previous === null) queue.first = next;
     else previous.next = next;
@@ -107,7 +107,6 @@ export class WaitingLine {
     if (queue.first === null) this.#queues.delete(queue.key);
     waiter.queue = null;
     this.#count(waiter.capability, -1);
-    return true;
   }
 
   /** Looks at the waiters in order, from nothing claimed; `look` serves, refuses, or claims. */

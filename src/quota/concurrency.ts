@@ -1,15 +1,14 @@
 import { newQuotaState, type QuotaState, USED } from "./quota-state.ts";
 import type { Tracker } from "./tracker.ts";
 
-/** Counts places that are taken; only `release` gives one back, time never does. */
+/** Counts places that are taken for good: those that leases hold, and give back, are counted by who draws from it. */
 export class Concurrency implements Tracker {
   capacity: number;
   readonly refillPerMs = 0;
-  readonly state: QuotaState;
+  readonly state: QuotaState = newQuotaState();
 
   /** Whole number of places. */
-  constructor(capacity: number, state: QuotaState = newQuotaState()) {
-    this.state = state;
+  constructor(capacity: number) {
     this.capacity = capacity;
   }
 
@@ -19,11 +18,6 @@ export class Concurrency implements Tracker {
 
   record(amount: number): void {
     this.state[USED] = Math.min(this.state[USED]! + amount, Number.MAX_SAFE_INTEGER);
-  }
-
-  /** Gives places back; never more than are taken. */
-  release(amount: number): void {
-    this.state[USED] = Math.max(0, this.state[USED]! - amount);
   }
 
   releasedBy(): number {

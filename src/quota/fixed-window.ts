@@ -13,7 +13,7 @@ import type { Resets, Tracker } from "./tracker.ts";
 export class FixedWindow implements Tracker {
   capacity: number;
   readonly refillPerMs = 0;
-  readonly state: QuotaState;
+  readonly state: QuotaState = newQuotaState();
   readonly #schedule: ResetSchedule;
   /** The last reset, in our instants. */
   #since = Number.NEGATIVE_INFINITY;
@@ -22,13 +22,12 @@ export class FixedWindow implements Tracker {
   #resetAt = Number.NEGATIVE_INFINITY;
 
   /** `capacity` whole; counts from `now`. */
-  constructor(capacity: number, schedule: ResetSchedule, now: number, state: QuotaState = newQuotaState()) {
+  constructor(capacity: number, schedule: ResetSchedule, now: number) {
     this.capacity = capacity;
-    this.state = state;
     this.#schedule = schedule;
     this.#reset = schedule.resetAfter(schedule.positionAt(now));
-    state[LATEST] = now;
-    state[STEADY_UNTIL] = Number.NEGATIVE_INFINITY;
+    this.state[LATEST] = now;
+    this.state[STEADY_UNTIL] = Number.NEGATIVE_INFINITY;
     this.#roll(now);
   }
 

@@ -15,7 +15,7 @@ import type { Tracker } from "./tracker.ts";
 /** The classic profile's tracker, and its own burn meter. */
 export class PortedBucket implements Tracker {
   capacity: number;
-  readonly state: QuotaState;
+  readonly state: QuotaState = newQuotaState();
   readonly #window: number;
   #tokens: number;
   #refilledAt: number;
@@ -23,10 +23,9 @@ export class PortedBucket implements Tracker {
   #startedAt: number;
 
   /** Whole `limit`; whole `windowMs`; full at `now`. */
-  constructor(limit: number, windowMs: number, now: number, state: QuotaState = newQuotaState()) {
-    this.state = state;
+  constructor(limit: number, windowMs: number, now: number) {
     // Reading refills, and that shows in the last bits.
-    state[STEADY_UNTIL] = Number.NEGATIVE_INFINITY;
+    this.state[STEADY_UNTIL] = Number.NEGATIVE_INFINITY;
     this.capacity = limit;
     this.#window = windowMs;
     this.#tokens = limit;

@@ -14,7 +14,7 @@ import type { Tracker } from "./tracker.ts";
 /** For servers that enforce a token bucket of at least this burst; constant memory, O(1). */
 export class TokenBucket implements Tracker {
   capacity: number;
-  readonly state: QuotaState;
+  readonly state: QuotaState = newQuotaState();
   #limit: number;
   readonly #window: number;
   // Debt x window.
@@ -22,8 +22,7 @@ export class TokenBucket implements Tracker {
   #at = 0;
 
   /** Whole `limit` per `windowMs` > 0, and whole `burst`. */
-  constructor(limit: number, windowMs: number, burst: number, state: QuotaState = newQuotaState()) {
-    this.state = state;
+  constructor(limit: number, windowMs: number, burst: number) {
     this.capacity = burst;
     this.#limit = limit;
     this.#window = windowMs;

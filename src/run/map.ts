@@ -30,7 +30,7 @@ export function map<Item, T>(
   items: Iterable<Item> | AsyncIterable<Item>,
   task: (item: Item, context: TaskContext) => T | PromiseLike<T>,
   options: MapOptions<Item>,
-  request: Request = requestOf(options),
+  request: Request,
 ): AsyncIterableIterator<MapResult<Item, T>> {
   return new Items(parts, capability, items, task, options, request);
 }

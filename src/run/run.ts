@@ -1,5 +1,5 @@
 import type { Capability } from "../provider/capability.ts";
-import { type Request, requestOf } from "../selection/request.ts";
+import type { Request } from "../selection/request.ts";
 import { Call } from "./call.ts";
 import type { RunOptions } from "./run-options.ts";
 import type { RunParts } from "./run-parts.ts";
@@ -15,7 +15,7 @@ export function run<T>(
   capability: Capability,
   task: (context: TaskContext) => T | PromiseLike<T>,
   options: RunOptions,
-  request: Request = requestOf(options),
+  request: Request,
 ): Promise<RunResult<T>> {
   return new Call(parts, capability, options, request).serve(task);
 }

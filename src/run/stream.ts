@@ -1,5 +1,5 @@
 import type { Capability } from "../provider/capability.ts";
-import { type Request, requestOf } from "../selection/request.ts";
+import type { Request } from "../selection/request.ts";
 import { Call } from "./call.ts";
 import { ChunkStream, leave } from "./chunk-stream.ts";
 import { UNKNOWN } from "./classify.ts";
@@ -18,7 +18,7 @@ export async function stream<Chunk>(
   capability: Capability,
   task: (context: TaskContext) => AsyncIterable<Chunk> | PromiseLike<AsyncIterable<Chunk>>,
   options: StreamOptions,
-  request: Request = requestOf(options),
+  request: Request,
 ): Promise<RunResult<AsyncIterableIterator<Chunk>>> {
   const call = new Call(parts, capability, options, request);
   const begin = async (context: Attempting) => {

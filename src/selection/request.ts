@@ -29,6 +29,7 @@ export interface SelectOptions<P extends string = string> extends Usage {
 /** A request that asks for a provider: its amounts, and who may serve it. */
 export class Request {
   readonly #told: Amounts;
+  /** What it needs where nothing has to be learned or priced. */
   readonly #stated: Needs;
   /** Whether the tokens are stated. */
   readonly isTold: boolean;
@@ -76,11 +77,6 @@ export class Request {
   #keyOf(of: (amount: number) => number): string {
     const sets = [this.#only, this.#exclude, this.#avoid].map((names) => names && [...names]);
     return JSON.stringify([this.#told.map(of), this.#maxOutputTokens !== undefined && of(this.#maxOutputTokens), sets]);
-  }
-
-  /** What it needs where nothing has to be learned or priced. */
-  get stated(): Needs {
-    return this.#stated;
   }
 
   /** Whether nothing at all is said of the tokens. */
