@@ -107,39 +107,22 @@ export class Acquiring {
     now: number,
   ): Lease | Promise<Lease> {
     const order = this.#orders++;
+    const deadline = now + maxWaitMs;
+    const isFull = !mayOverfill && deadline > now && this.#line.size >= this.#maxWaiting;
     let ranking: Ranking | null = null;
-    // Most calls find nobody there, and room: nothing is made for their waiting.
-    if (this.#line.size === 0) {
+    // Who joins a queue of his equals need not be looked at; most calls find nobody there.
+    if (isFull || !this.#line.hasEqual(capability.name, request, asked.priority ?? 0, deadline)) {
       ranking = rank(capability, request, this.#parts, now, true);
       const lease = this.#granting.grant(capability, request, ranking, asked, now, now);
       if (lease !== null) return lease;
+      if (isFull || !this.#granting.mayComeBy(deadline, capability, request, now)) {
+        const refusal = this.#granting.refuse(capability, request, now);
+        throw new NoAvailableProviders(capability.name, refusal, { kind: isFull ? "queue_full" : "refused" });
+      }
     }
-    const waiter = new WaitingCall(capability.name, request, asked, maxWaitMs, order, now);
-    return this.#join(waiter, ranking, capability, mayOverfill, now);
-  }
-
-  /** Puts it in the line, if it cannot be served at once, or throws; `ranked` null: it was not looked at yet. */
-  #join(
-    waiter: WaitingCall,
-    ranked: Ranking | null,
-    capability: Capability,
-    mayOverfill: boolean,
-    now: number,
-  ): Lease | Promise<Lease> {
-    const { request, deadline, signal } = waiter;
-    const isFull = !mayOverfill && deadline > now && this.#line.size >= this.#maxWaiting;
-    let ranking = ranked;
-    // Who joins a queue of his equals need not be looked at.
-    if (ranking === null && (isFull || !this.#line.hasEqual(waiter))) {
-      ranking = rank(capability, request, this.#parts, now, true);
-      const lease = this.#granting.grant(capability, request, ranking, waiter, now, now);
-      if (lease !== null) return lease;
-    }
-    if (ranking !== null && (isFull || !this.#granting.mayComeBy(deadline, capability, request, now))) {
-      const refusal = this.#granting.refuse(capability, request, now);
-      throw new NoAvailableProviders(capability.name, refusal, { kind: isFull ? "queue_full" : "refused" });
-    }
+    const waiter = new WaitingCall(capability.name, request, asked, deadline, order, now);
     const result = waiter.result();
+    const { signal } = asked;
     if (deadline < Number.POSITIVE_INFINITY)
       waiter.cancelAlarm = this.#host.alarm(deadline, () => this.#timeOut(waiter));
     if (signal !== undefined) waiter.cancelListener = this.#host.onAbort(signal, () => this.#abort(waiter));

@@ -27,7 +27,7 @@ export class WaitingCall implements Waiter {
   cancelAlarm: (() => void) | null = null;
   cancelListener: (() => void) | null = null;
 
-  constructor(capability: string, request: Request, asked: Waiting, maxWaitMs: number, order: number, since: number) {
+  constructor(capability: string, request: Request, asked: Waiting, deadline: number, order: number, since: number) {
     this.capability = capability;
     this.request = request;
     this.priority = asked.priority ?? 0;
@@ -35,7 +35,7 @@ export class WaitingCall implements Waiter {
     this.leaseTimeoutMs = asked.leaseTimeoutMs;
     this.order = order;
     this.since = since;
-    this.deadline = since + maxWaitMs;
+    this.deadline = deadline;
   }
 
   /** What it will have come to; `resolve` and `reject` are there from then on. */

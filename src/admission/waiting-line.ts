@@ -71,20 +71,20 @@ export class WaitingLine {
   }
 
   /** True if one who wants exactly the same, and no longer, stands there: what holds for him holds here. */
-  hasEqual(waiter: Waiter): boolean {
-    if (this.#size === 0) return false;
-    const { request, deadline } = waiter;
-    const last = this.#queues.get(keyOf(waiter))?.last;
+  hasEqual(capability: string, request: Request, priority: number, deadline: number): boolean {
+    // Without a look at the kind where nobody stands there, as mostly.
+    const last = this.#size === 0 ? null : this.#queues.get(keyOf(capability, request, priority))?.last;
     if (last === undefined || last === null || last.deadline > deadline) return false;
     return last.request === request || last.request.key === request.key;
   }
 
   /** Puts it last of its kind. */
   add(waiter: Waiter): void {
-    const key = keyOf(waiter);
+    const { capability, request, priority } = waiter;
+    const key = keyOf(capability, request, priority);
     let queue = this.#queues.get(key);
     if (queue === undefined) {
-      queue = new Queue(key, waiter.priority);
+      queue = new Queue(key, priority);
       this.#queues.set(key, queue);
     }
     waiter.queue = queue;
@@ -92,7 +92,7 @@ export class WaitingLine {
     if (queue.last === null) queue.first = waiter;
     else queue.last.next = waiter;
     queue.last = waiter;
-    this.#count(waiter.capability, 1);
+    this.#count(capability, 1);
   }
 
   /** Takes it out, if it is in. */
@@ -159,6 +159,6 @@ export class WaitingLine {
   }
 }
 
-function keyOf({ capability, request, priority }: Waiter): string {
+function keyOf(capability: string, request: Request, priority: number): string {
   return `${priority} ${request.kind} ${capability}`;
 }
