@@ -1,3 +1,4 @@
+import { given } from "./given.ts";
 import type { HealthOptions } from "./options.ts";
 
 /** Health options, complete. */
@@ -22,6 +23,5 @@ export const HEALTH_DEFAULTS: HealthSettings = {
 
 /** The options with every default filled in. */
 export function healthSettings(options: HealthOptions = {}): HealthSettings {
-  const given = Object.entries(options).filter(([, value]) => value !== undefined);
-  return { ...HEALTH_DEFAULTS, ...Object.fromEntries(given) };
+  return { ...HEALTH_DEFAULTS, ...(given(options) as HealthSettings) };
 }

@@ -1,4 +1,5 @@
 import { type CalendarPeriod, zoneName } from "../clock/calendar.ts";
+import { given } from "./given.ts";
 
 /** The four windows that have a name; any other length is `{ seconds }`. */
 export const Window = { Second: "second", Minute: "minute", Hour: "hour", Day: "day" } as const;
@@ -28,8 +29,7 @@ export function rollingWindowMs(window: WindowSpec): number | null {
 /** The same window as plain data of our own, without keys that are undefined. */
 export function ownWindow(window: WindowSpec): WindowSpec {
   if (typeof window === "string") return window;
-  const told = Object.entries(window).filter(([, value]) => value !== undefined);
-  return Object.freeze(Object.fromEntries(told)) as unknown as WindowSpec;
+  return Object.freeze(given(window));
 }
 
 /** Equal for windows that mean the same: by length, or by period and zone. Of `ownWindow`'s making. */

@@ -1,3 +1,4 @@
+import { given } from "../config/given.ts";
 import { GrateLimiterError } from "../errors.ts";
 import type { Capability } from "../provider/capability.ts";
 import { type Request, requestOf } from "../selection/request.ts";
@@ -82,9 +83,7 @@ class Items<Item, T> implements AsyncIterableIterator<MapResult<Item, T>> {
     this.#turnstile = turnstile;
     this.#serve = async (item, index) => {
       const needed = needs?.(item, index);
-      // What is undefined is not given.
-      const given = Object.entries(needed ?? {}).filter(([, value]) => value !== undefined);
-      const told = { ...options, ...Object.fromEntries(given), signal };
+      const told = { ...options, ...given(needed ?? {}), signal };
       const asked = needed === undefined ? request : requestOf(told);
       const call = new Call(parts, capability, told, asked, turnstile);
       const { value, provider } = await call.serve((context) => task(item, context));
