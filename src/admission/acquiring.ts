@@ -27,8 +27,7 @@ export interface WaitingHost {
   readonly held: DueHeap<HeldLease>;
   enter(): number;
   leave(): void;
-  alarm(atMs: number, ring: () => void): () => void;
-  onAbort(signal: AbortSignal, act: () => void): () => void;
+  watch(signal: AbortSignal | undefined, atMs: number, act: () => void): () => void;
 }
 
 /** Serves the line of one limiter. */
@@ -122,10 +121,7 @@ export class Acquiring {
     }
     const waiter = new WaitingCall(capability.name, request, asked, deadline, order, now);
     const result = waiter.result();
-    const { signal } = asked;
-    if (deadline < Number.POSITIVE_INFINITY)
-      waiter.cancelAlarm = this.#host.alarm(deadline, () => this.#timeOut(waiter));
-    if (signal !== undefined) waiter.cancelListener = this.#host.onAbort(signal, () => this.#abort(waiter));
+    waiter.unwatch = this.#host.watch(asked.signal, deadline, () => this.#end(waiter));
     this.#line.add(waiter);
     // What a larger one of its kind before it can never have, nobody has claimed yet.
     if (ranking !== null) this.#stay(waiter, capability, ranking, now);
@@ -198,10 +194,12 @@ export class Acquiring {
     return isTooLarge ? "stays" : "stays, and those of its kind with it";
   }
 
-  #timeOut(waiter: WaitingCall): void {
+  /** Its signal has aborted, or its deadline come: with it a last look. */
+  #end(waiter: WaitingCall): void {
+    const signal = waiter.signal as Abortable | undefined;
+    if (signal?.aborted) this.#reject(waiter, signal.reason);
     const now = this.#host.enter();
     if (waiter.queue !== null) this.#giveUp(waiter, now, "timed_out");
-    this.#host.leave();
   }
 
   #giveUp(waiter: WaitingCall, now: number, kind: "refused" | "timed_out"): Verdict {
@@ -219,16 +217,9 @@ export class Acquiring {
     return "gone";
   }
 
-  #abort(waiter: WaitingCall): void {
-    this.#reject(waiter, (waiter.signal as Abortable).reason);
-    this.#host.enter();
-    this.#host.leave();
-  }
-
   #leaveLine(waiter: WaitingCall): void {
     this.#line.remove(waiter);
     if (waiter.hasClaims) this.#hasRoom = true;
-    waiter.cancelAlarm?.();
-    waiter.cancelListener?.();
+    waiter.unwatch();
   }
 }

@@ -172,26 +172,31 @@ export class Admission implements LeaseHost {
     }
   }
 
-  /** Calls `ring` once, at or after `atMs`, from the one timer, which the next `leave` sets; returns its cancel. A pause ends with `close`. */
-  alarm(atMs: number, ring: () => void, isPause = false): () => void {
+  /**
+   * Calls `act` once, when the signal aborts or at `atMs`, by the one timer, which the next `leave` sets; returns its
+   * cancel. Of a signal there is one listener, however many watch it. A pause ends with `close`, too.
+   */
+  watch(signal: AbortSignal | undefined, atMs: number, act: () => void, isPause = false): () => void {
+    const ring = () => {
+      cancel();
+      act();
+      this.leave();
+    };
     const alarm: Alarm = { dueAt: atMs, order: this.#order++, place: -1, ring, isPause };
-    this.#alarms.put(alarm);
-    return () => this.#alarms.remove(alarm);
-  }
-
-  /** Calls `act` once when the signal aborts, with one listener however many ask; returns its cancel. */
-  onAbort(signal: AbortSignal, act: () => void): () => void {
-    return this.#signals.on(signal, act);
+    const unlisten = signal && this.#signals.on(signal, ring);
+    const cancel = () => {
+      this.#alarms.remove(alarm);
+      unlisten?.();
+    };
+    if (atMs < Number.POSITIVE_INFINITY) this.#alarms.put(alarm);
+    return cancel;
   }
 
   /** Rejects whoever waits and whoever comes. */
   close(): void {
     this.#isClosed = true;
     this.#acquiring.rejectAll(closed);
-    for (const alarm of [...this.#alarms].filter(({ isPause }) => isPause)) {
-      this.#alarms.remove(alarm);
-      alarm.ring();
-    }
+    for (const alarm of [...this.#alarms]) if (alarm.isPause) alarm.ring();
     this.leave();
   }
 
@@ -214,7 +219,6 @@ export class Admission implements LeaseHost {
     this.#cancelTimer = null;
     const now = this.enter();
     for (let due = this.#alarms.first; due !== undefined && due.dueAt <= now; due = this.#alarms.first) {
-      this.#alarms.remove(due);
       due.ring();
     }
     this.leave();

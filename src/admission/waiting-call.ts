@@ -24,8 +24,8 @@ export class WaitingCall implements Waiter {
   readonly deadline: number;
   resolve!: (lease: Lease) => void;
   reject!: (error: unknown) => void;
-  cancelAlarm: (() => void) | null = null;
-  cancelListener: (() => void) | null = null;
+  /** Takes the alarm and the listener down that would end its waiting. */
+  unwatch!: () => void;
 
   constructor(capability: string, request: Request, asked: Waiting, deadline: number, order: number, since: number) {
     this.capability = capability;

@@ -150,21 +150,9 @@ export class Call {
   /** Calls `act` once, when the signal aborts or at `atMs`; returns its cancel. */
   watch(atMs: number, act: () => void, isPause = false): () => void {
     const { admission } = this.parts;
-    const cancels: (() => void)[] = [];
-    const cancel = () => {
-      for (const each of cancels) each();
-    };
-    const ring = () => {
-      cancel();
-      act();
-      admission.leave();
-    };
-    if (this.signal !== undefined) cancels.push(admission.onAbort(this.signal, ring));
-    if (atMs < Number.POSITIVE_INFINITY) {
-      cancels.push(admission.alarm(atMs, ring, isPause));
-      // The timer is set, here and above, by leaving.
-      admission.leave();
-    }
+    const cancel = admission.watch(this.signal, atMs, act, isPause);
+    // The timer is set by leaving.
+    admission.leave();
     return cancel;
   }
 

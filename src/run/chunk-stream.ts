@@ -117,7 +117,7 @@ export class ChunkStream<Chunk> implements AsyncIterableIterator<Chunk> {
     let cancel: (() => void) | undefined;
     if (this.#chunkTimeoutMs < Number.POSITIVE_INFINITY) {
       const atMs = admission.enter() + this.#chunkTimeoutMs;
-      cancel = admission.alarm(atMs, () => this.#breakOff(TIMEOUT.settlement, timeoutError("a chunk")));
+      cancel = admission.watch(undefined, atMs, () => this.#breakOff(TIMEOUT.settlement, timeoutError("a chunk")));
       admission.leave();
     }
     try {

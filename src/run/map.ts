@@ -124,7 +124,7 @@ class Items<Item, T> implements AsyncIterableIterator<MapResult<Item, T>> {
     };
     if (signal?.aborted) abort();
     else {
-      if (signal !== undefined) this.#unwatch = this.#parts.admission.onAbort(signal, abort);
+      this.#unwatch = this.#parts.admission.watch(signal, Number.POSITIVE_INFINITY, abort);
       this.#feed();
     }
   }
