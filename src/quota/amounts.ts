@@ -46,49 +46,47 @@ export function completeAmounts(amounts: Amounts, price: Price | null): void {
   const input = amounts[INPUT_TOKENS]!;
   const output = amounts[OUTPUT_TOKENS]!;
   const told = amounts[TOKENS]!;
-  if (amounts[COST_USD] === NOT_TOLD && price !== null)
-    amounts[COST_USD] = costOf(amounts[REQUESTS]!, told, input, output, price);
-  if (told === NOT_TOLD) {
-    if (input !== NOT_TOLD || output !== NOT_TOLD) {
-      amounts[TOKENS] = Math.min(Math.max(0, input) + Math.max(0, output), Number.MAX_SAFE_INTEGER);
-    }
-    return;
+  const isSplit = input !== NOT_TOLD || output !== NOT_TOLD;
+  if (told !== NOT_TOLD) {
+    if (input === NOT_TOLD) amounts[INPUT_TOKENS] = isSplit ? Math.max(0, told - output) : told;
+    if (output === NOT_TOLD) amounts[OUTPUT_TOKENS] = isSplit ? Math.max(0, told - input) : told;
+  } else if (isSplit) {
+    amounts[TOKENS] = Math.min(Math.max(0, input) + Math.max(0, output), Number.MAX_SAFE_INTEGER);
   }
-  if (input === NOT_TOLD) amounts[INPUT_TOKENS] = output === NOT_TOLD ? told : Math.max(0, told - output);
-  if (output === NOT_TOLD) amounts[OUTPUT_TOKENS] = input === NOT_TOLD ? told : Math.max(0, told - input);
+  if (amounts[COST_USD] === NOT_TOLD && price !== null) amounts[COST_USD] = costOf(amounts, isSplit, price);
 }
 
 /** What a request has used, by what it told and, for the rest, by what it was taken for. */
 export function correctedAmounts(told: Amounts, estimate: Amounts, price: Price | null): Amounts {
   const amounts = [...told];
-  const saysTokens = Math.max(told[TOKENS]!, told[INPUT_TOKENS]!, told[OUTPUT_TOKENS]!) !== NOT_TOLD;
-  if (!saysTokens) for (const index of [TOKENS, INPUT_TOKENS, OUTPUT_TOKENS]) amounts[index] = estimate[index]!;
+  const isToldOfTokens = saysTokens(told);
+  if (!isToldOfTokens) for (const index of [TOKENS, INPUT_TOKENS, OUTPUT_TOKENS]) amounts[index] = estimate[index]!;
   if (amounts[REQUESTS] === NOT_TOLD) amounts[REQUESTS] = estimate[REQUESTS]!;
-  completeAmounts(amounts, saysTokens || told[REQUESTS] !== NOT_TOLD ? price : null);
+  completeAmounts(amounts, isToldOfTokens || told[REQUESTS] !== NOT_TOLD ? price : null);
   return amounts.map((amount, index) => (amount === NOT_TOLD ? estimate[index]! : amount));
 }
 
 /** True if the tokens that a price per token asks for are known, before `completeAmounts` or after it. */
 export function isCostKnown(amounts: Amounts, price: Price): boolean {
   const { usdPerMillionInputTokens: perInput = 0, usdPerMillionOutputTokens: perOutput = 0 } = price;
-  return (
-    perInput + perOutput === 0 ||
-    Math.max(amounts[TOKENS]!, amounts[INPUT_TOKENS]!, amounts[OUTPUT_TOKENS]!) !== NOT_TOLD
-  );
+  return perInput + perOutput === 0 || saysTokens(amounts);
 }
 
-/** Micro-USD; NOT_TOLD where it depends on tokens of which nothing is known. */
-function costOf(requests: number, tokens: number, input: number, output: number, price: Price): number {
+function saysTokens(amounts: Amounts): boolean {
+  return Math.max(amounts[TOKENS]!, amounts[INPUT_TOKENS]!, amounts[OUTPUT_TOKENS]!) !== NOT_TOLD;
+}
+
+/** Micro-USD, of amounts that are complete; NOT_TOLD where it depends on tokens of which nothing is known. */
+function costOf(amounts: Amounts, isSplit: boolean, price: Price): number {
+  const tokens = amounts[TOKENS]!;
   const { usdPerRequest = 0, usdPerMillionInputTokens: perInput = 0, usdPerMillionOutputTokens: perOutput = 0 } = price;
   // Infinity times 0 is no amount.
-  let cost = Math.min(1e6 * usdPerRequest, Number.MAX_SAFE_INTEGER) * requests;
-  if (input === NOT_TOLD && output === NOT_TOLD) {
+  let cost = Math.min(1e6 * usdPerRequest, Number.MAX_SAFE_INTEGER) * amounts[REQUESTS]!;
+  if (isSplit) {
+    cost += Math.max(0, amounts[INPUT_TOKENS]!) * perInput + Math.max(0, amounts[OUTPUT_TOKENS]!) * perOutput;
+  } else {
     if (tokens === NOT_TOLD && perInput + perOutput > 0 && cost === 0) return NOT_TOLD;
     cost += Math.max(0, tokens) * Math.max(perInput, perOutput);
-  } else {
-    const inputs = input !== NOT_TOLD ? input : tokens === NOT_TOLD ? 0 : Math.max(0, tokens - output);
-    const outputs = output !== NOT_TOLD ? output : tokens === NOT_TOLD ? 0 : Math.max(0, tokens - input);
-    cost += inputs * perInput + outputs * perOutput;
   }
   return Math.min(roundedUp(cost), Number.MAX_SAFE_INTEGER);
 }
