@@ -26,14 +26,9 @@ export class RealClock implements Clock {
   wakeAt(atMs: number, wake: () => void): () => void {
     let handle: unknown;
     const arm = () => {
-      const delay = atMs - this.now();
+      const delayMs = Math.min(Math.max(0, Math.ceil(atMs - this.now())), LONGEST_DELAY_MS);
       // Timers may fire a little early and are capped, so that every firing looks at the clock again.
-      if (delay <= 0) handle = runtime.setTimeout(wake, 0);
-      else
-        handle = runtime.setTimeout(
-          () => (this.now() >= atMs ? wake() : arm()),
-          Math.min(Math.ceil(delay), LONGEST_DELAY_MS),
-        );
+      handle = runtime.setTimeout(() => (this.now() >= atMs ? wake() : arm()), delayMs);
     };
     arm();
     return () => runtime.clearTimeout(handle);
