@@ -1,4 +1,5 @@
-import type { ResetSchedule } from "../clock/reset-schedule.ts";
+import type { EngineTime } from "../clock/engine-time.ts";
+import { alignedWindows, calendarPeriods, everyWindow, type ResetSchedule } from "../clock/reset-schedule.ts";
 import { CONCURRENCY, DIMENSIONS } from "../config/dimension.ts";
 import { type QuotaSpec, sameSpec } from "../config/quota-spec.ts";
 import { BurnRate } from "../forecast/burn-rate.ts";
@@ -31,8 +32,8 @@ export const anticipatory: Profile = {
 
   createHealth: (settings, now) => new TimedHealth(settings, now),
 
-  createQuota(spec, pool, schedule, now) {
-    const tracker = createTracker(spec, schedule, now);
+  createQuota(spec, pool, time, now) {
+    const tracker = createTracker(spec, time, now);
     return new LiveQuota(spec, pool, tracker, new BurnRate(tracker.state));
   },
 
@@ -114,15 +115,23 @@ export const anticipatory: Profile = {
   },
 };
 
-function createTracker(spec: QuotaSpec, schedule: (spec: QuotaSpec) => ResetSchedule, now: number): Tracker {
+function createTracker(spec: QuotaSpec, time: EngineTime, now: number): Tracker {
   switch (spec.strategy) {
     case "concurrency":
       return new Concurrency(spec.capacity);
     case "fixed_window":
-      return new FixedWindow(spec.capacity, schedule(spec), now);
+      return new FixedWindow(spec.capacity, scheduleOf(spec, time, now), now);
     case "token_bucket":
       return new TokenBucket(spec.limit, spec.windowMs!, spec.capacity);
     case "sliding_window":
       return new SlidingWindow(spec.capacity, spec.windowMs!);
   }
+}
+
+/** When a fixed window resets. */
+function scheduleOf({ window, windowMs, resetEpochMs }: QuotaSpec, time: EngineTime, now: number): ResetSchedule {
+  if (typeof window === "object" && window !== null && "calendar" in window) {
+    return calendarPeriods(window.calendar, window.timeZone ?? "UTC", time);
+  }
+  return resetEpochMs === null ? everyWindow(now, windowMs!) : alignedWindows(resetEpochMs, windowMs!, time);
 }

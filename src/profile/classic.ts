@@ -35,7 +35,7 @@ export const classic: Profile = {
 
   createHealth: (settings, now) => new PortedHealth(settings, now),
 
-  createQuota(spec, pool, _schedule, now) {
+  createQuota(spec, pool, _time, now) {
     if (spec.strategy === "concurrency") return new LiveQuota(spec, pool, new Concurrency(spec.capacity), NO_BURN);
     const bucket = new PortedBucket(spec.capacity, spec.windowMs!, now);
     return new LiveQuota(spec, pool, bucket, bucket);

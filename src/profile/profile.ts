@@ -1,4 +1,4 @@
-import type { ResetSchedule } from "../clock/reset-schedule.ts";
+import type { EngineTime } from "../clock/engine-time.ts";
 import type { Dialect } from "../config/dialect.ts";
 import type { HealthSettings } from "../config/health-settings.ts";
 import type { Price } from "../config/options.ts";
@@ -27,13 +27,8 @@ export interface Profile {
 
   createHealth(settings: HealthSettings, now: number): Health;
 
-  /** Starts counting; `schedule` makes the resets of a fixed window. */
-  createQuota(
-    spec: QuotaSpec,
-    pool: string | null,
-    schedule: (spec: QuotaSpec) => ResetSchedule,
-    now: number,
-  ): LiveQuota;
+  /** Starts counting; resets of fixed windows go by `time`. */
+  createQuota(spec: QuotaSpec, pool: string | null, time: EngineTime, now: number): LiveQuota;
 
   /** The quotas of a re-declared provider: which of those it had go on counting, and which start anew. */
   upsertQuotas(

@@ -1,5 +1,4 @@
 import type { EngineTime } from "../clock/engine-time.ts";
-import { alignedWindows, calendarPeriods, everyWindow, type ResetSchedule } from "../clock/reset-schedule.ts";
 import type { HealthSettings } from "../config/health-settings.ts";
 import { LIMIT_NAMES, LIMIT_WORDS } from "../config/limits.ts";
 import type { CapabilityConfig, PoolConfig, ProviderConfig, ProviderPatch } from "../config/options.ts";
@@ -137,15 +136,7 @@ export class Registry {
   }
 
   #quota(spec: QuotaSpec, pool: string | null, now: number): LiveQuota {
-    return this.#profile.createQuota(spec, pool, (declared) => this.#schedule(declared, now), now);
-  }
-
-  #schedule(spec: QuotaSpec, now: number): ResetSchedule {
-    const { window, windowMs, resetEpochMs } = spec;
-    if (typeof window === "object" && window !== null && "calendar" in window) {
-      return calendarPeriods(window.calendar, window.timeZone ?? "UTC", this.#time);
-    }
-    return resetEpochMs === null ? everyWindow(now, windowMs!) : alignedWindows(resetEpochMs, windowMs!, this.#time);
+    return this.#profile.createQuota(spec, pool, this.#time, now);
   }
 
   /** The quotas of a change: each goes on as the one of its like, in order; one too many starts with the most that one of its like has used. */
