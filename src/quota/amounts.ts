@@ -9,6 +9,7 @@
 import { BYTES, CONCURRENCY, COST_USD, INPUT_TOKENS, OUTPUT_TOKENS, REQUESTS, TOKENS } from "../config/dimension.ts";
 import type { Price } from "../config/options.ts";
 import type { Usage } from "../config/usage.ts";
+import { wholeUp } from "./whole-up.ts";
 
 /** Amounts of one request by index of dimension, whole numbers >= 0; `NOT_TOLD` where nothing was said. */
 export type Amounts = number[];
@@ -88,13 +89,7 @@ function costOf(amounts: Amounts, isSplit: boolean, price: Price): number {
     if (tokens === NOT_TOLD && perInput + perOutput > 0 && cost === 0) return NOT_TOLD;
     cost += Math.max(0, tokens) * Math.max(perInput, perOutput);
   }
-  return Math.min(roundedUp(cost), Number.MAX_SAFE_INTEGER);
-}
-
-// 0.0079 x 1e6 is a little more than 7900 in a double: what is a whole number but for the last bits stays it.
-function roundedUp(amount: number): number {
-  const nearest = Math.round(amount);
-  return Math.abs(amount - nearest) <= 8 * Number.EPSILON * nearest ? nearest : Math.ceil(amount);
+  return Math.min(wholeUp(cost, 8), Number.MAX_SAFE_INTEGER);
 }
 
 /** What a request needs of a dimension: what was told, 0 included; 1 where nothing is known. */

@@ -10,6 +10,7 @@
 import { firstInstant } from "../clock/first-instant.ts";
 import { LATEST, newQuotaState, type QuotaState, STEADY_UNTIL, USED } from "./quota-state.ts";
 import type { Tracker } from "./tracker.ts";
+import { wholeUp } from "./whole-up.ts";
 
 /** For servers that enforce a token bucket of at least this burst; constant memory, O(1). */
 export class TokenBucket implements Tracker {
@@ -97,9 +98,6 @@ export class TokenBucket implements Tracker {
   }
 
   #usedAt(at: number): number {
-    const used = this.#debtAt(at) / this.#window;
-    // What is a whole number but for the last bits stays it.
-    const nearest = Math.round(used);
-    return Math.abs(used - nearest) <= 4 * Number.EPSILON * nearest ? nearest : Math.ceil(used);
+    return wholeUp(this.#debtAt(at) / this.#window, 4);
   }
 }
