@@ -20,7 +20,7 @@ import type { Granting } from "./granting.ts";
 import type { Lease } from "./lease.ts";
 import type { HeldLease } from "./lease-host.ts";
 import { type Waiting, WaitingCall } from "./waiting-call.ts";
-import type { Verdict, WaitingLine } from "./waiting-line.ts";
+import type { Verdict, WaitingLine, Wanted } from "./waiting-line.ts";
 
 /** What those who wait ask of the limiter. */
 export interface WaitingHost {
@@ -135,10 +135,14 @@ export class Acquiring {
     // Of those whom one signal takes out of the line, the first ones leave room to the others.
     if (signal?.aborted) return this.#reject(waiter, signal.reason);
     const capability = this.#parts.registry.capabilities.get(waiter.capability);
-    if (capability === undefined || deadline < now) return this.#giveUp(waiter, now, "timed_out");
+    if (capability === undefined) return this.#giveUp(waiter, now, "refused");
+    const isOver = deadline < now;
+    // Only the timer was late where what it waits for was due in time.
+    if (isOver && waiter.hopeAt > deadline) return this.#giveUp(waiter, now, "timed_out");
     try {
       const ranking = rank(capability, request, this.#parts, now, true);
       const lease = this.#granting.grant(capability, request, ranking, waiter, waiter.since, now);
+      if (lease === null && isOver) return this.#giveUp(waiter, now, "timed_out");
       if (lease === null) return this.#stay(waiter, capability, ranking, now);
       this.#leaveLine(waiter);
       waiter.resolve(lease);
@@ -155,22 +159,26 @@ export class Acquiring {
     const { registry, profile, minimumHealth } = this.#parts;
     let soonestAt = Number.POSITIVE_INFINITY;
     let isTooLarge = false;
-    // What it claims itself does not stand before it.
-    const claims: (() => void)[] = [];
+    let isHeld = false;
+    let reviewMs = Number.POSITIVE_INFINITY;
+    const wanted: Wanted[] = [];
     for (let rank = 0; rank < ranking.size; rank++) {
       const provider = ranking.provider(rank);
       const needs = ranking.needs(rank);
       const gateMs = provider.gateMs(provider.state(now, minimumHealth), now);
       const isRoom = ranking.waitMs(rank) === 0;
-      const at = Math.max(now + gateMs, isRoom ? now : profile.fitsAt(provider.quotas, needs, now));
-      if (!this.#line.isBehind(provider, needs, priority)) soonestAt = Math.min(soonestAt, at);
+      const fitsAt = isRoom ? now : profile.fitsAt(provider.quotas, needs, now);
+      soonestAt = Math.min(soonestAt, Math.max(now + gateMs, this.#line.opensAt(provider, needs, priority, now)));
       // What is held and not counted yet can be waited for once it comes due.
-      if (at === Number.POSITIVE_INFINITY) soonestAt = Math.min(soonestAt, this.#host.held.first?.dueAt ?? at);
-      claims.push(() => this.#line.claim(provider, needs, priority, isRoom && gateMs > 0));
+      if (fitsAt === Number.POSITIVE_INFINITY) soonestAt = Math.min(soonestAt, this.#heldUntil());
+      isHeld ||= fitsAt > now && provider.quotas.some((quota) => !quota.isHeldToEnd && quota.inFlight > 0);
+      wanted.push({ provider, needs, isGated: isRoom && gateMs > 0 });
     }
     for (const entry of registry.listed(capability)) {
       const { name, provider } = entry;
       if (provider === null || request.excludes(name)) continue;
+      for (const { tracker } of provider.quotas)
+        reviewMs = Math.min(reviewMs, tracker.resets?.(now).reviewMs ?? reviewMs);
       const needs = request.needs(capability, entry, true);
       if (profile.waitMs(provider.quotas, needs, now, false) === TOO_LARGE) {
         isTooLarge = true;
@@ -188,10 +196,18 @@ export class Acquiring {
     if (deadline > now && isLate && !this.#granting.mayComeBy(deadline, capability, request, now)) {
       return this.#giveUp(waiter, now, "refused");
     }
-    for (const claim of claims) claim();
+    this.#line.claim(wanted, priority, now);
     waiter.hasClaims = true;
-    this.#lookAt = Math.min(this.#lookAt, soonestAt);
+    waiter.hopeAt = soonestAt;
+    // Once what is held is counted, there may be no hope any more.
+    const hopeEndsAt = isLate && isHeld ? this.#heldUntil() : soonestAt;
+    this.#lookAt = Math.min(this.#lookAt, soonestAt, hopeEndsAt, now + reviewMs);
     return isTooLarge ? "stays" : "stays, and those of its kind with it";
+  }
+
+  /** When the next of what leases hold comes due; Infinity: nothing does. */
+  #heldUntil(): number {
+    return this.#host.held.first?.dueAt ?? Number.POSITIVE_INFINITY;
   }
 
   /** Its signal has aborted, or its deadline come: with it a last look. */

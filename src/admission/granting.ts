@@ -99,7 +99,7 @@ export class Granting {
   #isFree(ranking: Ranking, rank: number, priority: number, now: number): boolean {
     const provider = ranking.provider(rank);
     if (provider.gateMs(provider.state(now, this.#parts.minimumHealth), now) > 0) return false;
-    return !this.#line.hasClaims || !this.#line.isBehind(provider, ranking.needs(rank), priority);
+    return !this.#line.hasClaims || !this.#line.isBehind(provider, ranking.needs(rank), priority, now);
   }
 
   /** One of those within a quarter of the best. */

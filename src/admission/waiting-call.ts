@@ -14,6 +14,8 @@ export class WaitingCall implements Waiter {
   next: Waiter | null = null;
   previous: Waiter | null = null;
   hasClaims = false;
+  /** When what it waits for was to come, at its last look. */
+  hopeAt: number = Number.POSITIVE_INFINITY;
   readonly capability: string;
   readonly request: Request;
   readonly priority: number;

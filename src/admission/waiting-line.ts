@@ -1,15 +1,17 @@
 // Who goes next: higher priority first, first come first served within one, whatever the capability.
 //
-//   A waiter that cannot go claims, at each provider that could ever serve it, every quota that it needs something of.
-//   Whoever comes later, or has less priority, is behind at a provider where it needs something of a claimed quota.
+//   A waiter that cannot go claims, at each provider that could ever serve it, what it needs: of a quota that has room for
+//   it and for those ahead, its amount; of one that has not, all. Whoever comes later, or has less priority, is behind at a
+//   provider where a quota has not room for both.
 //
-// Regimes: a waiter that needs nothing of what is claimed passes. Waiters of one kind (capability, providers, which amounts
+// Regimes: a waiter that needs nothing of what is claimed passes, and one that leaves enough of it: who waits for the
+// requests of one model leaves the tokens that it shares with another to whoever calls that. Waiters of one kind (capability, providers, which amounts
 // are needed) stand in one queue: where the first of them claims at every eligible provider, those behind it are not even
 // looked at, so that a pass costs as much as there are waiters served and kinds waiting. Where it is too large for one of
-// the providers, the next of its kind may fit there, and the pass looks on.
+// the providers, the next smaller one of its kind may fit there, and the pass looks on.
 import type { LiveQuota } from "../forecast/live-quota.ts";
 import type { Provider } from "../provider/provider.ts";
-import { type Needs, needOf } from "../quota/amounts.ts";
+import { type Needs, needOf, varianceOf } from "../quota/amounts.ts";
 import type { Request } from "../selection/request.ts";
 import { type Due, DueHeap } from "./due-heap.ts";
 
@@ -43,8 +45,15 @@ class Queue implements Due {
   }
 
   get order(): number {
-    return this.cursor!.order;
+    return this.cursor?.order ?? Number.POSITIVE_INFINITY;
   }
+}
+
+/** A provider that a waiter may go to, what it takes there, and whether it is a trial's or a ramp's gate that it waits for. */
+export interface Wanted {
+  readonly provider: Provider;
+  readonly needs: Needs;
+  readonly isGated: boolean;
 }
 
 /** What became of a waiter that was looked at. */
@@ -53,7 +62,8 @@ export type Verdict = "gone" | "stays" | "stays, and those of its kind with it";
 /** The waiting line; it knows who stands where and what is claimed, not what makes room. */
 export class WaitingLine {
   readonly #queues = new Map<string, Queue>();
-  readonly #claims = new Map<LiveQuota | Provider, number>();
+  /** How much is claimed, by priority; Infinity: all of it. */
+  readonly #claims = new Map<LiveQuota | Provider, Map<number, number>>();
   readonly #counts = new Map<string, number>();
   #size = 0;
 
@@ -119,12 +129,17 @@ export class WaitingLine {
     }
     for (let queue = heads.first; queue !== undefined; queue = heads.first) {
       heads.remove(queue);
-      const waiter: Waiter = queue.cursor!;
+      const waiter = queue.cursor;
+      // A strategy may have taken the last of them out.
+      if (waiter === null) continue;
       const { next } = waiter;
       const verdict = look(waiter);
       if (verdict === "stays, and those of its kind with it") continue;
-      queue.cursor = next;
-      if (next !== null && next.queue === queue) heads.put(queue);
+      let cursor = next;
+      // Who needs at least as much of everything goes nowhere either.
+      if (verdict === "stays") while (cursor?.request.isAtLeast(waiter.request)) cursor = cursor.next;
+      queue.cursor = cursor;
+      if (cursor !== null && cursor.queue === queue) heads.put(queue);
     }
   }
 
@@ -132,23 +147,55 @@ export class WaitingLine {
     return this.#claims.size > 0;
   }
 
-  /** True if a request of that priority would take of a quota that somebody ahead of it has claimed. */
-  isBehind(provider: Provider, { amounts }: Needs, priority: number): boolean {
+  /** True if a request of that priority, which the provider has room for, would take what somebody ahead of it has claimed. */
+  isBehind(provider: Provider, needs: Needs, priority: number, now: number): boolean {
     if (this.#claims.size === 0) return false;
-    const isClaimed = (what: LiveQuota | Provider) => {
-      const claimed = this.#claims.get(what);
-      return claimed !== undefined && claimed >= priority;
-    };
-    return isClaimed(provider) || provider.quotas.some((quota) => needOf(amounts, quota.index) > 0 && isClaimed(quota));
+    if (this.#ahead(provider, priority) > 0) return true;
+    return provider.quotas.some((quota) => {
+      const ahead = needOf(needs.amounts, quota.index) > 0 ? this.#ahead(quota, priority) : 0;
+      return ahead > 0 && this.#opensAt(quota, needs, priority, now) > now;
+    });
   }
 
-  /** Claims what the waiter needs of the provider; with `isGated` the provider itself, for it is the gate that is awaited. */
-  claim(provider: Provider, { amounts }: Needs, priority: number, isGated: boolean): void {
-    const claim = (what: LiveQuota | Provider) => {
-      this.#claims.set(what, Math.max(priority, this.#claims.get(what) ?? priority));
-    };
-    if (isGated) claim(provider);
-    for (const quota of provider.quotas) if (needOf(amounts, quota.index) > 0) claim(quota);
+  /** From when on the provider has room for it and for those ahead; Infinity: at no known instant. */
+  opensAt(provider: Provider, needs: Needs, priority: number, now: number): number {
+    if (this.#ahead(provider, priority) > 0) return Number.POSITIVE_INFINITY;
+    return Math.max(now, ...provider.quotas.map((quota) => this.#opensAt(quota, needs, priority, now)));
+  }
+
+  /** Claims what the waiter needs of each of those providers, any of which it may go to. */
+  claim(wanted: readonly Wanted[], priority: number, now: number): void {
+    const claims = new Map<LiveQuota | Provider, number>();
+    for (const { provider, needs, isGated } of wanted) {
+      if (isGated) claims.set(provider, Number.POSITIVE_INFINITY);
+      for (const quota of provider.quotas) {
+        const need = needOf(needs.amounts, quota.index);
+        if (need === 0) continue;
+        const isShort = this.#opensAt(quota, needs, priority, now) > now;
+        claims.set(quota, Math.max(isShort ? Number.POSITIVE_INFINITY : need, claims.get(quota) ?? 0));
+      }
+    }
+    // What it claims itself does not stand before it.
+    for (const [what, amount] of claims) {
+      const claimed = this.#claims.get(what) ?? new Map<number, number>();
+      claimed.set(priority, amount + (claimed.get(priority) ?? 0));
+      this.#claims.set(what, claimed);
+    }
+  }
+
+  /** How much of it is claimed by those ahead of somebody of that priority. */
+  #ahead(what: LiveQuota | Provider, priority: number): number {
+    let sum = 0;
+    for (const [of, amount] of this.#claims.get(what) ?? []) if (of >= priority) sum += amount;
+    return sum;
+  }
+
+  #opensAt(quota: LiveQuota, needs: Needs, priority: number, now: number): number {
+    const need = needOf(needs.amounts, quota.index);
+    if (need === 0) return now;
+    const ahead = this.#ahead(quota, priority);
+    if (ahead === Number.POSITIVE_INFINITY) return ahead;
+    return quota.fitsAt(need + ahead, varianceOf(needs, quota.index), now);
   }
 
   #count(capability: string, change: number): void {

@@ -62,9 +62,21 @@ export function correctedAmounts(told: Amounts, estimate: Amounts, price: Price 
   const amounts = [...told];
   const isToldOfTokens = saysTokens(told);
   if (!isToldOfTokens) for (const index of [TOKENS, INPUT_TOKENS, OUTPUT_TOKENS]) amounts[index] = estimate[index]!;
+  else if (told[TOKENS] === NOT_TOLD) {
+    // Of what was told in part, the other part is not 0.
+    if (told[INPUT_TOKENS] === NOT_TOLD) amounts[INPUT_TOKENS] = restOf(estimate, INPUT_TOKENS, told[OUTPUT_TOKENS]!);
+    if (told[OUTPUT_TOKENS] === NOT_TOLD) amounts[OUTPUT_TOKENS] = restOf(estimate, OUTPUT_TOKENS, told[INPUT_TOKENS]!);
+  }
   if (amounts[REQUESTS] === NOT_TOLD) amounts[REQUESTS] = estimate[REQUESTS]!;
   completeAmounts(amounts, isToldOfTokens || told[REQUESTS] !== NOT_TOLD ? price : null);
   return amounts.map((amount, index) => (amount === NOT_TOLD ? estimate[index]! : amount));
+}
+
+/** What a part of an estimate is, once the other is known; NOT_TOLD where nothing was known of it. */
+function restOf(estimate: Amounts, part: number, other: number): number {
+  const total = estimate[TOKENS]!;
+  const isApart = estimate[INPUT_TOKENS]! + estimate[OUTPUT_TOKENS]! === total;
+  return isApart || estimate[part] === NOT_TOLD ? estimate[part]! : Math.max(0, total - other);
 }
 
 /** True if the tokens that a price per token asks for are known, before `completeAmounts` or after it. */

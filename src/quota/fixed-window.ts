@@ -80,7 +80,7 @@ export class FixedWindow implements Tracker {
   resets(now: number): Resets {
     this.#roll(now);
     const nextAt = this.#resetAt + (this.#schedule.resetAfter(this.#reset) - this.#reset);
-    return { at: this.#resetAt, nextAt, isKnown: this.#schedule.isKnown };
+    return { at: this.#resetAt, nextAt, isKnown: this.#schedule.isKnown, reviewMs: this.#schedule.reviewMs };
   }
 
   #roll(now: number): void {

@@ -42,4 +42,6 @@ export interface Resets {
   readonly nextAt: number;
   /** True where the resets are the provider's own, and not just counted from when we began. */
   readonly isKnown: boolean;
+  /** After how many ms they may be others: a wall clock may have been set; Infinity: never. */
+  readonly reviewMs: number;
 }

@@ -68,6 +68,12 @@ export class Request {
     return this.#kind;
   }
 
+  /** Whether it takes at least as much of everything as another of its kind. */
+  isAtLeast(other: Request): boolean {
+    const most = (request: Request) => request.#maxOutputTokens ?? 0;
+    return this.#told.every((amount, index) => amount >= other.#told[index]!) && most(this) >= most(other);
+  }
+
   /** Equal for requests that want exactly the same. */
   get key(): string {
     this.#key ??= this.#keyOf((amount) => amount);

@@ -127,7 +127,9 @@ describe("the order of the line", () => {
     const shut = one.ask({ tokens: 1, bytes: 1 });
     await one.later(0);
     expect(states([ahead, dimension, provider, shut])).toEqual(["waiting", "granted", "granted", "waiting"]);
-    expect(one.hasRoom({ tokens: 0, bytes: 1 })).toBe(false);
+    // 7 bytes are left, of which one is that one's.
+    expect(one.hasRoom({ tokens: 0, bytes: 6 })).toBe(true);
+    expect(one.hasRoom({ tokens: 0, bytes: 7 })).toBe(false);
     provider.lease!.settle();
     const second = one.ask({ tokens: 1, bytes: 1 }, "either");
     await one.later(0);

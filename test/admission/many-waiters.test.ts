@@ -168,3 +168,28 @@ it("refusals while 2,000 requests are in flight", async () => {
   });
   expect(ms).toBeLessThan(6_000);
 });
+
+it("a settle looks at whom it serves, not at all who are too large for one of the providers", async () => {
+  let looks = 0;
+  const one = new Desk({
+    scoring: {
+      score: () => {
+        looks++;
+        return 1;
+      },
+    },
+    providers: [
+      { name: "a", limits: { concurrency: 1 } },
+      { name: "b", limits: { tpm: 8_000 } },
+    ],
+    capabilities: { chat: ["a", "b"] },
+  });
+  const lease = one.take({ tokens: 9_000 });
+  const asked = Array.from({ length: 1_000 }, (_, i) => one.ask({ maxWaitMs: 1e9, tokens: 9_000 + i }));
+  await turns();
+  looks = 0;
+  lease.settle();
+  await turns();
+  expect(asked.filter(({ state }) => state === "granted")).toEqual([asked[0]]);
+  expect(looks).toBeLessThan(20);
+});

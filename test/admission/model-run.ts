@@ -422,16 +422,27 @@ export class Run {
   /** The first in line (before `end`) that could go and needs nothing that anybody ahead of it may claim. */
   #passedOver(now: number, end: Waiter | null): Waiter | null {
     const claimed = new Set<ModelQuota | ModelProvider>();
+    // What those ahead need of a quota that has room for all of them: no more than that is theirs.
+    const reserved = new Map<ModelQuota, number>();
+    const isShort = (quota: ModelQuota, need: number) =>
+      claimed.has(quota) || !quota.hasRoom(need + (reserved.get(quota) ?? 0), now);
     for (const waiter of this.#inOrder()) {
       if (waiter === end) return null;
       for (const name of this.#candidates(waiter.wish)) {
         if (this.model.obstacles(name, waiter.needs, now).length > 0) continue;
         const provider = this.model.providers.get(name)!;
         const isGated = (provider.trialDue || provider.isRampedAt(now)) && claimed.has(provider);
-        const isBehind = provider.quotas.some((quota) => waiter.needs[quota.dimension] > 0 && claimed.has(quota));
+        const isBehind = provider.quotas.some((quota) => {
+          const need = waiter.needs[quota.dimension];
+          return need > 0 && isShort(quota, need);
+        });
         if (!isGated && !isBehind) return waiter;
       }
-      for (const what of this.#claims(waiter)) claimed.add(what);
+      for (const what of this.#claims(waiter)) {
+        const need = "dimension" in what ? waiter.needs[what.dimension] : 0;
+        if (!("dimension" in what) || isShort(what, need)) claimed.add(what);
+        else reserved.set(what, need + (reserved.get(what) ?? 0));
+      }
     }
     return null;
   }
@@ -463,7 +474,12 @@ export class Run {
         if (against.some((obstacle) => obstacle !== "quota" && obstacle !== "concurrency")) continue;
         const lacks = this.model.providers
           .get(name)!
-          .quotas.filter((quota) => !quota.hasRoom(ahead.needs[quota.dimension], at));
+          // Of the first it is also what has room for it, and would not have it any more.
+          .quotas.filter((quota) => {
+            const also = ahead === this.#inOrder()[0] && taken.includes(quota) ? needs[quota.dimension] : 0;
+            const need = ahead.needs[quota.dimension];
+            return need > 0 && !quota.hasRoom(need + also, at);
+          });
         if (lacks.some((quota) => taken.includes(quota)))
           throw new Error(`${describe()} took what ${JSON.stringify(ahead.wish)} waits for`);
       }
