@@ -330,7 +330,13 @@ export class GrateLimiter<P extends string = string, Routes extends Record<strin
       this.#admission.requireOpen();
       const known = this.#asked(check, capability, options);
       if (typeof task !== "function") this.#validate(checks.task, { task });
-      return start(this.#runs, known, task as never, options ?? NOTHING_SAID, requestOf(options));
+      return start(
+        this.#runs,
+        known,
+        task as never,
+        options === undefined ? NOTHING_SAID : { ...options },
+        requestOf(options),
+      );
     } catch (error) {
       return Promise.reject(error);
     }

@@ -86,20 +86,27 @@ export class Call {
 
   #begin(lease: Lease): Attempting {
     const { now } = this.parts.time;
-    try {
-      this.#requireTime(this.deadline - now);
-    } catch (error) {
-      lease.release();
-      throw error;
-    }
+    this.#keep(lease);
     const { status, provider: from = lease.provider } = this.#attempts.at(-1) ?? {};
     if (status !== undefined && lease.provider !== from) {
       const { counters, events } = this.parts;
       counters.failovers++;
       events.raise("failover", { capability: this.#capability.name, from, to: lease.provider, status });
       events.flush();
+      // A listener may have given the call up.
+      this.#keep(lease);
     }
     return new Attempting(lease, this.#attempts.length + 1, now);
+  }
+
+  /** Gives the lease back where the call is over. */
+  #keep(lease: Lease): void {
+    try {
+      this.#requireTime(this.deadline - this.parts.time.now);
+    } catch (error) {
+      lease.release();
+      throw error;
+    }
   }
 
   /** What the call comes to by this ending; null: another attempt is to be made. */
@@ -167,7 +174,11 @@ export class Call {
     const isFirst = this.#attempts === NONE;
     const request = isFirst ? this.#request : new Request(this.#options, this.#failed);
     if (!isFirst) await this.#rest(request);
-    await this.#turnstile?.enter();
+    const isIn = await this.#turnstile?.enter((giveUp) => (isFirst ? undefined : this.watch(this.deadline, giveUp)));
+    if (isIn === false) {
+      this.#throwIfAborted();
+      throw this.#failure("timed_out");
+    }
     // Its list may have been replaced since the call began.
     const { capabilities } = this.parts.admission.parts.registry;
     this.#capability = capabilities.get(this.#capability.name) ?? this.#capability;
@@ -218,7 +229,10 @@ export class Call {
     if (admission.isClosed) return;
     const reasons = obstacles(this.parts, this.#capability, request);
     const isRoom = reasons.some(hasRoom);
-    const waitMs = isRoom ? 0 : (refusalOf(reasons).retryAfterMs ?? Number.POSITIVE_INFINITY);
+    // Where the end of a request makes room, nobody knows when: that is no reason to come back at once.
+    const waitMs = isRoom
+      ? 0
+      : (refusalOf(reasons).retryAfterMs ?? (reasons.every(isUnable) ? Number.POSITIVE_INFINITY : 0));
     const next = isRoom ? admission.wouldGrant(this.#capability, request, this.#options) : null;
     if (waitMs >= this.#restUntil - time.now || (next !== null && !this.#failed!.has(next))) return;
     await new Promise<void>((resolve) => {

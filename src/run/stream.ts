@@ -27,12 +27,16 @@ export async function stream<Chunk>(
     if (typeof read(iterable, Symbol.asyncIterator) !== "function") return iterable;
     const source = iterable[Symbol.asyncIterator]();
     // What came too late is not even begun.
-    if (!context.isAborted) {
-      const first = await source.next();
-      if (!context.isAborted) return new ChunkStream(call, context, iterable, source, first, options.chunkTimeoutMs);
+    if (context.isAborted) {
+      await leave(source);
+      return iterable;
     }
-    await leave(source);
-    return iterable;
+    // A source that never gives anything would not be left otherwise.
+    context.whenAborted = () => leave(source).catch(() => {});
+    const first = await source.next();
+    context.whenAborted = undefined;
+    if (context.isAborted) return iterable;
+    return new ChunkStream(call, context, iterable, source, first, options.chunkTimeoutMs);
   };
   const result = await call.serve<unknown>(begin, (result) => {
     const value = result.ok && result.value;

@@ -30,6 +30,8 @@ export class Attempting implements TaskContext {
   readonly startedAt: number;
   isAborted = false;
   reason: unknown;
+  /** Called when it is given up. */
+  whenAborted: (() => void) | undefined;
   #controller: Controller | undefined;
 
   constructor(lease: Lease, attempt: number, startedAt: number) {
@@ -51,5 +53,6 @@ export class Attempting implements TaskContext {
     this.isAborted = true;
     this.reason = reason;
     this.#controller?.abort(reason);
+    this.whenAborted?.();
   }
 }

@@ -7,10 +7,23 @@ export class Turnstile {
     this.#places = places;
   }
 
-  /** Takes a place, once there is one. */
-  async enter(): Promise<void> {
-    if (this.#places > 0) this.#places--;
-    else await new Promise<void>((resolve) => this.#waiting.push(resolve));
+  /** Takes a place, once there is one; false where who comes gives up first, as `watch` may tell it to, whose cancel it calls. */
+  async enter(watch?: (giveUp: () => void) => (() => void) | undefined): Promise<boolean> {
+    if (this.#places > 0) {
+      this.#places--;
+      return true;
+    }
+    return new Promise((resolve) => {
+      const enter = () => {
+        unwatch?.();
+        resolve(true);
+      };
+      this.#waiting.push(enter);
+      const unwatch = watch?.(() => {
+        this.#waiting.splice(this.#waiting.indexOf(enter), 1);
+        resolve(false);
+      });
+    });
   }
 
   /** Gives the place to who is next. */

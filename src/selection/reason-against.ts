@@ -56,7 +56,9 @@ export function reasonAgainst(
   if (state === "cooldown" || state === "unhealthy") {
     const { health } = provider;
     const healsInMs = state === "cooldown" ? provider.cooldownMs(now) : health.healsInMs(minimumHealth, now);
-    return because(state, Math.max(waitMs, Math.ceil(healsInMs)));
+    // A ramp goes on while health is bad.
+    const rampMs = state === "cooldown" || !isLease ? 0 : provider.gateMs("ramping", now);
+    return because(state, Math.max(waitMs, rampMs, Math.ceil(healsInMs)));
   }
   const gateMs = provider.gateMs(state, now);
   waitMs = Math.max(waitMs, gateMs);

@@ -123,7 +123,7 @@ export class Request {
         if (amounts[index] === told[index] || guess < amounts[index]!) amounts[index] = guess;
       }
     }
-    if (isGuess) this.#fit(amounts, quotas, settings.price);
+    if (isKnown) this.#fit(amounts, quotas, settings.price);
     const { usdPerMillionInputTokens = 0, usdPerMillionOutputTokens = 0 } = settings.price ?? {};
     const costPerToken = Math.max(usdPerMillionInputTokens, usdPerMillionOutputTokens);
     return { amounts, variance: isGuess ? size.variance : 0, costPerToken };
