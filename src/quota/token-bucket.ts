@@ -6,9 +6,12 @@
 // Regimes: the debt is kept times the window, so that whole ms and amounts make whole numbers, exact up to 2^53; it is a
 // function of the last record, never of reads, so reading often adds no rounding. It may exceed the burst, where more was
 // used than the bucket held, but by at most one burst more: it is paid off in bounded time.
+// An amount that turns out smaller is given back as far as the bucket would not have overflowed with it since (lows.ts).
 // As a client it sends up to burst + limit in one window, so it is safe against token buckets only.
 import { firstInstant } from "../clock/first-instant.ts";
+import { Lows } from "./lows.ts";
 import { LATEST, newQuotaState, type QuotaState, STEADY_UNTIL, USED } from "./quota-state.ts";
+
 import type { Tracker } from "./tracker.ts";
 import { wholeUp } from "./whole-up.ts";
 
@@ -21,6 +24,7 @@ export class TokenBucket implements Tracker {
   // Debt x window.
   #debt = 0;
   #at = 0;
+  #lows = new Lows();
 
   /** Whole `limit` per `windowMs` > 0, and whole `burst`. */
   constructor(limit: number, windowMs: number, burst: number) {
@@ -41,7 +45,10 @@ export class TokenBucket implements Tracker {
   }
 
   record(amount: number, now: number): void {
-    if (amount > 0) this.#setDebt(this.#debtNow(now) + amount * this.#window);
+    if (amount <= 0) return;
+    const debt = this.#debtNow(now);
+    this.#lows.note(this.state[LATEST]!, debt);
+    this.#setDebt(debt + amount * this.#window);
   }
 
   releasedBy(atMs: number, now: number): number {
@@ -67,14 +74,18 @@ export class TokenBucket implements Tracker {
     this.#setDebt(debt);
   }
 
-  amend(delta: number, _stamp: number, now: number): void {
-    this.#setDebt(Math.max(0, this.#debtNow(now) + delta * this.#window));
+  amend(delta: number, stamp: number, now: number): void {
+    const debt = this.#debtNow(now);
+    const back = Math.min(-delta * this.#window, this.#lows.since(stamp), debt);
+    if (back > 0) this.#lows.lower(back, stamp);
+    this.#setDebt(debt - back);
   }
 
   copy(): TokenBucket {
     const copy = new TokenBucket(this.#limit, this.#window, this.capacity);
     copy.#debt = this.#debt;
     copy.#at = this.#at;
+    copy.#lows = this.#lows.copy();
     copy.state.set(this.state);
     return copy;
   }
