@@ -73,7 +73,7 @@ export class GrateLimiter<P extends string = string, Routes extends Record<strin
       profile,
       strategy,
       weighted: isSteady(strategy) ? strategy : null,
-      mostScore: strategy instanceof WeightedScorer ? profile.mostScore : Number.POSITIVE_INFINITY,
+      mostScore: strategy instanceof WeightedScorer ? profile.mostScore : Infinity,
       minimumHealth: options.minimumHealthScore ?? 0.2,
       counters: newCounters(),
       events: new Events(),
@@ -225,7 +225,7 @@ export class GrateLimiter<P extends string = string, Routes extends Record<strin
     const validated = {
       ...(options as MapOptions<Item>),
       // A batch has the time that it takes.
-      maxWaitMs: options?.maxWaitMs ?? this.#runs.defaults.maxWaitMs ?? Number.POSITIVE_INFINITY,
+      maxWaitMs: options?.maxWaitMs ?? this.#runs.defaults.maxWaitMs ?? Infinity,
       needs: needs && ((item: Item, index: number) => this.#validated(needs(item, index))),
     };
     this.#validate(checks.batch, { items, task });
@@ -330,13 +330,8 @@ export class GrateLimiter<P extends string = string, Routes extends Record<strin
       this.#admission.requireOpen();
       const known = this.#asked(check, capability, options);
       if (typeof task !== "function") this.#validate(checks.task, { task });
-      return start(
-        this.#runs,
-        known,
-        task as never,
-        options === undefined ? NOTHING_SAID : { ...options },
-        requestOf(options),
-      );
+      const asked = options === undefined ? NOTHING_SAID : { ...options };
+      return start(this.#runs, known, task as never, asked, requestOf(options));
     } catch (error) {
       return Promise.reject(error);
     }

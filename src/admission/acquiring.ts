@@ -44,7 +44,7 @@ export class Acquiring {
   #wasFreed = false;
   #orders = 0;
   /** When the line is to be looked at again; Infinity: when something happens. */
-  #lookAt = Number.POSITIVE_INFINITY;
+  #lookAt = Infinity;
 
   constructor(host: WaitingHost, parts: SelectionParts, line: WaitingLine, granting: Granting, maxWaiting: number) {
     this.#host = host;
@@ -61,7 +61,7 @@ export class Acquiring {
 
   /** When the line is to be looked at again though nothing happens; Infinity: it is not. */
   get lookAt(): number {
-    return this.#line.size > 0 ? this.#lookAt : Number.POSITIVE_INFINITY;
+    return this.#line.size > 0 ? this.#lookAt : Infinity;
   }
 
   freed(): void {
@@ -84,7 +84,7 @@ export class Acquiring {
     if (!this.#hasRoom || this.#isServing) return;
     this.#isServing = true;
     this.#wasFreed = false;
-    this.#lookAt = Number.POSITIVE_INFINITY;
+    this.#lookAt = Infinity;
     try {
       if (!this.isIdle) this.#line.pass((waiter) => this.#look(waiter as WaitingCall, now));
     } finally {
@@ -157,10 +157,10 @@ export class Acquiring {
   #stay(waiter: WaitingCall, capability: Capability, ranking: Ranking, now: number): Verdict {
     const { request, priority, deadline } = waiter;
     const { registry, profile, minimumHealth } = this.#parts;
-    let soonestAt = Number.POSITIVE_INFINITY;
+    let soonestAt = Infinity;
     let isTooLarge = false;
     let isHeld = false;
-    let reviewMs = Number.POSITIVE_INFINITY;
+    let reviewMs = Infinity;
     const wanted: Wanted[] = [];
     for (let rank = 0; rank < ranking.size; rank++) {
       const provider = ranking.provider(rank);
@@ -170,7 +170,7 @@ export class Acquiring {
       const fitsAt = isRoom ? now : profile.fitsAt(provider.quotas, needs, now);
       soonestAt = Math.min(soonestAt, Math.max(now + gateMs, this.#line.opensAt(provider, needs, priority, now)));
       // What is held and not counted yet can be waited for once it comes due.
-      if (fitsAt === Number.POSITIVE_INFINITY) soonestAt = Math.min(soonestAt, this.#heldUntil());
+      if (fitsAt === Infinity) soonestAt = Math.min(soonestAt, this.#heldUntil());
       isHeld ||= fitsAt > now && provider.quotas.some((quota) => !quota.isHeldToEnd && quota.inFlight > 0);
       wanted.push({ provider, needs, isGated: isRoom && gateMs > 0 });
     }
@@ -189,10 +189,10 @@ export class Acquiring {
       const { health } = provider;
       const opensAt = state === "cooldown" ? health.cooldownUntil : now + health.healsInMs(minimumHealth, now);
       const fitsAt = profile.fitsAt(provider.quotas, needs, now);
-      soonestAt = Math.min(soonestAt, fitsAt < Number.POSITIVE_INFINITY ? Math.max(opensAt, fitsAt) : opensAt);
+      soonestAt = Math.min(soonestAt, fitsAt < Infinity ? Math.max(opensAt, fitsAt) : opensAt);
     }
     // Also where it would wait endlessly, and for nothing.
-    const isLate = soonestAt > deadline || soonestAt === Number.POSITIVE_INFINITY;
+    const isLate = soonestAt > deadline || soonestAt === Infinity;
     if (deadline > now && isLate && !this.#granting.mayComeBy(deadline, capability, request, now)) {
       return this.#giveUp(waiter, now, "refused");
     }
@@ -207,7 +207,7 @@ export class Acquiring {
 
   /** When the next of what leases hold comes due; Infinity: nothing does. */
   #heldUntil(): number {
-    return this.#host.held.first?.dueAt ?? Number.POSITIVE_INFINITY;
+    return this.#host.held.first?.dueAt ?? Infinity;
   }
 
   /** Its signal has aborted, or its deadline come: with it a last look. */

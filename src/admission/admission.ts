@@ -25,7 +25,7 @@ import type { Waiting } from "./waiting-call.ts";
 import { WaitingLine } from "./waiting-line.ts";
 
 // Behind everybody who waits, of whatever priority.
-const BEHIND_ALL: Asked = { priority: Number.NEGATIVE_INFINITY };
+const BEHIND_ALL: Asked = { priority: -Infinity };
 
 interface Alarm extends Due {
   ring(): void;
@@ -46,7 +46,7 @@ export class Admission implements LeaseHost {
   readonly #signals = new AbortSignals();
   #order = 0;
   #isClosed = false;
-  #timerAt = Number.POSITIVE_INFINITY;
+  #timerAt = Infinity;
   #cancelTimer: (() => void) | null = null;
 
   constructor(parts: SelectionParts, time: EngineTime, options: AdmissionOptions) {
@@ -134,7 +134,7 @@ export class Admission implements LeaseHost {
     const { isIdle } = this.#acquiring;
     if (!isIdle) this.#acquiring.serve(this.#time.now);
     this.#parts.events.flush();
-    if (!isIdle || this.#alarms.size > 0 || this.#timerAt < Number.POSITIVE_INFINITY) this.#setTimer();
+    if (!isIdle || this.#alarms.size > 0 || this.#timerAt < Infinity) this.#setTimer();
   }
 
   /** Reserves now or says why not; never waits, overtakes no waiter. */
@@ -188,7 +188,7 @@ export class Admission implements LeaseHost {
       this.#alarms.remove(alarm);
       unlisten?.();
     };
-    if (atMs < Number.POSITIVE_INFINITY) this.#alarms.put(alarm);
+    if (atMs < Infinity) this.#alarms.put(alarm);
     return cancel;
   }
 
@@ -207,15 +207,15 @@ export class Admission implements LeaseHost {
   }
 
   #setTimer(): void {
-    const at = Math.min(this.#acquiring.lookAt, this.#alarms.first?.dueAt ?? Number.POSITIVE_INFINITY);
+    const at = Math.min(this.#acquiring.lookAt, this.#alarms.first?.dueAt ?? Infinity);
     if (at === this.#timerAt) return;
     this.#cancelTimer?.();
     this.#timerAt = at;
-    this.#cancelTimer = at < Number.POSITIVE_INFINITY ? this.#time.wakeAt(at, () => this.#wake()) : null;
+    this.#cancelTimer = at < Infinity ? this.#time.wakeAt(at, () => this.#wake()) : null;
   }
 
   #wake(): void {
-    this.#timerAt = Number.POSITIVE_INFINITY;
+    this.#timerAt = Infinity;
     this.#cancelTimer = null;
     const now = this.enter();
     for (let due = this.#alarms.first; due !== undefined && due.dueAt <= now; due = this.#alarms.first) {

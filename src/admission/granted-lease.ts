@@ -180,7 +180,7 @@ export class GrantedLease implements Lease, Holder {
   pendingOn(quota: LiveQuota): Pending | null {
     if (!this.holds(quota) || (quota.isHeldToEnd && !this.#hasEnded)) return null;
     const at = quota.isHeldToEnd ? this.#endAt : this.#stampAt;
-    return at === Number.POSITIVE_INFINITY ? null : { at, amount: this.#amountOf(quota) };
+    return at === Infinity ? null : { at, amount: this.#amountOf(quota) };
   }
 
   openOn(quota: LiveQuota): number {
@@ -274,7 +274,7 @@ export class GrantedLease implements Lease, Holder {
       if (!this.#isStamped) this.#stamp(now);
       this.#free(now);
     } else {
-      const isEndless = !this.#isStamped && skewCapMs === Number.POSITIVE_INFINITY;
+      const isEndless = !this.#isStamped && skewCapMs === Infinity;
       if (isEndless) this.#stampAt = Math.max(now, this.#grantedAt + LONGEST_LATE_MS);
       if (!this.#isStamped && this.#stampAt <= now) this.#stamp(now);
       this.#endAt = now + Math.min(skewCapMs, LONGEST_LATE_MS);
@@ -311,10 +311,10 @@ export class GrantedLease implements Lease, Holder {
 
   #schedule(): void {
     const held = this.#held;
-    const stampAt = this.#isStamped ? Number.POSITIVE_INFINITY : this.#stampAt;
-    const endAt = this.#isFree ? Number.POSITIVE_INFINITY : this.#endAt;
+    const stampAt = this.#isStamped ? Infinity : this.#stampAt;
+    const endAt = this.#isFree ? Infinity : this.#endAt;
     held.dueAt = stampAt < endAt ? stampAt : endAt;
-    if (held.dueAt < Number.POSITIVE_INFINITY) this.#host.held.put(held);
+    if (held.dueAt < Infinity) this.#host.held.put(held);
     else this.#host.held.remove(held);
   }
 }

@@ -154,7 +154,7 @@ export class Granting {
         if (!isAnyOpen((lease) => lease.provider === provider.name)) return false;
       }
       const gateMs = provider.gateMs(provider.state(now, minimumHealth), now);
-      if (gateMs < Number.POSITIVE_INFINITY && now + gateMs > deadline) return false;
+      if (gateMs < Infinity && now + gateMs > deadline) return false;
       // What is learned until then may be less.
       if (!request.isTold && provider.hasSizes && isAnyOpen((lease) => lease.teaches(capability, entry.name)))
         return true;

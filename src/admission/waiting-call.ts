@@ -15,7 +15,7 @@ export class WaitingCall implements Waiter {
   previous: Waiter | null = null;
   hasClaims = false;
   /** When what it waits for was to come, at its last look. */
-  hopeAt: number = Number.POSITIVE_INFINITY;
+  hopeAt: number = Infinity;
   readonly capability: string;
   readonly request: Request;
   readonly priority: number;

@@ -45,7 +45,7 @@ class Queue implements Due {
   }
 
   get order(): number {
-    return this.cursor?.order ?? Number.POSITIVE_INFINITY;
+    return this.cursor?.order ?? Infinity;
   }
 }
 
@@ -159,7 +159,7 @@ export class WaitingLine {
 
   /** From when on the provider has room for it and for those ahead; Infinity: at no known instant. */
   opensAt(provider: Provider, needs: Needs, priority: number, now: number): number {
-    if (this.#ahead(provider, priority) > 0) return Number.POSITIVE_INFINITY;
+    if (this.#ahead(provider, priority) > 0) return Infinity;
     return Math.max(now, ...provider.quotas.map((quota) => this.#opensAt(quota, needs, priority, now)));
   }
 
@@ -167,12 +167,12 @@ export class WaitingLine {
   claim(wanted: readonly Wanted[], priority: number, now: number): void {
     const claims = new Map<LiveQuota | Provider, number>();
     for (const { provider, needs, isGated } of wanted) {
-      if (isGated) claims.set(provider, Number.POSITIVE_INFINITY);
+      if (isGated) claims.set(provider, Infinity);
       for (const quota of provider.quotas) {
         const need = needOf(needs.amounts, quota.index);
         if (need === 0) continue;
         const isShort = this.#opensAt(quota, needs, priority, now) > now;
-        claims.set(quota, Math.max(isShort ? Number.POSITIVE_INFINITY : need, claims.get(quota) ?? 0));
+        claims.set(quota, Math.max(isShort ? Infinity : need, claims.get(quota) ?? 0));
       }
     }
     // What it claims itself does not stand before it.
@@ -194,7 +194,7 @@ export class WaitingLine {
     const need = needOf(needs.amounts, quota.index);
     if (need === 0) return now;
     const ahead = this.#ahead(quota, priority);
-    if (ahead === Number.POSITIVE_INFINITY) return ahead;
+    if (ahead === Infinity) return ahead;
     return quota.fitsAt(need + ahead, varianceOf(needs, quota.index), now);
   }
 

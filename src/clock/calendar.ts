@@ -33,7 +33,7 @@ const LAST_YEAR_MS = Date.UTC(9999, 0);
  * the years 1001 to 9998, into which only a clock that is wrong can fall.
  */
 export function endOfPeriod(epochMs: number, period: CalendarPeriod, timeZone: string): number {
-  if (!(epochMs > FIRST_YEAR_MS && epochMs < LAST_YEAR_MS)) return Number.POSITIVE_INFINITY;
+  if (!(epochMs > FIRST_YEAR_MS && epochMs < LAST_YEAR_MS)) return Infinity;
   const dateAt = dateIn(timeZone);
   let low = Math.floor(epochMs);
   const next = nextStart(dateAt(low), period);

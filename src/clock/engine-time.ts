@@ -18,7 +18,7 @@ export class EngineTime {
   /** Reads the clock, once. A clock that goes back or answers no finite number: no time has passed. */
   read(): number {
     const now: unknown = this.#clock.now();
-    if (typeof now === "number" && now > this.#now && now < Number.POSITIVE_INFINITY) this.#now = now;
+    if (typeof now === "number" && now > this.#now && now < Infinity) this.#now = now;
     this.#isEpochRead = false;
     return this.#now;
   }

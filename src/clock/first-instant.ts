@@ -7,5 +7,5 @@ export function firstInstant(at: number, isReached: (at: number) => boolean): nu
   for (let step = Number.EPSILON; Number.isFinite(reached) && !isReached(reached); step *= 2) {
     reached += Math.max(Math.abs(at), 1) * step;
   }
-  return Number.isFinite(reached) ? reached : Number.POSITIVE_INFINITY;
+  return Number.isFinite(reached) ? reached : Infinity;
 }

@@ -97,7 +97,7 @@ function promisesToRun(): Promise<void> {
   });
 }
 
-function requireFinite(path: string, value: unknown, least = Number.NEGATIVE_INFINITY): void {
+function requireFinite(path: string, value: unknown, least = -Infinity): void {
   if (typeof value === "number" && Number.isFinite(value) && value >= least) return;
   const expected = least === 0 ? "a finite number >= 0" : "a finite number";
   throw invalid(path, expected, value);

@@ -26,7 +26,7 @@ export function everyWindow(startMs: number, windowMs: number): ResetSchedule {
     positionAt: (now) => now,
     resetAfter: (position) => multipleAfter(position, startMs, windowMs),
     longestMs: windowMs,
-    reviewMs: Number.POSITIVE_INFINITY,
+    reviewMs: Infinity,
     isKnown: false,
   };
 }
@@ -58,5 +58,5 @@ function multipleAfter(position: number, anchor: number, step: number): number {
   const next = anchor + (Math.floor((position - anchor) / step) + 1) * step;
   // The quotient may round either way.
   const candidates = [next - step, next, next + step];
-  return candidates.find((candidate) => candidate > position) ?? Number.POSITIVE_INFINITY;
+  return candidates.find((candidate) => candidate > position) ?? Infinity;
 }

@@ -16,7 +16,7 @@ export function exhaustedInMs(tracker: Tracker, held: number, burnPerSecond: num
   const room = tracker.capacity - tracker.used(now) - held;
   if (room <= 0) return 0;
   const netPerMs = burnPerSecond / 1_000 - tracker.refillPerMs;
-  if (netPerMs <= 0) return Number.POSITIVE_INFINITY;
+  if (netPerMs <= 0) return Infinity;
   const longestMs = tracker.forgottenAt(now) - now;
   let inMs = -1;
   for (let next = room / netPerMs; next > inMs; ) {
@@ -32,5 +32,5 @@ export function exhaustedInMs(tracker: Tracker, held: number, burnPerSecond: num
 function inNextWindowMs(tracker: Tracker, netPerMs: number, now: number): number {
   const resets = tracker.resets?.(now);
   const fillMs = tracker.capacity / netPerMs;
-  return resets && resets.at + fillMs <= resets.nextAt ? resets.at - now + fillMs : Number.POSITIVE_INFINITY;
+  return resets && resets.at + fillMs <= resets.nextAt ? resets.at - now + fillMs : Infinity;
 }

@@ -50,7 +50,7 @@ export class LiveQuota {
     this.isHeldToEnd = spec.countsAtEnd || spec.strategy === "concurrency";
     this.index = spec.index;
     this.isOfRequests = spec.index === REQUESTS || spec.index === CONCURRENCY;
-    this.#horizonMs = spec.strategy === "concurrency" ? 0 : horizonMs(spec.windowMs ?? Number.POSITIVE_INFINITY);
+    this.#horizonMs = spec.strategy === "concurrency" ? 0 : horizonMs(spec.windowMs ?? Infinity);
   }
 
   /** What leases hold and the tracker does not count yet. */
@@ -88,7 +88,7 @@ export class LiveQuota {
     if (share > 0 && taken + state[MOST_BURN]! * (this.#horizonMs / 1_000) > CALM_SHARE * capacity) {
       const pressure = this.#pressure(taken, now);
       share *= 1 - pressure;
-      if (pressure > 0) until = Number.NEGATIVE_INFINITY;
+      if (pressure > 0) until = -Infinity;
     }
     const left = capacity > taken ? capacity - taken : 0;
     const room = at + (this.isOfRequests ? REQUESTS_ROOM : SIZES_ROOM);
@@ -173,7 +173,7 @@ export class LiveQuota {
         return this.#waitOutMs(this.#taken(now) - excess, ahead, this.#inFlight, this.holders.pending(), now);
       }
     }
-    return excess <= used ? this.#releaseInMs(excess, now) : Number.POSITIVE_INFINITY;
+    return excess <= used ? this.#releaseInMs(excess, now) : Infinity;
   }
 
   /** Whether `amount` can fit by `deadline`, where each of those that are `open` may end at once, and take as little as it may. */
@@ -210,7 +210,7 @@ export class LiveQuota {
   /** `fitsAt`, where it stands as long as nothing is counted, held or given back; NaN: it may change by itself. */
   roomAt(amount: number, variance: number, now: number): number {
     return this.#inFlight > 0 || !KEEPS_RELEASES.includes(this.spec.strategy)
-      ? Number.NaN
+      ? NaN
       : this.fitsAt(amount, variance, now);
   }
 
@@ -230,14 +230,14 @@ export class LiveQuota {
   #waitOutMs(most: number, ahead: Tracker, inFlight: number, pending: readonly Pending[], now: number): number {
     let held = inFlight;
     let latest = now;
-    for (const { at, amount } of [...pending, { at: Number.POSITIVE_INFINITY, amount: 0 }]) {
+    for (const { at, amount } of [...pending, { at: Infinity, amount: 0 }]) {
       const freeAt = ahead.releaseAt(ahead.used(latest) + held - most, latest);
       if (freeAt <= at) return Number.isFinite(freeAt) ? Math.ceil(freeAt - now) : freeAt;
       if (ahead !== this.tracker) ahead.record(amount, at);
       held -= amount;
       latest = at;
     }
-    return Number.POSITIVE_INFINITY;
+    return Infinity;
   }
 
   /** In how many ms the burn rate fills it; Infinity: it will not. */
@@ -266,7 +266,7 @@ export class LiveQuota {
     const isCounter = spec.strategy === "concurrency";
     const exhaustedInMs = this.exhaustedInMs(now);
     const places = isCounter ? used : 0;
-    const releaseInMs = used > 0 ? this.#releaseInMs(1, now) : Number.POSITIVE_INFINITY;
+    const releaseInMs = used > 0 ? this.#releaseInMs(1, now) : Infinity;
     const isReleased = Number.isFinite(releaseInMs);
     return {
       dimension: spec.dimension,

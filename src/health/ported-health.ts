@@ -18,7 +18,7 @@ export class PortedHealth implements Health {
   #latencyMs = 0;
   #outcomes = 0;
   #streak = 0;
-  #cooldownUntil = Number.NEGATIVE_INFINITY;
+  #cooldownUntil = -Infinity;
 
   constructor(settings: HealthSettings, now: number) {
     this.#settings = settings;
@@ -47,11 +47,11 @@ export class PortedHealth implements Health {
   }
 
   healsInMs(minimum: number): number {
-    return this.#score >= minimum ? 0 : Number.POSITIVE_INFINITY;
+    return this.#score >= minimum ? 0 : Infinity;
   }
 
   steadyUntil(now: number): number {
-    return now < this.#cooldownUntil ? this.#cooldownUntil : Number.POSITIVE_INFINITY;
+    return now < this.#cooldownUntil ? this.#cooldownUntil : Infinity;
   }
 
   observe(outcome: Outcome, _grantedAt: number, cooldownSeconds: number, now: number): void {
@@ -67,7 +67,7 @@ export class PortedHealth implements Health {
     this.#score = 1;
     this.#at = now;
     this.#streak = 0;
-    this.#cooldownUntil = Number.NEGATIVE_INFINITY;
+    this.#cooldownUntil = -Infinity;
   }
 
   resurrect(): boolean {

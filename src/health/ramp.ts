@@ -24,8 +24,8 @@ export class Ramp {
   /** Of the full rate, in requests per ms; 0: there is none to ramp. */
   #perMs = 0;
   #stepMs = LONGEST_STEP_MS;
-  #from = Number.NEGATIVE_INFINITY;
-  #next = Number.NEGATIVE_INFINITY;
+  #from = -Infinity;
+  #next = -Infinity;
 
   /** Takes rate and steps from the provider's quotas, from now on also of a ramp that is on. */
   follow(specs: readonly QuotaSpec[]): void {
@@ -61,7 +61,7 @@ export class Ramp {
   }
 
   stop(): void {
-    this.#from = Number.NEGATIVE_INFINITY;
+    this.#from = -Infinity;
   }
 
   #end(): number {

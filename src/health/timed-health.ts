@@ -14,7 +14,7 @@ import type { HealthSettings } from "../config/health-settings.ts";
 import { type Health, type HealthState, LESSONS, type Outcome } from "./health.ts";
 
 const LONGEST_ASKED_MS = 48 * 3_600_000;
-const NEVER = Number.NEGATIVE_INFINITY;
+const NEVER = -Infinity;
 
 /** Health of the anticipatory profile. */
 export class TimedHealth implements Health {
@@ -23,9 +23,9 @@ export class TimedHealth implements Health {
   #at: number;
   // What was read last, and when.
   #healed = 1;
-  #healedAt = Number.NaN;
+  #healedAt = NaN;
   /** NaN: none is known. */
-  #latencyMs = Number.NaN;
+  #latencyMs = NaN;
   #rateLimits = 0;
   #failures = 0;
   #cooldownUntil = NEVER;
@@ -73,7 +73,7 @@ export class TimedHealth implements Health {
     const score = this.score(now);
     if (score >= minimum) return 0;
     const halfLifeMs = this.#settings.decayHalfLifeSeconds * 1_000;
-    if (halfLifeMs === 0) return Number.POSITIVE_INFINITY;
+    if (halfLifeMs === 0) return Infinity;
     // What is less than half an epsilon below 1 is 1.
     const healed = now + halfLifeMs * Math.log2((1 - score) / Math.max(1 - minimum, Number.EPSILON / 4));
     return firstInstant(healed, (at) => this.score(at) >= minimum) - now;
@@ -82,7 +82,7 @@ export class TimedHealth implements Health {
   steadyUntil(now: number): number {
     if (now < this.#cooldownUntil && !this.#isDead) return this.#cooldownUntil;
     const isSteady = this.#isDead || this.#isTrialDue || this.#score === 1;
-    return isSteady ? Number.POSITIVE_INFINITY : Number.NEGATIVE_INFINITY;
+    return isSteady ? Infinity : -Infinity;
   }
 
   observe(outcome: Outcome, grantedAt: number, cooldownSeconds: number, now: number): void {
@@ -94,7 +94,7 @@ export class TimedHealth implements Health {
     }
     this.#score = this.score(now);
     this.#at = Math.max(this.#at, now);
-    this.#healedAt = Number.NaN;
+    this.#healedAt = NaN;
     // Whether the outcome is one of the cooldown itself: then it teaches the score, and decides nothing.
     const isOld = grantedAt < this.#cooldownUntil;
     this.#score = Math.max(0, this.#score - (penalty === null ? 0 : this.#settings[penalty]));

@@ -84,7 +84,7 @@ export function teachHealth(
 
 /** When the fullest of the quotas whose resets are known is reset next; null: none is known. */
 function resetOfFullest(quotas: readonly LiveQuota[], now: number): number | null {
-  let least = Number.POSITIVE_INFINITY;
+  let least = Infinity;
   let resetAt: number | null = null;
   for (const quota of quotas) {
     const resets = quota.tracker.resets?.(now);

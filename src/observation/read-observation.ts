@@ -39,7 +39,7 @@ function observedOf<A>(
   invalid: number,
 ): Omit<Observed, "amounts"> & { readonly amounts: A } {
   const latencyMs = readTime(latency, Number.MAX_VALUE);
-  const retryAfterMs = readTime(retryAfter, Number.POSITIVE_INFINITY);
+  const retryAfterMs = readTime(retryAfter, Infinity);
   return {
     status,
     amounts,

@@ -80,9 +80,9 @@ export const anticipatory: Profile = {
 
   readQuotas(quotas, reading, at, now) {
     reading[at + SCORE] = 1;
-    reading[at + REQUESTS_ROOM] = Number.POSITIVE_INFINITY;
-    reading[at + SIZES_ROOM] = Number.POSITIVE_INFINITY;
-    reading[at + STANDS_UNTIL] = Number.POSITIVE_INFINITY;
+    reading[at + REQUESTS_ROOM] = Infinity;
+    reading[at + SIZES_ROOM] = Infinity;
+    reading[at + STANDS_UNTIL] = Infinity;
     for (let i = 0; i < quotas.length; i++) quotas[i]!.read(reading, at, now);
     reading[at + REPORTED] = reading[at + SCORE]!;
   },
@@ -98,10 +98,10 @@ export const anticipatory: Profile = {
 
   healthScore: (health, isTrial, now) => (isTrial ? 1 : health.score(now)),
 
-  mostScore: Number.POSITIVE_INFINITY,
+  mostScore: Infinity,
 
   remaining(quotas, now) {
-    let least = Number.POSITIVE_INFINITY;
+    let least = Infinity;
     for (const quota of quotas) least = Math.min(least, quota.remaining(now));
     return least;
   },

@@ -58,7 +58,7 @@ export const classic: Profile = {
   readQuotas(quotas, reading, at, now) {
     // The least ratio and the nearest exhaustion may come from different quotas.
     let leastRatio = 1;
-    let exhaustionSeconds = Number.POSITIVE_INFINITY;
+    let exhaustionSeconds = Infinity;
     for (let i = 0; i < quotas.length; i++) {
       const quota = quotas[i]!;
       const { tracker } = quota;
@@ -71,13 +71,13 @@ export const classic: Profile = {
       const rate = quota.burn.perSecond(now);
       if (rate > 0 && left / rate < exhaustionSeconds) exhaustionSeconds = left / rate;
     }
-    const burnPenalty = exhaustionSeconds < Number.POSITIVE_INFINITY && leastRatio < 0.5 ? 0.1 : 0;
+    const burnPenalty = exhaustionSeconds < Infinity && leastRatio < 0.5 ? 0.1 : 0;
     reading[at + SCORE] = Math.max(0, leastRatio - exhaustionPenalty(exhaustionSeconds) - burnPenalty);
     reading[at + REPORTED] = leastRatio;
-    reading[at + REQUESTS_ROOM] = Number.POSITIVE_INFINITY;
-    reading[at + SIZES_ROOM] = Number.POSITIVE_INFINITY;
+    reading[at + REQUESTS_ROOM] = Infinity;
+    reading[at + SIZES_ROOM] = Infinity;
     // Reading a bucket refills it, and the ports read every one at every select.
-    reading[at + STANDS_UNTIL] = Number.NEGATIVE_INFINITY;
+    reading[at + STANDS_UNTIL] = -Infinity;
   },
 
   fitsAt: (_quotas, _needs, now) => now,

@@ -76,7 +76,7 @@ export class LearnedSize {
     } else if (this.#outputSamples === 0) {
       amounts[TOKENS] = Math.ceil(Math.max(this.#tokens, input, output));
     } else {
-      const most = Math.min(this.#output, maxOutputTokens ?? Number.POSITIVE_INFINITY);
+      const most = Math.min(this.#output, maxOutputTokens ?? Infinity);
       if (input === NOT_TOLD) amounts[INPUT_TOKENS] = Math.ceil(Math.max(0, this.#tokens - this.#output));
       if (output === NOT_TOLD) amounts[OUTPUT_TOKENS] = Math.ceil(most);
     }

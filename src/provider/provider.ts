@@ -44,7 +44,7 @@ export class Provider {
   /** Leases that have not let go of it. */
   leases = 0;
   // The end of a cooldown is told once, by whoever reads the provider first after it.
-  #cooldownIsToldUntil = Number.POSITIVE_INFINITY;
+  #cooldownIsToldUntil = Infinity;
 
   readonly #standings: Standings;
   /** Where its standing is. */
@@ -110,7 +110,7 @@ export class Provider {
   /** In how many ms a trial or the ramp lets a lease through; Infinity: when a request in flight ends. */
   gateMs(state: ProviderState, now: number): number {
     if (state === "trial") {
-      return this.trial !== null && this.trial.grantedAt >= this.health.cooldownUntil ? Number.POSITIVE_INFINITY : 0;
+      return this.trial !== null && this.trial.grantedAt >= this.health.cooldownUntil ? Infinity : 0;
     }
     return state === "ramping" ? this.ramp.waitMs(now) : 0;
   }
@@ -152,8 +152,8 @@ export class Provider {
 
   /** Tells the end of a cooldown of which only the start was told, whatever the time is. */
   forgetCooldown(events: Events): void {
-    if (this.#cooldownIsToldUntil === Number.POSITIVE_INFINITY) return;
-    this.#cooldownIsToldUntil = Number.POSITIVE_INFINITY;
+    if (this.#cooldownIsToldUntil === Infinity) return;
+    this.#cooldownIsToldUntil = Infinity;
     events.raise("cooldownEnded", { provider: this.name });
   }
 }

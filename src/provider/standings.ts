@@ -62,6 +62,6 @@ export class Standings {
 
   /** Something changed that a ranking reads. */
   touch(place: number): void {
-    this.facts[place + UNTIL] = Number.NEGATIVE_INFINITY;
+    this.facts[place + UNTIL] = -Infinity;
   }
 }

@@ -136,6 +136,6 @@ function readAmount(told: unknown, index: number, amounts: Amounts): number {
 /** A told amount made whole: fractions round up; NOT_TOLD for undefined; NaN for what is no amount. */
 export function wholeAmount(told: unknown): number {
   if (told === undefined) return NOT_TOLD;
-  if (typeof told !== "number" || !(told >= 0) || told > Number.MAX_SAFE_INTEGER) return Number.NaN;
+  if (typeof told !== "number" || !(told >= 0) || told > Number.MAX_SAFE_INTEGER) return NaN;
   return Math.ceil(told) + 0;
 }

@@ -25,11 +25,11 @@ export class Concurrency implements Tracker {
   }
 
   releaseAt(amount: number, now: number): number {
-    return amount <= 0 ? now : Number.POSITIVE_INFINITY;
+    return amount <= 0 ? now : Infinity;
   }
 
   forgottenAt(): number {
-    return Number.POSITIVE_INFINITY;
+    return Infinity;
   }
 
   resize(_limit: number, capacity: number): void {

@@ -16,10 +16,10 @@ export class FixedWindow implements Tracker {
   readonly state: QuotaState = newQuotaState();
   readonly #schedule: ResetSchedule;
   /** The last reset, in our instants. */
-  #since = Number.NEGATIVE_INFINITY;
+  #since = -Infinity;
   /** The next reset, on the schedule's time line, and at which instant of ours that will be. */
   #reset: number;
-  #resetAt = Number.NEGATIVE_INFINITY;
+  #resetAt = -Infinity;
 
   /** `capacity` whole; counts from `now`. */
   constructor(capacity: number, schedule: ResetSchedule, now: number) {
@@ -27,7 +27,7 @@ export class FixedWindow implements Tracker {
     this.#schedule = schedule;
     this.#reset = schedule.resetAfter(schedule.positionAt(now));
     this.state[LATEST] = now;
-    this.state[STEADY_UNTIL] = Number.NEGATIVE_INFINITY;
+    this.state[STEADY_UNTIL] = -Infinity;
     this.#roll(now);
   }
 
@@ -51,7 +51,7 @@ export class FixedWindow implements Tracker {
   releaseAt(amount: number, now: number): number {
     this.#roll(now);
     if (amount <= 0) return this.state[LATEST]!;
-    return amount <= this.state[USED]! ? this.#resetAt : Number.POSITIVE_INFINITY;
+    return amount <= this.state[USED]! ? this.#resetAt : Infinity;
   }
 
   forgottenAt(now: number): number {

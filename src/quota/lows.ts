@@ -25,7 +25,7 @@ export class Lows {
 
   /** The least since `stamp`, of what was noted later; Infinity: nothing was. */
   since(stamp: number): number {
-    return this.#lows[this.#firstAfter(stamp)]?.value ?? Number.POSITIVE_INFINITY;
+    return this.#lows[this.#firstAfter(stamp)]?.value ?? Infinity;
   }
 
   /** An amount of `stamp` was less by so much: so was the sum, from then on. */

@@ -25,7 +25,7 @@ export class PortedBucket implements Tracker {
   /** Whole `limit`; whole `windowMs`; full at `now`. */
   constructor(limit: number, windowMs: number, now: number) {
     // Reading refills, and that shows in the last bits.
-    this.state[STEADY_UNTIL] = Number.NEGATIVE_INFINITY;
+    this.state[STEADY_UNTIL] = -Infinity;
     this.capacity = limit;
     this.#window = windowMs;
     this.#tokens = limit;
@@ -51,14 +51,14 @@ export class PortedBucket implements Tracker {
   }
 
   releaseAt(amount: number, now: number): number {
-    if (amount > this.used(now)) return Number.POSITIVE_INFINITY;
+    if (amount > this.used(now)) return Infinity;
     const missing = this.capacity - this.used(now) + amount - this.#tokens;
     if (amount <= 0 || missing <= 0) return now;
     return firstInstant(this.#refilledAt + missing / this.refillPerMs, (at) => this.releasedBy(at, now) >= amount);
   }
 
   forgottenAt(): number {
-    return Number.POSITIVE_INFINITY;
+    return Infinity;
   }
 
   resize(_limit: number, capacity: number, now: number): void {

@@ -25,8 +25,8 @@ const LENGTH = 8;
 /** Of a quota that nothing was counted in. */
 export function newQuotaState(): QuotaState {
   const state = new Float64Array(LENGTH);
-  state[STEADY_UNTIL] = Number.POSITIVE_INFINITY;
-  state[LATEST] = Number.NEGATIVE_INFINITY;
-  state[OPENED_AT] = Number.NEGATIVE_INFINITY;
+  state[STEADY_UNTIL] = Infinity;
+  state[LATEST] = -Infinity;
+  state[OPENED_AT] = -Infinity;
   return state;
 }

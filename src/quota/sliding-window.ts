@@ -32,8 +32,8 @@ export class SlidingWindow implements Tracker {
   #ahead = 0;
   #aheadSum = 0;
   // The next one needs no entry while it ends before this instant and not before that of the last, and nothing changed.
-  #aheadFrom = Number.POSITIVE_INFINITY;
-  #aheadTo = Number.NEGATIVE_INFINITY;
+  #aheadFrom = Infinity;
+  #aheadTo = -Infinity;
 
   /** `capacity` whole; `windowMs` > 0. */
   constructor(capacity: number, windowMs: number, state: QuotaState = newQuotaState()) {
@@ -69,7 +69,7 @@ export class SlidingWindow implements Tracker {
       this.#aheadSum -= this.#amountOf(--this.#ahead);
     }
     this.#aheadFrom = horizon;
-    this.#aheadTo = this.#ahead < this.#length ? this.#lastOf(this.#ahead) : Number.POSITIVE_INFINITY;
+    this.#aheadTo = this.#ahead < this.#length ? this.#lastOf(this.#ahead) : Infinity;
     return this.#aheadSum;
   }
 
@@ -83,7 +83,7 @@ export class SlidingWindow implements Tracker {
       const last = this.#lastOf(i);
       if (released >= amount) return firstInstant(last + this.#window, (at) => last <= at - this.#window);
     }
-    return Number.POSITIVE_INFINITY;
+    return Infinity;
   }
 
   forgottenAt(now: number): number {
@@ -136,7 +136,7 @@ export class SlidingWindow implements Tracker {
     const { state } = this;
     const length = this.#length;
     // The newest entry ends later now, or there is another after it.
-    if (this.#ahead === length) this.#aheadTo = Number.NEGATIVE_INFINITY;
+    if (this.#ahead === length) this.#aheadTo = -Infinity;
     if (length > 0 && at - state[OPENED_AT]! < this.#quantum) {
       const newest = this.#slot(length - 1);
       const ring = this.#ring;
@@ -181,15 +181,15 @@ export class SlidingWindow implements Tracker {
 
   /** Until when the oldest entry counts: a little earlier, for the sum may round up. */
   #findEnd(): void {
-    const end = this.#length === 0 ? Number.POSITIVE_INFINITY : this.#lastOf(0) + this.#window;
-    this.state[STEADY_UNTIL] = end === Number.POSITIVE_INFINITY ? end : end - Math.abs(end) * Number.EPSILON;
+    const end = this.#length === 0 ? Infinity : this.#lastOf(0) + this.#window;
+    this.state[STEADY_UNTIL] = end === Infinity ? end : end - Math.abs(end) * Number.EPSILON;
   }
 
   /** The next look ahead begins with the oldest entry, with a sum that no rounding has touched. */
   #lookAgain(): void {
     this.#ahead = 0;
     this.#aheadSum = 0;
-    this.#aheadTo = Number.NEGATIVE_INFINITY;
+    this.#aheadTo = -Infinity;
   }
 
   #lastOf(i: number): number {

@@ -58,13 +58,13 @@ export class TokenBucket implements Tracker {
   releaseAt(amount: number, now: number): number {
     const left = this.used(now) - amount;
     if (amount <= 0) return this.state[LATEST]!;
-    if (left < 0 || this.#limit === 0) return Number.POSITIVE_INFINITY;
+    if (left < 0 || this.#limit === 0) return Infinity;
     const paidAt = this.state[LATEST]! + (this.#debtNow(now) - left * this.#window) / this.#limit;
     return firstInstant(paidAt, (at) => this.#usedAt(at) <= left);
   }
 
   forgottenAt(): number {
-    return Number.POSITIVE_INFINITY;
+    return Infinity;
   }
 
   resize(limit: number, burst: number, now: number): void {
@@ -101,7 +101,7 @@ export class TokenBucket implements Tracker {
     this.#at = this.state[LATEST]!;
     this.state[USED] = 0;
     // It falls at every instant.
-    this.state[STEADY_UNTIL] = debt === 0 ? Number.POSITIVE_INFINITY : Number.NEGATIVE_INFINITY;
+    this.state[STEADY_UNTIL] = debt === 0 ? Infinity : -Infinity;
   }
 
   #debtAt(at: number): number {

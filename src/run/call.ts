@@ -30,7 +30,7 @@ export class Call {
   readonly parts: RunParts;
   readonly signal: Signal | undefined;
   /** When all of it must be over; Infinity: never. */
-  deadline: number = Number.POSITIVE_INFINITY;
+  deadline: number = Infinity;
   #capability: Capability;
   readonly #options: RunOptions;
   readonly #request: Request;
@@ -56,7 +56,7 @@ export class Call {
     this.#options = options;
     this.#request = request;
     this.#turnstile = turnstile;
-    this.#timeoutMs = options.timeoutMs ?? parts.defaults.timeoutMs ?? Number.POSITIVE_INFINITY;
+    this.#timeoutMs = options.timeoutMs ?? parts.defaults.timeoutMs ?? Infinity;
     this.#patienceMs = options.maxWaitMs ?? parts.defaults.maxWaitMs ?? MAX_WAIT_MS;
   }
 
@@ -230,9 +230,7 @@ export class Call {
     const reasons = obstacles(this.parts, this.#capability, request);
     const isRoom = reasons.some(hasRoom);
     // Where the end of a request makes room, nobody knows when: that is no reason to come back at once.
-    const waitMs = isRoom
-      ? 0
-      : (refusalOf(reasons).retryAfterMs ?? (reasons.every(isUnable) ? Number.POSITIVE_INFINITY : 0));
+    const waitMs = isRoom ? 0 : (refusalOf(reasons).retryAfterMs ?? (reasons.every(isUnable) ? Infinity : 0));
     const next = isRoom ? admission.wouldGrant(this.#capability, request, this.#options) : null;
     if (waitMs >= this.#restUntil - time.now || (next !== null && !this.#failed!.has(next))) return;
     await new Promise<void>((resolve) => {
@@ -241,10 +239,9 @@ export class Call {
   }
 
   #attempt<T>(work: (context: Attempting) => T | PromiseLike<T>, context: Attempting): T | PromiseLike<T> {
-    const attemptMs =
-      this.#options.attemptTimeoutMs ?? this.parts.defaults.attemptTimeoutMs ?? Number.POSITIVE_INFINITY;
+    const attemptMs = this.#options.attemptTimeoutMs ?? this.parts.defaults.attemptTimeoutMs ?? Infinity;
     const atMs = Math.min(this.deadline, context.startedAt + attemptMs);
-    if (this.signal === undefined && atMs === Number.POSITIVE_INFINITY) return work(context);
+    if (this.signal === undefined && atMs === Infinity) return work(context);
     return new Promise((resolve, reject) => {
       const cancel = this.watch(atMs, () => {
         const reason = this.signal?.aborted ? this.signal.reason : timeoutError("the attempt");

@@ -47,7 +47,7 @@ export class ChunkStream<Chunk> implements AsyncIterableIterator<Chunk> {
     this.#context = context;
     this.iterable = iterable;
     this.#source = source;
-    this.#chunkTimeoutMs = chunkTimeoutMs ?? Number.POSITIVE_INFINITY;
+    this.#chunkTimeoutMs = chunkTimeoutMs ?? Infinity;
     this.#first = first;
     context.lease.headersReceived();
     this.#latencyMs = call.parts.time.now - context.startedAt;
@@ -115,7 +115,7 @@ export class ChunkStream<Chunk> implements AsyncIterableIterator<Chunk> {
   async #pulled(): Promise<IteratorResult<Chunk>> {
     const { admission } = this.#call.parts;
     let cancel: (() => void) | undefined;
-    if (this.#chunkTimeoutMs < Number.POSITIVE_INFINITY) {
+    if (this.#chunkTimeoutMs < Infinity) {
       const atMs = admission.enter() + this.#chunkTimeoutMs;
       cancel = admission.watch(undefined, atMs, () => this.#breakOff(TIMEOUT.settlement, timeoutError("a chunk")));
       admission.leave();

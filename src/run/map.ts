@@ -124,7 +124,7 @@ class Items<Item, T> implements AsyncIterableIterator<MapResult<Item, T>> {
     };
     if (signal?.aborted) abort();
     else {
-      this.#unwatch = this.#parts.admission.watch(signal, Number.POSITIVE_INFINITY, abort);
+      this.#unwatch = this.#parts.admission.watch(signal, Infinity, abort);
       this.#feed();
     }
   }

@@ -37,7 +37,7 @@ export interface ProviderScoreContext extends ScoreBreakdown {
  * @example Cheapest first, by the `price` of each provider; one without a known price comes last.
  * ```ts
  * const cheapestFirst: ScoringStrategy = {
- *   score: (context) => (context.costMicroUsd === null ? Number.NEGATIVE_INFINITY : -context.costMicroUsd),
+ *   score: (context) => (context.costMicroUsd === null ? -Infinity : -context.costMicroUsd),
  * };
  * const limiter = new GrateLimiter({ providers, capabilities, scoring: cheapestFirst });
  * ```
@@ -55,5 +55,5 @@ export function isStrategy(value: object | undefined): value is ScoringStrategy 
 export function finiteScore(score: number): number {
   // `+ 0` turns -0 into 0, which JSON cannot tell apart.
   if (Number.isFinite(score)) return score + 0;
-  return score === Number.POSITIVE_INFINITY ? Number.MAX_VALUE : -Number.MAX_VALUE;
+  return score === Infinity ? Number.MAX_VALUE : -Number.MAX_VALUE;
 }

@@ -45,7 +45,7 @@ export class CandidateContext implements ProviderScoreContext {
   }
 
   get predictedExhaustionSeconds(): number {
-    return this.#least(Number.POSITIVE_INFINITY, (quota) => quota.exhaustedInMs(this.#now)) / 1_000;
+    return this.#least(Infinity, (quota) => quota.exhaustedInMs(this.#now)) / 1_000;
   }
 
   get burnPerSecond(): number {

@@ -37,7 +37,7 @@ import type { Request } from "./request.ts";
 import type { SelectionParts } from "./selector.ts";
 
 /** In place of a wait: not eligible. */
-const OUT = Number.POSITIVE_INFINITY;
+const OUT = Infinity;
 /** In place of a wait: eligible, but nobody knows when. */
 const UNKNOWN = Number.MAX_VALUE;
 const STEPS_PER_PLACE = 8;
@@ -79,13 +79,13 @@ export class Ranking {
     this.#standsAt = Int32Array.from(listed, ({ provider }) => provider?.standsAt ?? -1);
     this.#ownPriorities = Float64Array.from(listed, (entry) => {
       // `+ 0` turns -0 into 0, which JSON cannot tell apart.
-      return entry.provider === null || entry.ownPriority !== null ? priorityOf(entry) + 0 : Number.NaN;
+      return entry.provider === null || entry.ownPriority !== null ? priorityOf(entry) + 0 : NaN;
     });
-    this.#scored = new Float64Array(listed.length).fill(Number.NaN);
+    this.#scored = new Float64Array(listed.length).fill(NaN);
     this.#scores = new Float64Array(listed.length);
     this.#waits = new Float64Array(listed.length).fill(OUT);
-    this.#roomAt = new Float64Array(listed.length).fill(Number.NaN);
-    this.#askedAt = new Float64Array(listed.length).fill(Number.NaN);
+    this.#roomAt = new Float64Array(listed.length).fill(NaN);
+    this.#askedAt = new Float64Array(listed.length).fill(NaN);
     this.#alternatives = new Array(listed.length).fill(null);
     this.#order = Int32Array.from(listed, (_, place) => place);
   }
@@ -104,7 +104,7 @@ export class Ranking {
 
   waitMs(rank: number): number {
     const wait = this.#waits[this.#order[rank]!]!;
-    return wait === UNKNOWN ? Number.POSITIVE_INFINITY : wait;
+    return wait === UNKNOWN ? Infinity : wait;
   }
 
   /** What the request takes from the one of that rank. */
@@ -189,7 +189,7 @@ export class Ranking {
       this.#slowest = place;
     }
     if (maxPriority === this.#maxPriority && maxLatencyMs === this.#maxLatencyMs) return;
-    for (let place = 0; place < this.#scored.length; place++) this.#scored[place] = Number.NaN;
+    for (let place = 0; place < this.#scored.length; place++) this.#scored[place] = NaN;
   }
 
   /** Asks for room and scores, where the answers may be others than they were. */
@@ -216,9 +216,9 @@ export class Ranking {
             isKnown && mostRequests <= facts[at + ROOM_FOR_REQUESTS]! && mostSize <= facts[at + ROOM_FOR_SIZES]!;
           if (isRoom) {
             waitMs = 0;
-            this.#roomAt[place] = Number.NaN;
+            this.#roomAt[place] = NaN;
           } else {
-            const roomAt = this.#askedAt[place] === facts[at + CHANGES] ? this.#roomAt[place]! : Number.NaN;
+            const roomAt = this.#askedAt[place] === facts[at + CHANGES] ? this.#roomAt[place]! : NaN;
             waitMs =
               isOther || Number.isNaN(roomAt)
                 ? this.#askForRoom(place, at, request, parts, now)
@@ -246,14 +246,14 @@ export class Ranking {
 
   #askForRoom(place: number, at: number, request: Request, { profile }: SelectionParts, now: number): number {
     this.#askedAt[place] = this.#standings.facts[at + CHANGES]!;
-    this.#roomAt[place] = Number.NaN;
+    this.#roomAt[place] = NaN;
     const entry = this.listed[place]!;
     if (request.isChoosy && request.excludes(entry.name)) return OUT;
     const { quotas } = entry.provider!;
     const needs = request.needs(this.#capability!, entry, this.#isLease);
     const waitMs = profile.waitMs(quotas, needs, now, !this.#isLease);
     if (waitMs === TOO_LARGE) return OUT;
-    this.#roomAt[place] = waitMs === 0 ? Number.NaN : profile.roomAt(quotas, needs, now);
+    this.#roomAt[place] = waitMs === 0 ? NaN : profile.roomAt(quotas, needs, now);
     return waitMs < UNKNOWN ? waitMs : UNKNOWN;
   }
 

@@ -31,7 +31,7 @@ export interface StandingParts {
 export function readStanding(at: number, standings: Standings, parts: StandingParts, now: number): void {
   const { facts } = standings;
   const provider = standings.provider(at);
-  const isTouched = facts[at + UNTIL] === Number.NEGATIVE_INFINITY;
+  const isTouched = facts[at + UNTIL] === -Infinity;
   facts[at + VERSION]!++;
   if (isTouched) {
     facts[at + CHANGES]!++;
@@ -50,7 +50,7 @@ export function readStanding(at: number, standings: Standings, parts: StandingPa
     if (facts[at + QUOTAS_UNTIL]! < until) until = facts[at + QUOTAS_UNTIL]!;
   }
   // What changes at every instant is as yet untouched.
-  facts[at + UNTIL] = until === Number.NEGATIVE_INFINITY ? now : until;
+  facts[at + UNTIL] = until === -Infinity ? now : until;
 }
 
 function readHealth(at: number, facts: Float64Array, provider: Provider, parts: StandingParts, now: number): void {
@@ -60,7 +60,7 @@ function readHealth(at: number, facts: Float64Array, provider: Provider, parts: 
   const state = provider.state(now, minimumHealth);
   const isEligible = state === "available" || state === "ramping" || state === "trial";
   // Its quotas are not read while it is not.
-  if (isEligible && facts[at + IS_ELIGIBLE] === 0) facts[at + QUOTAS_UNTIL] = Number.NEGATIVE_INFINITY;
+  if (isEligible && facts[at + IS_ELIGIBLE] === 0) facts[at + QUOTAS_UNTIL] = -Infinity;
   facts[at + IS_ELIGIBLE] = isEligible ? 1 : 0;
   facts[at + LATENCY] = health.latencyMs ?? 0;
   if (isEligible) facts[at + HEALTH_SCORE] = profile.healthScore(health, state === "trial", now);

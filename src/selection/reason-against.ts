@@ -31,10 +31,10 @@ export function reasonAgainst(
     reason,
     retryAfterMs: Number.isFinite(waitMs) ? waitMs : null,
   });
-  if (provider === null) return because("not_registered", Number.NaN);
-  if (request.excludes(name)) return because("excluded", Number.NaN);
+  if (provider === null) return because("not_registered", NaN);
+  if (request.excludes(name)) return because("excluded", NaN);
   const state = provider.state(now, minimumHealth);
-  if (state === "dead" || state === "paused") return because(state, Number.NaN);
+  if (state === "dead" || state === "paused") return because(state, NaN);
   const needs = request.needs(capability, entry, isLease);
   const { quotas } = provider;
   const waits = quotas.map((quota) => profile.waitMs([quota], needs, now, true));
@@ -67,7 +67,7 @@ export function reasonAgainst(
     return byQuota(quota.spec.strategy === "concurrency" ? "concurrency" : "quota", quota);
   }
   if (gateMs > 0) return because("ramping", gateMs);
-  return because("waiters_ahead", Number.NaN);
+  return because("waiters_ahead", NaN);
 }
 
 type QuotaReason = "quota" | "concurrency" | "too_large";

@@ -39,11 +39,11 @@ export interface Refusal<P extends string = string> {
 
 /** The refusal that these reasons add up to. */
 export function refusalOf<P extends string>(reasons: readonly RefusalReason<P>[]): Refusal<P> {
-  let earliest = Number.POSITIVE_INFINITY;
+  let earliest = Infinity;
   for (const reason of reasons) {
     if (reason.retryAfterMs !== null && reason.retryAfterMs < earliest) earliest = reason.retryAfterMs;
   }
-  const retryAfterMs = earliest === Number.POSITIVE_INFINITY ? null : earliest;
+  const retryAfterMs = earliest === Infinity ? null : earliest;
   const retryAfterSeconds = retryAfterMs === null ? null : Math.max(1, Math.ceil(retryAfterMs / 1_000));
   return { granted: false, retryAfterMs, retryAfterSeconds, reasons };
 }
