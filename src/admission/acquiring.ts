@@ -160,7 +160,7 @@ export class Acquiring {
     let soonestAt = Infinity;
     let isTooLarge = false;
     let isHeld = false;
-    let reviewMs = Infinity;
+    let lookAt = Infinity;
     const wanted: Wanted[] = [];
     for (let rank = 0; rank < ranking.size; rank++) {
       const provider = ranking.provider(rank);
@@ -168,17 +168,21 @@ export class Acquiring {
       const gateMs = provider.gateMs(provider.state(now, minimumHealth), now);
       const isRoom = ranking.waitMs(rank) === 0;
       const fitsAt = isRoom ? now : profile.fitsAt(provider.quotas, needs, now);
-      soonestAt = Math.min(soonestAt, Math.max(now + gateMs, this.#line.opensAt(provider, needs, priority, now)));
-      // What is held and not counted yet can be waited for once it comes due.
-      if (fitsAt === Infinity) soonestAt = Math.min(soonestAt, this.#heldUntil());
+      const roomAt = this.#line.opensAt(provider, needs, priority, now);
+      if (roomAt !== null) {
+        const opensAt = Math.max(now + gateMs, roomAt);
+        // What is held and not counted yet can be waited for once it comes due; so can the place of a trial.
+        soonestAt = Math.min(soonestAt, opensAt < Infinity ? opensAt : this.#heldUntil());
+      }
       isHeld ||= fitsAt > now && provider.quotas.some((quota) => !quota.isHeldToEnd && quota.inFlight > 0);
       wanted.push({ provider, needs, isGated: isRoom && gateMs > 0 });
     }
     for (const entry of registry.listed(capability)) {
       const { name, provider } = entry;
       if (provider === null || request.excludes(name)) continue;
-      for (const { tracker } of provider.quotas)
-        reviewMs = Math.min(reviewMs, tracker.resets?.(now).reviewMs ?? reviewMs);
+      for (const { tracker } of provider.quotas) {
+        lookAt = Math.min(lookAt, now + (tracker.resets?.(now).reviewMs ?? Infinity));
+      }
       const needs = request.needs(capability, entry, true);
       if (profile.waitMs(provider.quotas, needs, now, false) === TOO_LARGE) {
         isTooLarge = true;
@@ -190,6 +194,8 @@ export class Acquiring {
       const opensAt = state === "cooldown" ? health.cooldownUntil : now + health.healsInMs(minimumHealth, now);
       const fitsAt = profile.fitsAt(provider.quotas, needs, now);
       soonestAt = Math.min(soonestAt, fitsAt < Infinity ? Math.max(opensAt, fitsAt) : opensAt);
+      // From then on it claims there what it needs.
+      lookAt = Math.min(lookAt, opensAt);
     }
     // Also where it would wait endlessly, and for nothing.
     const isLate = soonestAt > deadline || soonestAt === Infinity;
@@ -200,8 +206,8 @@ export class Acquiring {
     waiter.hasClaims = true;
     waiter.hopeAt = soonestAt;
     // Once what is held is counted, there may be no hope any more.
-    const hopeEndsAt = isLate && isHeld ? this.#heldUntil() : soonestAt;
-    this.#lookAt = Math.min(this.#lookAt, soonestAt, hopeEndsAt, now + reviewMs);
+    if (isLate && isHeld) lookAt = Math.min(lookAt, this.#heldUntil());
+    this.#lookAt = Math.min(this.#lookAt, soonestAt, lookAt);
     return isTooLarge ? "stays" : "stays, and those of its kind with it";
   }
 

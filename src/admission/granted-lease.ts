@@ -125,7 +125,7 @@ export class GrantedLease implements Lease, Holder {
       this.#host.counters.leasesReleased++;
       for (const quota of this.#quotas) {
         if (!this.holds(quota)) continue;
-        quota.hold(-this.#amountOf(quota), now);
+        quota.hold(-this.#amountOf(quota), now, this.#grantedAt);
         quota.holders.leave(this);
       }
       this.#isStamped = true;
@@ -217,12 +217,12 @@ export class GrantedLease implements Lease, Holder {
   }
 
   #take(quota: LiveQuota, now: number): void {
-    this.#hold(quota, this.#amountOf(quota), now);
+    this.#tell(quota, quota.hold(this.#amountOf(quota), now, this.#grantedAt));
     quota.holders.join(this);
   }
 
-  #hold(quota: LiveQuota, amount: number, now: number): void {
-    if (quota.hold(amount, now)) raiseLimitReached(this.#host.events, this.provider, quota);
+  #tell(quota: LiveQuota, isLimitReached: boolean): void {
+    if (isLimitReached) raiseLimitReached(this.#host.events, this.provider, quota);
   }
 
   #stamp(at: number): void {
@@ -243,8 +243,8 @@ export class GrantedLease implements Lease, Holder {
     for (const quota of this.#quotas) {
       const delta = needOf(amounts, quota.index) - needOf(before, quota.index);
       if (delta === 0) continue;
-      if (this.holds(quota)) this.#hold(quota, delta, now);
-      else if (quota.amend(delta, this.#stampAt, now)) raiseLimitReached(this.#host.events, this.provider, quota);
+      if (this.holds(quota)) this.#tell(quota, quota.hold(delta, now, this.#grantedAt));
+      else this.#tell(quota, quota.amend(delta, this.#stampAt, now, this.#grantedAt));
       if (delta < 0) this.#host.freed();
     }
   }

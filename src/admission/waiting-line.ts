@@ -157,10 +157,11 @@ export class WaitingLine {
     });
   }
 
-  /** From when on the provider has room for it and for those ahead; Infinity: at no known instant. */
-  opensAt(provider: Provider, needs: Needs, priority: number, now: number): number {
-    if (this.#ahead(provider, priority) > 0) return Infinity;
-    return Math.max(now, ...provider.quotas.map((quota) => this.#opensAt(quota, needs, priority, now)));
+  /** From when on the provider has room for it and for those ahead; Infinity: at no known instant; null: once they have gone. */
+  opensAt(provider: Provider, needs: Needs, priority: number, now: number): number | null {
+    const counts = provider.quotas.filter((quota) => needOf(needs.amounts, quota.index) > 0);
+    if ([provider, ...counts].some((what) => this.#ahead(what, priority) === Infinity)) return null;
+    return Math.max(now, ...counts.map((quota) => this.#opensAt(quota, needs, priority, now)));
   }
 
   /** Claims what the waiter needs of each of those providers, any of which it may go to. */

@@ -74,6 +74,11 @@ export function objectOf(shape: Shape, ...required: readonly string[]): Check {
     for (const key of Object.keys(value)) {
       if (value[key] !== undefined) problems.at(key, checkOf(shape, key, problems), value[key]);
     }
+    // Fields and getters of a class are read like its own keys.
+    const inherited = Object.getPrototypeOf(value) === Object.prototype ? [] : Object.keys(shape);
+    for (const key of inherited) {
+      if (!Object.hasOwn(value, key) && value[key] !== undefined) problems.at(key, shape[key]!, value[key]);
+    }
     for (const key of required) if (value[key] === undefined) problems.at(key, shape[key]!, undefined);
   };
 }

@@ -17,6 +17,8 @@ export class Problems {
   // Keys and indices down to the value that is being checked; written out only where there is a problem.
   readonly #path: (string | number)[] = [];
 
+  readonly #paths = new Set<string>();
+
   constructor(dialect?: Dialect) {
     this.dialect = dialect;
   }
@@ -46,6 +48,9 @@ export class Problems {
 
   #add(expected: string, value: unknown, line: string): void {
     const path = this.#path.map(step).join("").replace(/^\./, "");
+    // What is wrong in itself need not fit beside others, too.
+    if (this.#paths.has(path)) return;
+    this.#paths.add(path);
     this.#problems.push({ path, expected, got: shown(value) });
     this.#lines.push(path ? `${path}: ${line}` : line);
   }

@@ -122,11 +122,11 @@ export class LiveQuota {
     return before > 0 && amount >= before;
   }
 
-  /** Takes `amount` for a lease, or, where it is negative, takes it back as if it had never been; true if that left nothing where there was something. */
-  hold(amount: number, now: number): boolean {
+  /** Takes `amount` for a lease of `at`, or, where it is negative, takes it back as if it had never been; true if that left nothing where there was something. */
+  hold(amount: number, now: number, at: number = now): boolean {
     if (amount === 0) return false;
     const before = this.remaining(now);
-    this.burn.count(amount, now);
+    this.burn.count(amount, now, at);
     this.free(-amount);
     return before > 0 && amount >= before;
   }
@@ -149,12 +149,16 @@ export class LiveQuota {
     this.free(amount);
   }
 
-  /** Changes by `delta` what was counted from `stamp` on; true if that left nothing where there was something. */
-  amend(delta: number, stamp: number, now: number): boolean {
+  /**
+   * Changes by `delta` what was counted from `stamp` on; true if that left nothing where there was something. With `at`,
+   * what began then turned out to be so much more.
+   */
+  amend(delta: number, stamp: number, now: number, at?: number): boolean {
     const before = this.remaining(now);
+    if (at !== undefined) this.burn.count(delta, now, at);
     this.tracker.amend?.(delta, stamp, now);
     this.#changed();
-    return before > 0 && delta >= before;
+    return before > 0 && this.remaining(now) === 0;
   }
 
   /**

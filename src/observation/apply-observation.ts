@@ -71,9 +71,10 @@ export function teachHealth(
   provider.touch();
   const end = health.cooldownUntil;
   if (end !== endBefore) {
-    provider.cooldownWasTold();
     const before = Math.max(0, endBefore - now);
     const durationMs = Math.max(0, end - now);
+    // One of no length has neither a start nor an end.
+    if (durationMs + before > 0) provider.cooldownWasTold();
     if (durationMs > before) {
       if (before === 0) parts.counters.cooldownsTriggered++;
       parts.events.raise("cooldownStarted", { provider: name, status, durationMs });

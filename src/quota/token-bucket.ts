@@ -48,7 +48,7 @@ export class TokenBucket implements Tracker {
     if (amount <= 0) return;
     const debt = this.#debtNow(now);
     this.#lows.note(this.state[LATEST]!, debt);
-    this.#setDebt(debt + amount * this.#window);
+    this.#setDebt(Math.min(debt + amount * this.#window, this.#most()));
   }
 
   releasedBy(atMs: number, now: number): number {
@@ -68,14 +68,15 @@ export class TokenBucket implements Tracker {
   }
 
   resize(limit: number, burst: number, now: number): void {
-    const debt = this.#debtNow(now);
+    if (limit === this.#limit && burst === this.capacity) return;
+    const debt = this.#wholeDebt(now);
     this.capacity = burst;
     this.#limit = limit;
     this.#setDebt(debt);
   }
 
   amend(delta: number, stamp: number, now: number): void {
-    const debt = this.#debtNow(now);
+    const debt = this.#wholeDebt(now);
     const back = Math.min(-delta * this.#window, this.#lows.since(stamp), debt);
     if (back > 0) this.#lows.lower(back, stamp);
     this.#setDebt(debt - back);
@@ -97,7 +98,7 @@ export class TokenBucket implements Tracker {
   }
 
   #setDebt(debt: number): void {
-    this.#debt = Math.min(debt, 2 * this.capacity * this.#window);
+    this.#debt = debt;
     this.#at = this.state[LATEST]!;
     this.state[USED] = 0;
     // It falls at every instant.
@@ -105,7 +106,21 @@ export class TokenBucket implements Tracker {
   }
 
   #debtAt(at: number): number {
-    return this.#debt === 0 ? 0 : Math.max(0, this.#debt - (at - this.#at) * this.#limit);
+    return this.#debt === 0 ? 0 : Math.max(0, Math.min(this.#debt, this.#most()) - this.#paidAt(at));
+  }
+
+  /** Also what is above the most that counts: a limit may be raised again, an amount turn out smaller. */
+  #wholeDebt(now: number): number {
+    this.#debtNow(now);
+    return Math.max(0, this.#debt - this.#paidAt(this.state[LATEST]!));
+  }
+
+  #paidAt(at: number): number {
+    return this.#limit === 0 ? 0 : (at - this.#at) * this.#limit;
+  }
+
+  #most(): number {
+    return 2 * this.capacity * this.#window;
   }
 
   #usedAt(at: number): number {

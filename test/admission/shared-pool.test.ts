@@ -87,6 +87,20 @@ describe("a pool that has room for one who waits for something else", () => {
     expect(one.hasRoom({ tokens: 201 }, "more")).toBe(false);
   });
 
+  it("is kept for one whose provider has come back from a cooldown, and has no room itself", async () => {
+    const one = models(1_000);
+    one.limiter.upsertProvider({ name: "other", pools: ["organisation"] });
+    one.limiter.upsertCapability({ name: "more", providers: ["other"] });
+    one.limiter.observe({ provider: "large", usage: { tokens: 0 }, outcome: { status: 429, retryAfterMs: 500 } });
+    const ahead = one.ask({ ...LONG, tokens: 1_000 }, "hard");
+    await one.at(499);
+    expect(one.hasRoom({ tokens: 1 }, "more")).toBe(true);
+    await one.at(500);
+    expect(one.hasRoom({ tokens: 1 }, "more")).toBe(false);
+    await one.at(60_000);
+    expect(ahead.state).toBe("granted");
+  });
+
   it("is not shut by one who waits for a trial", async () => {
     const one = models(1_000_000);
     const outcome = { status: 429, retryAfterMs: 1_000 };
