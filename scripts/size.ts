@@ -2,7 +2,7 @@
 import { bundleSize, CORE, EVERYTHING, type Size } from "./bundle-size.ts";
 
 // A little above what it is: growth has to be argued for.
-const BUDGET_BYTES = 32_800;
+const BUDGET_BYTES = 33_000;
 
 const core = await bundleSize(CORE);
 

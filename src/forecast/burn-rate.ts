@@ -52,9 +52,14 @@ export class BurnRate implements BurnMeter {
       slow *= slowDecay;
       state[RATED_AT] = now;
     }
-    const since = at < now ? Math.exp((at - now) / SLOW_MS) : 1;
-    fast += (amount / FAST_SECONDS) * fastDecay(since);
-    slow += (amount / SLOW_SECONDS) * since;
+    if (at >= now) {
+      fast += amount / FAST_SECONDS;
+      slow += amount / SLOW_SECONDS;
+    } else {
+      const since = Math.exp((at - now) / SLOW_MS);
+      fast += (amount / FAST_SECONDS) * fastDecay(since);
+      slow += (amount / SLOW_SECONDS) * since;
+    }
     if (fast < 0) fast = 0;
     if (slow < 0) slow = 0;
     state[FAST_RATE] = fast;
