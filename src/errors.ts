@@ -1,6 +1,6 @@
-import type { Problem } from "./config/problems.ts";
-import type { Attempt } from "./run/attempt.ts";
-import type { Refusal, RefusalReason } from "./selection/refusal.ts";
+import type { Attempt } from "./api/attempt.ts";
+import type { Problem } from "./api/problem.ts";
+import type { Refusal, RefusalReason } from "./api/refusal.ts";
 
 // `instanceof` fails between two copies of the package (one ESM, one CommonJS); a registered symbol does not.
 const brand = Symbol.for("grate-limiter.error");

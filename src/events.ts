@@ -1,50 +1,4 @@
-import type { Lease } from "./admission/lease.ts";
-import type { Dimension } from "./config/dimension.ts";
-import type { StatusClass } from "./config/status-class.ts";
-import type { WindowSpec } from "./config/window.ts";
-import type { Refusal } from "./selection/refusal.ts";
-
-/** What a listener is told, by event; plain objects that are never written to again. */
-export interface LimiterEvents<P extends string = string> {
-  /** `waitedMs` is 0 for one that did not wait. */
-  leaseGranted: { readonly lease: Lease<P>; readonly waitedMs: number };
-  /** A lease was settled or disposed; `latencyMs` as told, else from the grant. */
-  leaseSettled: { readonly lease: Lease<P>; readonly status: StatusClass; readonly latencyMs: number };
-  /** A lease was not settled within `leaseTimeoutMs`; told by the first call after that. */
-  leaseExpired: { readonly lease: Lease<P> };
-  /** `tryAcquire` answered no, or `acquire` rejected. */
-  refused: { readonly capability: string; readonly refusal: Refusal<P> };
-  /** `run`, `stream` or `map` goes on with another provider. */
-  failover: { readonly capability: string; readonly from: P; readonly to: P; readonly status: StatusClass };
-  /** Also when a cooldown is lengthened: `durationMs` is from now to its end. */
-  cooldownStarted: { readonly provider: P; readonly status: StatusClass; readonly durationMs: number };
-  /** Once, by the first call at or after the end that reads the provider. */
-  cooldownEnded: { readonly provider: P };
-  /** A dead key: `unauthorized` was observed. */
-  providerDead: { readonly provider: P };
-  providerRevived: { readonly provider: P };
-  /** A quota went from something left to nothing; for a pool's it names the provider that did it. */
-  limitReached: {
-    readonly provider: P;
-    readonly dimension: Dimension;
-    readonly window: WindowSpec | null;
-    readonly pool: string | null;
-  };
-}
-
-/** The names of the events. */
-export const EVENT_NAMES: readonly string[] = Object.keys({
-  leaseGranted: true,
-  leaseSettled: true,
-  leaseExpired: true,
-  refused: true,
-  failover: true,
-  cooldownStarted: true,
-  cooldownEnded: true,
-  providerDead: true,
-  providerRevived: true,
-  limitReached: true,
-} satisfies { [event in keyof LimiterEvents]: true });
+import type { LimiterEvents } from "./api/events.ts";
 
 type Listener = (event: never) => unknown;
 
@@ -66,11 +20,11 @@ export class Events {
   }
 
   /** Whether anybody is told: for events of every call, so that nothing is made for nobody. */
-  isHeard(name: keyof LimiterEvents): boolean {
+  hasListener(name: keyof LimiterEvents): boolean {
     return this.#listeners.size > 0 && this.#listeners.has(name);
   }
 
-  raise<E extends keyof LimiterEvents>(name: E, event: LimiterEvents[E]): void {
+  emit<E extends keyof LimiterEvents>(name: E, event: LimiterEvents[E]): void {
     if (this.#listeners.has(name)) this.#pending.push({ name, event });
   }
 

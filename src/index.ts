@@ -1,25 +1,41 @@
-export type { Lease, Settlement } from "./admission/lease.ts";
-export type { Clock } from "./clock/clock.ts";
-export { MockClock } from "./clock/mock-clock.ts";
-export { RealClock } from "./clock/real-clock.ts";
-export { Dimension } from "./config/dimension.ts";
+export type { Attempt, MapResult, RunResult, TaskContext } from "./api/attempt.ts";
+export type { Clock } from "./api/clock.ts";
+export type { Alternative, Decision } from "./api/decision.ts";
+export { Dimension } from "./api/dimension.ts";
+export type { LimiterEvents } from "./api/events.ts";
+export type { Inspection, ProviderInspection } from "./api/inspection.ts";
+export type { Lease, Settlement } from "./api/lease.ts";
+export type { Metrics } from "./api/metrics.ts";
+export type { Observation, Outcome, ReportedQuota } from "./api/observation.ts";
+export type { GrateLimiterOptions, HealthOptions, ScoringWeights, Snapshot } from "./api/options.ts";
 export type {
   CapabilityConfig,
   CapabilityProvider,
-  GrateLimiterOptions,
-  HealthOptions,
   Limits,
   PoolConfig,
   Price,
   ProviderConfig,
   ProviderPatch,
   QuotaConfig,
-  ScoringWeights,
-  Snapshot,
-} from "./config/options.ts";
-export { StatusClass } from "./config/status-class.ts";
-export type { Usage } from "./config/usage.ts";
-export { Window, type WindowSpec } from "./config/window.ts";
+} from "./api/provider-config.ts";
+export type { QuotaForecast } from "./api/quota-forecast.ts";
+export type { Refusal, RefusalReason } from "./api/refusal.ts";
+export type {
+  AcquireOptions,
+  MapOptions,
+  RunDefaults,
+  RunOptions,
+  SelectOptions,
+  StreamOptions,
+  TaskResult,
+} from "./api/run-options.ts";
+export type { ProviderScoreContext, ScoreBreakdown, ScoringStrategy } from "./api/scoring-strategy.ts";
+export { StatusClass } from "./api/status-class.ts";
+export type { Usage } from "./api/usage.ts";
+export type { WindowSpec } from "./api/window.ts";
+export { Window } from "./api/window.ts";
+export { MockClock } from "./clock/mock-clock.ts";
+export { RealClock } from "./clock/real-clock.ts";
 export {
   GrateLimiterError,
   InvalidConfig,
@@ -27,27 +43,6 @@ export {
   UnknownCapability,
   UnknownProvider,
 } from "./errors.ts";
-export type { LimiterEvents } from "./events.ts";
-export type { QuotaForecast } from "./forecast/quota-forecast.ts";
-export { GrateLimiter } from "./grate-limiter.ts";
-export type { Inspection, ProviderInspection } from "./inspect.ts";
-export type { Metrics } from "./metrics.ts";
-export type { Observation, Outcome, ReportedQuota } from "./observation/observation.ts";
-export type { Attempt } from "./run/attempt.ts";
-export type { MapResult } from "./run/map.ts";
-export type {
-  AcquireOptions,
-  MapOptions,
-  RunDefaults,
-  RunOptions,
-  StreamOptions,
-  TaskResult,
-} from "./run/run-options.ts";
-export type { RunResult } from "./run/run-result.ts";
-export type { TaskContext } from "./run/task-context.ts";
+export { GrateLimiter } from "./limiter.ts";
 export { PriorityScorer } from "./scoring/priority-scorer.ts";
-export type { ProviderScoreContext, ScoreBreakdown, ScoringStrategy } from "./scoring/scoring-strategy.ts";
 export { WeightedScorer } from "./scoring/weighted-scorer.ts";
-export type { Alternative, Decision } from "./selection/decision.ts";
-export type { Refusal, RefusalReason } from "./selection/refusal.ts";
-export type { SelectOptions } from "./selection/request.ts";

@@ -7,25 +7,27 @@
 //
 // Regimes: nothing runs between calls but that timer, and it is set only while somebody waits. A lease's own instants
 // need none: they are made up for by the next call, in order, before anything else.
+
+import type { Lease } from "../api/lease.ts";
+import type { Refusal } from "../api/refusal.ts";
 import type { EngineTime } from "../clock/engine-time.ts";
 import { GrateLimiterError } from "../errors.ts";
-import type { LiveQuota } from "../forecast/live-quota.ts";
 import type { Capability } from "../provider/capability.ts";
 import type { Provider } from "../provider/provider.ts";
-import type { Refusal } from "../selection/refusal.ts";
-import type { Request } from "../selection/request.ts";
-import { rank, type SelectionParts } from "../selection/selector.ts";
+import type { Quota } from "../quota/quota.ts";
+import type { RequestSpec } from "../selection/request-spec.ts";
+import { rank } from "../selection/select.ts";
+import type { SelectionContext } from "../selection/selection-context.ts";
 import { type Abortable, AbortSignals } from "./abort-signals.ts";
-import { Acquiring } from "./acquiring.ts";
-import { type Due, DueHeap } from "./due-heap.ts";
-import { type AdmissionOptions, type Asked, Granting } from "./granting.ts";
-import type { Lease } from "./lease.ts";
-import type { HeldLease, LeaseHost } from "./lease-host.ts";
-import type { Waiting } from "./waiting-call.ts";
-import { WaitingLine } from "./waiting-line.ts";
+import type { HeldLease, LeaseContext } from "./lease-context.ts";
+import { QueueScheduler } from "./queue-scheduler.ts";
+import { type AdmissionOptions, type LeaseOptions, Reserver } from "./reserver.ts";
+import { type Due, TimerHeap } from "./timer-heap.ts";
+import { WaitQueue } from "./wait-queue.ts";
+import type { WaitOptions } from "./waiter.ts";
 
 // Behind everybody who waits, of whatever priority.
-const BEHIND_ALL: Asked = { priority: -Infinity };
+const BEHIND_ALL: LeaseOptions = { priority: -Infinity };
 
 interface Alarm extends Due {
   ring(): void;
@@ -34,30 +36,30 @@ interface Alarm extends Due {
 }
 
 /** Leases, and the line of those who wait for one. */
-export class Admission implements LeaseHost {
-  readonly held: DueHeap<HeldLease> = new DueHeap();
-  readonly #parts: SelectionParts;
+export class Admission implements LeaseContext {
+  readonly held: TimerHeap<HeldLease> = new TimerHeap();
+  readonly #parts: SelectionContext;
   readonly #time: EngineTime;
   readonly #options: AdmissionOptions;
-  readonly #line = new WaitingLine();
-  readonly #granting: Granting;
-  readonly #acquiring: Acquiring;
-  readonly #alarms = new DueHeap<Alarm>();
+  readonly #line = new WaitQueue();
+  readonly #granting: Reserver;
+  readonly #acquiring: QueueScheduler;
+  readonly #alarms = new TimerHeap<Alarm>();
   readonly #signals = new AbortSignals();
   #order = 0;
   #isClosed = false;
   #timerAt = Infinity;
   #cancelTimer: (() => void) | null = null;
 
-  constructor(parts: SelectionParts, time: EngineTime, options: AdmissionOptions) {
+  constructor(parts: SelectionContext, time: EngineTime, options: AdmissionOptions) {
     this.#parts = parts;
     this.#time = time;
     this.#options = options;
-    this.#granting = new Granting(this, this.#parts, this.#line, options);
-    this.#acquiring = new Acquiring(this, this.#parts, this.#line, this.#granting, options.maxWaiting);
+    this.#granting = new Reserver(this, this.#parts, this.#line, options);
+    this.#acquiring = new QueueScheduler(this, this.#parts, this.#line, this.#granting, options.maxWaiting);
   }
 
-  get parts(): SelectionParts {
+  get selection(): SelectionContext {
     return this.#parts;
   }
 
@@ -65,15 +67,15 @@ export class Admission implements LeaseHost {
     return this.#isClosed;
   }
 
-  get profile(): SelectionParts["profile"] {
+  get profile(): SelectionContext["profile"] {
     return this.#parts.profile;
   }
 
-  get counters(): SelectionParts["counters"] {
+  get counters(): SelectionContext["counters"] {
     return this.#parts.counters;
   }
 
-  get events(): SelectionParts["events"] {
+  get events(): SelectionContext["events"] {
     return this.#parts.events;
   }
 
@@ -99,38 +101,38 @@ export class Admission implements LeaseHost {
   }
 
   /** The provider that `acquire` would grant now; null: none. */
-  wouldGrant(capability: Capability, request: Request, { priority = 0 }: Asked): string | null {
+  wouldGrant(capability: Capability, request: RequestSpec, { priority = 0 }: LeaseOptions): string | null {
     const { now } = this.#time;
     const ranking = rank(capability, request, this.#parts, now, true);
     const best = this.#granting.best(request, ranking, priority, now);
     return best < 0 ? null : ranking.entry(best).name;
   }
 
-  freed(): void {
-    this.#acquiring.freed();
+  capacityFreed(): void {
+    this.#acquiring.capacityFreed();
   }
 
   /** These providers draw from these quotas now, instead of what they had: their leases follow, and those that took from it. */
-  changed(providers: readonly Provider[], quotas: readonly LiveQuota[], had: readonly LiveQuota[], now: number): void {
+  changed(providers: readonly Provider[], quotas: readonly Quota[], had: readonly Quota[], now: number): void {
     // In the order in which they count, for stamps never go back.
     const leases = [...this.held].map(({ lease }) => lease).sort((a, b) => a.countsFrom - b.countsFrom);
-    for (const lease of leases) if (lease.isAmong(providers, had)) lease.follow(quotas, now);
-    for (const quota of quotas) quota.carriedFrom = null;
-    this.freed();
+    for (const lease of leases) if (lease.isAmong(providers, had)) lease.migrateTo(quotas, now);
+    for (const quota of quotas) quota.inheritedFrom = null;
+    this.capacityFreed();
   }
 
   /** Reads the clock once, and brings leases and line up to date; the instant (ms). */
-  enter(): number {
+  beginStep(): number {
     const now = this.#time.read();
     for (let due = this.held.first; due !== undefined && due.dueAt <= now; due = this.held.first) {
-      due.lease.comeDue(due.dueAt);
+      due.lease.onDue(due.dueAt);
     }
     this.#acquiring.serve(now);
     return now;
   }
 
   /** After a step that may have changed something: serves the line, tells the listeners, sets the one timer. */
-  leave(): void {
+  endStep(): void {
     const { isIdle } = this.#acquiring;
     if (!isIdle) this.#acquiring.serve(this.#time.now);
     this.#parts.events.flush();
@@ -138,15 +140,15 @@ export class Admission implements LeaseHost {
   }
 
   /** Reserves now or says why not; never waits, overtakes no waiter. */
-  tryAcquire(capability: Capability, request: Request): Lease | Refusal {
+  tryAcquire(capability: Capability, request: RequestSpec): Lease | Refusal {
     this.requireOpen();
-    const now = this.enter();
+    const now = this.beginStep();
     try {
       const ranking = rank(capability, request, this.#parts, now, true);
       const lease = this.#granting.grant(capability, request, ranking, BEHIND_ALL, now, now);
       return lease ?? this.#granting.refuse(capability, request, now);
     } finally {
-      this.leave();
+      this.endStep();
     }
   }
 
@@ -156,19 +158,19 @@ export class Admission implements LeaseHost {
    */
   acquire(
     capability: Capability,
-    request: Request,
-    asked: Waiting,
+    request: RequestSpec,
+    asked: WaitOptions,
     maxWaitMs: number,
     mayOverfill = false,
   ): Lease | Promise<Lease> {
     this.requireOpen();
     const signal = asked.signal as Abortable | undefined;
     if (signal?.aborted) throw signal.reason;
-    const now = this.enter();
+    const now = this.beginStep();
     try {
       return this.#acquiring.begin(capability, request, asked, maxWaitMs, mayOverfill, now);
     } finally {
-      this.leave();
+      this.endStep();
     }
   }
 
@@ -180,7 +182,7 @@ export class Admission implements LeaseHost {
     const ring = () => {
       cancel();
       act();
-      this.leave();
+      this.endStep();
     };
     const alarm: Alarm = { dueAt: atMs, order: this.#order++, place: -1, ring, isPause };
     const unlisten = signal && this.#signals.on(signal, ring);
@@ -197,7 +199,7 @@ export class Admission implements LeaseHost {
     this.#isClosed = true;
     this.#acquiring.rejectAll(closed);
     for (const alarm of [...this.#alarms]) if (alarm.isPause) alarm.ring();
-    this.leave();
+    this.endStep();
   }
 
   /** Throws where nothing is granted any more, or ever. */
@@ -217,11 +219,11 @@ export class Admission implements LeaseHost {
   #wake(): void {
     this.#timerAt = Infinity;
     this.#cancelTimer = null;
-    const now = this.enter();
+    const now = this.beginStep();
     for (let due = this.#alarms.first; due !== undefined && due.dueAt <= now; due = this.#alarms.first) {
       due.ring();
     }
-    this.leave();
+    this.endStep();
   }
 }
 

@@ -9,9 +9,7 @@
 // day, as in Samoa), at the first midnight where there are two. Only where clocks were set back from just after midnight
 // to the day before (Newfoundland until 2011) does a date begin twice; there, either beginning may be taken.
 // Source of local time: the runtime's own zone data, through Intl.DateTimeFormat.
-
-/** A calendar period that starts at local midnight; weeks start on Monday, months on the 1st. */
-export type CalendarPeriod = "day" | "week" | "month";
+import type { CalendarPeriod } from "../api/window.ts";
 
 const DAY_MS = 86_400_000;
 // 1970-01-01 was a Thursday, three days after a Monday.

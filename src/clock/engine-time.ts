@@ -1,4 +1,4 @@
-import type { Clock } from "./clock.ts";
+import type { Clock } from "../api/clock.ts";
 import { LONGEST_DELAY_MS, runtime } from "./real-clock.ts";
 
 /** A limiter's own time: the clock's, but it never goes back; and the one place that knows how far Unix time is ahead. */

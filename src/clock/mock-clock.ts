@@ -1,5 +1,5 @@
+import type { Clock } from "../api/clock.ts";
 import { InvalidConfig } from "../errors.ts";
-import type { Clock } from "./clock.ts";
 
 interface WakeUp {
   readonly atMs: number;

@@ -1,4 +1,4 @@
-import type { Clock } from "./clock.ts";
+import type { Clock } from "../api/clock.ts";
 
 // The core names no runtime: it takes from the global scope what every one of them has.
 export interface Timers {

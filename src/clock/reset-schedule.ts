@@ -1,4 +1,5 @@
-import { type CalendarPeriod, endOfPeriod, LONGEST_PERIOD_MS } from "./calendar.ts";
+import type { CalendarPeriod } from "../api/window.ts";
+import { endOfPeriod, LONGEST_PERIOD_MS } from "./calendar.ts";
 import type { EngineTime } from "./engine-time.ts";
 
 /**

@@ -1,5 +1,5 @@
-import type { HealthSettings } from "../config/health-settings.ts";
-import type { StatusClass } from "../config/status-class.ts";
+import type { StatusClass } from "../api/status-class.ts";
+import type { HealthSettings } from "./health-settings.ts";
 
 /** How one request ended, as far as it teaches health. */
 export interface Outcome {
@@ -37,21 +37,21 @@ export interface Health {
   /** Ends death, cooldown and bad health. */
   revive(now: number): void;
   /** Ends death alone; true if it was dead. */
-  resurrect(): boolean;
+  clearDead(): boolean;
 }
 
 /** What a status teaches: which streak it feeds, and the health option that says what it takes from health. */
-export interface Lesson {
+export interface HealthEffect {
   readonly kind: "success" | "rate_limit" | "failure" | "death" | "nothing";
   readonly penalty: keyof HealthSettings | null;
 }
 
-const SUCCESS: Lesson = { kind: "success", penalty: null };
-const RATE_LIMIT: Lesson = { kind: "rate_limit", penalty: "penalty429" };
-const SERVER_ERROR: Lesson = { kind: "failure", penalty: "penalty5xx" };
+const SUCCESS: HealthEffect = { kind: "success", penalty: null };
+const RATE_LIMIT: HealthEffect = { kind: "rate_limit", penalty: "penalty429" };
+const SERVER_ERROR: HealthEffect = { kind: "failure", penalty: "penalty5xx" };
 
 /** The lesson of each status class. */
-export const LESSONS: { readonly [status in StatusClass]: Lesson } = {
+export const HEALTH_EFFECTS: { readonly [status in StatusClass]: HealthEffect } = {
   success: SUCCESS,
   client_error: SUCCESS,
   rate_limited: RATE_LIMIT,
@@ -63,6 +63,3 @@ export const LESSONS: { readonly [status in StatusClass]: Lesson } = {
   unauthorized: { kind: "death", penalty: null },
   cancelled: { kind: "nothing", penalty: null },
 };
-
-/** Every status class. */
-export const STATUSES: readonly StatusClass[] = Object.keys(LESSONS) as StatusClass[];

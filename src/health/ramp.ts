@@ -11,8 +11,9 @@
 // server's bucket is empty when it comes back, this step leaves 0.9 to 1.8 429s at windows of 1 to 60 s (none: 2.6 to 76),
 // and 86 to 93 % served in the first window; steps of 5 s leave a window of 1 s with 33 %. Steps by the shortest window
 // have 32 429s where a minute stands beside a second, these 0.2.
-import { REQUESTS } from "../config/dimension.ts";
-import type { QuotaSpec } from "../config/quota-spec.ts";
+
+import { REQUESTS } from "../quota/dimension-index.ts";
+import type { QuotaSpec } from "../quota/quota-spec.ts";
 
 const LONGEST_STEP_MS = 5_000;
 const STEPS_PER_WINDOW = 12;

@@ -9,9 +9,10 @@
 // ends. (2) cooldown: outcomes move the score alone; only a later retryAfterMs lengthens it. (3) trial: a served
 // cooldown earns the provider one chance, scored as healthy: a success lifts the score to recoveredHealth, a failure
 // starts a cooldown of multiplier x the last. Outcomes of requests from before the cooldown's end decide nothing.
+
 import { firstInstant } from "../clock/first-instant.ts";
-import type { HealthSettings } from "../config/health-settings.ts";
-import { type Health, type HealthState, LESSONS, type Outcome } from "./health.ts";
+import { HEALTH_EFFECTS, type Health, type HealthState, type Outcome } from "./health.ts";
+import type { HealthSettings } from "./health-settings.ts";
 
 const LONGEST_ASKED_MS = 48 * 3_600_000;
 const NEVER = -Infinity;
@@ -86,7 +87,7 @@ export class TimedHealth implements Health {
   }
 
   observe(outcome: Outcome, grantedAt: number, cooldownSeconds: number, now: number): void {
-    const { kind, penalty } = LESSONS[outcome.status];
+    const { kind, penalty } = HEALTH_EFFECTS[outcome.status];
     if (kind === "nothing") return;
     if (kind === "death") {
       this.#isDead = true;
@@ -113,7 +114,7 @@ export class TimedHealth implements Health {
     this.#isDead = false;
   }
 
-  resurrect(): boolean {
+  clearDead(): boolean {
     const wasDead = this.#isDead;
     this.#isDead = false;
     return wasDead;

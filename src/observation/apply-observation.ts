@@ -1,13 +1,13 @@
-import { UNSERVED } from "../config/status-class.ts";
 import type { Events } from "../events.ts";
-import type { LiveQuota } from "../forecast/live-quota.ts";
 import type { Outcome } from "../health/health.ts";
 import type { Counters } from "../metrics.ts";
 import type { Profile } from "../profile/profile.ts";
-import type { LearnedSize } from "../provider/learned-size.ts";
 import type { Provider } from "../provider/provider.ts";
-import { NOT_TOLD } from "../quota/amounts.ts";
-import type { Observed } from "./read-observation.ts";
+import type { SizeEstimate } from "../provider/size-estimate.ts";
+import type { Quota } from "../quota/quota.ts";
+import { UNSPECIFIED } from "../quota/usage-vector.ts";
+import type { ParsedObservation } from "./parse-observation.ts";
+import { UNSERVED } from "./status-code.ts";
 
 /** The parts of a limiter that an observation writes to. */
 export interface ObservationParts {
@@ -19,22 +19,22 @@ export interface ObservationParts {
 /** The one way in which the end of a request reaches trackers and health. */
 export function applyObservation(
   provider: Provider,
-  observed: Observed,
-  size: LearnedSize | null,
+  observed: ParsedObservation,
+  size: SizeEstimate | null,
   parts: ObservationParts,
   now: number,
 ): void {
   parts.counters.observations++;
   parts.counters.invalidUsages += observed.invalid;
   if (size !== null && observed.status === "success") {
-    size.learn(observed.amounts, NOT_TOLD);
-    provider.touch();
+    size.learn(observed.amounts, UNSPECIFIED);
+    provider.invalidate();
   }
   countUsage(provider, observed, parts, now);
-  teachHealth(provider, observed, now, parts, now);
+  updateHealth(provider, observed, now, parts, now);
 }
 
-function countUsage(provider: Provider, observed: Observed, parts: ObservationParts, now: number): void {
+function countUsage(provider: Provider, observed: ParsedObservation, parts: ObservationParts, now: number): void {
   const { amounts, status } = observed;
   const { price } = provider.settings;
   // Where nothing was done, no price is due.
@@ -47,13 +47,13 @@ function countUsage(provider: Provider, observed: Observed, parts: ObservationPa
 }
 
 /** A quota went from something left to nothing. */
-export function raiseLimitReached(events: Events, provider: string, quota: LiveQuota): void {
+export function raiseLimitReached(events: Events, provider: string, quota: Quota): void {
   const { dimension, window } = quota.spec;
-  events.raise("limitReached", { provider, dimension, window, pool: quota.pool });
+  events.emit("limitReached", { provider, dimension, window, pool: quota.pool });
 }
 
 /** Lets health learn from how a request ended, and tells what that started. */
-export function teachHealth(
+export function updateHealth(
   provider: Provider,
   outcome: Outcome,
   grantedAt: number,
@@ -68,23 +68,23 @@ export function teachHealth(
   const known =
     status === "quota_exhausted" ? { ...outcome, knownResetAt: resetOfFullest(provider.quotas, now) } : outcome;
   health.observe(known, grantedAt, settings.cooldownSeconds, now);
-  provider.touch();
+  provider.invalidate();
   const end = health.cooldownUntil;
   if (end !== endBefore) {
     const before = Math.max(0, endBefore - now);
     const durationMs = Math.max(0, end - now);
     // One of no length has neither a start nor an end.
-    if (durationMs + before > 0) provider.cooldownWasTold();
+    if (durationMs + before > 0) provider.cooldownStartEmitted();
     if (durationMs > before) {
       if (before === 0) parts.counters.cooldownsTriggered++;
-      parts.events.raise("cooldownStarted", { provider: name, status, durationMs });
+      parts.events.emit("cooldownStarted", { provider: name, status, durationMs });
     }
   } else if (wasTrial && health.state(now, 0) === "available") provider.ramp.start(now);
-  if (health.isDead && !wasDead) parts.events.raise("providerDead", { provider: name });
+  if (health.isDead && !wasDead) parts.events.emit("providerDead", { provider: name });
 }
 
 /** When the fullest of the quotas whose resets are known is reset next; null: none is known. */
-function resetOfFullest(quotas: readonly LiveQuota[], now: number): number | null {
+function resetOfFullest(quotas: readonly Quota[], now: number): number | null {
   let least = Infinity;
   let resetAt: number | null = null;
   for (const quota of quotas) {

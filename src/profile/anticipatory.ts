@@ -1,23 +1,24 @@
+import { DIMENSIONS } from "../api/dimension.ts";
+import { STATUSES } from "../api/status-class.ts";
 import type { EngineTime } from "../clock/engine-time.ts";
 import { alignedWindows, calendarPeriods, everyWindow, type ResetSchedule } from "../clock/reset-schedule.ts";
-import { CONCURRENCY, DIMENSIONS } from "../config/dimension.ts";
-import { type QuotaSpec, sameSpec } from "../config/quota-spec.ts";
-import { BurnRate } from "../forecast/burn-rate.ts";
-import { LiveQuota } from "../forecast/live-quota.ts";
-import { REPORTED, REQUESTS_ROOM, SCORE, SIZES_ROOM, STANDS_UNTIL } from "../forecast/quota-reading.ts";
-import { STATUSES } from "../health/health.ts";
 import { TimedHealth } from "../health/timed-health.ts";
-import { completeAmounts, needOf, varianceOf } from "../quota/amounts.ts";
+import { BurnRate } from "../quota/burn-rate.ts";
 import { Concurrency } from "../quota/concurrency.ts";
+import { CONCURRENCY } from "../quota/dimension-index.ts";
 import { FixedWindow } from "../quota/fixed-window.ts";
+import { Quota } from "../quota/quota.ts";
+import { REPORTED, REQUESTS_ROOM, SCORE, SIZES_ROOM, STANDS_UNTIL } from "../quota/quota-reading.ts";
+import { type QuotaSpec, sameSpec } from "../quota/quota-spec.ts";
 import { SlidingWindow } from "../quota/sliding-window.ts";
 import { TokenBucket } from "../quota/token-bucket.ts";
 import type { Tracker } from "../quota/tracker.ts";
+import { completeUsage, demandFor, varianceOf } from "../quota/usage-vector.ts";
 import { type Profile, TOO_LARGE } from "./profile.ts";
 
 /** The default: limits are predicted, health heals with time, and what has no room ranks last. */
 export const anticipatory: Profile = {
-  dialect: {
+  vocabulary: {
     dimensions: DIMENSIONS,
     statuses: STATUSES,
     windows: ["named", "seconds", "calendar"],
@@ -34,7 +35,7 @@ export const anticipatory: Profile = {
 
   createQuota(spec, pool, time, now) {
     const tracker = createTracker(spec, time, now);
-    return new LiveQuota(spec, pool, tracker, new BurnRate(tracker.state));
+    return new Quota(spec, pool, tracker, new BurnRate(tracker.state));
   },
 
   upsertQuotas(specs, had, create) {
@@ -51,7 +52,7 @@ export const anticipatory: Profile = {
   },
 
   countObserved(amounts, price) {
-    completeAmounts(amounts, price);
+    completeUsage(amounts, price);
     // A finished request holds no place; only a lease takes one.
     amounts[CONCURRENCY] = 0;
   },
@@ -60,7 +61,7 @@ export const anticipatory: Profile = {
     let longest = 0;
     for (const quota of quotas) {
       const { index } = quota;
-      const need = needOf(needs.amounts, index);
+      const need = demandFor(needs.amounts, index);
       if (need > quota.tracker.capacity) return TOO_LARGE;
       const wait = quota.waitMs(need, varianceOf(needs, index), now, isExact);
       if (wait > longest) longest = wait;
@@ -73,7 +74,7 @@ export const anticipatory: Profile = {
     for (const quota of quotas) {
       const { index } = quota;
       // NaN, once there, stays.
-      latest = Math.max(latest, quota.roomAt(needOf(needs.amounts, index), varianceOf(needs, index), now));
+      latest = Math.max(latest, quota.roomAt(demandFor(needs.amounts, index), varianceOf(needs, index), now));
     }
     return latest;
   },
@@ -90,7 +91,7 @@ export const anticipatory: Profile = {
   fitsAt(quotas, needs, now) {
     return quotas.reduce((latest, quota) => {
       const { index } = quota;
-      return Math.max(latest, quota.fitsAt(needOf(needs.amounts, index), varianceOf(needs, index), now));
+      return Math.max(latest, quota.fitsAt(demandFor(needs.amounts, index), varianceOf(needs, index), now));
     }, now);
   },
 
@@ -98,7 +99,7 @@ export const anticipatory: Profile = {
 
   healthScore: (health, isTrial, now) => (isTrial ? 1 : health.score(now)),
 
-  mostScore: Infinity,
+  scoreCap: Infinity,
 
   remaining(quotas, now) {
     let least = Infinity;

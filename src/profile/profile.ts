@@ -1,12 +1,12 @@
+import type { Price } from "../api/provider-config.ts";
 import type { EngineTime } from "../clock/engine-time.ts";
-import type { Dialect } from "../config/dialect.ts";
-import type { HealthSettings } from "../config/health-settings.ts";
-import type { Price } from "../config/options.ts";
-import type { QuotaSpec } from "../config/quota-spec.ts";
-import type { LiveQuota } from "../forecast/live-quota.ts";
 import type { Health } from "../health/health.ts";
+import type { HealthSettings } from "../health/health-settings.ts";
 import type { Counters } from "../metrics.ts";
-import type { Amounts, Needs } from "../quota/amounts.ts";
+import type { Quota } from "../quota/quota.ts";
+import type { QuotaSpec } from "../quota/quota-spec.ts";
+import type { Demand, UsageVector } from "../quota/usage-vector.ts";
+import type { Vocabulary } from "../validation/vocabulary.ts";
 
 /** `waitMs` of a request that a provider can never take. */
 export const TOO_LARGE = -1;
@@ -17,7 +17,7 @@ export const TOO_LARGE = -1;
  */
 export interface Profile {
   /** What configuration may say. */
-  readonly dialect: Dialect;
+  readonly vocabulary: Vocabulary;
 
   /** Length of a provider's first cooldown, in seconds, from its own and the limiter's setting. */
   cooldownSeconds(own: number | undefined, byDefault: number): number;
@@ -28,32 +28,28 @@ export interface Profile {
   createHealth(settings: HealthSettings, now: number): Health;
 
   /** Starts counting; resets of fixed windows go by `time`. */
-  createQuota(spec: QuotaSpec, pool: string | null, time: EngineTime, now: number): LiveQuota;
+  createQuota(spec: QuotaSpec, pool: string | null, time: EngineTime, now: number): Quota;
 
   /** The quotas of a re-declared provider: which of those it had go on counting, and which start anew. */
-  upsertQuotas(
-    specs: readonly QuotaSpec[],
-    had: readonly LiveQuota[],
-    create: (spec: QuotaSpec) => LiveQuota,
-  ): LiveQuota[];
+  upsertQuotas(specs: readonly QuotaSpec[], had: readonly Quota[], create: (spec: QuotaSpec) => Quota): Quota[];
 
   /** Which entries of a capability's list are candidates, by place. */
   candidates(names: readonly string[]): readonly number[];
 
   /** Completes, in place, what was told about a request to what an observation counts in each dimension. */
-  countObserved(amounts: Amounts, price: Price | null): void;
+  countObserved(amounts: UsageVector, price: Price | null): void;
 
   /** In how many whole ms the quotas have room for the request: 0 now, Infinity at no known time, TOO_LARGE never. */
-  waitMs(quotas: readonly LiveQuota[], needs: Needs, now: number, isExact: boolean): number;
+  waitMs(quotas: readonly Quota[], needs: Demand, now: number, isExact: boolean): number;
 
   /** The instant from which they have, if nothing is counted until then; Infinity: never by time alone; NaN: it may change. */
-  roomAt(quotas: readonly LiveQuota[], needs: Needs, now: number): number;
+  roomAt(quotas: readonly Quota[], needs: Demand, now: number): number;
 
   /** Reads what the score and the room come to, into the places from `at` on (see forecast/quota-reading.ts). */
-  readQuotas(quotas: readonly LiveQuota[], reading: Float64Array, at: number, now: number): void;
+  readQuotas(quotas: readonly Quota[], reading: Float64Array, at: number, now: number): void;
 
   /** The very instant at which they have, by what is counted already; Infinity: not by that. */
-  fitsAt(quotas: readonly LiveQuota[], needs: Needs, now: number): number;
+  fitsAt(quotas: readonly Quota[], needs: Demand, now: number): number;
 
   /** Throws if it knows no leases. */
   requireLeases(): void;
@@ -62,10 +58,10 @@ export interface Profile {
   healthScore(health: Health, isTrial: boolean, now: number): number;
 
   /** No score of a strategy that came with the package counts more. */
-  readonly mostScore: number;
+  readonly scoreCap: number;
 
   /** What several quotas of one dimension leave together. */
-  remaining(quotas: readonly LiveQuota[], now: number): number;
+  remaining(quotas: readonly Quota[], now: number): number;
 
   /** Counts the calls that named something unknown, or asked for a capability without providers. */
   readonly miscalls: {

@@ -1,5 +1,5 @@
-import { LearnedSize, type Learning } from "./learned-size.ts";
 import type { ProviderList } from "./provider-list.ts";
+import { type Learning, SizeEstimate } from "./size-estimate.ts";
 
 /** What callers want done, and the providers that can do it; a changed one goes on with the sizes that were learned. */
 export class Capability {
@@ -7,7 +7,7 @@ export class Capability {
   readonly list: ProviderList;
   readonly learning: Learning;
   // By name of the provider.
-  readonly #sizes: Map<string, LearnedSize>;
+  readonly #sizes: Map<string, SizeEstimate>;
 
   /** Takes the place of `had`, whose open leases teach this one. */
   constructor(name: string, list: ProviderList, had?: Capability) {
@@ -21,10 +21,10 @@ export class Capability {
   }
 
   /** How large its requests are on the provider of that name. */
-  sizeOn(provider: string): LearnedSize {
+  sizeOn(provider: string): SizeEstimate {
     let size = this.#sizes.get(provider);
     if (size === undefined) {
-      size = new LearnedSize(this.learning);
+      size = new SizeEstimate(this.learning);
       this.#sizes.set(provider, size);
     }
     return size;

@@ -1,7 +1,7 @@
-import type { LiveQuota } from "../forecast/live-quota.ts";
+import type { Quota } from "../quota/quota.ts";
 
 /** Quotas that several providers draw from together. */
 export interface Pool {
   readonly name: string;
-  quotas: readonly LiveQuota[];
+  quotas: readonly Quota[];
 }

@@ -1,4 +1,4 @@
-import type { CapabilityProvider } from "../config/options.ts";
+import type { CapabilityProvider } from "../api/provider-config.ts";
 import { DEFAULT_PRIORITY, type Provider } from "./provider.ts";
 
 /** One place in a list: a name, which need not be registered yet, and perhaps a priority of its own. */

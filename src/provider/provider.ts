@@ -1,9 +1,9 @@
-import type { Price, ProviderConfig } from "../config/options.ts";
+import type { Price, ProviderConfig } from "../api/provider-config.ts";
 import type { Events } from "../events.ts";
-import type { LiveQuota } from "../forecast/live-quota.ts";
 import type { Health } from "../health/health.ts";
 import { Ramp } from "../health/ramp.ts";
-import { SIZED } from "../quota/amounts.ts";
+import type { Quota } from "../quota/quota.ts";
+import { SIZE_DIMENSIONS } from "../quota/usage-vector.ts";
 import type { Pool } from "./pool.ts";
 import type { Standings } from "./standings.ts";
 
@@ -32,9 +32,9 @@ export class Provider {
   readonly name: string;
   readonly health: Health;
   settings: ProviderSettings;
-  #ownQuotas: readonly LiveQuota[] = [];
+  #ownQuotas: readonly Quota[] = [];
   #pools: readonly Pool[] = [];
-  #quotas: readonly LiveQuota[] = [];
+  #quotas: readonly Quota[] = [];
   #hasSizes = false;
   readonly ramp: Ramp = new Ramp();
   /** The lease that holds the place of its trial; null: free. */
@@ -59,15 +59,15 @@ export class Provider {
   }
 
   /** Something changed that a ranking reads. */
-  touch(): void {
+  invalidate(): void {
     this.#standings.touch(this.standsAt);
   }
 
-  get quotas(): readonly LiveQuota[] {
+  get quotas(): readonly Quota[] {
     return this.#quotas;
   }
 
-  get ownQuotas(): readonly LiveQuota[] {
+  get ownQuotas(): readonly Quota[] {
     return this.#ownQuotas;
   }
 
@@ -76,23 +76,23 @@ export class Provider {
   }
 
   /** Replaces the quotas it draws from; a pool that is named twice counts once. */
-  drawFrom(ownQuotas: readonly LiveQuota[], pools: readonly Pool[]): void {
-    this.letGo();
+  attach(ownQuotas: readonly Quota[], pools: readonly Pool[]): void {
+    this.detach();
     this.#ownQuotas = ownQuotas;
     this.#pools = [...new Set(pools)];
     this.#quotas = [...ownQuotas, ...this.#pools.flatMap((pool) => pool.quotas)];
     const specs = this.#quotas.map((quota) => quota.spec);
-    this.#hasSizes = specs.some((spec) => SIZED.includes(spec.index));
+    this.#hasSizes = specs.some((spec) => SIZE_DIMENSIONS.includes(spec.index));
     this.ramp.follow(specs);
-    for (const quota of this.#quotas) quota.drawers.push(this);
-    this.touch();
+    for (const quota of this.#quotas) quota.dependents.push(this);
+    this.invalidate();
   }
 
   /** Draws from nothing any more, as far as its quotas are concerned. */
-  letGo(): void {
-    for (const { drawers } of this.#quotas) {
-      const at = drawers.indexOf(this);
-      if (at >= 0) drawers.splice(at, 1);
+  detach(): void {
+    for (const { dependents } of this.#quotas) {
+      const at = dependents.indexOf(this);
+      if (at >= 0) dependents.splice(at, 1);
     }
   }
 
@@ -108,7 +108,7 @@ export class Provider {
   }
 
   /** In how many ms a trial or the ramp lets a lease through; Infinity: when a request in flight ends. */
-  gateMs(state: ProviderState, now: number): number {
+  recoveryDelayMs(state: ProviderState, now: number): number {
     if (state === "trial") {
       return this.trial !== null && this.trial.grantedAt >= this.health.cooldownUntil ? Infinity : 0;
     }
@@ -116,7 +116,7 @@ export class Provider {
   }
 
   /** A lease goes through the gate. */
-  passGate(state: ProviderState, requests: number, lease: Trial, now: number): void {
+  takeRecoverySlot(state: ProviderState, requests: number, lease: Trial, now: number): void {
     if (state === "trial") this.trial = lease;
     else if (state === "ramping") this.ramp.take(requests, now);
   }
@@ -136,25 +136,25 @@ export class Provider {
   }
 
   /** A cooldown was told to listeners: its end will have to be told as well. */
-  cooldownWasTold(): void {
+  cooldownStartEmitted(): void {
     this.#cooldownIsToldUntil = this.health.cooldownUntil;
   }
 
   /** The first public call that reads the provider after a cooldown tells its end. */
-  tellEndedCooldown(events: Events, now: number): void {
-    if (now >= this.#cooldownIsToldUntil) this.forgetCooldown(events);
+  emitEndedCooldown(events: Events, now: number): void {
+    if (now >= this.#cooldownIsToldUntil) this.endCooldown(events);
   }
 
   /** When that will be; Infinity: there is none to be told. */
-  get cooldownToldAt(): number {
+  get cooldownEndDueAt(): number {
     return this.#cooldownIsToldUntil;
   }
 
   /** Tells the end of a cooldown of which only the start was told, whatever the time is. */
-  forgetCooldown(events: Events): void {
+  endCooldown(events: Events): void {
     if (this.#cooldownIsToldUntil === Infinity) return;
     this.#cooldownIsToldUntil = Infinity;
-    events.raise("cooldownEnded", { provider: this.name });
+    events.emit("cooldownEnded", { provider: this.name });
   }
 }
 

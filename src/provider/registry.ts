@@ -1,15 +1,21 @@
+import {
+  type CapabilityConfig,
+  LIMIT_NAMES,
+  type PoolConfig,
+  type ProviderConfig,
+  type ProviderPatch,
+} from "../api/provider-config.ts";
 import type { EngineTime } from "../clock/engine-time.ts";
-import type { HealthSettings } from "../config/health-settings.ts";
-import { LIMIT_NAMES, LIMIT_WORDS } from "../config/limits.ts";
-import type { CapabilityConfig, PoolConfig, ProviderConfig, ProviderPatch } from "../config/options.ts";
-import { isResizable, type QuotaSpec, quotaKey, quotaSpecs } from "../config/quota-spec.ts";
-import type { LiveQuota } from "../forecast/live-quota.ts";
+import type { HealthSettings } from "../health/health-settings.ts";
 import type { Profile } from "../profile/profile.ts";
+import { LIMIT_WORDS } from "../quota/limit-words.ts";
+import type { Quota } from "../quota/quota.ts";
+import { isResizable, type QuotaSpec, quotaKey, quotaSpecs } from "../quota/quota-spec.ts";
 import { Capability } from "./capability.ts";
-import type { LearnedSize } from "./learned-size.ts";
 import type { Pool } from "./pool.ts";
 import { DEFAULT_PRIORITY, Provider, type ProviderSettings, priceOf } from "./provider.ts";
 import { type Listed, ProviderLists } from "./provider-list.ts";
+import type { SizeEstimate } from "./size-estimate.ts";
 import { Standings } from "./standings.ts";
 
 /** Every provider, pool and capability by name; what it is given has passed the validator. */
@@ -44,7 +50,7 @@ export class Registry {
     const quotas = this.#profile.upsertQuotas(specs, had?.ownQuotas ?? [], create);
     const provider = had ?? new Provider(name, settings, this.#profile.createHealth(this.#health, now), this.standings);
     provider.settings = settings;
-    provider.drawFrom(quotas, pools);
+    provider.attach(quotas, pools);
     if (had === undefined) {
       this.providers.set(name, provider);
       this.#revision++;
@@ -64,7 +70,7 @@ export class Registry {
     const pools = patch.pools === undefined ? provider.pools : this.#poolsOf(patch.pools);
     const quotas = this.#patchedQuotas(provider.ownQuotas, patch, now);
     provider.settings = changed;
-    provider.drawFrom(quotas, pools);
+    provider.attach(quotas, pools);
   }
 
   removeProvider(name: string): boolean {
@@ -72,20 +78,20 @@ export class Registry {
     if (provider === undefined) return false;
     this.providers.delete(name);
     provider.isRegistered = false;
-    provider.letGo();
+    provider.detach();
     this.standings.giveBack(provider.standsAt);
     this.#revision++;
     return true;
   }
 
   /** The pool, the quotas that it had, and the providers that draw from it. */
-  upsertPool(config: PoolConfig, now: number): { pool: Pool; had: readonly LiveQuota[]; drawing: Provider[] } {
+  upsertPool(config: PoolConfig, now: number): { pool: Pool; had: readonly Quota[]; drawing: Provider[] } {
     const pool = this.pools.get(config.name) ?? { name: config.name, quotas: [] };
     const had = pool.quotas;
     pool.quotas = this.#carriedQuotas(this.#specs(config), had, config.name, now);
     this.pools.set(config.name, pool);
     const drawing = [...this.providers.values()].filter((provider) => provider.pools.includes(pool));
-    for (const provider of drawing) provider.drawFrom(provider.ownQuotas, provider.pools);
+    for (const provider of drawing) provider.attach(provider.ownQuotas, provider.pools);
     return { pool, had, drawing };
   }
 
@@ -111,7 +117,7 @@ export class Registry {
   }
 
   /** How large such requests are on that provider; null: it is not registered with the capability. */
-  sizeOf(capability: string | undefined, provider: Provider): LearnedSize | null {
+  sizeOf(capability: string | undefined, provider: Provider): SizeEstimate | null {
     const known = capability === undefined ? undefined : this.capabilities.get(capability);
     const isListed = known?.list.entries.some(({ name }) => name === provider.name);
     return isListed ? known!.sizeOn(provider.name) : null;
@@ -128,27 +134,22 @@ export class Registry {
   }
 
   #specs(config: Pick<ProviderConfig, "limits" | "quotas">): QuotaSpec[] {
-    return quotaSpecs(config.limits, config.quotas, this.#profile.dialect.windowByDefault);
+    return quotaSpecs(config.limits, config.quotas, this.#profile.vocabulary.windowByDefault);
   }
 
   #poolsOf(names: readonly string[]): Pool[] {
     return names.map((name) => this.pools.get(name)!);
   }
 
-  #quota(spec: QuotaSpec, pool: string | null, now: number): LiveQuota {
+  #quota(spec: QuotaSpec, pool: string | null, now: number): Quota {
     return this.#profile.createQuota(spec, pool, this.#time, now);
   }
 
   /** The quotas of a change: each goes on as the one of its like, in order; one too many starts with the most that one of its like has used. */
-  #carriedQuotas(
-    specs: readonly QuotaSpec[],
-    had: readonly LiveQuota[],
-    pool: string | null,
-    now: number,
-  ): LiveQuota[] {
+  #carriedQuotas(specs: readonly QuotaSpec[], had: readonly Quota[], pool: string | null, now: number): Quota[] {
     const left = [...had];
     return specs.map((spec) => {
-      const isLike = (quota: LiveQuota) => isResizable(quota.spec, spec);
+      const isLike = (quota: Quota) => isResizable(quota.spec, spec);
       const place = left.findIndex(isLike);
       const like = left[place];
       if (like !== undefined) {
@@ -159,14 +160,14 @@ export class Registry {
       const quota = this.#quota(spec, pool, now);
       const alike = had.filter(({ spec: { key, strategy } }) => key === spec.key && strategy === spec.strategy);
       const [fullest] = alike.sort((a, b) => b.tracker.used(now) - a.tracker.used(now));
-      if (fullest !== undefined) quota.carry(fullest, now);
+      if (fullest !== undefined) quota.inheritUsage(fullest, now);
       return quota;
     });
   }
 
   /** Every (dimension, window) that the patch names is replaced, where it stood first; new ones come last. */
-  #patchedQuotas(had: readonly LiveQuota[], patch: ProviderPatch, now: number): LiveQuota[] {
-    const specs = quotaSpecs(patch.limits, patch.quotas, this.#profile.dialect.windowByDefault);
+  #patchedQuotas(had: readonly Quota[], patch: ProviderPatch, now: number): Quota[] {
+    const specs = quotaSpecs(patch.limits, patch.quotas, this.#profile.vocabulary.windowByDefault);
     const named = new Set(specs.map((spec) => spec.key));
     for (const word of LIMIT_NAMES) {
       if (patch.limits?.[word] === null) named.add(quotaKey(...LIMIT_WORDS[word]));

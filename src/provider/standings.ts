@@ -1,4 +1,4 @@
-import { REPORTED, REQUESTS_ROOM, SCORE, SIZES_ROOM, STANDS_UNTIL } from "../forecast/quota-reading.ts";
+import { REPORTED, REQUESTS_ROOM, SCORE, SIZES_ROOM, STANDS_UNTIL } from "../quota/quota-reading.ts";
 import type { Provider } from "./provider.ts";
 
 // What stands where, from the place of a provider on.

@@ -5,6 +5,7 @@
 // Regimes: with the provider's own resets (a calendar, or one known reset instant) it uses the quota to the last unit;
 // without them it starts its windows at the declaration, and a server of another phase may see up to twice the limit.
 // The resets come from a schedule on a time line of its own (see clock/reset-schedule.ts).
+
 import type { ResetSchedule } from "../clock/reset-schedule.ts";
 import { LATEST, newQuotaState, type QuotaState, STEADY_UNTIL, USED } from "./quota-state.ts";
 import type { Resets, Tracker } from "./tracker.ts";

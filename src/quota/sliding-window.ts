@@ -10,6 +10,7 @@
 // so the count is never below the true sliding count, and there are never more than RESOLUTION + 2 entries.
 // Source: "coalescing ring log"; safe against fixed windows of any phase, sliding logs, and token buckets of at least
 // this capacity, because every interval of one window holds at most the limit.
+
 import { firstInstant } from "../clock/first-instant.ts";
 import { LATEST, newQuotaState, OPENED_AT, type QuotaState, STEADY_UNTIL, USED } from "./quota-state.ts";
 import type { Tracker } from "./tracker.ts";

@@ -8,12 +8,12 @@
 // used than the bucket held, but by at most one burst more: it is paid off in bounded time.
 // An amount that turns out smaller is given back as far as the bucket would not have overflowed with it since (lows.ts).
 // As a client it sends up to burst + limit in one window, so it is safe against token buckets only.
-import { firstInstant } from "../clock/first-instant.ts";
-import { Lows } from "./lows.ts";
-import { LATEST, newQuotaState, type QuotaState, STEADY_UNTIL, USED } from "./quota-state.ts";
 
+import { firstInstant } from "../clock/first-instant.ts";
+import { ceilWithTolerance } from "./ceil-with-tolerance.ts";
+import { LATEST, newQuotaState, type QuotaState, STEADY_UNTIL, USED } from "./quota-state.ts";
+import { RunningMinimum } from "./running-minimum.ts";
 import type { Tracker } from "./tracker.ts";
-import { wholeUp } from "./whole-up.ts";
 
 /** For servers that enforce a token bucket of at least this burst; constant memory, O(1). */
 export class TokenBucket implements Tracker {
@@ -24,7 +24,7 @@ export class TokenBucket implements Tracker {
   // Debt x window.
   #debt = 0;
   #at = 0;
-  #lows = new Lows();
+  #lows = new RunningMinimum();
 
   /** Whole `limit` per `windowMs` > 0, and whole `burst`. */
   constructor(limit: number, windowMs: number, burst: number) {
@@ -124,6 +124,6 @@ export class TokenBucket implements Tracker {
   }
 
   #usedAt(at: number): number {
-    return wholeUp(this.#debtAt(at) / this.#window, 4);
+    return ceilWithTolerance(this.#debtAt(at) / this.#window, 4);
   }
 }

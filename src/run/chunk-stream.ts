@@ -1,9 +1,9 @@
-import type { Settlement } from "../admission/lease.ts";
-import type { Call } from "./call.ts";
+import type { Settlement } from "../api/lease.ts";
+import type { TaskResult } from "../api/run-options.ts";
+import type { AttemptContext } from "./attempt-context.ts";
 import { TIMEOUT, UNKNOWN } from "./classify.ts";
-import type { TaskResult } from "./run-options.ts";
-import { timeoutError } from "./run-parts.ts";
-import type { Attempting } from "./task-context.ts";
+import type { FailoverLoop } from "./failover-loop.ts";
+import { timeoutError } from "./run-dependencies.ts";
 
 const DONE = { done: true, value: undefined } as const;
 
@@ -18,8 +18,8 @@ interface Pull<Chunk> {
  * that, with the time to the first chunk as its latency. Of the source it holds that one chunk at most.
  */
 export class ChunkStream<Chunk> implements AsyncIterableIterator<Chunk> {
-  readonly #call: Call;
-  readonly #context: Attempting;
+  readonly #call: FailoverLoop;
+  readonly #context: AttemptContext;
   /** What the task returned. */
   readonly iterable: AsyncIterable<Chunk>;
   readonly #source: AsyncIterator<Chunk>;
@@ -36,8 +36,8 @@ export class ChunkStream<Chunk> implements AsyncIterableIterator<Chunk> {
 
   /** `first` is what the source's first `next()` gave. */
   constructor(
-    call: Call,
-    context: Attempting,
+    call: FailoverLoop,
+    context: AttemptContext,
     iterable: AsyncIterable<Chunk>,
     source: AsyncIterator<Chunk>,
     first: IteratorResult<Chunk>,
@@ -116,9 +116,9 @@ export class ChunkStream<Chunk> implements AsyncIterableIterator<Chunk> {
     const { admission } = this.#call.parts;
     let cancel: (() => void) | undefined;
     if (this.#chunkTimeoutMs < Infinity) {
-      const atMs = admission.enter() + this.#chunkTimeoutMs;
+      const atMs = admission.beginStep() + this.#chunkTimeoutMs;
       cancel = admission.watch(undefined, atMs, () => this.#breakOff(TIMEOUT.settlement, timeoutError("a chunk")));
-      admission.leave();
+      admission.endStep();
     }
     try {
       return await new Promise((resolve, reject) => {
@@ -129,7 +129,7 @@ export class ChunkStream<Chunk> implements AsyncIterableIterator<Chunk> {
       this.#pull = null;
       cancel?.();
       // Nothing else takes the timer down once the lease is settled.
-      if (cancel !== undefined && this.#isOver) admission.leave();
+      if (cancel !== undefined && this.#isOver) admission.endStep();
     }
   }
 

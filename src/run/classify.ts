@@ -9,14 +9,16 @@
 //
 // Everything else is unknown: the caller's bug, or a refusal of this package. Class names are best effort, for minifiers
 // change them. Sources: fetch of Node, Bun and Deno, browsers, the OpenAI and Anthropic clients, axios, got, the AI SDK.
-import { type Settlement, SUCCEEDED } from "../admission/lease.ts";
+
+import type { Settlement } from "../api/lease.ts";
+import type { RunDefaults, TaskResult } from "../api/run-options.ts";
+import { STATUSES, type StatusClass } from "../api/status-class.ts";
 import type { EngineTime } from "../clock/engine-time.ts";
-import { type StatusClass, statusClassOfCode } from "../config/status-class.ts";
 import { GrateLimiterError } from "../errors.ts";
-import { STATUSES } from "../health/health.ts";
-import { read } from "./read.ts";
+import { SUCCEEDED } from "../observation/parse-observation.ts";
+import { statusClassOfCode } from "../observation/status-code.ts";
 import { retryAfterMs } from "./retry-after.ts";
-import type { RunDefaults, TaskResult } from "./run-options.ts";
+import { safeGet } from "./safe-get.ts";
 
 /** What the end of an attempt means. */
 export interface Verdict {
@@ -59,7 +61,7 @@ export function classify(result: TaskResult, judge: RunDefaults["classify"], tim
   const ruled = byRules(result, time);
   const told = judge?.(result);
   if (told === undefined || told === null) return ruled;
-  if (typeof read(told, "then") === "function") {
+  if (typeof safeGet(told, "then") === "function") {
     // Nobody hears of what becomes of it.
     Promise.resolve(told).catch(() => {});
     throw new TypeError("classify gave a promise: it has to answer at once");
@@ -97,7 +99,7 @@ function verdictOfError(error: unknown, causes: number, time: EngineTime): Verdi
   const isCalled = (rule: RegExp) => names.some((name) => rule.test(name));
   if (isCalled(GIVEN_UP)) return UNKNOWN;
   if (isCalled(TIMED_OUT)) return TIMEOUT;
-  const code = String(read(error, "code"));
+  const code = String(safeGet(error, "code"));
   const coded = CODES.find(([codes]) => codes.test(code));
   if (coded !== undefined) return coded[1];
   const inner = causes > 0 ? causesOf(error).map((cause) => verdictOfError(cause, causes - 1, time)) : [];
@@ -105,33 +107,33 @@ function verdictOfError(error: unknown, causes: number, time: EngineTime): Verdi
   const last = known.at(-1);
   // Of several tries, one that was sent is enough to have done work.
   if (last !== undefined) return { ...last, isUnsent: known.every(({ isUnsent }) => isUnsent) };
-  const isFetch = isCalled(/^TypeError$/) && FETCH_FAILED.test(String(read(error, "message")));
+  const isFetch = isCalled(/^TypeError$/) && FETCH_FAILED.test(String(safeGet(error, "message")));
   return isFetch || isCalled(UNCONNECTED) ? SERVER_ERROR : undefined;
 }
 
 /** By the status code that it or its `response` has, from `least` on. */
 function verdictOfHttp(from: unknown, least: number, time: EngineTime): Verdict | undefined {
-  const response = read(from, "response");
-  const places = [from, response].flatMap((place) => [read(place, "status"), read(place, "statusCode")]);
+  const response = safeGet(from, "response");
+  const places = [from, response].flatMap((place) => [safeGet(place, "status"), safeGet(place, "statusCode")]);
   const code = places.find((told) => typeof told === "number" && told >= least) as number | undefined;
   const status = code === undefined ? null : statusClassOfCode(code);
   if (status === null) return undefined;
-  const body = [from, read(from, "error"), read(read(from, "data"), "error")];
-  const isSpent = body.some((part) => [read(part, "code"), read(part, "type")].includes("insufficient_quota"));
-  const headers = read(from, "headers") ?? read(from, "responseHeaders") ?? read(response, "headers");
+  const body = [from, safeGet(from, "error"), safeGet(safeGet(from, "data"), "error")];
+  const isSpent = body.some((part) => [safeGet(part, "code"), safeGet(part, "type")].includes("insufficient_quota"));
+  const headers = safeGet(from, "headers") ?? safeGet(from, "responseHeaders") ?? safeGet(response, "headers");
   return verdictOf(isSpent ? "quota_exhausted" : status, retryAfterMs(headers, time));
 }
 
 function causesOf(error: object): readonly unknown[] {
-  const errors = read(error, "errors");
-  return [read(error, "cause"), ...(Array.isArray(errors) ? errors : [])];
+  const errors = safeGet(error, "errors");
+  return [safeGet(error, "cause"), ...(Array.isArray(errors) ? errors : [])];
 }
 
 /** Its name, and those of its classes: what an error of a client calls itself is often just "Error". */
 function namesOf(error: object): readonly string[] {
-  const names = [read(error, "name")];
+  const names = [safeGet(error, "name")];
   for (let type = Object.getPrototypeOf(error); type !== null; type = Object.getPrototypeOf(type)) {
-    names.push(read(read(type, "constructor"), "name"));
+    names.push(safeGet(safeGet(type, "constructor"), "name"));
   }
   return names.map(String);
 }

@@ -1,18 +1,14 @@
-import { given } from "../config/given.ts";
+import type { MapResult, TaskContext } from "../api/attempt.ts";
+import type { MapOptions } from "../api/run-options.ts";
 import { GrateLimiterError } from "../errors.ts";
 import type { Capability } from "../provider/capability.ts";
-import { type Request, requestOf } from "../selection/request.ts";
-import { Call } from "./call.ts";
+import { type RequestSpec, requestSpecFor } from "../selection/request-spec.ts";
+import { omitUndefined } from "../validation/omit-undefined.ts";
+import { newController } from "./attempt-context.ts";
 import { leave } from "./chunk-stream.ts";
-import type { MapOptions } from "./run-options.ts";
-import type { RunParts, Signal } from "./run-parts.ts";
-import { newController, type TaskContext } from "./task-context.ts";
-import { Turnstile } from "./turnstile.ts";
-
-/** What became of one item; `index` is its place in the source, from 0. */
-export type MapResult<Item, T, P extends string = string> =
-  | { readonly ok: true; readonly item: Item; readonly index: number; readonly value: T; readonly provider: P }
-  | { readonly ok: false; readonly item: Item; readonly index: number; readonly error: unknown };
+import { FailoverLoop } from "./failover-loop.ts";
+import type { RunDependencies, Signal } from "./run-dependencies.ts";
+import { Semaphore } from "./semaphore.ts";
 
 const CONCURRENCY = 1_000;
 // How many items wait for room at once. Where all need the same, one is enough, for the line is first come, first served;
@@ -26,12 +22,12 @@ const WAITING_DIFFERENT = 32;
  * rejects with the signal's reason, with what the source throws once what runs has ended, and with code "closed".
  */
 export function map<Item, T>(
-  parts: RunParts,
+  parts: RunDependencies,
   capability: Capability,
   items: Iterable<Item> | AsyncIterable<Item>,
   task: (item: Item, context: TaskContext) => T | PromiseLike<T>,
   options: MapOptions<Item>,
-  request: Request,
+  request: RequestSpec,
 ): AsyncIterableIterator<MapResult<Item, T>> {
   return new Items(parts, capability, items, task, options, request);
 }
@@ -42,12 +38,12 @@ interface Pull<Result> {
 }
 
 class Items<Item, T> implements AsyncIterableIterator<MapResult<Item, T>> {
-  readonly #parts: RunParts;
+  readonly #parts: RunDependencies;
   readonly #source: Iterator<Item> | AsyncIterator<Item>;
   readonly #serve: (item: Item, index: number) => Promise<MapResult<Item, T>>;
   readonly #concurrency: number;
   readonly #signal: Signal | undefined;
-  readonly #turnstile: Turnstile;
+  readonly #turnstile: Semaphore;
   readonly #controller = newController();
   readonly #results: MapResult<Item, T>[] = [];
   readonly #pulls: Pull<MapResult<Item, T>>[] = [];
@@ -65,15 +61,15 @@ class Items<Item, T> implements AsyncIterableIterator<MapResult<Item, T>> {
   #unwatch: (() => void) | undefined;
 
   constructor(
-    parts: RunParts,
+    parts: RunDependencies,
     capability: Capability,
     items: Iterable<Item> | AsyncIterable<Item>,
     task: (item: Item, context: TaskContext) => T | PromiseLike<T>,
     { concurrency = CONCURRENCY, needs, ...options }: MapOptions<Item>,
-    request: Request,
+    request: RequestSpec,
   ) {
     const places = needs === undefined ? WAITING_ALIKE : Math.min(WAITING_DIFFERENT, parts.maxWaiting >> 1);
-    const turnstile = new Turnstile(Math.max(1, places));
+    const turnstile = new Semaphore(Math.max(1, places));
     const { signal } = this.#controller;
     this.#parts = parts;
     this.#source =
@@ -83,9 +79,9 @@ class Items<Item, T> implements AsyncIterableIterator<MapResult<Item, T>> {
     this.#turnstile = turnstile;
     this.#serve = async (item, index) => {
       const needed = needs?.(item, index);
-      const told = { ...options, ...given(needed ?? {}), signal };
-      const asked = needed === undefined ? request : requestOf(told);
-      const call = new Call(parts, capability, told, asked, turnstile);
+      const told = { ...options, ...omitUndefined(needed ?? {}), signal };
+      const asked = needed === undefined ? request : requestSpecFor(told);
+      const call = new FailoverLoop(parts, capability, told, asked, turnstile);
       const { value, provider } = await call.serve((context) => task(item, context));
       return { ok: true, item, index, value, provider };
     };

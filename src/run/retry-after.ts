@@ -1,6 +1,6 @@
 import type { EngineTime } from "../clock/engine-time.ts";
 import { epochOfHttpDate } from "../clock/http-date.ts";
-import { read } from "./read.ts";
+import { safeGet } from "./safe-get.ts";
 
 /**
  * For how many ms these headers ask to be left alone; undefined: they do not say, or nothing that can be understood.
@@ -21,7 +21,7 @@ export function retryAfterMs(headers: unknown, time: EngineTime): number | undef
 /** A header by its name in lower case, of whatever clients keep headers in: Headers, a Map, pairs, a plain object. */
 function header(headers: unknown, name: string): string | undefined {
   if (typeof headers !== "object" || headers === null) return undefined;
-  const get = read(headers, "get");
+  const get = safeGet(headers, "get");
   const told: unknown = typeof get === "function" ? get.call(headers, name) : undefined;
   if (told !== undefined && told !== null) return String(told).trim();
   const pairs = (Symbol.iterator in headers ? headers : Object.entries(headers)) as Iterable<readonly unknown[]>;

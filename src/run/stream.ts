@@ -1,30 +1,30 @@
+import type { RunResult, TaskContext } from "../api/attempt.ts";
+import type { StreamOptions } from "../api/run-options.ts";
 import type { Capability } from "../provider/capability.ts";
-import type { Request } from "../selection/request.ts";
-import { Call } from "./call.ts";
+import type { RequestSpec } from "../selection/request-spec.ts";
+import type { AttemptContext } from "./attempt-context.ts";
 import { ChunkStream, leave } from "./chunk-stream.ts";
 import { UNKNOWN } from "./classify.ts";
-import { read } from "./read.ts";
-import type { StreamOptions } from "./run-options.ts";
-import type { RunParts } from "./run-parts.ts";
-import type { RunResult } from "./run-result.ts";
-import type { Attempting, TaskContext } from "./task-context.ts";
+import { FailoverLoop } from "./failover-loop.ts";
+import type { RunDependencies } from "./run-dependencies.ts";
+import { safeGet } from "./safe-get.ts";
 
 /**
  * `run` for streams: fails over until the first chunk is there, never after, and holds the lease until the end. Rejects
  * as `run` does, and with a TypeError if the task gives no stream.
  */
 export async function stream<Chunk>(
-  parts: RunParts,
+  parts: RunDependencies,
   capability: Capability,
   task: (context: TaskContext) => AsyncIterable<Chunk> | PromiseLike<AsyncIterable<Chunk>>,
   options: StreamOptions,
-  request: Request,
+  request: RequestSpec,
 ): Promise<RunResult<AsyncIterableIterator<Chunk>>> {
-  const call = new Call(parts, capability, options, request);
-  const begin = async (context: Attempting) => {
+  const call = new FailoverLoop(parts, capability, options, request);
+  const begin = async (context: AttemptContext) => {
     const iterable = await task(context);
     // A response that failed is no stream, and is judged for what it is.
-    if (typeof read(iterable, Symbol.asyncIterator) !== "function") return iterable;
+    if (typeof safeGet(iterable, Symbol.asyncIterator) !== "function") return iterable;
     const source = iterable[Symbol.asyncIterator]();
     // What came too late is not even begun.
     if (context.isAborted) {

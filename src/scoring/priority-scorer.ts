@@ -5,10 +5,11 @@
 // Regimes: priorities are taken as 32-bit floats, whose neighbours are at least a factor 1 + 2^-24 apart, so that no score
 // of `within` lifts a provider over the next priority; whole priorities are exact up to 16,777,216. Scores of `within` are
 // told apart from a difference of 4 millionths of them on, however large or small they are. Priority 0 is below every other.
-import { objectOf } from "../config/check.ts";
-import * as checks from "../config/validator.ts";
-import type { ProviderScoreContext, ScoringStrategy } from "./scoring-strategy.ts";
-import { finiteScore } from "./scoring-strategy.ts";
+
+import type { ProviderScoreContext, ScoringStrategy } from "../api/scoring-strategy.ts";
+import { objectOf } from "../validation/check.ts";
+import * as checks from "../validation/schemas.ts";
+import { finiteScore } from "./strategy.ts";
 
 const GAP = 2 ** -25;
 const LEAST = 2 ** -150;

@@ -6,9 +6,11 @@
 // Regimes: with the default weights and weight 1 it stays within 0..1. Quota and health outweigh priority together, so a
 // preferred provider is left when it runs low or fails, and priority decides among those that are well.
 // Source: weights and parts of grate-limiter 0.1.1 for Rust and Python.
-import type { ScoringWeights } from "../config/options.ts";
-import * as checks from "../config/validator.ts";
-import { isStrategy, type ProviderScoreContext, type ScoringStrategy } from "./scoring-strategy.ts";
+
+import type { ScoringWeights } from "../api/options.ts";
+import type { ProviderScoreContext, ScoringStrategy } from "../api/scoring-strategy.ts";
+import * as checks from "../validation/schemas.ts";
+import { isStrategy } from "./strategy.ts";
 
 /** (weights x parts) x weight, parts as in the ports; default weights 0.40, 0.35, 0.20, 0.05. Throws InvalidConfig. */
 export class WeightedScorer implements ScoringStrategy {
@@ -27,18 +29,18 @@ export class WeightedScorer implements ScoringStrategy {
 
   score(context: ProviderScoreContext): number {
     const { quotaScore, healthScore, priorityScore, latencyScore, weight } = context;
-    return this.weigh(quotaScore, healthScore, priorityScore, latencyScore, weight);
+    return this.combine(quotaScore, healthScore, priorityScore, latencyScore, weight);
   }
 
   /** The same of the bare parts. */
-  weigh(quota: number, health: number, priority: number, latency: number, weight: number): number {
+  combine(quota: number, health: number, priority: number, latency: number, weight: number): number {
     const sum = quota * this.#quota + health * this.#health + priority * this.#priority + latency * this.#latency;
     return sum * weight;
   }
 }
 
 /** True for a strategy that answers the same as long as parts and weight are the same. */
-export function isSteady(strategy: ScoringStrategy): strategy is WeightedScorer {
+export function isBuiltInWeightedScorer(strategy: ScoringStrategy): strategy is WeightedScorer {
   return strategy.score === WeightedScorer.prototype.score;
 }
 

@@ -1,7 +1,7 @@
-import type { LiveQuota } from "../forecast/live-quota.ts";
+import type { ProviderScoreContext } from "../api/scoring-strategy.ts";
 import type { Provider } from "../provider/provider.ts";
-import type { ProviderScoreContext } from "../scoring/scoring-strategy.ts";
-import type { Request } from "./request.ts";
+import type { Quota } from "../quota/quota.ts";
+import type { RequestSpec } from "./request-spec.ts";
 
 /** The facts of one candidate, for the scoring strategy; one object serves all candidates of all calls in turn. */
 export class CandidateContext implements ProviderScoreContext {
@@ -16,12 +16,12 @@ export class CandidateContext implements ProviderScoreContext {
   healthScore!: number;
   priorityScore!: number;
   latencyScore!: number;
-  #request: Request | null = null;
+  #request: RequestSpec | null = null;
   #now = 0;
   #candidate: Provider | null = null;
 
   /** Turns to another request. */
-  begin(capability: string, request: Request, maxPriority: number, maxLatencyMs: number, now: number): void {
+  begin(capability: string, request: RequestSpec, maxPriority: number, maxLatencyMs: number, now: number): void {
     this.capability = capability;
     this.#request = request;
     this.maxPriority = maxPriority;
@@ -60,7 +60,7 @@ export class CandidateContext implements ProviderScoreContext {
     return this.#request!.cost(this.#candidate?.settings.price ?? null);
   }
 
-  #least(start: number, fact: (quota: LiveQuota) => number): number {
+  #least(start: number, fact: (quota: Quota) => number): number {
     let least = start;
     for (const quota of this.#candidate?.quotas ?? []) least = Math.min(least, fact(quota));
     return least;

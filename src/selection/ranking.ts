@@ -7,6 +7,8 @@
 // instant has come at which time changes it, scored again when it was read, and asked for room again when it was read or
 // another request asks. The order starts as it was and is put right by insertion, which takes as many steps as there are
 // places changed; where that is too many, it is sorted anew.
+
+import type { Alternative, Decision } from "../api/decision.ts";
 import { wholeMsUntil } from "../clock/whole-ms.ts";
 import { TOO_LARGE } from "../profile/profile.ts";
 import type { Capability } from "../provider/capability.ts";
@@ -28,13 +30,13 @@ import {
   VERSION,
   WEIGHT,
 } from "../provider/standings.ts";
-import type { Needs } from "../quota/amounts.ts";
-import { finiteScore } from "../scoring/scoring-strategy.ts";
+import type { Demand } from "../quota/usage-vector.ts";
+import { finiteScore } from "../scoring/strategy.ts";
 import { CandidateContext } from "./candidate-context.ts";
-import { type Alternative, type Decision, RankedDecision } from "./decision.ts";
-import { readStanding } from "./read-standing.ts";
-import type { Request } from "./request.ts";
-import type { SelectionParts } from "./selector.ts";
+import { RankedDecision } from "./ranked-decision.ts";
+import { readStanding } from "./refresh-row.ts";
+import type { RequestSpec } from "./request-spec.ts";
+import type { SelectionContext } from "./selection-context.ts";
 
 /** In place of a wait: not eligible. */
 const OUT = Infinity;
@@ -64,7 +66,7 @@ export class Ranking {
   readonly #order: Int32Array;
   #isOrdered = true;
   #capability: Capability | null = null;
-  #request: Request | null = null;
+  #request: RequestSpec | null = null;
   #isLease = false;
   // The highest priority and mean latency of the list, and the places that have them.
   #maxPriority = -1;
@@ -108,12 +110,12 @@ export class Ranking {
   }
 
   /** What the request takes from the one of that rank. */
-  needs(rank: number): Needs {
+  needs(rank: number): Demand {
     return this.#request!.needs(this.#capability!, this.entry(rank), this.#isLease);
   }
 
   /** Ranks anew, for a request at `now`; see `rank` in selector.ts. */
-  update(capability: Capability, request: Request, parts: SelectionParts, now: number, isLease: boolean): void {
+  update(capability: Capability, request: RequestSpec, parts: SelectionContext, now: number, isLease: boolean): void {
     const isOther = request !== this.#request || capability !== this.#capability || isLease !== this.#isLease;
     this.#capability = capability;
     this.#request = request;
@@ -152,7 +154,7 @@ export class Ranking {
   }
 
   /** Reads again who may have changed; true if one of them had, or now has, the highest priority or latency. */
-  #read(parts: SelectionParts, now: number): boolean {
+  #read(parts: SelectionContext, now: number): boolean {
     const standsAt = this.#standsAt;
     const { facts } = this.#standings;
     let mayBeOther = false;
@@ -193,7 +195,7 @@ export class Ranking {
   }
 
   /** Asks for room and scores, where the answers may be others than they were. */
-  #judge(isOther: boolean, request: Request, parts: SelectionParts, now: number): void {
+  #judge(isOther: boolean, request: RequestSpec, parts: SelectionContext, now: number): void {
     const { facts } = this.#standings;
     const { isTold, isChoosy, isSilent, mostRequests, mostSize } = request;
     // Of most requests it is known what they need without a look at the provider.
@@ -244,7 +246,7 @@ export class Ranking {
     }
   }
 
-  #askForRoom(place: number, at: number, request: Request, { profile }: SelectionParts, now: number): number {
+  #askForRoom(place: number, at: number, request: RequestSpec, { profile }: SelectionContext, now: number): number {
     this.#askedAt[place] = this.#standings.facts[at + CHANGES]!;
     this.#roomAt[place] = NaN;
     const entry = this.listed[place]!;
@@ -257,23 +259,23 @@ export class Ranking {
     return waitMs < UNKNOWN ? waitMs : UNKNOWN;
   }
 
-  #scoreOf(place: number, at: number, request: Request, parts: SelectionParts, now: number): number {
+  #scoreOf(place: number, at: number, request: RequestSpec, parts: SelectionContext, now: number): number {
     const { facts } = this.#standings;
-    const { strategy, weighted, mostScore } = parts;
+    const { strategy, weighted, scoreCap } = parts;
     const quotaScore = facts[at + QUOTA_SCORE]!;
     const healthScore = facts[at + HEALTH_SCORE]!;
     const priorityScore = this.#priorityScore(place, at);
     const latencyScore = this.#latencyScore(at);
     if (weighted !== null) {
-      const score = weighted.weigh(quotaScore, healthScore, priorityScore, latencyScore, facts[at + WEIGHT]!);
-      return finiteScore(score > mostScore ? mostScore : score);
+      const score = weighted.combine(quotaScore, healthScore, priorityScore, latencyScore, facts[at + WEIGHT]!);
+      return finiteScore(score > scoreCap ? scoreCap : score);
     }
     const context = this.#context;
     context.begin(this.#capability!.name, request, this.#maxPriority, this.#slowestMs(), now);
     context.priorityScore = priorityScore;
     context.latencyScore = latencyScore;
     context.turnTo(this.listed[place]!.provider!, this.#priority(place, at), quotaScore, healthScore);
-    return finiteScore(Math.min(mostScore, strategy.score(context)));
+    return finiteScore(Math.min(scoreCap, strategy.score(context)));
   }
 
   // As in the ports.

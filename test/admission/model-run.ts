@@ -1,4 +1,5 @@
 // Lives through one random script with a limiter and with the model of its rules, and throws where they part.
+
 import {
   GrateLimiter,
   type Lease,

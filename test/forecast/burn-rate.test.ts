@@ -1,7 +1,7 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { BurnRate } from "../../src/forecast/burn-rate.ts";
 import { GrateLimiter, MockClock } from "../../src/index.ts";
+import { BurnRate } from "../../src/quota/burn-rate.ts";
 import { MOST_BURN, newQuotaState } from "../../src/quota/quota-state.ts";
 
 // burn = (r_3s + r_30s) / 2, each rate a sum over all amounts: a / T x e^(-age / T). In the first 5 s after the first amount

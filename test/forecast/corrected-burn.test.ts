@@ -1,8 +1,8 @@
 // The truth of a request comes with its end: its rates are then as if it had been known from the beginning.
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { BurnRate } from "../../src/forecast/burn-rate.ts";
 import { GrateLimiter, type Lease, MockClock } from "../../src/index.ts";
+import { BurnRate } from "../../src/quota/burn-rate.ts";
 
 const use = fc.record({
   gapMs: fc.integer({ min: 0, max: 4_000 }),

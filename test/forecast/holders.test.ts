@@ -1,18 +1,18 @@
 // What a quota asks of those who hold some of it: as little as it can, for a refusal must cost no more when ten thousand
 // requests are under way.
 import { describe, expect, it } from "vitest";
-import { quotaSpecs } from "../../src/config/quota-spec.ts";
-import { BurnRate } from "../../src/forecast/burn-rate.ts";
-import type { Holder } from "../../src/forecast/holders.ts";
-import { LiveQuota } from "../../src/forecast/live-quota.ts";
+import { BurnRate } from "../../src/quota/burn-rate.ts";
+import { Quota } from "../../src/quota/quota.ts";
+import { quotaSpecs } from "../../src/quota/quota-spec.ts";
+import type { Holder } from "../../src/quota/reservations.ts";
 import { SlidingWindow } from "../../src/quota/sliding-window.ts";
 
 const LIMIT = 20_000;
 const WINDOW_MS = 60_000;
 
-function quotaOf(limit: number): LiveQuota {
+function quotaOf(limit: number): Quota {
   const [spec] = quotaSpecs(undefined, [{ dimension: "requests", limit, window: "minute" }], null);
-  return new LiveQuota(spec!, null, new SlidingWindow(limit, WINDOW_MS), new BurnRate());
+  return new Quota(spec!, null, new SlidingWindow(limit, WINDOW_MS), new BurnRate());
 }
 
 /** Holds one until an instant, and counts how often it was asked. */

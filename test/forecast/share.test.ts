@@ -2,11 +2,11 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { everyWindow } from "../../src/clock/reset-schedule.ts";
-import { quotaSpecs } from "../../src/config/quota-spec.ts";
-import { BurnRate } from "../../src/forecast/burn-rate.ts";
-import { LiveQuota } from "../../src/forecast/live-quota.ts";
-import { SCORE } from "../../src/forecast/quota-reading.ts";
+import { BurnRate } from "../../src/quota/burn-rate.ts";
 import { FixedWindow } from "../../src/quota/fixed-window.ts";
+import { Quota } from "../../src/quota/quota.ts";
+import { SCORE } from "../../src/quota/quota-reading.ts";
+import { quotaSpecs } from "../../src/quota/quota-spec.ts";
 import { SlidingWindow } from "../../src/quota/sliding-window.ts";
 import { TokenBucket } from "../../src/quota/token-bucket.ts";
 import type { Tracker } from "../../src/quota/tracker.ts";
@@ -20,15 +20,15 @@ const trackers: { readonly [strategy: string]: () => Tracker } = {
 };
 
 /** The share that a reading of the quota alone comes to. */
-function share(quota: LiveQuota, now: number): number {
+function share(quota: Quota, now: number): number {
   const reading = new Float64Array(5).fill(Number.POSITIVE_INFINITY);
   quota.read(reading, 0, now);
   return reading[SCORE]!;
 }
 
-function quotaOf(tracker: Tracker): LiveQuota {
+function quotaOf(tracker: Tracker): Quota {
   const [spec] = quotaSpecs(undefined, [{ dimension: "tokens", limit: LIMIT, window: "minute" }], null);
-  return new LiveQuota(spec!, null, tracker, new BurnRate(tracker.state));
+  return new Quota(spec!, null, tracker, new BurnRate(tracker.state));
 }
 
 // Bursts that bring it under pressure, pauses in which that passes, and looks at any instant between.

@@ -1,5 +1,6 @@
 // The five servers of the tests on real HTTP, one for each way in which providers limit, and what a program that has read
 // their documentation declares of them: exactly the true limits, and nothing about how they are counted.
+
 import type { ProviderConfig } from "../../src/index.ts";
 import type { ServerPlan } from "./limited-servers.ts";
 

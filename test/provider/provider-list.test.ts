@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
-import type { CapabilityProvider } from "../../src/config/options.ts";
+import type { CapabilityProvider } from "../../src/api/provider-config.ts";
+import { classic } from "../../src/classic/classic-profile.ts";
 import { GrateLimiter, MockClock } from "../../src/index.ts";
 import { anticipatory } from "../../src/profile/anticipatory.ts";
-import { classic } from "../../src/profile/classic.ts";
 import { type ProviderList, ProviderLists } from "../../src/provider/provider-list.ts";
 
 describe("lists of providers", () => {

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { Lows } from "../../src/quota/lows.ts";
+import { RunningMinimum } from "../../src/quota/running-minimum.ts";
 import { TokenBucket } from "../../src/quota/token-bucket.ts";
 
 const step = fc.oneof(
@@ -64,7 +64,7 @@ describe("lows", () => {
       fc.property(
         fc.array(fc.integer({ min: 0, max: 9 }), { minLength: 200, maxLength: 600, size: "max" }),
         (rises) => {
-          const lows = new Lows();
+          const lows = new RunningMinimum();
           const noted: number[] = [];
           let value = 0;
           for (const rise of rises) {

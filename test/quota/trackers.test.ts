@@ -1,8 +1,8 @@
+import { ClassicBucket } from "../../src/classic/classic-bucket.ts";
 import { EngineTime } from "../../src/clock/engine-time.ts";
 import { alignedWindows, calendarPeriods, everyWindow } from "../../src/clock/reset-schedule.ts";
 import { Concurrency } from "../../src/quota/concurrency.ts";
 import { FixedWindow } from "../../src/quota/fixed-window.ts";
-import { PortedBucket } from "../../src/quota/ported-bucket.ts";
 import { SlidingWindow } from "../../src/quota/sliding-window.ts";
 import { TokenBucket } from "../../src/quota/token-bucket.ts";
 import type { Use } from "./history.ts";
@@ -115,7 +115,7 @@ describeTracker("the concurrency counter", {
 
 describeTracker("the ported bucket of the classic profile", {
   windowsMs: [1_000, 60_000],
-  make: (capacity, windowMs, startMs) => new PortedBucket(capacity, windowMs, startMs),
+  make: (capacity, windowMs, startMs) => new ClassicBucket(capacity, windowMs, startMs),
   // Floats as in Python: a sum may land just under a whole token.
   bounds(uses, now, capacity, windowMs) {
     const used = bucketUsed(uses, now, capacity, windowMs, capacity, 0);

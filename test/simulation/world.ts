@@ -1,6 +1,7 @@
 // A network and servers on a MockClock: everything that happens is a wake-up of the clock, in order of instants, so that
 // minutes take milliseconds and the same seed gives the same run. Instants are whole ticks of 1/1024 ms: no comparison
 // depends on rounding.
+
 import type { MockClock } from "../../src/index.ts";
 import { type WindowAlgorithm, windowLimit } from "../http/true-limits.ts";
 

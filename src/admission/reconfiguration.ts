@@ -1,0 +1,74 @@
+import type { CapabilityConfig, PoolConfig, ProviderConfig, ProviderPatch } from "../api/provider-config.ts";
+import type { Provider } from "../provider/provider.ts";
+import type { Registry } from "../provider/registry.ts";
+import type { Admission } from "./admission.ts";
+
+/** Changes what is configured while leases are out and others wait; what it is given has passed the validator. */
+export class Reconfiguration {
+  readonly #registry: Registry;
+  readonly #admission: Admission;
+
+  constructor(registry: Registry, admission: Admission) {
+    this.#registry = registry;
+    this.#admission = admission;
+  }
+
+  upsertProvider(config: ProviderConfig): void {
+    this.#change((now) => {
+      const provider = this.#registry.upsertProvider(config, now);
+      const { events } = this.#admission;
+      provider.emitEndedCooldown(events, now);
+      if (provider.health.clearDead()) events.emit("providerRevived", { provider: provider.name });
+      provider.invalidate();
+      this.#admission.changed([provider], provider.quotas, [], now);
+    });
+  }
+
+  updateProvider(provider: Provider, patch: ProviderPatch): void {
+    this.#change((now) => {
+      provider.emitEndedCooldown(this.#admission.events, now);
+      this.#registry.updateProvider(provider, patch, now);
+      this.#admission.changed([provider], provider.quotas, [], now);
+    });
+  }
+
+  removeProvider(name: string): boolean {
+    return this.#change(() => this.#registry.removeProvider(name));
+  }
+
+  reviveProvider(provider: Provider): void {
+    this.#change((now) => {
+      const { events } = this.#admission;
+      const wasDead = provider.health.isDead;
+      provider.health.revive(now);
+      provider.invalidate();
+      provider.ramp.stop();
+      provider.endCooldown(events);
+      if (wasDead) events.emit("providerRevived", { provider: provider.name });
+    });
+  }
+
+  upsertPool(config: PoolConfig): void {
+    this.#change((now) => {
+      const { pool, had, drawing } = this.#registry.upsertPool(config, now);
+      // Also the leases of providers that have left it since.
+      this.#admission.changed(drawing, pool.quotas, had, now);
+    });
+  }
+
+  upsertCapability(config: CapabilityConfig): void {
+    this.#change(() => this.#registry.upsertCapability(config));
+  }
+
+  removeCapability(name: string): boolean {
+    return this.#change(() => this.#registry.removeCapability(name));
+  }
+
+  /** Any change may make room, or leave nobody to wait for. */
+  #change<T>(change: (now: number) => T): T {
+    const changed = change(this.#admission.beginStep());
+    this.#admission.capacityFreed();
+    this.#admission.endStep();
+    return changed;
+  }
+}

@@ -1,0 +1,180 @@
+// Whom a request may be granted, why not, and whether it is worth waiting.
+//
+//   grant: candidates in order of rank; the first that has room, is not claimed by somebody ahead in the line, and whose
+//          trial or ramp lets it through; all of its quotas are taken, or none
+//
+// Regimes: "score" takes the first of these; "headroom" draws among those within a quarter of its score, in proportion to
+// how many more such requests they have room for, so that processes that share keys and nothing else do not all go the
+// same way. Source: measured with 24 processes, weighted draws in a band of 25 % have 0.38 % 429s, always the best 1.80 %.
+
+import type { Refusal } from "../api/refusal.ts";
+import type { Capability } from "../provider/capability.ts";
+import type { Provider } from "../provider/provider.ts";
+import { type Demand, demandFor, varianceOf } from "../quota/usage-vector.ts";
+import type { Ranking } from "../selection/ranking.ts";
+import { refusalOf } from "../selection/refusal.ts";
+import { refusalReasonFor } from "../selection/refusal-reason.ts";
+import type { RequestSpec } from "../selection/request-spec.ts";
+import type { SelectionContext } from "../selection/selection-context.ts";
+import { ActiveLease } from "./active-lease.ts";
+import type { LeaseContext } from "./lease-context.ts";
+import type { WaitQueue } from "./wait-queue.ts";
+
+/** How the leases of a limiter are granted. */
+export interface AdmissionOptions {
+  readonly skewCapMs: number;
+  readonly leaseTimeoutMs: number;
+  readonly maxWaiting: number;
+  readonly spread: "score" | "headroom";
+  readonly random: () => number;
+}
+
+// Reasons that the end of a request in flight can do away with.
+const ENDS_HELP: readonly string[] = ["quota", "concurrency", "cooldown", "unhealthy"];
+// "headroom": among those within a quarter of the best.
+const BAND = 0.75;
+
+/** How one lease is asked for. */
+export interface LeaseOptions {
+  /** Default 0. */
+  readonly priority?: number | undefined;
+  readonly leaseTimeoutMs?: number | undefined;
+}
+
+/** Grants and refuses, for one limiter; it waits for nothing. */
+export class Reserver {
+  readonly #host: LeaseContext;
+  readonly #parts: SelectionContext;
+  readonly #line: WaitQueue;
+  readonly #options: AdmissionOptions;
+  #orders = 0;
+
+  constructor(host: LeaseContext, parts: SelectionContext, line: WaitQueue, options: AdmissionOptions) {
+    this.#host = host;
+    this.#parts = parts;
+    this.#line = line;
+    this.#options = options;
+  }
+
+  /** The rank of the first that can be had, of those to be avoided only where there is no other; -1: there is none. */
+  best(request: RequestSpec, ranking: Ranking, priority: number, now: number): number {
+    let best = -1;
+    // Those with room come first.
+    for (let rank = 0; rank < ranking.size && ranking.waitMs(rank) === 0; rank++) {
+      const isAvoided = request.avoids(ranking.entry(rank).name);
+      if ((isAvoided && best >= 0) || !this.#isFree(ranking, rank, priority, now)) continue;
+      best = rank;
+      if (!isAvoided) break;
+    }
+    return best;
+  }
+
+  /** A lease for the best of the ranked that can be had, if any can; to one that waits since `since`. */
+  grant(
+    capability: Capability,
+    request: RequestSpec,
+    ranking: Ranking,
+    { priority = 0, leaseTimeoutMs }: LeaseOptions,
+    since: number,
+    now: number,
+  ): ActiveLease | null {
+    let best = this.best(request, ranking, priority, now);
+    if (best < 0) return null;
+    const { counters, events, minimumHealth } = this.#parts;
+    if (this.#options.spread === "headroom") best = this.#drawn(request, ranking, best, priority, now);
+    const provider = ranking.provider(best);
+    const candidate = {
+      provider,
+      capability,
+      state: provider.state(now, minimumHealth),
+      needs: ranking.needs(best),
+      decision: ranking.decision(best),
+    };
+    const timeoutMs = leaseTimeoutMs ?? this.#options.leaseTimeoutMs;
+    const lease = new ActiveLease(this.#host, candidate, this.#orders++, now, timeoutMs);
+    counters.leasesGranted++;
+    if (events.hasListener("leaseGranted")) events.emit("leaseGranted", { lease, waitedMs: now - since });
+    return lease;
+  }
+
+  /** Whether one that has room lets a lease through, and nobody ahead claims what it takes. */
+  #isFree(ranking: Ranking, rank: number, priority: number, now: number): boolean {
+    const provider = ranking.provider(rank);
+    if (provider.recoveryDelayMs(provider.state(now, this.#parts.minimumHealth), now) > 0) return false;
+    return !this.#line.hasClaims || !this.#line.isBehind(provider, ranking.needs(rank), priority, now);
+  }
+
+  /** One of those within a quarter of the best. */
+  #drawn(request: RequestSpec, ranking: Ranking, best: number, priority: number, now: number): number {
+    const least = ranking.score(best) - Math.abs(ranking.score(best)) * (1 - BAND);
+    const isAvoided = request.avoids(ranking.entry(best).name);
+    const near: { readonly rank: number; readonly headroom: number }[] = [];
+    let all = 0;
+    for (let rank = best; rank < ranking.size && ranking.waitMs(rank) === 0 && ranking.score(rank) >= least; rank++) {
+      if (request.avoids(ranking.entry(rank).name) !== isAvoided || !this.#isFree(ranking, rank, priority, now))
+        continue;
+      const headroom = headroomOf(ranking.provider(rank), ranking.needs(rank), now);
+      all += headroom;
+      near.push({ rank, headroom });
+    }
+    let place = this.#options.random() * all;
+    for (const { rank, headroom } of near) {
+      place -= headroom;
+      if (place < 0) return rank;
+    }
+    return best;
+  }
+
+  refuse(capability: Capability, request: RequestSpec, now: number): Refusal {
+    const refusal = this.#refusal(capability, request, now);
+    this.#parts.counters.refusals++;
+    this.#parts.events.emit("refused", { capability: capability.name, refusal });
+    return refusal;
+  }
+
+  #refusal(capability: Capability, request: RequestSpec, now: number): Refusal {
+    const listed = this.#parts.registry.listed(capability);
+    return refusalOf(listed.map((entry) => refusalReasonFor(capability, entry, request, this.#parts, now, true)));
+  }
+
+  /** True if by the deadline a known release, or the end of a request in flight, can make room. */
+  mayComeBy(deadline: number, capability: Capability, request: RequestSpec, now: number): boolean {
+    if (deadline <= now) return false;
+    const { retryAfterMs, reasons } = this.#refusal(capability, request, now);
+    // Which is rounded up.
+    if (retryAfterMs !== null && now + retryAfterMs < deadline + 1) return true;
+    const open = new Set([...this.#host.held].map(({ lease }) => lease).filter(({ hasEnded }) => !hasEnded));
+    const isAnyOpen = (is: (lease: ActiveLease) => boolean) => [...open].some(is);
+    const { registry, minimumHealth } = this.#parts;
+    return registry.listed(capability).some((entry, place) => {
+      const { reason, retryAfterMs: knownMs } = reasons[place]!;
+      if (reason === "waiters_ahead" || (reason === "ramping" && knownMs === null)) return true;
+      const { provider } = entry;
+      if (provider === null || !ENDS_HELP.includes(reason) || now + provider.cooldownMs(now) > deadline) return false;
+      if (reason === "unhealthy" && now + provider.health.healsInMs(minimumHealth, now) > deadline) {
+        // Only an answer of its own heals it before its time.
+        if (!isAnyOpen((lease) => lease.provider === provider.name)) return false;
+      }
+      const gateMs = provider.recoveryDelayMs(provider.state(now, minimumHealth), now);
+      if (gateMs < Infinity && now + gateMs > deadline) return false;
+      // What is learned until then may be less.
+      if (!request.isTold && provider.hasSizes && isAnyOpen((lease) => lease.teaches(capability, entry.name)))
+        return true;
+      const needs = request.needs(capability, entry, true);
+      return provider.quotas.every((quota) => {
+        const { index } = quota;
+        return quota.mayFitBy(deadline, demandFor(needs.amounts, index), varianceOf(needs, index), open, now);
+      });
+    });
+  }
+}
+
+/** How many more such requests would fit. */
+function headroomOf(provider: Provider, needs: Demand, now: number): number {
+  let least = Number.MAX_SAFE_INTEGER;
+  for (const quota of provider.quotas) {
+    const need = demandFor(needs.amounts, quota.index);
+    if (need > 0) least = Math.min(least, quota.remaining(now) / need);
+  }
+  return least;
+}

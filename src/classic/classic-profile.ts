@@ -1,0 +1,114 @@
+import { USAGE_FIELDS } from "../api/usage.ts";
+import { GrateLimiterError } from "../errors.ts";
+import type { Profile } from "../profile/profile.ts";
+import type { BurnMeter } from "../quota/burn-rate.ts";
+import { Concurrency } from "../quota/concurrency.ts";
+import { CONCURRENCY, REQUESTS } from "../quota/dimension-index.ts";
+import { Quota } from "../quota/quota.ts";
+import { REPORTED, REQUESTS_ROOM, SCORE, SIZES_ROOM, STANDS_UNTIL } from "../quota/quota-reading.ts";
+import { UNSPECIFIED } from "../quota/usage-vector.ts";
+import { ClassicBucket } from "./classic-bucket.ts";
+import { ClassicHealth } from "./classic-health.ts";
+
+const WHY = "the classic profile does not have it";
+
+/** Answers as the Rust and Python engines, in the arithmetic of Python. */
+export const classic: Profile = {
+  vocabulary: {
+    dimensions: ["requests", "tokens", "concurrency", "cost_usd", "bytes"],
+    statuses: ["success", "rate_limited", "forbidden", "server_error", "timeout", "client_error"],
+    windows: ["named"],
+    windowByDefault: "minute",
+    without: [
+      ...["pools", "spread", "snapshot", "price", "paused", "itpm", "otpm"],
+      ...["strategy", "burst", "resetEpochMs", "countsAtEnd"],
+      ...["recoveredHealth", "ewmaAlpha", "cooldownThreshold"],
+      ...["maxOutputTokens", "only", "exclude", ...USAGE_FIELDS],
+    ],
+    why: WHY,
+  },
+
+  // The ports carry a default cooldown in their configuration, and never read it.
+  cooldownSeconds: (own) => own ?? 60,
+
+  weight: () => 1,
+
+  createHealth: (settings, now) => new ClassicHealth(settings, now),
+
+  createQuota(spec, pool, _time, now) {
+    if (spec.strategy === "concurrency") return new Quota(spec, pool, new Concurrency(spec.capacity), NO_BURN);
+    const bucket = new ClassicBucket(spec.capacity, spec.windowMs!, now);
+    return new Quota(spec, pool, bucket, bucket);
+  },
+
+  upsertQuotas: (specs, _had, create) => specs.map(create),
+
+  candidates: (names) => names.map((_, place) => place),
+
+  countObserved(amounts) {
+    if (amounts[REQUESTS] === UNSPECIFIED) amounts[REQUESTS] = 1;
+    // Recorded and never released, as in the ports.
+    amounts[CONCURRENCY] = amounts[REQUESTS]!;
+  },
+
+  waitMs: () => 0,
+
+  roomAt: (_quotas, _needs, now) => now,
+
+  readQuotas(quotas, reading, at, now) {
+    // The least ratio and the nearest exhaustion may come from different quotas.
+    let leastRatio = 1;
+    let exhaustionSeconds = Infinity;
+    for (let i = 0; i < quotas.length; i++) {
+      const quota = quotas[i]!;
+      const { tracker } = quota;
+      const { capacity } = tracker;
+      // No lease holds any of it.
+      const left = Math.max(0, capacity - tracker.used(now));
+      // The ports subtract the usage ratio from 1, which was 1 minus the share that is left: both roundings are theirs.
+      const ratio = capacity === 0 ? 0 : 1 - (1 - left / capacity);
+      if (ratio < leastRatio) leastRatio = ratio;
+      const rate = quota.burn.perSecond(now);
+      if (rate > 0 && left / rate < exhaustionSeconds) exhaustionSeconds = left / rate;
+    }
+    const burnPenalty = exhaustionSeconds < Infinity && leastRatio < 0.5 ? 0.1 : 0;
+    reading[at + SCORE] = Math.max(0, leastRatio - exhaustionPenalty(exhaustionSeconds) - burnPenalty);
+    reading[at + REPORTED] = leastRatio;
+    reading[at + REQUESTS_ROOM] = Infinity;
+    reading[at + SIZES_ROOM] = Infinity;
+    // Reading a bucket refills it, and the ports read every one at every select.
+    reading[at + STANDS_UNTIL] = -Infinity;
+  },
+
+  fitsAt: (_quotas, _needs, now) => now,
+
+  requireLeases() {
+    throw new GrateLimiterError("unsupported", `leases: ${WHY}`);
+  },
+
+  healthScore: (health, _isTrial, now) => health.score(now),
+
+  scoreCap: 1,
+
+  remaining: (quotas, now) => quotas[0]!.remaining(now),
+
+  miscalls: {
+    unknownCapability(counters) {
+      counters.selects++;
+    },
+    unknownProvider(counters) {
+      counters.observations++;
+    },
+    emptyCapability() {},
+  },
+};
+
+/** What the quota part loses where so few seconds are left to exhaustion. */
+function exhaustionPenalty(seconds: number): number {
+  if (seconds >= 120) return 0;
+  if (seconds >= 60) return 0.1;
+  if (seconds >= 30) return 0.3;
+  return seconds >= 10 ? 0.5 : 0.8;
+}
+
+const NO_BURN: BurnMeter = { count() {}, perSecond: () => 0 };

@@ -1,0 +1,22 @@
+import type { StatusClass } from "../api/status-class.ts";
+
+/** Of a request that was refused before any work was done: nothing but the request itself was used. */
+export const UNSERVED: readonly StatusClass[] = ["rate_limited", "quota_exhausted", "unauthorized", "forbidden"];
+
+// Codes that do not mean what their hundreds say; 529 is what some providers send for "overloaded".
+const EXCEPTIONS: { readonly [code: number]: StatusClass } = {
+  401: "unauthorized",
+  402: "quota_exhausted",
+  403: "forbidden",
+  408: "timeout",
+  429: "rate_limited",
+  503: "overloaded",
+  504: "timeout",
+  529: "overloaded",
+};
+
+/** The class of an HTTP status code, a whole number from 100 to 599; null for anything else. */
+export function statusClassOfCode(code: number): StatusClass | null {
+  if (!Number.isInteger(code) || code < 100 || code > 599) return null;
+  return EXCEPTIONS[code] ?? (code < 400 ? "success" : code < 500 ? "client_error" : "server_error");
+}

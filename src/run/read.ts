@@ -1,8 +1,0 @@
-/** A property of anything; undefined if there is none, or if reading it throws. */
-export function read(from: unknown, key: string | symbol): unknown {
-  try {
-    return (from as { readonly [key: string | symbol]: unknown } | null | undefined)?.[key];
-  } catch {
-    return undefined;
-  }
-}

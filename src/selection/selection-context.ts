@@ -1,0 +1,20 @@
+import type { ScoringStrategy } from "../api/scoring-strategy.ts";
+import type { Events } from "../events.ts";
+import type { Counters } from "../metrics.ts";
+import type { Profile } from "../profile/profile.ts";
+import type { Registry } from "../provider/registry.ts";
+import type { WeightedScorer } from "../scoring/weighted-scorer.ts";
+
+/** The parts of a limiter that a selection reads. */
+export interface SelectionContext {
+  readonly registry: Registry;
+  readonly profile: Profile;
+  readonly strategy: ScoringStrategy;
+  /** The strategy, if its answer depends on the four score parts and the weight alone; else null. */
+  readonly weighted: WeightedScorer | null;
+  /** Upper limit of every score. */
+  readonly scoreCap: number;
+  readonly minimumHealth: number;
+  readonly counters: Counters;
+  readonly events: Events;
+}
