@@ -2,10 +2,11 @@ import type { Price, ProviderConfig } from "../api/provider-config.ts";
 import type { Events } from "../events.ts";
 import type { Health } from "../health/health.ts";
 import { Ramp } from "../health/ramp.ts";
+import { COST_USD } from "../quota/dimension-index.ts";
 import type { Quota } from "../quota/quota.ts";
 import { SIZE_DIMENSIONS } from "../quota/usage-vector.ts";
 import type { Pool } from "./pool.ts";
-import type { Standings } from "./standings.ts";
+import { ProviderRow } from "./provider-row.ts";
 
 /** What a provider's configuration says, complete. */
 export interface ProviderSettings {
@@ -31,11 +32,13 @@ export interface Trial {
 export class Provider {
   readonly name: string;
   readonly health: Health;
+  readonly row: ProviderRow = new ProviderRow();
   settings: ProviderSettings;
   #ownQuotas: readonly Quota[] = [];
   #pools: readonly Pool[] = [];
   #quotas: readonly Quota[] = [];
   #hasSizes = false;
+  #isPriced = false;
   readonly ramp: Ramp = new Ramp();
   /** The lease that holds the place of its trial; null: free. */
   trial: Trial | null = null;
@@ -46,21 +49,15 @@ export class Provider {
   // The end of a cooldown is told once, by whoever reads the provider first after it.
   #cooldownIsToldUntil = Infinity;
 
-  readonly #standings: Standings;
-  /** Where its standing is. */
-  readonly standsAt: number;
-
-  constructor(name: string, settings: ProviderSettings, health: Health, standings: Standings) {
+  constructor(name: string, settings: ProviderSettings, health: Health) {
     this.name = name;
     this.settings = settings;
     this.health = health;
-    this.#standings = standings;
-    this.standsAt = standings.take(this);
   }
 
-  /** Something changed that a ranking reads. */
+  /** A fact that selections read has changed. */
   invalidate(): void {
-    this.#standings.touch(this.standsAt);
+    this.row.validUntil = -Infinity;
   }
 
   get quotas(): readonly Quota[] {
@@ -83,6 +80,7 @@ export class Provider {
     this.#quotas = [...ownQuotas, ...this.#pools.flatMap((pool) => pool.quotas)];
     const specs = this.#quotas.map((quota) => quota.spec);
     this.#hasSizes = specs.some((spec) => SIZE_DIMENSIONS.includes(spec.index));
+    this.#isPriced = this.settings.price !== null && specs.some((spec) => spec.index === COST_USD);
     this.ramp.follow(specs);
     for (const quota of this.#quotas) quota.dependents.push(this);
     this.invalidate();
@@ -99,6 +97,11 @@ export class Provider {
   /** True if one of its quotas counts what depends on a request's size. */
   get hasSizes(): boolean {
     return this.#hasSizes;
+  }
+
+  /** True if it has a quota of dollars, and a price from which the cost of a request follows. */
+  get isPriced(): boolean {
+    return this.#isPriced;
   }
 
   state(now: number, minimumHealth: number): ProviderState {

@@ -10,6 +10,7 @@
 // wastes 1 to 4 % of a window, where a 90th percentile for each request wastes 16 %.
 
 import { INPUT_TOKENS, OUTPUT_TOKENS, TOKENS } from "../quota/dimension-index.ts";
+import { safetyMargin } from "../quota/safety-margin.ts";
 import { UNSPECIFIED, type UsageVector } from "../quota/usage-vector.ts";
 
 const LONGEST_MEMORY = 300;
@@ -82,6 +83,20 @@ export class SizeEstimate {
       if (output === UNSPECIFIED) amounts[OUTPUT_TOKENS] = Math.ceil(most);
     }
     return isKnown;
+  }
+
+  /**
+   * Upper bound of every amount of tokens that `fillIn` would give, with the safety margin of the estimate beside others of
+   * variance `openVariance`; `input` and `output` can be UNSPECIFIED. Something must be known.
+   */
+  upperBound(input: number, output: number, maxOutputTokens: number, openVariance: number): number {
+    let bound = Math.max(this.#tokens, input, output);
+    if (this.#outputSamples > 0) {
+      const ownInput = input === UNSPECIFIED ? Math.max(0, this.#tokens - this.#output) : input;
+      bound = ownInput + (output === UNSPECIFIED ? Math.min(this.#output, maxOutputTokens) : output);
+    }
+    // Input, output and margin are each rounded up.
+    return bound + 3 + safetyMargin(this.#variance, openVariance + this.#variance);
   }
 
   /** What a lease takes of a quota of `limit` for an amount of which nothing is known. */

@@ -1,0 +1,60 @@
+import type { Alternative } from "../api/decision.ts";
+import type { Provider } from "../provider/provider.ts";
+import { type Listed, priorityOf } from "../provider/provider-list.ts";
+import type { ProviderRow } from "../provider/provider-row.ts";
+import type { SizeEstimate } from "../provider/size-estimate.ts";
+
+/** `waitMs` of a provider that is not eligible. */
+export const NOT_ELIGIBLE: number = Infinity;
+/** `waitMs` of an eligible provider that time alone does not free. */
+export const NO_KNOWN_TIME: number = Number.MAX_VALUE;
+
+/** A registered provider in a ranking: its facts, and the score and the wait of the last decision. */
+export class RankedEntry {
+  /** Index in the list of the capability; decides between equals. */
+  readonly index: number;
+  readonly listed: Listed;
+  readonly provider: Provider;
+  readonly row: ProviderRow;
+  /** Size estimate of the capability that was ranked last. */
+  size: SizeEstimate | null = null;
+  /** Index in the order. */
+  rank: number;
+  /** Revision of the row that was scored; -1: not scored. */
+  scoredRevision = -1;
+  score = 0;
+  waitMs: number = NOT_ELIGIBLE;
+  // Shared by the decisions between which the score did not change.
+  #alternative: Alternative | null = null;
+  readonly #ownPriority: number | null;
+
+  constructor(index: number, listed: Listed, provider: Provider, rank: number) {
+    this.index = index;
+    this.listed = listed;
+    this.provider = provider;
+    this.row = provider.row;
+    this.rank = rank;
+    // `+ 0` turns -0 into 0, which JSON cannot tell apart.
+    this.#ownPriority = listed.ownPriority === null ? null : priorityOf(listed) + 0;
+  }
+
+  get priority(): number {
+    return this.#ownPriority ?? this.row.priority;
+  }
+
+  get alternative(): Alternative {
+    this.#alternative ??= { provider: this.listed.name, score: this.score };
+    return this.#alternative;
+  }
+
+  setScore(score: number): void {
+    this.score = score;
+    this.#alternative = null;
+  }
+}
+
+/** Order of a ranking: negative if `a` comes before `b`. */
+export function compareEntries(a: RankedEntry, b: RankedEntry): number {
+  if (a.waitMs !== b.waitMs) return a.waitMs - b.waitMs;
+  return a.score === b.score ? a.index - b.index : b.score - a.score;
+}
