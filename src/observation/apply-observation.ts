@@ -6,7 +6,7 @@ import type { Provider } from "../provider/provider.ts";
 import type { SizeEstimate } from "../provider/size-estimate.ts";
 import type { Quota } from "../quota/quota.ts";
 import { UNSPECIFIED } from "../quota/usage-vector.ts";
-import type { ParsedObservation } from "./parse-observation.ts";
+import type { ObservationReader } from "./observation-reader.ts";
 import { UNSERVED } from "./status-code.ts";
 
 /** The parts of a limiter that an observation writes to. */
@@ -16,10 +16,10 @@ export interface ObservationParts {
   readonly events: Events;
 }
 
-/** The one way in which the end of a request reaches trackers and health. */
+/** Applies an observation to trackers, size estimate and health. */
 export function applyObservation(
   provider: Provider,
-  observed: ParsedObservation,
+  observed: ObservationReader,
   size: SizeEstimate | null,
   parts: ObservationParts,
   now: number,
@@ -34,10 +34,10 @@ export function applyObservation(
   updateHealth(provider, observed, now, parts, now);
 }
 
-function countUsage(provider: Provider, observed: ParsedObservation, parts: ObservationParts, now: number): void {
+function countUsage(provider: Provider, observed: ObservationReader, parts: ObservationParts, now: number): void {
   const { amounts, status } = observed;
   const { price } = provider.settings;
-  // Where nothing was done, no price is due.
+  // A request without work costs nothing.
   parts.profile.countObserved(amounts, price !== null && UNSERVED.includes(status) ? null : price);
   const { quotas } = provider;
   for (let i = 0; i < quotas.length; i++) {

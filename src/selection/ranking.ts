@@ -32,8 +32,9 @@ export class Ranking {
   readonly #entries: readonly RankedEntry[];
   // The same entries, best first.
   readonly #order: RankedEntry[];
-  // Scratch space of `update`.
+  // Scratch space of `update`: the first #changes of these.
   readonly #changed: RankedEntry[] = [];
+  #changes = 0;
   readonly #unregisteredPriority: number;
   #capability: Capability | null = null;
   #request: RequestSpec | null = null;
@@ -91,11 +92,11 @@ export class Ranking {
     this.#request = request;
     this.#isLease = isLease;
     this.#collectChanged(isOther || context.weighted === null, context, now);
-    const changed = this.#changed;
-    const isFew = changed.length <= MOVED_ONE_BY_ONE;
+    const changes = this.#changes;
+    const isFew = changes <= MOVED_ONE_BY_ONE;
     let isOutOfOrder = false;
-    for (let i = 0; i < changed.length; i++) {
-      const entry = changed[i]!;
+    for (let i = 0; i < changes; i++) {
+      const entry = this.#changed[i]!;
       if (!this.#evaluate(entry, context, now)) continue;
       if (isFew) this.#move(entry);
       else isOutOfOrder = true;
@@ -132,7 +133,7 @@ export class Ranking {
   #collectChanged(isEverything: boolean, context: SelectionContext, now: number): void {
     const entries = this.#entries;
     const changed = this.#changed;
-    changed.length = 0;
+    let changes = 0;
     let haveMaximaChanged = this.#maxPriority < 0;
     for (let i = 0; i < entries.length; i++) {
       const entry = entries[i]!;
@@ -147,15 +148,16 @@ export class Ranking {
           (entry === this.#preferred ? priority !== this.#maxPriority : priority > this.#maxPriority);
       }
       // Capacity that was there remains until something is counted; a wait becomes shorter.
-      if (isEverything || isRead || (row.isEligible && entry.waitMs !== 0)) changed.push(entry);
+      if (isEverything || isRead || (row.isEligible && entry.waitMs !== 0)) changed[changes++] = entry;
     }
     if (haveMaximaChanged && this.#findMaxima()) {
-      changed.length = 0;
-      for (const entry of entries) {
+      for (changes = 0; changes < entries.length; changes++) {
+        const entry = entries[changes]!;
         entry.scoredRevision = -1;
-        changed.push(entry);
+        changed[changes] = entry;
       }
     }
+    this.#changes = changes;
   }
 
   /** True if the highest priority or latency of the list is another one, and with it every score. */
