@@ -81,8 +81,6 @@ export const classic: Profile = {
     throw new GrateLimiterError("unsupported", `leases: ${WHY}`);
   },
 
-  healthScore: (health, _isTrial, now) => health.score(now),
-
   scoreCap: 1,
 
   remaining: (quotas, now) => quotas[0]!.remaining(now),

@@ -1,6 +1,6 @@
 // How single fields of observations and settlements are read. An invalid field never throws here: the caller counts it.
 import type { StatusClass } from "../api/status-class.ts";
-import { type RawUsage, readUsageFields, USAGE_INDEX, type UsageVector } from "../quota/usage-vector.ts";
+import { readUsageFields, USAGE_INDEX, type UsageVector } from "../quota/usage-vector.ts";
 import { isRecord } from "../validation/problems.ts";
 import type { Vocabulary } from "../validation/vocabulary.ts";
 import { statusClassOfCode } from "./status-code.ts";
@@ -31,17 +31,9 @@ export function statusNamed(value: unknown, { statuses }: Vocabulary): StatusCla
 /** Writes the valid amounts into `amounts`; returns the number of invalid amounts and of unknown keys. */
 export function readUsage(usage: unknown, amounts: UsageVector): number {
   if (!isRecord(usage)) return 1;
-  const { requests, tokens, inputTokens, outputTokens, costMicroUsd, bytes }: RawUsage = usage;
-  const invalid = readUsageFields(usage, amounts);
-  const given =
-    isGiven(requests) +
-    isGiven(tokens) +
-    isGiven(inputTokens) +
-    isGiven(outputTokens) +
-    isGiven(costMicroUsd) +
-    isGiven(bytes);
-  if (hasOnlyKnownKeys(usage, given, USAGE_INDEX)) return invalid;
-  return invalid + Object.keys(usage).filter((key) => !USAGE_INDEX.has(key)).length;
+  let invalid = readUsageFields(usage, amounts);
+  for (const key in usage) if (!USAGE_INDEX.has(key)) invalid++;
+  return invalid;
 }
 
 /** A duration in ms; null: not given; undefined: invalid. */

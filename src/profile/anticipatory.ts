@@ -97,8 +97,6 @@ export const anticipatory: Profile = {
 
   requireLeases() {},
 
-  healthScore: (health, isTrial, now) => (isTrial ? 1 : health.score(now)),
-
   scoreCap: Infinity,
 
   remaining(quotas, now) {

@@ -58,9 +58,6 @@ export interface Profile {
   /** Throws if it knows no leases. */
   requireLeases(): void;
 
-  /** The health part of the score. */
-  healthScore(health: Health, isTrial: boolean, now: number): number;
-
   /** No score of a strategy that came with the package counts more. */
   readonly scoreCap: number;
 

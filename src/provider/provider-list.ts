@@ -1,5 +1,5 @@
 import type { CapabilityProvider } from "../api/provider-config.ts";
-import { DEFAULT_PRIORITY, type Provider } from "./provider.ts";
+import type { Provider } from "./provider.ts";
 
 /** One entry of a list: a name, which need not be registered yet, and possibly a priority of its own. */
 export interface Listed {
@@ -84,9 +84,4 @@ export class ProviderLists {
   providerChanged(name: string): void {
     for (const list of this.#byProvider.get(name) ?? []) list.invalidate();
   }
-}
-
-/** Priority of an entry: its own, else the provider's, read at every call. */
-export function priorityOf(listed: Listed): number {
-  return listed.ownPriority ?? listed.provider?.settings.priority ?? DEFAULT_PRIORITY;
 }

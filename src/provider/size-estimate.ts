@@ -24,6 +24,8 @@ export interface Learning {
 
 /** Constant memory. */
 export class SizeEstimate {
+  /** True once a request has reported its tokens. */
+  isKnown = false;
   readonly #learning: Learning;
   #samples = 0;
   #tokens = 0;
@@ -34,11 +36,6 @@ export class SizeEstimate {
 
   constructor(learning: Learning) {
     this.#learning = learning;
-  }
-
-  /** True once there is something to expect. */
-  get isKnown(): boolean {
-    return this.#samples > 0;
   }
 
   /** Of the error of one expectation, in tokens squared. */
@@ -55,6 +52,7 @@ export class SizeEstimate {
       this.#isUntold = true;
       return;
     }
+    this.isKnown = true;
     this.#learning.isAnyKnown = true;
     const samples = Math.min(++this.#samples, LONGEST_MEMORY);
     const error = tokens - (expected === UNSPECIFIED || samples === 1 ? this.#tokens : expected);
@@ -71,7 +69,7 @@ export class SizeEstimate {
     const input = amounts[INPUT_TOKENS]!;
     const output = amounts[OUTPUT_TOKENS]!;
     if (amounts[TOKENS] !== UNSPECIFIED || (input !== UNSPECIFIED && output !== UNSPECIFIED)) return false;
-    const isKnown = this.#samples > 0;
+    const { isKnown } = this;
     if (!isKnown) {
       if (maxOutputTokens === undefined || output !== UNSPECIFIED) return false;
       amounts[input === UNSPECIFIED ? TOKENS : OUTPUT_TOKENS] = Math.ceil(maxOutputTokens);

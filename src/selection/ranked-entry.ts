@@ -1,6 +1,6 @@
 import type { Alternative } from "../api/decision.ts";
 import type { Provider } from "../provider/provider.ts";
-import { type Listed, priorityOf } from "../provider/provider-list.ts";
+import type { Listed } from "../provider/provider-list.ts";
 import type { ProviderRow } from "../provider/provider-row.ts";
 import type { SizeEstimate } from "../provider/size-estimate.ts";
 
@@ -24,9 +24,9 @@ export class RankedEntry {
   scoredRevision = -1;
   score = 0;
   waitMs: number = NOT_ELIGIBLE;
-  // Shared by the decisions between which the score did not change.
-  #alternative: Alternative | null = null;
-  readonly #ownPriority: number | null;
+  /** Shared by all decisions until the score changes. */
+  alternative: Alternative;
+  readonly ownPriority: number | null;
 
   constructor(index: number, listed: Listed, provider: Provider, rank: number) {
     this.index = index;
@@ -34,22 +34,13 @@ export class RankedEntry {
     this.provider = provider;
     this.row = provider.row;
     this.rank = rank;
+    this.alternative = { provider: listed.name, score: 0 };
     // `+ 0` turns -0 into 0, which JSON cannot tell apart.
-    this.#ownPriority = listed.ownPriority === null ? null : priorityOf(listed) + 0;
+    this.ownPriority = listed.ownPriority === null ? null : listed.ownPriority + 0;
   }
 
   get priority(): number {
-    return this.#ownPriority ?? this.row.priority;
-  }
-
-  get alternative(): Alternative {
-    this.#alternative ??= { provider: this.listed.name, score: this.score };
-    return this.#alternative;
-  }
-
-  setScore(score: number): void {
-    this.score = score;
-    this.#alternative = null;
+    return this.ownPriority ?? this.row.priority;
   }
 }
 

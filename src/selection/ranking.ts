@@ -199,7 +199,8 @@ export class Ranking {
     const score = this.#score(entry, context, now);
     entry.scoredRevision = revision;
     if (score === entry.score) return hasMoved;
-    entry.setScore(score);
+    entry.score = score;
+    entry.alternative = { provider: entry.listed.name, score };
     return true;
   }
 
@@ -252,18 +253,36 @@ export class Ranking {
   /** Moves one entry to its rank; all others are in order. */
   #move(entry: RankedEntry): void {
     const order = this.#order;
-    let { rank } = entry;
-    for (; rank > 0 && compareEntries(entry, order[rank - 1]!) < 0; rank--) this.#put(order[rank - 1]!, rank);
-    if (rank === entry.rank) {
-      const last = order.length - 1;
-      for (; rank < last && compareEntries(order[rank + 1]!, entry) < 0; rank++) this.#put(order[rank + 1]!, rank);
+    const from = entry.rank;
+    let to = this.#rankAmong(entry, 0, from);
+    if (to < from) {
+      for (let rank = from; rank > to; rank--) {
+        const other = order[rank - 1]!;
+        order[rank] = other;
+        other.rank = rank;
+      }
+    } else {
+      to = this.#rankAmong(entry, from + 1, order.length) - 1;
+      for (let rank = from; rank < to; rank++) {
+        const other = order[rank + 1]!;
+        order[rank] = other;
+        other.rank = rank;
+      }
     }
-    if (rank !== entry.rank) this.#put(entry, rank);
+    order[to] = entry;
+    entry.rank = to;
   }
 
-  #put(entry: RankedEntry, rank: number): void {
-    this.#order[rank] = entry;
-    entry.rank = rank;
+  /** First rank from `low` on, below `high`, whose entry comes after this one; else `high`. */
+  #rankAmong(entry: RankedEntry, low: number, high: number): number {
+    const order = this.#order;
+    let first = low;
+    for (let end = high; first < end; ) {
+      const middle = (first + end) >> 1;
+      if (compareEntries(order[middle]!, entry) < 0) first = middle + 1;
+      else end = middle;
+    }
+    return first;
   }
 
   #sort(): void {

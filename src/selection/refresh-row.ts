@@ -13,7 +13,7 @@ export interface RowContext {
 export function refreshRow(provider: Provider, context: RowContext, now: number): void {
   const { row, health, settings } = provider;
   const { profile, minimumHealth, events } = context;
-  provider.emitEndedCooldown(events, now);
+  if (now >= provider.cooldownEndDueAt) provider.emitEndedCooldown(events, now);
   const state = provider.state(now, minimumHealth);
   row.revision++;
   row.isEligible = state === "available" || state === "ramping" || state === "trial";
@@ -23,7 +23,8 @@ export function refreshRow(provider: Provider, context: RowContext, now: number)
   row.weight = settings.weight;
   let validUntil = Math.min(health.steadyUntil(now), provider.cooldownEndDueAt);
   if (row.isEligible) {
-    row.healthScore = profile.healthScore(health, state === "trial", now);
+    // A trial is scored as healthy: the cooldown before it was the penalty.
+    row.healthScore = state === "trial" ? 1 : health.score(now);
     validUntil = Math.min(validUntil, profile.readQuotas(provider.quotas, row, now));
   }
   // Facts that change at every instant are valid at this one.
