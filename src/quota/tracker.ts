@@ -4,7 +4,7 @@ import type { QuotaState } from "./quota-state.ts";
  * Counts what one quota has used. A tracker knows no clock: every method is told the instant (ms), and an instant
  * before the latest one counts as the latest. Amounts are whole numbers >= 0. What can be granted is `capacity - used`.
  *
- * All trackers run one conformance suite (test/quota/tracker-suite.ts): recording `a` adds `a` to what is used, time
+ * All trackers run one conformance suite (test/support/tracker-contract.ts): recording `a` adds `a` to what is used, time
  * alone only releases, and `releaseAt` is the first millisecond at which an amount is gone, never too early.
  *
  * A tracker that leases draw from can also be amended and copied; the counters of places and of the ports cannot.
