@@ -109,7 +109,7 @@ export class RequestSpec {
    * margin of an estimate; Infinity: only `needs` can compute it.
    */
   largestOn({ hasSizes, isPriced, row }: Provider, size: SizeEstimate, isLease: boolean): number {
-    if (!hasSizes) return 0;
+    if (!hasSizes) return this.mostSize;
     if (isPriced) return Infinity;
     if (this.isFullySpecified) return this.mostSize;
     const max = this.#maxOutputTokens;

@@ -7,7 +7,7 @@ import {
   MockClock,
   type ProviderConfig,
 } from "../../src/index.ts";
-import { seededRandom, withSeed } from "./seeded-random.ts";
+import { seededRandom, withSeed } from "../support/seeded-random.ts";
 
 // Same events, same clock, same `random`: the same answers, to the byte. And what was answered stays as it was.
 

@@ -1,0 +1,258 @@
+import { describe, expect, it } from "vitest";
+import type { Tracker } from "../../src/quota/tracker.ts";
+import { LAW_NAMES, LAWS, type LawName, type Subject } from "../support/tracker-contract.ts";
+import type { Use } from "../support/usage-history.ts";
+
+// The suite must catch what it is for: each of these trackers breaks in one way, and the law against it must throw.
+
+const RESOLUTION_LATE = 0.002;
+
+/** A plain log, never coalesced: correct in everything but its memory. The others are this one, with a mistake. */
+class PlainLog implements Tracker {
+  capacity: number;
+  readonly refillPerMs = 0;
+  protected readonly windowMs: number;
+  protected log: Use[] = [];
+  protected latest = Number.NEGATIVE_INFINITY;
+
+  constructor(capacity: number, windowMs: number) {
+    this.capacity = capacity;
+    this.windowMs = windowMs;
+  }
+
+  used(now: number): number {
+    return this.counted(this.read(now));
+  }
+
+  record(amount: number, now: number): void {
+    const at = this.read(now);
+    if (amount > 0) this.log.push({ at, amount });
+  }
+
+  releasedBy(atMs: number, now: number): number {
+    return this.used(now) - this.counted(Math.max(atMs, this.latest));
+  }
+
+  releaseAt(amount: number, now: number): number {
+    const latest = this.read(now);
+    if (amount <= 0) return latest;
+    let released = 0;
+    for (const use of this.log) {
+      if (use.at <= latest - this.windowMs) continue;
+      released += use.amount;
+      if (released >= amount) return use.at + this.windowMs;
+    }
+    return Number.POSITIVE_INFINITY;
+  }
+
+  forgottenAt(now: number): number {
+    return this.read(now) + this.windowMs;
+  }
+
+  get usedNow(): number {
+    return this.counted(this.latest);
+  }
+
+  get unchangedUntil(): number {
+    const ends = this.log.map(({ at }) => at + this.windowMs).filter((end) => end > this.latest);
+    return Math.min(Number.POSITIVE_INFINITY, ...ends);
+  }
+
+  amend(delta: number, stamp: number, now: number): void {
+    const latest = this.read(now);
+    const at = this.log.findIndex((use) => use.at === stamp);
+    if (at >= 0 && stamp > latest - this.windowMs) {
+      this.log[at] = { at: stamp, amount: Math.max(0, this.log[at]!.amount + delta) };
+    }
+  }
+
+  copy(): PlainLog {
+    const copy = new (this.constructor as typeof PlainLog)(this.capacity, this.windowMs);
+    copy.log = [...this.log];
+    copy.latest = this.latest;
+    return copy;
+  }
+
+  resize(_limit: number, capacity: number): void {
+    this.capacity = capacity;
+  }
+
+  protected read(now: number): number {
+    this.latest = Math.max(this.latest, now);
+    return this.latest;
+  }
+
+  protected counted(at: number): number {
+    return this.log.reduce((sum, use) => (use.at > at - this.windowMs ? sum + use.amount : sum), 0);
+  }
+}
+
+/** Sixty buckets, of which the oldest goes as a whole when its first moment is a window old. */
+class DropsBucketsEarly extends PlainLog {
+  protected override counted(at: number): number {
+    const bucket = this.windowMs / 60;
+    const oldest = Math.floor(at / bucket) - 59;
+    return this.log.reduce((sum, use) => (Math.floor(use.at / bucket) >= oldest ? sum + use.amount : sum), 0);
+  }
+}
+
+class ReleasesLate extends PlainLog {
+  protected override counted(at: number): number {
+    return super.counted(at - 0.01 * this.windowMs);
+  }
+
+  override releaseAt(amount: number, now: number): number {
+    return super.releaseAt(amount, now) + 0.01 * this.windowMs;
+  }
+}
+
+/** Estimates from two windows, as if what came a window ago had been evenly spread. */
+class TwoWindows extends PlainLog {
+  protected override counted(at: number): number {
+    const start = Math.floor(at / this.windowMs) * this.windowMs;
+    const weight = 1 - (at - start) / this.windowMs;
+    const between = (from: number, to: number) =>
+      this.log.reduce((sum, use) => (use.at >= from && use.at < to ? sum + use.amount : sum), 0);
+    return between(start, Number.POSITIVE_INFINITY) + Math.floor(weight * between(start - this.windowMs, start));
+  }
+}
+
+class FallsAsTimePasses extends PlainLog {
+  protected override counted(at: number): number {
+    return this.log.length === 0 ? 0 : super.counted(at) + (Math.floor((3 * at) / this.windowMs) % 3);
+  }
+}
+
+/** Believes every instant, so that what was forgotten is remembered when the clock goes back, and the other way round. */
+class BelievesTheClock extends PlainLog {
+  protected override read(now: number): number {
+    this.latest = now;
+    return now;
+  }
+}
+
+class PromisesTooEarly extends PlainLog {
+  override releaseAt(amount: number, now: number): number {
+    return super.releaseAt(amount, now) - 1;
+  }
+}
+
+class PromisesTooLate extends PlainLog {
+  override releaseAt(amount: number, now: number): number {
+    return super.releaseAt(amount, now) + 1;
+  }
+}
+
+class ForeseesNothing extends PlainLog {
+  override releasedBy(): number {
+    return 0;
+  }
+}
+
+/** Lets a window begin when it is looked at. */
+class BeginsWhenRead extends PlainLog {
+  #began = Number.NEGATIVE_INFINITY;
+
+  protected override counted(at: number): number {
+    if (at >= this.#began + this.windowMs) {
+      this.#began = at;
+      this.log = this.log.filter((use) => use.at >= at);
+    }
+    return super.counted(at);
+  }
+}
+
+class CountsFractions extends PlainLog {
+  protected override counted(at: number): number {
+    return super.counted(at) * (1 + 2 ** -20);
+  }
+}
+
+/** Takes in only what fits, as a server would that refuses the rest. */
+class RefusesTheRest extends PlainLog {
+  override record(amount: number, now: number): void {
+    if (amount <= this.capacity - this.used(now)) super.record(amount, now);
+  }
+}
+
+class EmptyAfterResize extends PlainLog {
+  override resize(limit: number, capacity: number): void {
+    super.resize(limit, capacity);
+    this.log = [];
+  }
+}
+
+class ForgetsTooSoon extends PlainLog {
+  override forgottenAt(now: number): number {
+    return super.forgottenAt(now) - 0.5 * this.windowMs;
+  }
+}
+
+class SteadyTooLong extends PlainLog {
+  override get unchangedUntil(): number {
+    return super.unchangedUntil + this.windowMs / 50;
+  }
+}
+
+class AmendsTheNewest extends PlainLog {
+  override amend(delta: number, _stamp: number, now: number): void {
+    const newest = this.log.at(-1);
+    if (newest !== undefined) super.amend(delta, newest.at, now);
+  }
+}
+
+class SharesItsLog extends PlainLog {
+  override copy(): PlainLog {
+    const copy = new SharesItsLog(this.capacity, this.windowMs);
+    copy.log = this.log;
+    copy.latest = this.latest;
+    return copy;
+  }
+}
+
+const subjectOf = (make: new (capacity: number, windowMs: number) => Tracker): Subject => ({
+  windowsMs: [1_000, 60_000],
+  make: (capacity, windowMs) => new make(capacity, windowMs),
+  bounds(uses, now, _capacity, windowMs) {
+    const since = (from: number) => uses.reduce((sum, { at, amount }) => (at > from ? sum + amount : sum), 0);
+    return [since(now - windowMs), since(now - windowMs * (1 + RESOLUTION_LATE))];
+  },
+});
+
+const MEMORY: LawName = "holds no more memory after a million uses";
+
+describe("a plain log", () => {
+  // The laws are those of the contract, not of one implementation.
+  it.each(LAW_NAMES.filter((law) => law !== MEMORY))("%s", (law) => LAWS[law](subjectOf(PlainLog)));
+
+  it("holds every use, and is caught", () => {
+    expect(() => LAWS[MEMORY](subjectOf(PlainLog))).toThrow(/bytes more/);
+  });
+});
+
+describe("the suite catches a tracker that", () => {
+  it.each<[string, new (capacity: number, windowMs: number) => Tracker, LawName]>([
+    ["drops its oldest bucket early, and under-counts", DropsBucketsEarly, "counts what the book counts"],
+    ["releases 1 % of the window late", ReleasesLate, "counts what the book counts"],
+    ["estimates from two windows", TwoWindows, "counts what the book counts"],
+    ["falls as time passes", FallsAsTimePasses, "time alone only releases"],
+    ["counts backwards time", BelievesTheClock, "takes a clock that goes back for one that stands still"],
+    ["promises a release 1 ms early", PromisesTooEarly, "says to the millisecond when an amount is released"],
+    ["promises a release 1 ms late", PromisesTooLate, "says to the millisecond when an amount is released"],
+    ["foresees no release", ForeseesNothing, "releases by an instant what it said it would"],
+    ["begins its window when it is read", BeginsWhenRead, "is not changed by being read"],
+    ["counts fractions", CountsFractions, "what is used is whole, what remains is whole and from 0 to the capacity"],
+    ["refuses what does not fit", RefusesTheRest, "recording lowers what remains by that much, or to 0"],
+    ["says it is steady for too long", SteadyTooLong, "is steady for as long as it says"],
+    ["amends whatever is newest", AmendsTheNewest, "is amended as if the amount had been another from the beginning"],
+    ["shares its log with its copy", SharesItsLog, "has copies that count for themselves"],
+    ["is empty after a resize", EmptyAfterResize, "keeps what is counted when it is resized"],
+    [
+      "forgets too late",
+      ForgetsTooSoon,
+      "forgets what is recorded now by the instant that it says, and all of it in time",
+    ],
+  ])("%s", (_, broken, law) => {
+    expect(() => LAWS[law](subjectOf(broken))).toThrow();
+  });
+});

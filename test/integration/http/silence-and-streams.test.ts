@@ -1,0 +1,236 @@
+// Failover Bench S06 to S11. Durations are those of the scenarios times the factor that each test states.
+import { setTimeout as sleep } from "node:timers/promises";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { NoAvailableProviders } from "../../../src/index.ts";
+import { Chat, type Read, tried } from "../../support/http/chat.ts";
+import {
+  CutShort,
+  completion,
+  DONE,
+  finish,
+  piecesUntilFinished,
+  streamed,
+  tokens,
+} from "../../support/http/chat-dialect.ts";
+import { UpstreamProcess } from "../../support/http/scripted-upstream.ts";
+
+let servers: UpstreamProcess;
+beforeAll(async () => {
+  servers = await UpstreamProcess.launch();
+});
+afterAll(() => servers.stop());
+
+/** For so long a server may go on with a request that nobody listens to any more. */
+const STILL_IN_WORK_MS = 1_050;
+
+const ALL = [...tokens(0, 60, "fallback-model"), finish("stop", "fallback-model"), DONE];
+const whole = () => servers.upstream({ reply: streamed(...ALL) });
+
+const textOf = ({ pieces }: Read) => pieces.flatMap(({ text }) => (text === "" ? [] : [text]));
+const texts = (count: number) => Array.from({ length: count }, (_, i) => `t${i}`);
+
+/** How long it took, and the result. */
+async function timed<T>(promise: Promise<T>): Promise<readonly [number, T]> {
+  const startedAt = performance.now();
+  const result = await promise;
+  return [performance.now() - startedAt, result];
+}
+
+describe.concurrent("S06: silence for 120 s", () => {
+  // Original: it ends within 100 s, and fails over after the first time-out. Factor 1/20; an attempt may take 30 s.
+  const SECOND_MS = 50;
+  const ATTEMPT_MS = 30 * SECOND_MS;
+  const silent = () => servers.upstream({ reply: { status: null, steps: [{ waitMs: 120 * SECOND_MS }] } });
+
+  it("S06: fails over after the first time-out", async () => {
+    const [primary, fallback] = [await silent(), await servers.upstream({ reply: completion("fallback-model") })];
+    const chat = new Chat(primary, fallback);
+    const [ms, { provider, attempts }] = await timed(chat.run({ attemptTimeoutMs: ATTEMPT_MS }));
+    expect(provider).toBe("fallback");
+    expect(tried(attempts)).toEqual(["primary: timeout", "fallback: success"]);
+    expect(ms).toBeGreaterThanOrEqual(ATTEMPT_MS - 5);
+    expect(ms).toBeLessThan(100 * SECOND_MS);
+    // The request was not left behind.
+    expect(await primary.ended()).toMatchObject([{ ending: "left" }]);
+  });
+
+  it("S06: where all are silent it ends, when the caller said", async () => {
+    const primary = await silent();
+    const chat = new Chat(primary);
+    const options = { attemptTimeoutMs: ATTEMPT_MS, timeoutMs: 60 * SECOND_MS, maxAttempts: 10 };
+    const [ms, error] = await timed(chat.run(options).catch((thrown: unknown) => thrown));
+    expect(NoAvailableProviders.is(error) && error.attempts.length).toBeGreaterThanOrEqual(2);
+    expect(ms).toBeLessThan(100 * SECOND_MS);
+    const seen = await primary.ended();
+    expect(seen.length).toBeLessThanOrEqual(3);
+    expect(seen.map(({ ending }) => ending)).toEqual(seen.map(() => "left"));
+  });
+});
+
+describe.concurrent("S07: the first token after 20 s", () => {
+  // Original: the first token reaches the caller within 15 s. Factor 1/4; the first token may take 4 s.
+  const SECOND_MS = 250;
+
+  it("S07: fails over before the first token, though the headers were there at once", async () => {
+    const primary = await servers.upstream({ reply: streamed({ waitMs: 20 * SECOND_MS }, ...tokens(0, 60), DONE) });
+    const fallback = await whole();
+    const chat = new Chat(primary, fallback);
+    const [ms, read] = await timed(chat.stream({ attemptTimeoutMs: 4 * SECOND_MS }));
+    expect(ms).toBeLessThan(15 * SECOND_MS);
+    expect(read.provider).toBe("fallback");
+    expect(tried(read.attempts)[0]).toBe("primary: timeout");
+    expect(read.error).toBeNull();
+    expect(textOf(read)).toEqual(texts(60));
+    expect(new Set(read.pieces.map(({ model }) => model))).toEqual(new Set(["fallback-model"]));
+    expect(await primary.ended()).toMatchObject([{ ending: "left" }]);
+  });
+
+  it("S07: once the first token is there, the time-out of attempts is over", async () => {
+    const primary = await servers.upstream({
+      reply: streamed(...tokens(0, 1), { waitMs: 6 * SECOND_MS }, ...tokens(1, 60), finish("stop"), DONE),
+    });
+    const read = await new Chat(primary, await whole()).stream({ attemptTimeoutMs: 4 * SECOND_MS });
+    expect(read.provider).toBe("primary");
+    expect(textOf(read)).toEqual(texts(60));
+  });
+});
+
+describe.concurrent("S08: the stream is cut after 40 of 60 tokens", () => {
+  // Original: a full answer or a clean error, never a truncated answer for a whole one.
+  it.each(["reset", "close"] as const)("S08: what came is handed out, then the error (%s)", async (cut) => {
+    const primary = await servers.upstream({ reply: streamed(...tokens(0, 40), { waitMs: 50 }, { cut }) });
+    const fallback = await whole();
+    const chat = new Chat(primary, fallback);
+    const read = await chat.stream();
+    expect(textOf(read)).toEqual(texts(40));
+    expect(read.error).toBeInstanceOf(TypeError);
+    // Nobody continues it elsewhere, and what is learned is how it ended.
+    expect(await fallback.seen()).toHaveLength(0);
+    expect(chat.endings).toHaveLength(1);
+    expect(["server_error", "timeout"]).toContain(chat.endings[0]!.status);
+    expect(chat.limiter.providerHealth("primary")).toBeLessThan(1);
+    expect(chat.inFlight).toBe(0);
+  });
+
+  it("S08: an end that is none is the reader's to find, and comes out as the reader's own error", async () => {
+    const primary = await servers.upstream({ reply: streamed(...tokens(0, 40)) });
+    const chat = new Chat(primary, await whole());
+    const read = await chat.stream();
+    expect(textOf(read)).toEqual(texts(40));
+    expect(read.error).toBeInstanceOf(CutShort);
+    expect(chat.endings.map(({ status }) => status)).not.toContain("success");
+    await sleep(STILL_IN_WORK_MS);
+    expect(chat.inFlight).toBe(0);
+  });
+
+  it("S08: cut before the first token, another answers in full", async () => {
+    const primary = await servers.upstream({ reply: streamed({ waitMs: 20 }, { cut: "reset" }) });
+    const read = await new Chat(primary, await whole()).stream();
+    expect(read.provider).toBe("fallback");
+    expect(read.error).toBeNull();
+    expect(textOf(read)).toEqual(texts(60));
+  });
+});
+
+describe.concurrent("S09: the stream stalls for 30 s", () => {
+  // Original: it ends within 45 s. Factor 1/10; silence between chunks may take 5 s.
+  const SECOND_MS = 100;
+
+  it("S09: ends with an error, and hangs up", async () => {
+    const primary = await servers.upstream({
+      reply: streamed(...tokens(0, 20), { waitMs: 30 * SECOND_MS }, ...tokens(20, 60), finish("stop"), DONE),
+    });
+    const chat = new Chat(primary, await whole());
+    const [ms, read] = await timed(chat.stream({ chunkTimeoutMs: 5 * SECOND_MS }));
+    expect(ms).toBeLessThan(45 * SECOND_MS);
+    expect(textOf(read)).toEqual(texts(20));
+    expect(read.error).toBeInstanceOf(Error);
+    expect(chat.endings).toEqual([{ provider: "primary", status: "timeout" }]);
+    expect(await primary.ended()).toMatchObject([{ ending: "left" }]);
+  });
+
+  it("S09: without a bound on silence the answer is whole, however long it takes", async () => {
+    const primary = await servers.upstream({
+      reply: streamed(...tokens(0, 20), { waitMs: 30 * SECOND_MS }, ...tokens(20, 60), finish("stop"), DONE),
+    });
+    const chat = new Chat(primary);
+    const read = await chat.stream();
+    expect(read.error).toBeNull();
+    expect(textOf(read)).toEqual(texts(60));
+    expect(chat.endings).toEqual([{ provider: "primary", status: "success" }]);
+  });
+});
+
+describe.concurrent("S10: a chunk that is not JSON", () => {
+  // Original: a full answer or a clean error; no crash, no hang.
+  const garbage = { write: 'data: {"choices": [\n\n' };
+
+  it("S10: the reader's error comes out as it is, after what came before it", async () => {
+    const primary = await servers.upstream({ reply: streamed(...tokens(0, 9), garbage, ...tokens(10, 60), DONE) });
+    const fallback = await whole();
+    const chat = new Chat(primary, fallback);
+    const read = await chat.stream();
+    expect(textOf(read)).toEqual(texts(9));
+    expect(read.error).toBeInstanceOf(SyntaxError);
+    // It might as well be a mistake in the reader, so that nobody is blamed.
+    expect(chat.limiter.providerHealth("primary")).toBe(1);
+    expect(await fallback.seen()).toHaveLength(0);
+    await sleep(STILL_IN_WORK_MS);
+    expect(chat.inFlight).toBe(0);
+  });
+
+  it("S10: a program that knows better says so, and is served by another before the first chunk", async () => {
+    const primary = await servers.upstream({ reply: streamed(garbage, ...tokens(1, 60), DONE) });
+    const chat = new Chat(primary, await whole());
+    const read = await chat.stream({
+      classify: (result) => (!result.ok && result.error instanceof SyntaxError ? "server_error" : undefined),
+    });
+    expect(tried(read.attempts)[0]).toBe("primary: server_error");
+    expect(read.provider).toBe("fallback");
+    expect(textOf(read)).toEqual(texts(60));
+  });
+});
+
+describe.concurrent("S11: no [DONE]", () => {
+  // Original: the answer is final within 8 s of its last token. Factor 1/4.
+  const SECOND_MS = 250;
+
+  it("S11: the response ends all the same", async () => {
+    const primary = await servers.upstream({ reply: streamed(...tokens(0, 60), finish("stop")) });
+    const chat = new Chat(primary);
+    const [ms, read] = await timed(chat.stream());
+    expect(ms).toBeLessThan(8 * SECOND_MS);
+    expect(read.error).toBeNull();
+    expect(textOf(read)).toEqual(texts(60));
+    expect(chat.endings).toEqual([{ provider: "primary", status: "success" }]);
+  });
+
+  it("S11: the connection stays open, and the reader is content with the finish reason", async () => {
+    const primary = await servers.upstream({
+      reply: streamed(...tokens(0, 60), finish("stop"), { waitMs: 30 * SECOND_MS }),
+    });
+    const chat = new Chat(primary);
+    const [ms, read] = await timed(chat.stream({}, piecesUntilFinished));
+    expect(ms).toBeLessThan(8 * SECOND_MS);
+    expect(read.error).toBeNull();
+    expect(textOf(read)).toEqual(texts(60));
+    expect(chat.endings).toEqual([{ provider: "primary", status: "success" }]);
+    expect(chat.inFlight).toBe(0);
+    expect(await primary.ended()).toMatchObject([{ ending: "left" }]);
+  });
+
+  it("S11: the connection stays open, and the reader waits for [DONE]: silence has a bound", async () => {
+    const primary = await servers.upstream({
+      reply: streamed(...tokens(0, 60), finish("stop"), { waitMs: 30 * SECOND_MS }),
+    });
+    const chat = new Chat(primary);
+    const [ms, read] = await timed(chat.stream({ chunkTimeoutMs: 2 * SECOND_MS }));
+    expect(ms).toBeLessThan(8 * SECOND_MS);
+    // Nothing that came is lost.
+    expect(textOf(read)).toEqual(texts(60));
+    expect(read.pieces.at(-1)!.finishReason).toBe("stop");
+    expect(read.error).toBeInstanceOf(Error);
+    await sleep(STILL_IN_WORK_MS);
+    expect(chat.inFlight).toBe(0);
+  });
+});

@@ -1,0 +1,119 @@
+// Requests that do not say how many tokens they will use, against servers that know it when they arrive: outputs are
+// log-normal as in real traces, the truth is told at the settle, up to 8 s after the headers. What is reserved until then
+// is learned; so few 429s as this is the most that chance may cost.
+import { describe, expect, it } from "vitest";
+import { GrateLimiter, MockClock, type Usage } from "../../../src/index.ts";
+import type { WindowAlgorithm } from "../../support/http/server-limits.ts";
+import { seededRandom } from "../../support/seeded-random.ts";
+import { type Draft, SaturatedSender } from "../../support/simulation/saturated-sender.ts";
+import { mean, type ServedShare, servedShare } from "../../support/simulation/served-share.ts";
+import { SimulatedServer, WINDOW_MS, World } from "../../support/simulation/simulated-servers.ts";
+
+const WINDOWS = 12;
+const UNTIL_MS = WINDOWS * WINDOW_MS;
+/** Most 429s, as a share of what is sent; and the least that is served, of all runs together. */
+const MOST_REFUSED = 0.005;
+const LEAST_SERVED = 0.9;
+
+/** Token lengths of real traces, as parameters of log-normal distributions: mu, sigma. */
+interface Workload {
+  readonly name: string;
+  readonly input: readonly [number, number];
+  readonly output: readonly [number, number];
+}
+const CONVERSATIONS: Workload = { name: "conversations", input: [6.63, 0.985], output: [5.02, 0.859] };
+const CODE: Workload = { name: "code", input: [6.63, 0.985], output: [2.79, 0.847] };
+const REASONING: Workload = { name: "reasoning", input: [5.51, 0.985], output: [6.75, 0.963] };
+
+const meanOf = ([mu, sigma]: readonly [number, number]) => Math.exp(mu + sigma ** 2 / 2);
+
+interface Setting {
+  readonly workload: Workload;
+  /** What the request says beforehand. */
+  readonly says: "nothing" | "its input";
+  readonly requestsPerWindow: number;
+  readonly algorithm: WindowAlgorithm;
+  readonly start: "at once" | "at random";
+  /** What comes with a 429, if anything. */
+  readonly retryAfterMs?: number;
+  /** How many runs, with seeds from 1. */
+  readonly runs: number;
+}
+
+function saturate(setting: Setting, seed: number): ServedShare {
+  const { workload, says, requestsPerWindow, algorithm, start, retryAfterMs } = setting;
+  const clock = new MockClock();
+  const world = new World(clock, seededRandom(seed));
+  const tokens = Math.round(requestsPerWindow * (meanOf(workload.input) + meanOf(workload.output)));
+  const limit = { algorithm, counts: "tokens", limit: tokens } as const;
+  const server = new SimulatedServer(world, [limit]);
+  const limiter = new GrateLimiter({
+    clock,
+    random: world.random,
+    providers: [{ name: "p", limits: { tpm: tokens } }],
+    capabilities: { c: ["p"] },
+  });
+  const draft = (): Draft => {
+    const inputTokens = Math.ceil(world.logNormal(...workload.input));
+    const outputTokens = Math.ceil(world.logNormal(...workload.output));
+    const needs: Usage = says === "its input" ? { inputTokens } : {};
+    return {
+      amounts: { requests: 1, tokens: inputTokens + outputTokens },
+      needs,
+      truth: { inputTokens, outputTokens },
+      workMs: world.between(20, 80),
+      bodyMs: world.between(0, 8_000),
+    };
+  };
+  const sender = new SaturatedSender(world, limiter, server, draft, retryAfterMs);
+  if (start === "at once") sender.arrive(Number.POSITIVE_INFINITY);
+  else {
+    for (let i = 0; i < requestsPerWindow; i++) world.after(world.between(0, WINDOW_MS), () => sender.arrive(1));
+    world.after(WINDOW_MS, () => sender.arrive(Number.POSITIVE_INFINITY));
+  }
+  clock.advanceMs(UNTIL_MS);
+  return servedShare(server, limit, mean(sender.trips.map(({ ms }) => ms)), WINDOW_MS, UNTIL_MS);
+}
+
+const SPOKEN: readonly Pick<Setting, "workload" | "says">[] = [
+  { workload: CONVERSATIONS, says: "nothing" },
+  { workload: CONVERSATIONS, says: "its input" },
+  { workload: CODE, says: "nothing" },
+  { workload: REASONING, says: "nothing" },
+  { workload: REASONING, says: "its input" },
+];
+const SETTINGS: readonly Omit<Setting, "workload" | "says">[] = [
+  // The server does not say when to come back: three 429s in a row cost a minute.
+  { requestsPerWindow: 200, algorithm: "sliding log", start: "at once", runs: 8 },
+  { requestsPerWindow: 200, algorithm: "sliding log", start: "at random", runs: 8 },
+  { requestsPerWindow: 600, algorithm: "sliding log", start: "at random", runs: 2 },
+  { requestsPerWindow: 200, algorithm: "sliding log", start: "at random", retryAfterMs: 1_000, runs: 3 },
+  { requestsPerWindow: 200, algorithm: "fixed window", start: "at random", retryAfterMs: 1_000, runs: 2 },
+  { requestsPerWindow: 200, algorithm: "token bucket", start: "at random", retryAfterMs: 1_000, runs: 2 },
+];
+const CASES = SPOKEN.flatMap((spoken) =>
+  SETTINGS.map((setting): [string, Setting] => {
+    const { requestsPerWindow, algorithm, start, retryAfterMs } = setting;
+    const retryAfter = retryAfterMs === undefined ? "no Retry-After" : "Retry-After";
+    const name = `${spoken.workload.name}, says ${spoken.says}, ${requestsPerWindow} a window, ${algorithm}, ${start}, ${retryAfter}`;
+    return [name, { ...setting, ...spoken }];
+  }),
+);
+
+describe("tokens that are learned", () => {
+  it.each(CASES)("cost few 429s near the limit: %s", (name, setting) => {
+    const runs = Array.from({ length: setting.runs }, (_, i) => saturate(setting, i + 1));
+    const asked = runs.reduce((sum, run) => sum + run.asked, 0);
+    const refused = runs.reduce((sum, run) => sum + run.refused, 0) / asked;
+    const worst = Math.max(...runs.map((run) => run.refused / run.asked));
+    const served = mean(runs.map((run) => run.served));
+    const least = Math.min(...runs.map((run) => run.served));
+    const percent = (share: number, digits = 1) => `${(100 * share).toFixed(digits)} %`;
+    console.log(
+      `learned, ${name}: ${percent(refused, 2)} 429s of ${asked} (worst run ${percent(worst, 2)}), ` +
+        `${percent(served)} of capacity (worst run ${percent(least)}); seeds 1 to ${setting.runs}`,
+    );
+    expect(refused).toBeLessThanOrEqual(MOST_REFUSED);
+    expect(served).toBeGreaterThanOrEqual(LEAST_SERVED);
+  });
+});

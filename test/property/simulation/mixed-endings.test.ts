@@ -1,0 +1,203 @@
+// Requests that end in every way, on servers that limit in every way at once, with the default correction for network
+// delay: what a server may have counted stays counted, what it may still be working on keeps its place. Freed at once,
+// aborted requests alone would cost two 429s in a thousand.
+import { describe, expect, it } from "vitest";
+import { GrateLimiter, type Lease, MockClock, type Settlement } from "../../../src/index.ts";
+import { seededRandom } from "../../support/seeded-random.ts";
+import { type Draft, SaturatedSender } from "../../support/simulation/saturated-sender.ts";
+import { servedShare } from "../../support/simulation/served-share.ts";
+import { type ServerLimit, SimulatedServer, WINDOW_MS, World } from "../../support/simulation/simulated-servers.ts";
+
+const SEEDS = [1, 2, 3, 4, 5];
+const UNTIL_MS = 8 * WINDOW_MS;
+/** How long a lease lives: longer than any answer takes; where the server is silent, as long as the client's patience. */
+const EXPIRY_MS = 10_000;
+
+/** How the client gives a request up, and how often of a hundred. The others are answered. */
+const GIVEN_UP = { timeout: 6, cancelled: 6, dispose: 4, expiry: 3, "too late a release": 3 } as const;
+type GivenUp = keyof typeof GIVEN_UP;
+/** Of a hundred, those that are released before they were sent. */
+const NEVER_SENT = 5;
+const STATUSES = [200, 200, 200, 200, 200, 200, 400, 404, 500, 503, 529] as const;
+
+interface Setting {
+  readonly name: string;
+  readonly windows: readonly ServerLimit[];
+  readonly places: number | undefined;
+  /** Most time from arrival to headers. */
+  readonly workMs: number;
+  /** Most patience of those who give up, where it is not as long as an answer may take; then three times as many do. */
+  readonly patienceMs?: number;
+}
+
+const WINDOWS: readonly ServerLimit[] = [
+  { algorithm: "sliding log", counts: "requests", limit: 400 },
+  { algorithm: "fixed window", counts: "requests", limit: 400 },
+  { algorithm: "fixed window", counts: "requests", limit: 400 },
+  { algorithm: "token bucket", counts: "requests", limit: 400 },
+];
+const TOKENS: readonly ServerLimit[] = [
+  { algorithm: "sliding log", counts: "tokens", limit: 60_000 },
+  { algorithm: "fixed window", counts: "tokens", limit: 60_000 },
+  { algorithm: "token bucket", counts: "tokens", limit: 60_000 },
+];
+const SETTINGS: readonly Setting[] = [
+  { name: "windows of requests", windows: WINDOWS, places: undefined, workMs: 300 },
+  { name: "windows of tokens", windows: TOKENS, places: undefined, workMs: 300 },
+  { name: "windows, where headers are slow", windows: [...WINDOWS, ...TOKENS], places: undefined, workMs: 8_000 },
+  {
+    name: "windows, and impatient callers",
+    windows: [...WINDOWS, ...TOKENS],
+    places: undefined,
+    workMs: 300,
+    patienceMs: 100,
+  },
+  { name: "places", windows: [], places: 12, workMs: 600 },
+  { name: "places, where headers are slow", windows: [], places: 40, workMs: 8_000 },
+  { name: "windows and places", windows: [...WINDOWS, ...TOKENS], places: 10, workMs: 1_000 },
+];
+
+class Endings {
+  readonly limiter: GrateLimiter;
+  readonly server: SimulatedServer;
+  readonly counts = new Map<string, number>();
+  readonly sender: SaturatedSender;
+  readonly #world: World;
+  readonly #setting: Setting;
+
+  constructor(world: World, setting: Setting) {
+    this.#world = world;
+    this.#setting = setting;
+    const { windows, places } = setting;
+    const limitOf = (counts: ServerLimit["counts"]) => windows.find((window) => window.counts === counts)?.limit;
+    this.limiter = new GrateLimiter({
+      clock: world.clock,
+      random: world.random,
+      providers: [{ name: "p", limits: { rpm: limitOf("requests"), tpm: limitOf("tokens"), concurrency: places } }],
+      capabilities: { c: ["p"] },
+      // Failures must not keep requests from being sent: that would make it easy.
+      health: { cooldownTriggerCount: 1_000_000 },
+      minimumHealthScore: 0,
+      leaseTimeoutMs: EXPIRY_MS,
+    });
+    this.server = new SimulatedServer(world, windows, places);
+    this.sender = new SaturatedSender(world, this.limiter, this.server, () => this.#draft());
+  }
+
+  #draft(): Draft {
+    const world = this.#world;
+    const amounts = { requests: 1, tokens: Math.floor(world.between(20, 281)) };
+    const workMs = world.between(20, this.#setting.workMs);
+    const draft = { amounts, needs: { tokens: amounts.tokens }, workMs, bodyMs: world.between(0, 1_000) };
+    let point = world.between(0, 100);
+    if (point < NEVER_SENT) return { ...draft, send: (lease, again) => this.#release(lease, again) };
+    point -= NEVER_SENT;
+    const times = this.#setting.patienceMs === undefined ? 1 : 3;
+    for (const [kind, once] of Object.entries(GIVEN_UP) as [GivenUp, number][]) {
+      const share = times * once;
+      if (point < share) return { ...draft, send: (lease, again) => this.#giveUp(kind, draft, lease, again) };
+      point -= share;
+    }
+    return { ...draft, send: (lease, again) => this.#answer(draft, lease, again) };
+  }
+
+  #release(lease: Lease, again: () => void): void {
+    this.#count("never sent");
+    this.#world.after(this.#world.between(0, 900), () => {
+      lease.release();
+      again();
+    });
+  }
+
+  #answer(draft: Draft, lease: Lease, again: () => void): void {
+    this.#count("answered");
+    const chosen = STATUSES[Math.floor(STATUSES.length * this.#world.random())]!;
+    this.server.send({
+      ...draft,
+      answered: () => {
+        lease.headersReceived();
+        again();
+      },
+      ended: (status) => {
+        lease.settle({ status: status === 429 ? 429 : chosen });
+        again();
+      },
+    });
+  }
+
+  /** Some time into it, before or after the headers: the client hangs up. */
+  #giveUp(kind: GivenUp, draft: Draft, lease: Lease, again: () => void): void {
+    this.#count(kind);
+    let isAnswered = false;
+    const isSilent = kind === "expiry";
+    const { hangUp } = this.server.send({
+      ...draft,
+      workMs: isSilent ? 2 * EXPIRY_MS : draft.workMs,
+      answered: () => {
+        isAnswered = true;
+        lease.headersReceived();
+        again();
+      },
+      // Too late to give it up.
+      ended: (status) => {
+        lease.settle({ status });
+        again();
+      },
+    });
+    const { patienceMs: most = draft.workMs + draft.bodyMs + 400 } = this.#setting;
+    const patienceMs = isSilent ? EXPIRY_MS : this.#world.between(0, most);
+    this.#world.after(patienceMs, () => {
+      // By then it may have expired.
+      if (isSilent) hangUp();
+      if (lease.settled) return;
+      hangUp();
+      const settlement: Settlement | null = kind === "timeout" || kind === "cancelled" ? { status: kind } : null;
+      if (settlement !== null) lease.settle(settlement);
+      else if (kind === "dispose") lease[Symbol.dispose]();
+      else if (kind === "too late a release" && isAnswered) lease.release();
+      else if (kind === "too late a release") lease.settle({ status: "cancelled" });
+      again();
+    });
+  }
+
+  #count(what: string): void {
+    this.counts.set(what, (this.counts.get(what) ?? 0) + 1);
+  }
+}
+
+describe("requests that end in every way", () => {
+  it.each(SETTINGS)("meet no 429: $name", (setting) => {
+    let sent = 0;
+    let refused = 0;
+    const served: number[] = [];
+    for (const seed of SEEDS) {
+      const clock = new MockClock();
+      const world = new World(clock, seededRandom(seed));
+      const endings = new Endings(world, setting);
+      const { server, limiter, counts, sender } = endings;
+      sender.arrive(Number.POSITIVE_INFINITY);
+      clock.advanceMs(UNTIL_MS);
+      for (const kind of ["answered", "never sent", ...Object.keys(GIVEN_UP)]) {
+        expect(counts.get(kind), kind).toBeGreaterThan(20);
+      }
+      sent += server.arrivals.length;
+      refused += server.arrivals.filter(({ isAccepted }) => !isAccepted).length;
+      if (setting.places !== undefined && setting.windows.length === 0) {
+        expect(server.mostAtOnce).toBe(setting.places);
+      }
+      const [limit] = setting.windows;
+      if (limit !== undefined) served.push(servedShare(server, limit, 300, WINDOW_MS, UNTIL_MS).served);
+      // When all is over, nothing is held.
+      sender.stop();
+      clock.advanceMs(60_000);
+      const [inspection] = limiter.inspect().providers;
+      expect(inspection!.inFlight).toBe(0);
+      expect(inspection!.quotas.map(({ inFlight }) => inFlight)).toEqual(inspection!.quotas.map(() => 0));
+    }
+    const share = served.map((one) => `${(100 * one).toFixed(1)} %`).join(", ");
+    console.log(
+      `every ending, ${setting.name}: ${refused} 429s of ${sent}; ${share} served (seeds ${SEEDS.join(", ")})`,
+    );
+    expect(refused).toBe(0);
+  });
+});

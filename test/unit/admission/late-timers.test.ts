@@ -1,0 +1,133 @@
+// Who waits is looked at when something may have changed for it: also where a timer was late, a wall clock was set, or the
+// last hope ended by itself.
+import { describe, expect, it } from "vitest";
+import { GrateLimiter, MockClock, NoAvailableProviders } from "../../../src/index.ts";
+import { Desk, turns } from "../../support/limiter-fixture.ts";
+
+/** A clock whose timers are late, as those of a runtime are. */
+class LateClock extends MockClock {
+  override wakeAt(atMs: number, wake: () => void): () => void {
+    return super.wakeAt(atMs + 0.3, wake);
+  }
+}
+
+describe("a timer that is late", () => {
+  it("finds the room that was due in time", async () => {
+    const clock = new LateClock();
+    const limiter = new GrateLimiter({
+      clock,
+      providers: [{ name: "a", limits: { rpm: 1 } }],
+      capabilities: { chat: ["a"] },
+    });
+    const first = limiter.tryAcquire("chat");
+    if (first.granted) first.settle();
+    const second = limiter.tryAcquire("chat");
+    if (second.granted) throw new Error("unexpected");
+    let grantedAt: number | null = null;
+    limiter.acquire("chat", { maxWaitMs: second.retryAfterMs! }).then(() => {
+      grantedAt = clock.now();
+    });
+    await clock.advanceMsAsync(61_000);
+    expect(grantedAt).toBe(60_000.3);
+  });
+
+  it("gives a waiter nothing that came after its time", async () => {
+    const clock = new LateClock();
+    const limiter = new GrateLimiter({
+      clock,
+      providers: [{ name: "a", limits: { concurrency: 1 } }],
+      capabilities: { chat: ["a"] },
+    });
+    const held = limiter.tryAcquire("chat");
+    let told: unknown = null;
+    limiter.acquire("chat", { maxWaitMs: 100 }).catch((error: unknown) => {
+      told = NoAvailableProviders.is(error) && error.kind;
+    });
+    await clock.advanceMsAsync(100.2);
+    expect(told).toBe(null);
+    if (held.granted) held.settle();
+    await turns();
+    expect(told).toBe("timed_out");
+  });
+});
+
+it("a wall clock that was set: the line is looked at within a minute", async () => {
+  const mock = new MockClock({ epochMs: Date.UTC(2026, 0, 5, 12) });
+  let aheadMs = 0;
+  const clock = {
+    now: () => mock.now(),
+    epochNow: () => mock.epochNow() + aheadMs,
+    wakeAt: (atMs: number, wake: () => void) => mock.wakeAt(atMs, wake),
+  };
+  const limiter = new GrateLimiter({
+    clock,
+    providers: [{ name: "a", quotas: [{ dimension: "requests", limit: 1, window: { calendar: "day" } }] }],
+    capabilities: { chat: ["a"] },
+  });
+  const first = limiter.tryAcquire("chat");
+  if (first.granted) first.settle();
+  let grantedAt: number | null = null;
+  limiter.acquire("chat", { maxWaitMs: Number.POSITIVE_INFINITY }).then(() => {
+    grantedAt = mock.now();
+  });
+  await mock.advanceMsAsync(600_000);
+  expect(grantedAt).toBe(null);
+  // The machine slept until the next day.
+  aheadMs = 13 * 3_600_000;
+  await mock.advanceMsAsync(61_000);
+  expect(grantedAt).toBeLessThanOrEqual(660_000);
+});
+
+describe("hope that ends by itself", () => {
+  it.each([1, 2])("is told at once, of %s requests a minute", async (rpm) => {
+    const one = new Desk({ providers: [{ name: "a", limits: { rpm } }], capabilities: { chat: ["a"] } });
+    if (rpm === 2) one.take().settle();
+    // It may yet be released, in its first second.
+    one.take();
+    const asked = one.ask({ maxWaitMs: 30_000 });
+    await one.at(999);
+    expect(asked.state).toBe("waiting");
+    await one.at(1_000);
+    expect([asked.state, asked.atMs]).toEqual(["rejected", 1_000]);
+    expect(asked.error).toMatchObject({ kind: "refused" });
+  });
+});
+
+it("a capability that is removed refuses those who wait for it", async () => {
+  const one = new Desk({ providers: [{ name: "a", limits: { concurrency: 1 } }], capabilities: { chat: ["a"] } });
+  one.take();
+  const asked = one.ask({ maxWaitMs: 120_000 });
+  await one.later(10);
+  one.limiter.removeCapability("chat");
+  await turns();
+  expect(asked.error).toMatchObject({ kind: "refused", reasons: [] });
+});
+
+it.each(["abort", "close"])("a strategy that takes others out of the line while it is served: %s", async (what) => {
+  const controller = new AbortController();
+  let isArmed = false;
+  const one: Desk = new Desk({
+    scoring: {
+      score: () => {
+        if (isArmed) {
+          isArmed = false;
+          if (what === "abort") controller.abort();
+          else one.limiter.close();
+        }
+        return 1;
+      },
+    },
+    providers: [{ name: "a", limits: { concurrency: 1 } }],
+    capabilities: { chat: ["a"] },
+  });
+  const lease = one.take();
+  const first = one.ask({ maxWaitMs: 1e6, requests: 1, priority: 1 });
+  const second = one.ask({ maxWaitMs: 1e6, requests: 0, signal: controller.signal });
+  await one.later(10);
+  isArmed = true;
+  lease.settle();
+  await turns();
+  expect(first.state).toBe(what === "abort" ? "granted" : "rejected");
+  expect(second.state).toBe("rejected");
+  expect(one.limiter.inspect().waiting).toEqual({});
+});

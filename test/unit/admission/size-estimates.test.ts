@@ -1,0 +1,299 @@
+// What a request is expected to take: what it says, else what was learned, else the stated rule of the first call.
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
+import { describe, expect, it } from "vitest";
+import type { ProviderConfig, Usage } from "../../../src/index.ts";
+import { Desk, desk } from "../../support/limiter-fixture.ts";
+
+function sized(limits: ProviderConfig["limits"] = { tpm: 1_000 }) {
+  return new Desk({
+    providers: [
+      { name: "a", limits },
+      { name: "b", limits },
+    ],
+    capabilities: { chat: ["a"], mail: ["a"], other: ["b"] },
+  });
+}
+
+/** What the next request reserves of tokens. */
+function reserves(
+  one: Desk,
+  options = {},
+  capability = "chat",
+  dimension: "tokens" | "input_tokens" | "output_tokens" = "tokens",
+) {
+  const provider = capability === "other" ? "b" : "a";
+  const before = one.counted(dimension, provider);
+  const lease = one.take(options, capability);
+  const after = one.counted(dimension, provider);
+  lease.release();
+  expect(one.counted(dimension, provider)).toBe(before);
+  return after - before;
+}
+
+/** Lets requests that say nothing settle with these amounts; all of it is forgotten by the window then. */
+function learn(one: Desk, usages: readonly (Usage | undefined)[], options = {}, capability = "chat") {
+  for (const usage of usages) {
+    one.take(options, capability).settle({ usage });
+    one.clock.advanceMs(61_000);
+  }
+}
+
+describe("the first call", () => {
+  it("reserves a tenth of a token quota's limit, at least 1", () => {
+    const one = sized({ tpm: 1_000, tpd: 50_000, itpm: 300, otpm: 7 });
+    const lease = one.take();
+    expect(one.counted("tokens", "a", "minute")).toBe(100);
+    // Of one dimension it takes one amount: of several limits the least decides.
+    expect(one.counted("tokens", "a", "day")).toBe(100);
+    expect(one.counted("input_tokens")).toBe(30);
+    expect(one.counted("output_tokens")).toBe(1);
+    // The same until one of them has settled.
+    const second = one.take();
+    expect(one.counted("tokens", "a", "minute")).toBe(200);
+    second.release();
+    lease.release();
+    expect(reserves(one)).toBe(100);
+  });
+
+  it("so that at most ten go at once", () => {
+    const one = sized();
+    for (let i = 0; i < 10; i++) one.take();
+    expect(one.refusal().reasons[0]).toMatchObject({ reason: "quota", dimension: "tokens", needed: 100, remaining: 0 });
+  });
+
+  it("reserves maxOutputTokens and the input that is told instead", () => {
+    const one = sized({ tpm: 1_000, otpm: 500 });
+    expect(reserves(one, { maxOutputTokens: 30 })).toBe(30);
+    expect(reserves(one, { maxOutputTokens: 30, inputTokens: 20 })).toBe(50);
+    expect(reserves(one, { maxOutputTokens: 30, inputTokens: 20 }, "chat", "output_tokens")).toBe(30);
+  });
+
+  it("takes what is told as it is, 0 included", () => {
+    const one = sized({ tpm: 1_000, itpm: 500, otpm: 500 });
+    expect(reserves(one, { tokens: 0 })).toBe(0);
+    expect(reserves(one, { tokens: 7 })).toBe(7);
+    expect(reserves(one, { tokens: 7 }, "chat", "output_tokens")).toBe(7);
+    expect(reserves(one, { inputTokens: 5, outputTokens: 0 })).toBe(5);
+    expect(reserves(one, { inputTokens: 5, outputTokens: 0 }, "chat", "output_tokens")).toBe(0);
+  });
+
+  it("reserves 1 after one was settled without amounts, until an amount is told", () => {
+    const one = sized();
+    learn(one, [undefined]);
+    expect(reserves(one)).toBe(1);
+    learn(one, [undefined, undefined]);
+    expect(reserves(one)).toBe(1);
+    expect(reserves(one, {}, "mail")).toBe(100);
+    learn(one, [{ tokens: 44 }]);
+    expect(reserves(one)).toBe(44);
+  });
+
+  it("knows nothing again of a provider that was removed and came back", () => {
+    const one = sized();
+    learn(one, [{ tokens: 44 }]);
+    expect(reserves(one)).toBe(44);
+    one.limiter.removeProvider("a");
+    one.limiter.upsertProvider({ name: "a", limits: { tpm: 1_000 } });
+    expect([44, 100]).toContain(reserves(one));
+  });
+});
+
+describe("the learned size", () => {
+  it("is the mean of what was told, per capability and provider", () => {
+    const one = sized();
+    learn(one, [{ tokens: 40 }]);
+    expect(reserves(one)).toBe(40);
+    expect(reserves(one, {}, "mail")).toBe(100);
+    expect(reserves(one, {}, "other")).toBe(100);
+    learn(one, [{ tokens: 40 }, { tokens: 40 }]);
+    expect(reserves(one)).toBe(40);
+    learn(one, [{ tokens: 60 }]);
+    expect(reserves(one)).toBeGreaterThan(40);
+    expect(reserves(one)).toBeLessThan(60);
+    learn(one, [{ tokens: 10 }], {}, "mail");
+    expect(reserves(one, {}, "mail")).toBe(10);
+  });
+
+  it("comes to follow what has changed", () => {
+    const one = sized();
+    learn(one, Array(20).fill({ tokens: 40 }));
+    learn(one, Array(400).fill({ tokens: 10 }));
+    expect(reserves(one)).toBeLessThanOrEqual(13);
+    expect(reserves(one)).toBeGreaterThanOrEqual(10);
+  });
+
+  it("of the output is learned apart; maxOutputTokens caps it", () => {
+    const one = sized({ tpm: 1_000, itpm: 800, otpm: 600 });
+    learn(one, Array(3).fill({ inputTokens: 30, outputTokens: 10 }));
+    expect(reserves(one)).toBe(40);
+    expect(reserves(one, {}, "chat", "output_tokens")).toBe(10);
+    expect(reserves(one, {}, "chat", "input_tokens")).toBe(30);
+    expect(reserves(one, { maxOutputTokens: 4 }, "chat", "output_tokens")).toBe(4);
+    expect(reserves(one, { maxOutputTokens: 400 }, "chat", "output_tokens")).toBe(10);
+    expect(reserves(one, { maxOutputTokens: 4 })).toBe(34);
+    expect(reserves(one, { inputTokens: 100 })).toBe(110);
+    expect(reserves(one, { inputTokens: 100, maxOutputTokens: 4 })).toBe(104);
+    expect(reserves(one, { inputTokens: 100 }, "chat", "input_tokens")).toBe(100);
+    expect(reserves(one, { outputTokens: 3 }, "chat", "output_tokens")).toBe(3);
+  });
+
+  it("gives way to what is told, 0 included", () => {
+    const one = sized();
+    learn(one, Array(3).fill({ tokens: 40 }));
+    expect(reserves(one, { tokens: 0 })).toBe(0);
+    expect(reserves(one, { tokens: 500 })).toBe(500);
+    expect(reserves(one, { inputTokens: 0, outputTokens: 0 })).toBe(0);
+  });
+
+  it("is learned from observations of registered capabilities too, and of no others", () => {
+    const one = sized();
+    const observe = (capability: string | undefined, tokens: number) => {
+      one.limiter.observe({ provider: "a", capability, usage: { tokens }, outcome: { status: "success" } });
+      one.clock.advanceMs(61_000);
+    };
+    observe("nonsense", 300);
+    observe(undefined, 300);
+    observe("__proto__", 300);
+    expect(reserves(one)).toBe(100);
+    observe("chat", 30);
+    expect(reserves(one)).toBe(30);
+    expect(reserves(one, {}, "mail")).toBe(100);
+  });
+
+  it("larger than a limit takes all of it, and learns on", () => {
+    const one = sized({ tpm: 1_000, tpd: 50_000, otpm: 400 });
+    learn(one, [{ inputTokens: 1_000, outputTokens: 500 }]);
+    expect(reserves(one)).toBe(1_000);
+    expect(reserves(one, {}, "chat", "output_tokens")).toBe(400);
+    expect(one.limiter.select("chat").waitMs).toBe(0);
+    // What is told is no guess.
+    expect(reserves(one, { inputTokens: 900 })).toBe(1_000);
+    expect(one.refusal({ inputTokens: 1_001 }).reasons[0]).toMatchObject({ reason: "too_large", needed: 1_001 });
+    learn(one, Array(3).fill({ inputTokens: 60, outputTokens: 40 }));
+    expect(reserves(one)).toBeLessThan(500);
+  });
+
+  it("lowers nothing of what is stated, nor what that costs", () => {
+    const price = { usdPerMillionInputTokens: 10, usdPerMillionOutputTokens: 10 };
+    const one = new Desk({
+      providers: [{ name: "a", limits: { usdPerHour: 0.01 }, price }],
+      capabilities: { chat: ["a"] },
+    });
+    const refusal = () => one.refusal({ inputTokens: 10_000 }).reasons[0];
+    expect(refusal()).toMatchObject({ reason: "too_large", dimension: "cost_usd", needed: 100_000, limit: 10_000 });
+    learn(one, [{ inputTokens: 1, outputTokens: 1 }]);
+    one.clock.advanceMs(3_600_001);
+    expect(refusal()).toMatchObject({ reason: "too_large", dimension: "cost_usd", limit: 10_000 });
+    expect(one.take().reserved.costMicroUsd).toBe(20);
+  });
+
+  it("is not kept out by a limit that was lowered since, unless to 0", () => {
+    const price = { usdPerMillionInputTokens: 1, usdPerMillionOutputTokens: 4 };
+    const one = new Desk({
+      providers: [{ name: "a", limits: { tpm: 1_000, usdPerHour: 1 }, price }],
+      capabilities: { chat: ["a"] },
+    });
+    learn(one, Array(5).fill({ inputTokens: 500, outputTokens: 100 }));
+    one.limiter.updateProvider("a", { limits: { tpm: 200, usdPerHour: 0.0001 } });
+    one.clock.advanceMs(3_600_000);
+    expect(one.take().reserved).toMatchObject({ tokens: 200, costMicroUsd: 100 });
+    one.limiter.updateProvider("a", { limits: { tpm: 0 } });
+    expect(one.refusal().reasons[0]).toMatchObject({ reason: "too_large", dimension: "tokens", limit: 0, needed: 1 });
+  });
+
+  it("outlives a changed list of the capability", () => {
+    const one = sized();
+    learn(one, [{ tokens: 30 }]);
+    one.limiter.upsertCapability({ name: "chat", providers: ["b", { provider: "a", priority: 99 }] });
+    expect(one.limiter.select("chat", { only: ["a"] }).provider).toBe("a");
+    expect(one.take({ only: ["a"] }).reserved.tokens).toBe(30);
+    expect(one.take({ only: ["b"] }).reserved.tokens).toBe(100);
+    one.limiter.removeCapability("chat");
+    one.limiter.upsertCapability({ name: "chat", providers: ["a"] });
+    expect(one.take().reserved.tokens).toBe(100);
+  });
+
+  it("is not learned from a lease of a provider that is gone", () => {
+    const one = sized();
+    const lease = one.take();
+    one.limiter.removeProvider("a");
+    one.limiter.upsertProvider({ name: "a", limits: { tpm: 1_000 } });
+    lease.settle({ usage: { tokens: 500 } });
+    expect(reserves(one)).toBe(100);
+  });
+
+  it("of capabilities that callers make up costs no memory", () => {
+    setFlagsFromString("--expose_gc");
+    const collectGarbage = runInNewContext("gc") as () => void;
+    const one = sized();
+    const observe = (from: number) => {
+      for (let i = from; i < from + 50_000; i++) {
+        const capability = `user-${i}`;
+        one.limiter.observe({ provider: "a", capability, usage: { tokens: 3 }, outcome: { status: "success" } });
+      }
+      collectGarbage();
+      return process.memoryUsage().heapUsed;
+    };
+    const before = observe(0);
+    expect(observe(1e6) - before).toBeLessThan(1e6);
+  });
+});
+
+describe("the guard", () => {
+  const take = (one: Desk, options = {}) => {
+    let count = 0;
+    while (one.limiter.tryAcquire("chat", options).granted) count++;
+    return count;
+  };
+
+  it("is nothing where all requests were alike, once many are known", () => {
+    const one = sized();
+    learn(one, Array(700).fill({ tokens: 40 }));
+    expect(take(one)).toBe(25);
+  });
+
+  it("leaves room for three standard deviations of the summed error of what is not settled", () => {
+    const one = sized({ tpm: 10_000 });
+    learn(
+      one,
+      Array.from({ length: 60 }, (_, i) => ({ tokens: i % 2 === 0 ? 50 : 150 })),
+    );
+    expect(reserves(one)).toBeGreaterThanOrEqual(80);
+    expect(reserves(one)).toBeLessThanOrEqual(120);
+    // 100 k + 3 x 50 x sqrt(k) <= 10,000 for a mean of 100; a mean that has moved to 90 or 110 changes it as much.
+    const count = take(one);
+    expect(count).toBeGreaterThanOrEqual(72);
+    expect(count).toBeLessThanOrEqual(96);
+  });
+
+  it("is of learned amounts alone", () => {
+    const one = sized({ tpm: 10_000 });
+    learn(
+      one,
+      Array.from({ length: 60 }, (_, i) => ({ tokens: i % 2 === 0 ? 50 : 150 })),
+    );
+    expect(take(one, { tokens: 100 })).toBe(100);
+  });
+
+  it("is gone when the requests have settled", () => {
+    const one = sized({ tpm: 10_000 });
+    learn(
+      one,
+      Array.from({ length: 60 }, (_, i) => ({ tokens: i % 2 === 0 ? 50 : 150 })),
+    );
+    const leases = Array.from({ length: 40 }, () => one.take());
+    for (const lease of leases) lease.settle({ usage: { tokens: 100 } });
+    expect(one.counted("tokens")).toBe(4_000);
+    expect(take(one, { tokens: 1_000 })).toBe(6);
+  });
+
+  it("never keeps a single request out for ever", () => {
+    const one = desk({ limits: { tpm: 100 } });
+    for (const tokens of [1, 99, 1, 99, 1, 99]) {
+      one.take().settle({ usage: { tokens } });
+      one.clock.advanceMs(61_000);
+    }
+    one.take();
+  });
+});

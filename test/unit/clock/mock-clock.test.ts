@@ -1,0 +1,158 @@
+import * as fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { GrateLimiterError, MockClock } from "../../../src/index.ts";
+
+describe("MockClock tells", () => {
+  it("0 for both instants by default", () => {
+    const clock = new MockClock();
+    expect([clock.now(), clock.epochNow()]).toEqual([0, 0]);
+  });
+
+  it("an epoch that moves with now, forward and back", () => {
+    const clock = new MockClock({ startMs: 100, epochMs: 1_000_000 });
+    expect([clock.now(), clock.epochNow()]).toEqual([100, 1_000_000]);
+    clock.advanceMs(50.5);
+    expect([clock.now(), clock.epochNow()]).toEqual([150.5, 1_000_050.5]);
+    clock.advanceSecs(2);
+    expect([clock.now(), clock.epochNow()]).toEqual([2_150.5, 1_002_050.5]);
+    clock.set(-900);
+    expect([clock.now(), clock.epochNow()]).toEqual([-900, 999_000]);
+  });
+
+  it.each([Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY])("no instant that is %s", (odd) => {
+    const clock = new MockClock({ startMs: 5 });
+    for (const call of [
+      () => clock.advanceMs(odd),
+      () => clock.advanceSecs(odd),
+      () => clock.set(odd),
+      () => new MockClock({ startMs: odd }),
+      () => new MockClock({ epochMs: odd }),
+    ]) {
+      expect(call).toThrow(expect.toSatisfy(GrateLimiterError.is));
+    }
+    expect(clock.now()).toBe(5);
+  });
+
+  it("no advance backwards", () => {
+    const clock = new MockClock({ startMs: 5 });
+    expect(() => clock.advanceMs(-1)).toThrow(expect.toSatisfy(GrateLimiterError.is));
+    expect(clock.now()).toBe(5);
+  });
+});
+
+describe("MockClock wakes", () => {
+  it("everybody in order of instant, equal ones in order of arrival, now() being each instant in turn", () => {
+    const instants = fc.array(fc.integer({ min: 1, max: 50 }), { minLength: 1, maxLength: 30 });
+    fc.assert(
+      fc.property(instants, fc.boolean(), (due, isSet) => {
+        const clock = new MockClock();
+        const woken: [at: number, place: number, now: number][] = [];
+        for (const [place, at] of due.entries()) clock.wakeAt(at, () => woken.push([at, place, clock.now()]));
+        if (isSet) clock.set(40);
+        else clock.advanceMs(40);
+        const expected = due
+          .map((at, place): [number, number, number] => [at, place, at])
+          .filter(([at]) => at <= 40)
+          .sort((a, b) => a[0] - b[0] || a[1] - b[1]);
+        expect(woken).toEqual(expected);
+        expect(clock.now()).toBe(40);
+      }),
+    );
+  });
+
+  it("at the instant itself, not a moment before", () => {
+    const clock = new MockClock();
+    let woken = 0;
+    clock.wakeAt(10, () => woken++);
+    clock.advanceMs(9.999);
+    expect(woken).toBe(0);
+    clock.advanceMs(0.001);
+    expect(woken).toBe(1);
+    clock.advanceMs(1_000);
+    expect(woken).toBe(1);
+  });
+
+  it("whoever asks on the way to be woken before the end", () => {
+    const clock = new MockClock();
+    const woken: number[] = [];
+    const again = () => {
+      woken.push(clock.now());
+      clock.wakeAt(clock.now() + 10, again);
+    };
+    clock.wakeAt(10, again);
+    clock.advanceMs(35);
+    expect(woken).toEqual([10, 20, 30]);
+    expect(clock.now()).toBe(35);
+  });
+
+  it("nobody who cancelled, and everybody else", () => {
+    const clock = new MockClock();
+    const woken: string[] = [];
+    const cancelA = clock.wakeAt(10, () => woken.push("a"));
+    clock.wakeAt(10, () => woken.push("b"));
+    const cancelC = clock.wakeAt(20, () => woken.push("c"));
+    clock.wakeAt(15, cancelC);
+    cancelA();
+    cancelA();
+    clock.advanceMs(100);
+    cancelC();
+    expect(woken).toEqual(["b"]);
+  });
+
+  it("nobody when it is set back, and then at the same instants as before", () => {
+    const clock = new MockClock({ startMs: 100 });
+    const woken: number[] = [];
+    clock.wakeAt(150, () => woken.push(clock.now()));
+    clock.set(0);
+    expect(woken).toEqual([]);
+    clock.advanceMs(149);
+    expect(woken).toEqual([]);
+    clock.advanceMs(1);
+    expect(woken).toEqual([150]);
+  });
+
+  it("an instant that has passed with the next step, which does not take the clock back", () => {
+    const clock = new MockClock({ startMs: 100 });
+    const woken: number[] = [];
+    clock.wakeAt(50, () => woken.push(clock.now()));
+    clock.advanceMs(0);
+    expect(woken).toEqual([100]);
+  });
+});
+
+describe("advanceMsAsync", () => {
+  it("lets promises run after every wake-up, before the next one", async () => {
+    const clock = new MockClock();
+    const log: string[] = [];
+    const worker = async (name: string, stepMs: number) => {
+      for (let step = 0; step < 3; step++) {
+        await new Promise<void>((resolve) => {
+          clock.wakeAt(clock.now() + stepMs, resolve);
+        });
+        await Promise.resolve();
+        log.push(`${name} ${clock.now()}`);
+      }
+    };
+    const done = [worker("slow", 20), worker("fast", 5)];
+    await clock.advanceMsAsync(100);
+    await Promise.all(done);
+    expect(log).toEqual(["fast 5", "fast 10", "fast 15", "slow 20", "slow 40", "slow 60"]);
+    expect(clock.now()).toBe(100);
+  });
+
+  it("lets what was started before it run first, and what was woken last run too", async () => {
+    const clock = new MockClock();
+    const log: string[] = [];
+    void Promise.resolve().then(() => clock.wakeAt(5, () => void Promise.resolve().then(() => log.push("woken"))));
+    await clock.advanceMsAsync(5);
+    expect(log).toEqual(["woken"]);
+  });
+
+  it("takes no real time", async () => {
+    const clock = new MockClock();
+    const began = performance.now();
+    await clock.advanceMsAsync(365 * 86_400_000);
+    expect(performance.now() - began).toBeLessThan(60_000);
+    expect(clock.now()).toBe(365 * 86_400_000);
+  });
+});

@@ -1,0 +1,299 @@
+// What listeners are told, when, and how often.
+import { describe, expect, it } from "vitest";
+import {
+  GrateLimiter,
+  type GrateLimiterOptions,
+  type LimiterEvents,
+  MockClock,
+  type StatusClass,
+} from "../../src/index.ts";
+
+const EVENTS = ["cooldownStarted", "cooldownEnded", "providerDead", "providerRevived", "limitReached"] as const;
+
+function listening(more: Partial<GrateLimiterOptions> = {}) {
+  const clock = new MockClock();
+  const limiter: GrateLimiter = new GrateLimiter({
+    clock,
+    providers: [{ name: "a", cooldownSeconds: 30 }, { name: "b" }],
+    capabilities: { chat: ["a", "b"], other: ["b"] },
+    ...more,
+  });
+  const heard: [keyof LimiterEvents, unknown][] = [];
+  for (const event of EVENTS) limiter.on(event, (told) => heard.push([event, told]));
+  const ended = (status: StatusClass, retryAfterMs?: number, provider = "a") =>
+    limiter.observe({ provider, outcome: { status, retryAfterMs } });
+  const told = () => heard.splice(0);
+  return { clock, limiter, ended, told };
+}
+
+describe("cooldownStarted", () => {
+  it("says which provider, which status, and how long", () => {
+    const { ended, told, limiter } = listening();
+    ended("forbidden", 1_500.5);
+    expect(told()).toEqual([["cooldownStarted", { provider: "a", status: "forbidden", durationMs: 1_500.5 }]]);
+    expect(limiter.metrics.cooldownsTriggered).toBe(1);
+  });
+
+  it("comes again when a cooldown is lengthened, from now to its end, and is counted once", () => {
+    const { clock, ended, told, limiter } = listening();
+    ended("rate_limited", 10_000);
+    clock.advanceMs(4_000);
+    ended("overloaded", 6_000);
+    ended("server_error");
+    ended("timeout", 9_000);
+    expect(told()).toEqual([
+      ["cooldownStarted", { provider: "a", status: "rate_limited", durationMs: 10_000 }],
+      ["cooldownStarted", { provider: "a", status: "timeout", durationMs: 9_000 }],
+    ]);
+    expect(limiter.metrics.cooldownsTriggered).toBe(1);
+    clock.advanceMs(9_000);
+    ended("timeout");
+    expect(limiter.metrics.cooldownsTriggered).toBe(2);
+  });
+
+  it("names the class of a number", () => {
+    const { limiter, told } = listening();
+    limiter.observe({ provider: "a", outcome: { status: 529, retryAfterMs: 5 } });
+    expect(told()).toEqual([["cooldownStarted", { provider: "a", status: "overloaded", durationMs: 5 }]]);
+  });
+});
+
+describe("cooldownEnded", () => {
+  const READS: [string, (limiter: GrateLimiter) => unknown][] = [
+    ["select", (limiter) => limiter.select("chat")],
+    ["observe", (limiter) => limiter.observe({ provider: "a", outcome: { status: "cancelled" } })],
+    ["providerHealth", (limiter) => limiter.providerHealth("a")],
+    ["providerInCooldown", (limiter) => limiter.providerInCooldown("a")],
+    ["providerQuotaRemaining", (limiter) => limiter.providerQuotaRemaining("a", "requests")],
+    ["remainingQuota", (limiter) => limiter.remainingQuota("a", "requests")],
+    ["forecast", (limiter) => limiter.forecast("a")],
+    ["inspect", (limiter) => limiter.inspect()],
+    ["reviveProvider", (limiter) => limiter.reviveProvider("a")],
+  ];
+
+  it.each(READS)("is told by %s at the end, once, and not before", (name, read) => {
+    const { clock, limiter, ended, told } = listening();
+    ended("rate_limited", 10_000);
+    told();
+    clock.advanceMs(9_999.5);
+    if (name !== "reviveProvider") read(limiter);
+    expect(told()).toEqual([]);
+    clock.advanceMs(0.5);
+    expect(told()).toEqual([]);
+    for (let i = 0; i < 3; i++) for (const [, other] of [[name, read] as const, ...READS]) other(limiter);
+    expect(told()).toEqual([["cooldownEnded", { provider: "a" }]]);
+  });
+
+  it("is not told by calls that do not read the provider", () => {
+    const { clock, limiter, ended, told } = listening();
+    ended("rate_limited", 10);
+    told();
+    clock.advanceMs(1_000);
+    limiter.select("other");
+    limiter.providerHealth("b");
+    limiter.observe({ provider: "b", outcome: { status: "success" } });
+    expect(limiter.metrics.selects).toBe(1);
+    expect(told()).toEqual([]);
+    limiter.select("chat");
+    expect(told()).toEqual([["cooldownEnded", { provider: "a" }]]);
+  });
+
+  it("comes before the start of the next, where one call tells both", () => {
+    const { clock, ended, told } = listening();
+    ended("rate_limited", 10);
+    clock.advanceMs(10);
+    told();
+    ended("rate_limited", 20);
+    expect(told().map(([event]) => event)).toEqual(["cooldownEnded", "cooldownStarted"]);
+  });
+
+  it("is told by a revival in the middle of a cooldown, and never again for that one", () => {
+    const { clock, limiter, ended, told } = listening();
+    ended("rate_limited", 10_000);
+    told();
+    limiter.reviveProvider("a");
+    expect(told()).toEqual([["cooldownEnded", { provider: "a" }]]);
+    clock.advanceMs(20_000);
+    limiter.inspect();
+    limiter.reviveProvider("a");
+    expect(told()).toEqual([]);
+  });
+
+  it("of a lengthened cooldown is told at the later end", () => {
+    const { clock, limiter, ended, told } = listening();
+    ended("rate_limited", 10_000);
+    ended("rate_limited", 30_000);
+    told();
+    clock.advanceMs(10_000);
+    limiter.inspect();
+    expect(told()).toEqual([]);
+    clock.advanceMs(20_000);
+    limiter.inspect();
+    expect(told()).toEqual([["cooldownEnded", { provider: "a" }]]);
+  });
+});
+
+describe("providerDead and providerRevived", () => {
+  it("come on the change only", () => {
+    const { limiter, ended, told } = listening();
+    limiter.upsertProvider({ name: "a" });
+    limiter.reviveProvider("a");
+    expect(told()).toEqual([]);
+    ended("unauthorized");
+    ended("unauthorized");
+    ended("success");
+    expect(told()).toEqual([["providerDead", { provider: "a" }]]);
+    limiter.reviveProvider("a");
+    limiter.reviveProvider("a");
+    expect(told()).toEqual([["providerRevived", { provider: "a" }]]);
+    ended("unauthorized");
+    limiter.updateProvider("a", { priority: 5 });
+    expect(told()).toEqual([["providerDead", { provider: "a" }]]);
+    limiter.upsertProvider({ name: "a" });
+    expect(told()).toEqual([["providerRevived", { provider: "a" }]]);
+  });
+});
+
+describe("limitReached", () => {
+  const limits = { rpm: 3, tpm: 100 };
+
+  it("comes when remaining goes from above 0 to 0, for each such quota, and not while it stays there", () => {
+    const { clock, limiter, told } = listening({ providers: [{ name: "a", limits }] });
+    const use = (requests: number, tokens = 0) =>
+      limiter.observe({ provider: "a", usage: { requests, tokens }, outcome: { status: "success" } });
+    use(2);
+    expect(told()).toEqual([]);
+    use(1);
+    expect(told()).toEqual([["limitReached", { provider: "a", dimension: "requests", window: "minute", pool: null }]]);
+    use(5, 99);
+    use(0, 0);
+    expect(told()).toEqual([]);
+    use(0, 50);
+    expect(told()).toMatchObject([["limitReached", { dimension: "tokens" }]]);
+    clock.advanceSecs(60);
+    use(9, 900);
+    expect(told()).toMatchObject([
+      ["limitReached", { dimension: "requests" }],
+      ["limitReached", { dimension: "tokens" }],
+    ]);
+  });
+
+  it("of a pool names the provider that did it", () => {
+    const { limiter, told } = listening({
+      pools: { org: { quotas: [{ dimension: "requests", limit: 2, window: { seconds: 5 } }] } },
+      providers: ["a", "b"].map((name) => ({ name, pools: ["org"] })),
+    });
+    limiter.observe({ provider: "a", outcome: { status: "success" } });
+    limiter.observe({ provider: "b", outcome: { status: "success" } });
+    limiter.observe({ provider: "a", outcome: { status: "success" } });
+    expect(told()).toEqual([
+      ["limitReached", { provider: "b", dimension: "requests", window: { seconds: 5 }, pool: "org" }],
+    ]);
+  });
+
+  it("does not come for a limit of 0, nor when a limit is lowered", () => {
+    const { limiter, told } = listening({ providers: [{ name: "a", limits: { rpm: 0, tpm: 10 } }] });
+    limiter.observe({ provider: "a", usage: { tokens: 6 }, outcome: { status: "success" } });
+    limiter.updateProvider("a", { limits: { tpm: 6 } });
+    expect(told()).toEqual([]);
+  });
+});
+
+describe("listeners", () => {
+  it("run after the call's state is complete", () => {
+    const { limiter, ended } = listening({ providers: [{ name: "a", limits: { rpm: 1 } }] });
+    const seen: unknown[] = [];
+    limiter.on("limitReached", () => seen.push(limiter.providerInCooldown("a"), limiter.metrics.cooldownsTriggered));
+    ended("rate_limited", 5_000);
+    expect(seen).toEqual([true, 1]);
+  });
+
+  it("may throw: the call succeeds, and the others are told", () => {
+    const { limiter, ended, told } = listening();
+    limiter.on("cooldownStarted", () => {
+      throw new Error("not my day");
+    });
+    const after: string[] = [];
+    limiter.on("cooldownStarted", ({ provider }) => after.push(provider));
+    expect(() => ended("rate_limited", 5)).not.toThrow();
+    expect(after).toEqual(["a"]);
+    expect(told()).toHaveLength(1);
+  });
+
+  it("are told in the order in which they came, until they are taken off", () => {
+    const { limiter, ended } = listening();
+    const order: number[] = [];
+    const offs = [1, 2, 3].map((n) => limiter.on("cooldownStarted", () => order.push(n)));
+    ended("rate_limited", 5);
+    offs[1]!();
+    offs[1]!();
+    ended("rate_limited", 50);
+    expect(order).toEqual([1, 2, 3, 1, 3]);
+  });
+
+  it("may call the limiter: every listener hears what they cause after what caused it", () => {
+    const { limiter, ended, told } = listening();
+    limiter.on("cooldownStarted", ({ provider }) => {
+      if (provider === "b") return;
+      limiter.observe({ provider: "b", outcome: { status: "timeout", retryAfterMs: 7 } });
+    });
+    const late: string[] = [];
+    limiter.on("cooldownStarted", ({ provider }) => late.push(provider));
+    ended("rate_limited", 5);
+    expect(told()).toMatchObject([
+      ["cooldownStarted", { provider: "a" }],
+      ["cooldownStarted", { provider: "b" }],
+    ]);
+    expect(late).toEqual(["a", "b"]);
+  });
+
+  it("may come and go while others are told", () => {
+    const { limiter, ended } = listening();
+    const heard: string[] = [];
+    const off = limiter.on("cooldownStarted", () => {
+      heard.push("once");
+      off();
+      limiter.on("cooldownStarted", () => heard.push("late"));
+    });
+    limiter.on("cooldownStarted", () => heard.push("steady"));
+    ended("rate_limited", 5);
+    expect(heard.filter((name) => name !== "late")).toEqual(["once", "steady"]);
+    heard.length = 0;
+    ended("rate_limited", 50);
+    expect(heard).toEqual(["steady", "late"]);
+  });
+
+  it("are given data that is never written to again", () => {
+    const { clock, ended, told } = listening();
+    ended("rate_limited", 5_000);
+    const [[, event]] = told() as [[string, object]];
+    const then = JSON.stringify(event);
+    clock.advanceMs(1_000);
+    ended("rate_limited", 50_000);
+    expect(JSON.stringify(event)).toBe(then);
+  });
+});
+
+describe("close", () => {
+  it("ends select; observing, queries, configuration and events go on", () => {
+    const { clock, limiter, ended, told } = listening();
+    limiter.close();
+    limiter.close();
+    expect(() => limiter.select("chat")).toThrow(expect.objectContaining({ code: "closed" }));
+    expect(() => limiter.select("unheard of")).toThrow(expect.objectContaining({ code: "closed" }));
+    ended("rate_limited", 5);
+    clock.advanceMs(5);
+    expect(limiter.providerInCooldown("a")).toBe(false);
+    limiter.upsertProvider({ name: "a", limits: { rpm: 7 } });
+    limiter.updateProvider("a", { limits: { rpm: 8 } });
+    limiter.upsertPool({ name: "org" });
+    limiter.upsertCapability({ name: "new", providers: ["a"] });
+    limiter.reviveProvider("a");
+    expect(limiter.remainingQuota("a", "requests")).toBe(8);
+    expect(limiter.forecast("a")).toHaveLength(1);
+    expect(limiter.inspect().providers).toHaveLength(2);
+    expect(limiter.metrics).toMatchObject({ selects: 0, observations: 1 });
+    expect(limiter.removeProvider("a")).toBe(true);
+    expect(told().map(([event]) => event)).toEqual(["cooldownStarted", "cooldownEnded"]);
+  });
+});

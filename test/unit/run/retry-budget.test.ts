@@ -1,0 +1,218 @@
+// How many retries a limiter adds, and how long it leaves a provider alone.
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import type { RunOptions } from "../../../src/index.ts";
+import { backoffMs } from "../../../src/run/backoff.ts";
+import { RetryBudget } from "../../../src/run/retry-budget.ts";
+import { bench, HttpError, refusalOf, seen } from "../../support/run-fixture.ts";
+
+const taken = (budget: RetryBudget, now: number, most = 1_000) => {
+  let count = 0;
+  while (count < most && budget.takeRetry(now)) count++;
+  return count;
+};
+
+describe("the retry budget", () => {
+  it("is 10 a minute and a tenth of the requests by default", () => {
+    const budget = new RetryBudget();
+    expect(taken(budget, 0)).toBe(10);
+    for (let i = 0; i < 200; i++) budget.countRequest(1_000);
+    expect(taken(budget, 1_000)).toBe(20);
+    // The last minute's retries and requests count, and no others.
+    expect(taken(budget, 60_000)).toBe(10);
+    expect(taken(budget, 61_000)).toBe(0);
+    expect(taken(budget, 121_000)).toBe(10);
+  });
+
+  it.each([
+    [{ ratio: 0, perMinute: 0 }, 0],
+    [{ ratio: 0, perMinute: 3 }, 3],
+    [{ ratio: 0.5, perMinute: 0 }, 50],
+    [{ ratio: 1 }, 110],
+    [{ perMinute: 0 }, 10],
+    [{ ratio: undefined, perMinute: undefined }, 20],
+    [{ perMinute: Number.POSITIVE_INFINITY }, 1_000],
+  ])("%j allows %i for 100 requests", (options, expected) => {
+    const budget = new RetryBudget(options);
+    for (let i = 0; i < 100; i++) budget.countRequest(0);
+    expect(taken(budget, 0)).toBe(expected);
+  });
+
+  it("allows what it says at every instant, and no more", () => {
+    const step = fc.record({ afterMs: fc.integer({ min: 0, max: 20_000 }), requests: fc.integer({ min: 0, max: 40 }) });
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
+        const budget = new RetryBudget({ ratio: 0.2, perMinute: 4 });
+        const requests: number[] = [];
+        const retries: number[] = [];
+        // Late by a 512th of the window at most, by which amounts are coalesced.
+        const inMinute = (instants: readonly number[], now: number, lateMs: number) =>
+          instants.filter((at) => at > now - 60_000 - lateMs).length;
+        let now = 0;
+        for (const { afterMs, requests: count } of steps) {
+          now += afterMs;
+          for (let i = 0; i < count; i++) {
+            budget.countRequest(now);
+            requests.push(now);
+          }
+          while (budget.takeRetry(now)) {
+            expect(inMinute(retries, now, 0)).toBeLessThan(4 + 0.2 * inMinute(requests, now, 120));
+            retries.push(now);
+          }
+          expect(inMinute(retries, now, 120)).toBeGreaterThanOrEqual(4 + 0.2 * inMinute(requests, now, 0));
+        }
+      }),
+    );
+  });
+});
+
+describe("a retry of what did no work", () => {
+  const none = { ratio: 0, perMinute: 0 };
+  const refused = (sent: string[]) => async (context: { readonly provider: string }) => {
+    sent.push(context.provider);
+    throw new HttpError(429);
+  };
+  // So that a provider that refuses stays eligible.
+  const patient = { cooldownTriggerCount: 1e6, penalty429: 0 };
+
+  it("is told, with who was tried, in the message of the call that fails", async () => {
+    const { limiter } = bench(["a", "b"], { retryBudget: none });
+    const { message } = await refusalOf(limiter.run("chat", refused([])));
+    expect(message).toMatch(/^no provider available for "chat": attempts failed: "a" rate limited, "b" rate limited/);
+  });
+
+  it("is free on another provider", async () => {
+    const { limiter } = bench(["a", "b", "c"], { retryBudget: none });
+    const sent: string[] = [];
+    const { kind } = await refusalOf(limiter.run("chat", refused(sent)));
+    expect([kind, sent]).toEqual(["attempts_failed", ["a", "b", "c"]]);
+  });
+
+  const IN_VAIN: { readonly [why: string]: { readonly b: object; readonly options?: RunOptions } } = {
+    "is paused": { b: { paused: true } },
+    "is excluded": { b: {}, options: { exclude: ["b"] } },
+    "is not among those asked for": { b: {}, options: { only: ["a"] } },
+    "is too small": { b: { limits: { rpm: 0 } } },
+    "has no room": { b: { limits: { rpd: 1 } } },
+  };
+
+  it.each(Object.entries(IN_VAIN))("draws on the budget where the other one %s", async (_, { b, options }) => {
+    const { limiter } = bench(["a", { name: "b", ...b }], { retryBudget: none, health: patient, random: () => 0 });
+    limiter.observe({ provider: "b", outcome: { status: "success" } });
+    for (let i = 0; i < 20; i++) {
+      const sent: string[] = [];
+      const error = await refusalOf(limiter.run("chat", refused(sent), options));
+      expect([error.kind, sent]).toEqual(["retry_budget", ["a"]]);
+      expect(error.attempts).toHaveLength(1);
+    }
+    expect(limiter.inspect().providers.map(({ inFlight }) => inFlight)).toEqual([0, 0]);
+  });
+
+  it("makes as many attempts as there are providers that it may go to", async () => {
+    const { limiter, clock } = bench(["a", "b", "c", "d"], { health: patient, random: () => 0 });
+    for (const exclude of [["b", "c", "d"], ["d"], ["x"], []]) {
+      const sent: string[] = [];
+      await refusalOf(limiter.run("chat", refused(sent), { exclude }));
+      expect(sent.length).toBe(Math.max(2, 4 - exclude.filter((name) => name !== "x").length));
+      clock.advanceMs(120_000);
+    }
+  });
+});
+
+describe("the rest before a provider is tried again", () => {
+  it("is kept where the other one's room is claimed by somebody who waits", async () => {
+    const { limiter, clock } = bench(["a", { name: "b", limits: { tpm: 1_000 } }], { random: () => 0.999 });
+    limiter.upsertCapability({ name: "big", providers: ["b"] });
+    limiter.tryAcquire("big", { tokens: 500 });
+    const waiting = limiter.acquire("big", { tokens: 900 });
+    const at: number[] = [];
+    const call = refusalOf(
+      limiter.run(
+        "chat",
+        async ({ provider }) => {
+          expect(provider).toBe("a");
+          at.push(clock.now() - 1_000);
+          throw new HttpError(500);
+        },
+        { tokens: 10, maxAttempts: 3 },
+      ),
+    );
+    await clock.advanceMsAsync(30_000);
+    await call;
+    expect(at).toEqual([0, 499.5, 1_498.5]);
+    waiting.catch(() => {});
+    limiter.close();
+  });
+});
+
+describe("a lease that comes too late", () => {
+  it("is no failover", async () => {
+    const quotas = [{ dimension: "requests" as const, limit: 1, window: { seconds: 1 } }];
+    const { limiter, clock, events } = bench(["a", { name: "b", quotas }], { random: () => 0 });
+    await limiter.run("chat", () => 0, { only: ["b"] });
+    const call = refusalOf(limiter.run("chat", () => Promise.reject(new HttpError(401)), { timeoutMs: 1_000 }));
+    await clock.advanceMsAsync(2_000);
+    expect(await call).toMatchObject({ kind: "timed_out", attempts: [{ provider: "a" }] });
+    expect(limiter.metrics).toMatchObject({ failovers: 0, leasesReleased: 1 });
+    expect(events.filter(({ name }) => name === "failover")).toEqual([]);
+  });
+});
+
+describe("a call that is under way", () => {
+  it("goes by the list that the capability has now", async () => {
+    const { limiter } = bench(["a", "b"]);
+    const seen: string[] = [];
+    const results = limiter.map("chat", [1, 2, 3], (_, { provider }) => seen.push(provider), { concurrency: 1 });
+    for await (const _ of results) limiter.upsertCapability({ name: "chat", providers: ["b"] });
+    expect(seen).toEqual(["a", "b", "b"]);
+  });
+
+  it("does not rest where the limiter was closed meanwhile", async () => {
+    const { limiter, clock } = bench(["a"], { random: () => 0.999 });
+    const call = seen(
+      limiter.run("chat", async () => {
+        limiter.close();
+        throw new HttpError(503);
+      }),
+    );
+    await clock.advanceMsAsync(0);
+    expect(call.error).toMatchObject({ code: "closed" });
+  });
+});
+
+describe("a call that rests", () => {
+  it("ends when the limiter is closed", async () => {
+    const { limiter, clock } = bench(["a"], { random: () => 0.999 });
+    const call = seen(limiter.run("chat", () => Promise.reject(new HttpError(500))));
+    await clock.advanceMsAsync(10);
+    expect(call.state).toBe("open");
+    limiter.close();
+    await clock.advanceMsAsync(0);
+    expect(call.error).toMatchObject({ code: "closed" });
+  });
+});
+
+describe("backoff", () => {
+  it.each([
+    [0, 500],
+    [1, 1_000],
+    [2, 2_000],
+    [3, 4_000],
+    [4, 8_000],
+    [5, 8_000],
+    [2_000, 8_000],
+  ])("after %i earlier failures is anything below %i ms", (failures, most) => {
+    expect(backoffMs(failures, () => 0)).toBe(0);
+    expect(backoffMs(failures, () => 0.5)).toBe(most / 2);
+    expect(backoffMs(failures, () => 1 - Number.EPSILON)).toBeLessThanOrEqual(most);
+  });
+
+  it.each([Number.NaN, undefined, "x"])("of a random number that is none (%s) is no pause", (random) => {
+    expect(backoffMs(1, () => random as number)).toBe(0);
+  });
+
+  it("is never longer than it may be", () => {
+    expect(backoffMs(0, () => 7)).toBe(500);
+    expect(backoffMs(0, () => Number.POSITIVE_INFINITY)).toBe(500);
+  });
+});

@@ -1,0 +1,195 @@
+// What a decision says, and that making one changes nothing.
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { GrateLimiter, MockClock, type ScoringWeights } from "../../../src/index.ts";
+import { ask, build, names, needs, world } from "../../support/random-limiter.ts";
+
+const weight = fc.constantFrom(undefined, 0, 0.1, 0.35, 1, 7.5);
+const weights: fc.Arbitrary<ScoringWeights> = fc.record({
+  quota: weight,
+  health: weight,
+  priority: weight,
+  latency: weight,
+});
+
+describe("a decision", () => {
+  it("reports the parts that made its score: weights x parts x provider weight", () => {
+    fc.assert(
+      fc.property(world, needs, weights, (given, options, scoring) => {
+        const { limiter } = build(given, 0, { scoring });
+        for (const name of names(given)) {
+          const { decision } = ask(limiter, { ...options, only: [name] });
+          if (decision === null) continue;
+          const { quotaScore, healthScore, priorityScore, latencyScore } = decision.breakdown;
+          const { quota = 0.4, health = 0.35, priority = 0.2, latency = 0.05 } = scoring;
+          const sum = quota * quotaScore + health * healthScore + priority * priorityScore + latency * latencyScore;
+          const own = given.providers.find((provider) => provider.name === name)?.weight ?? 1;
+          expect(Math.abs(decision.score - sum * own)).toBeLessThanOrEqual(1e-12);
+          for (const part of [quotaScore, healthScore, latencyScore, priorityScore]) {
+            expect(part >= 0 && part <= 1, JSON.stringify(decision.breakdown)).toBe(true);
+          }
+        }
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  it("is not clamped", () => {
+    const limiter = new GrateLimiter({
+      clock: new MockClock(),
+      scoring: { quota: 5, health: 5, priority: 5, latency: 5 },
+      providers: [{ name: "only", weight: 10 }],
+      capabilities: { chat: ["only"] },
+    });
+    expect(limiter.select("chat").score).toBe(200);
+  });
+
+  it("changes nothing: asked any number of times, everything but the counters stays as it was", () => {
+    fc.assert(
+      fc.property(world, needs, (given, options) => {
+        const quiet = build(given, 50);
+        const asked = build(given);
+        const first = ask(asked.limiter, options);
+        for (let i = 0; i < 50; i++) expect(ask(asked.limiter, options)).toEqual(first);
+        asked.clock.advanceMs(50);
+        expect(asked.limiter.inspect().providers).toEqual(quiet.limiter.inspect().providers);
+        expect(ask(asked.limiter)).toEqual(ask(quiet.limiter));
+        expect(asked.limiter.metrics.selects).toBe(quiet.limiter.metrics.selects + 51);
+      }),
+      { numRuns: 100 },
+    );
+  });
+
+  it("says a thousand calls later what was true when it was made", () => {
+    fc.assert(
+      fc.property(world, needs, (given, options) => {
+        const { clock, limiter } = build(given);
+        const { decision } = ask(limiter, options);
+        if (decision === null) return;
+        const then = JSON.stringify(decision);
+        const { breakdown } = decision;
+        for (let i = 0; i < 30; i++) {
+          clock.advanceMs(77);
+          for (const { name } of given.providers) {
+            limiter.observe({ provider: name, outcome: { status: i % 3 === 0 ? "timeout" : "success", latencyMs: i } });
+          }
+          ask(limiter, options);
+        }
+        expect(JSON.stringify(decision)).toBe(then);
+        expect(decision.breakdown).toBe(breakdown);
+      }),
+      { numRuns: 50 },
+    );
+  });
+
+  it("is the same for the same events at the same instants", () => {
+    fc.assert(
+      fc.property(world, needs, (given, options) => {
+        const [one, other] = [build(given), build(given)];
+        expect(JSON.stringify(ask(one.limiter, options))).toBe(JSON.stringify(ask(other.limiter, options)));
+        const inspected = JSON.stringify(one.limiter.inspect());
+        expect(JSON.stringify(other.limiter.inspect())).toBe(inspected);
+        expect(JSON.parse(inspected)).toEqual(one.limiter.inspect());
+      }),
+      { numRuns: 100 },
+    );
+  });
+
+  it("has this shape in JSON: the breakdown once, as reasoning", () => {
+    const limiter = new GrateLimiter({
+      clock: new MockClock(),
+      providers: [{ name: "a" }, { name: "b" }],
+      capabilities: { chat: ["a", { provider: "b", priority: 5 }] },
+    });
+    const decision = limiter.select("chat");
+    expect(JSON.parse(JSON.stringify(decision))).toEqual({
+      provider: "a",
+      score: 1,
+      waitMs: 0,
+      reasoning: { quotaScore: 1, healthScore: 1, priorityScore: 1, latencyScore: 1 },
+      alternatives: [{ provider: "b", score: 0.9 }],
+    });
+    expect(decision.breakdown).toBe(decision.reasoning);
+    expect(Object.keys(decision)).not.toContain("breakdown");
+    expect({ ...decision }).not.toHaveProperty("breakdown");
+  });
+});
+
+describe("the priority part", () => {
+  function partsOf(priorities: readonly number[]) {
+    const limiter = new GrateLimiter({
+      clock: new MockClock(),
+      providers: priorities.map((priority, i) => ({ name: `p${i}`, priority })),
+      capabilities: { chat: priorities.map((_, i) => `p${i}`) },
+    });
+    return priorities.map((_, i) => limiter.select("chat", { only: [`p${i}`] }).breakdown.priorityScore);
+  }
+
+  it("is the priority over the highest of the list, 0.5 where that is 0", () => {
+    expect(partsOf([10, 5, 0])).toEqual([1, 0.5, 0]);
+    expect(partsOf([0.25, 0.5])).toEqual([0.5, 1]);
+    expect(partsOf([0, 0])).toEqual([0.5, 0.5]);
+    expect(partsOf([7])).toEqual([1]);
+  });
+
+  it("counts the priorities of those that are not eligible too", () => {
+    const limiter = new GrateLimiter({
+      clock: new MockClock(),
+      providers: [{ name: "dear", priority: 40, paused: true }, { name: "mine" }],
+      capabilities: { chat: ["dear", "mine"] },
+    });
+    expect(limiter.select("chat").breakdown.priorityScore).toBe(0.25);
+  });
+
+  it("takes the capability's own priority, else the provider's at that moment, else 10", () => {
+    const limiter = new GrateLimiter({
+      clock: new MockClock(),
+      providers: [{ name: "plain" }, { name: "tuned", priority: 40 }],
+      capabilities: {
+        bare: ["plain", "tuned"],
+        own: [{ provider: "plain", priority: 20 }, "tuned"],
+        unset: [{ provider: "plain" }, "tuned"],
+      },
+    });
+    const plain = (capability: "bare" | "own" | "unset") =>
+      limiter.select(capability, { only: ["plain"] }).breakdown.priorityScore;
+    expect([plain("bare"), plain("own"), plain("unset")]).toEqual([0.25, 0.5, 0.25]);
+    limiter.updateProvider("tuned", { priority: 20 });
+    expect([plain("bare"), plain("own"), plain("unset")]).toEqual([0.5, 1, 0.5]);
+    limiter.upsertProvider({ name: "plain", priority: 20 });
+    expect([plain("bare"), plain("own"), plain("unset")]).toEqual([1, 1, 1]);
+  });
+
+  it("of a provider that is named twice is that of its first place", () => {
+    const limiter = new GrateLimiter({
+      clock: new MockClock(),
+      providers: [{ name: "twice" }, { name: "other" }],
+      capabilities: { chat: [{ provider: "twice", priority: 4 }, "other", { provider: "twice", priority: 100 }] },
+    });
+    const decision = limiter.select("chat");
+    expect(decision.provider).toBe("other");
+    expect(decision.breakdown.priorityScore).toBe(1);
+    expect(decision.alternatives).toHaveLength(1);
+    expect(limiter.select("chat", { only: ["twice"] }).breakdown.priorityScore).toBe(0.4);
+  });
+});
+
+describe("the latency part", () => {
+  const NAMES = ["slow", "fast", "new"] as const;
+
+  it("is 1 less the share of the slowest listed, and 1 while unknown", () => {
+    const limiter = new GrateLimiter({
+      clock: new MockClock(),
+      providers: ["slow", "fast", "new", "outside"].map((name) => ({ name })),
+      capabilities: { chat: ["slow", "fast", "new"] },
+    });
+    const part = (name: "slow" | "fast" | "new") => limiter.select("chat", { only: [name] }).breakdown.latencyScore;
+    expect(NAMES.map(part)).toEqual([1, 1, 1]);
+    limiter.observe({ provider: "slow", outcome: { status: "success", latencyMs: 800 } });
+    limiter.observe({ provider: "fast", outcome: { status: "success", latencyMs: 200 } });
+    limiter.observe({ provider: "outside", outcome: { status: "success", latencyMs: 9_000 } });
+    expect(NAMES.map(part)).toEqual([0, 0.75, 1]);
+    limiter.removeProvider("slow");
+    expect(part("fast")).toBe(0);
+  });
+});

@@ -1,0 +1,198 @@
+// Who may be chosen, and why nobody may.
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { GrateLimiter, MockClock, type ProviderConfig, UnknownCapability } from "../../../src/index.ts";
+import { ask, build, names, needs, world } from "../../support/random-limiter.ts";
+
+function one(provider: Omit<ProviderConfig, "name"> = {}) {
+  const clock = new MockClock();
+  const limiter = new GrateLimiter({
+    clock,
+    providers: [{ name: "only", cooldownSeconds: 30, ...provider }],
+    capabilities: { chat: ["only"] },
+  });
+  const ended = (status: "rate_limited" | "forbidden" | "unauthorized", retryAfterMs?: number) =>
+    limiter.observe({ provider: "only", outcome: { status, retryAfterMs } });
+  return { clock, limiter, ended };
+}
+
+describe("a refusal", () => {
+  it("has one reason for each listed provider, in the order of the list, and the earliest of their times", () => {
+    fc.assert(
+      fc.property(world, needs, (given, options) => {
+        const { refusal } = ask(build(given).limiter, options);
+        if (refusal === null) return;
+        expect(refusal.reasons.map(({ provider }) => provider)).toEqual(names(given));
+        const times = refusal.reasons.flatMap(({ retryAfterMs }) => retryAfterMs ?? []);
+        expect(refusal.retryAfterMs).toBe(times.length === 0 ? null : Math.min(...times));
+        expect(refusal.retryAfterSeconds).toBe(
+          refusal.retryAfterMs === null ? null : Math.max(1, Math.ceil(refusal.retryAfterMs / 1_000)),
+        );
+        for (const time of times) expect(Number.isSafeInteger(time) && time > 0).toBe(true);
+        expect(refusal).toMatchObject({ kind: "refused", capability: "chat", attempts: [] });
+        expect(JSON.parse(JSON.stringify(refusal.reasons))).toEqual(refusal.reasons);
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  it("is honest: at its time the same request is answered, a millisecond before it is not", () => {
+    fc.assert(
+      fc.property(world, needs, (given, options) => {
+        const { refusal } = ask(build(given).limiter, options);
+        const retryAfterMs = refusal?.retryAfterMs ?? null;
+        if (retryAfterMs === null) return;
+        expect(ask(build(given, retryAfterMs).limiter, options).decision, `after ${retryAfterMs} ms`).not.toBeNull();
+        expect(ask(build(given, retryAfterMs - 1).limiter, options).decision).toBeNull();
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  it("promises no time for a request that is too large, also where a cooldown ends before", () => {
+    const { limiter, ended } = one({ limits: { tpm: 10 } });
+    ended("rate_limited", 5_000);
+    expect(ask(limiter, { tokens: 11 }).refusal?.retryAfterMs).toBeNull();
+  });
+
+  it("says not_registered, and the provider is taken up when it is registered", () => {
+    const limiter = new GrateLimiter({ clock: new MockClock(), capabilities: { chat: ["ghost"] } });
+    expect(ask(limiter).refusal?.reasons).toEqual([
+      { provider: "ghost", reason: "not_registered", retryAfterMs: null },
+    ]);
+    limiter.upsertProvider({ name: "ghost" });
+    expect(limiter.select("chat").provider).toBe("ghost");
+    limiter.removeProvider("ghost");
+    expect(ask(limiter).refusal?.reasons[0]?.reason).toBe("not_registered");
+  });
+
+  it("says excluded, for both only and exclude", () => {
+    const { limiter } = one();
+    const excluded = [{ provider: "only", reason: "excluded", retryAfterMs: null }];
+    expect(ask(limiter, { exclude: ["only"] }).refusal?.reasons).toEqual(excluded);
+    expect(ask(limiter, { only: ["other"] }).refusal?.reasons).toEqual(excluded);
+    expect(ask(limiter, { only: [] }).refusal?.reasons).toEqual(excluded);
+    expect(ask(limiter, { only: ["only"], exclude: ["only"] }).refusal?.reasons).toEqual(excluded);
+    expect(ask(limiter, { only: ["only", "only"], exclude: [] }).decision?.provider).toBe("only");
+  });
+
+  it("says dead, paused, cooldown, in that order of precedence", () => {
+    const { clock, limiter, ended } = one();
+    const reason = () => ask(limiter).refusal?.reasons[0];
+    ended("rate_limited", 1_500.5);
+    expect(reason()).toEqual({ provider: "only", reason: "cooldown", retryAfterMs: 1_501 });
+    limiter.updateProvider("only", { paused: true });
+    expect(reason()).toEqual({ provider: "only", reason: "paused", retryAfterMs: null });
+    ended("unauthorized");
+    expect(reason()).toEqual({ provider: "only", reason: "dead", retryAfterMs: null });
+    limiter.reviveProvider("only");
+    limiter.updateProvider("only", { paused: false });
+    ended("rate_limited", 1_500.5);
+    clock.advanceMs(1_500);
+    expect(reason()).toEqual({ provider: "only", reason: "cooldown", retryAfterMs: 1 });
+    clock.advanceMs(1);
+    expect(limiter.select("chat").provider).toBe("only");
+  });
+
+  it("says unhealthy, with the time until health alone is enough", () => {
+    const { clock, limiter, ended } = one();
+    ended("forbidden");
+    ended("forbidden");
+    const { refusal } = ask(limiter);
+    // 1 - 0.5^(t / 300 s) = 0.2
+    const heals = Math.ceil(300_000 * Math.log2(1 / 0.8));
+    expect(refusal?.reasons).toEqual([{ provider: "only", reason: "unhealthy", retryAfterMs: heals }]);
+    expect(refusal?.retryAfterSeconds).toBe(Math.ceil(heals / 1_000));
+    clock.advanceMs(heals);
+    expect(limiter.select("chat").provider).toBe("only");
+  });
+
+  it("says unhealthy with no known time where health does not heal by itself", () => {
+    const limiter = new GrateLimiter({
+      clock: new MockClock(),
+      health: { decayHalfLifeSeconds: 0 },
+      providers: [{ name: "only" }],
+      capabilities: { chat: ["only"] },
+    });
+    for (let i = 0; i < 2; i++) limiter.observe({ provider: "only", outcome: { status: "forbidden" } });
+    expect(ask(limiter).refusal?.reasons).toEqual([{ provider: "only", reason: "unhealthy", retryAfterMs: null }]);
+  });
+
+  it("says too_large for a limit of 0, which can hold nothing", () => {
+    for (const limits of [{ rpm: 0 }, { tpm: 0 }, { otpm: 0 }, { usdPerDay: 0 }, { concurrency: 0 }]) {
+      expect(ask(one({ limits }).limiter).refusal?.reasons[0]).toMatchObject({
+        reason: "too_large",
+        limit: 0,
+        remaining: 0,
+        needed: 1,
+        retryAfterMs: null,
+      });
+    }
+    const { limiter } = one({ limits: { concurrency: 0, rpm: 1 } });
+    expect(ask(limiter).refusal?.reasons[0]).toMatchObject({ dimension: "concurrency", window: null, pool: null });
+    const exact = one({ limits: { rpm: 1, tpm: 5, tpd: 6 } });
+    expect(ask(exact.limiter, { tokens: 6 }).refusal?.reasons[0]).toMatchObject({ dimension: "tokens", limit: 5 });
+  });
+
+  it("of an empty capability has no reasons", () => {
+    const limiter = new GrateLimiter({ clock: new MockClock(), capabilities: { chat: [] } });
+    const { refusal } = ask(limiter);
+    expect(refusal).toMatchObject({ reasons: [], retryAfterMs: null, retryAfterSeconds: null });
+    expect(limiter.metrics).toMatchObject({ selects: 1, noProviderAvailable: 1 });
+  });
+});
+
+describe("only and exclude", () => {
+  it("leave the others' scores as they are: the maxima are those of the whole list", () => {
+    const limiter = new GrateLimiter({
+      clock: new MockClock(),
+      providers: [
+        { name: "fast", priority: 20 },
+        { name: "slow", priority: 5 },
+      ],
+      capabilities: { chat: ["fast", "slow"] },
+    });
+    limiter.observe({ provider: "fast", outcome: { status: "success", latencyMs: 900 } });
+    limiter.observe({ provider: "slow", outcome: { status: "success", latencyMs: 300 } });
+    const alone = limiter.select("chat", { exclude: ["fast"] });
+    expect(alone.breakdown.priorityScore).toBe(0.25);
+    expect(alone.breakdown.latencyScore).toBeCloseTo(2 / 3, 12);
+  });
+
+  it("refuse names that are none, and what is no list", () => {
+    const { limiter } = one();
+    for (const [options, path] of [
+      [{ only: "only" }, "only"],
+      [{ exclude: [""] }, "exclude[0]"],
+      [{ only: ["only", 5] }, "only[1]"],
+      [{ exclud: ["only"] }, "exclud"],
+    ] as const) {
+      expect(() => limiter.select("chat", options as never)).toThrow(
+        expect.objectContaining({ code: "invalid_config", problems: [expect.objectContaining({ path })] }),
+      );
+    }
+  });
+});
+
+describe("what is counted", () => {
+  it("selects, those for which no provider was available among them", () => {
+    const { limiter } = one({ paused: true });
+    ask(limiter);
+    ask(limiter);
+    limiter.updateProvider("only", { paused: false });
+    limiter.select("chat");
+    expect(limiter.metrics).toMatchObject({ selects: 3, noProviderAvailable: 2, observations: 0 });
+  });
+
+  it("an unknown capability throws with the name, and what may have been meant", () => {
+    const limiter: GrateLimiter = one().limiter;
+    try {
+      limiter.select("chta");
+      expect.unreachable();
+    } catch (error) {
+      if (!UnknownCapability.is(error)) throw error;
+      expect(error.capability).toBe("chta");
+      expect(error.message).toContain("chat");
+    }
+  });
+});

@@ -1,0 +1,133 @@
+// The order of the ranked: room first, then by how soon, unknown last, equals by score and then by the list.
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { type Decision, GrateLimiter, MockClock, type QuotaConfig } from "../../../src/index.ts";
+import { ask, build, names, needs, world } from "../../support/random-limiter.ts";
+
+describe("the ranking", () => {
+  it("is that of the providers asked one by one", () => {
+    fc.assert(
+      fc.property(world, needs, (given, options) => {
+        const { limiter } = build(given);
+        const alone = names(given).flatMap((name) => {
+          const { decision } = ask(limiter, { ...options, only: [name] });
+          return decision === null ? [] : [decision];
+        });
+        const { decision } = ask(limiter, options);
+        if (decision === null) {
+          expect(alone).toEqual([]);
+          return;
+        }
+        // A stable sort: equals stay in the order of the list.
+        const ranked = [...alone].sort((a, b) => bySoonest(a, b) || b.score - a.score);
+        const [best, ...others] = ranked;
+        expect({ ...decision, alternatives: [] }).toEqual({ ...best });
+        expect(decision.alternatives).toEqual(others.map(({ provider, score }) => ({ provider, score })));
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  it("has room for the first exactly at now + waitMs, and not a millisecond before", () => {
+    fc.assert(
+      fc.property(world, needs, (given, options) => {
+        const { decision } = ask(build(given).limiter, options);
+        if (decision === null || decision.waitMs === null) return;
+        expect(Number.isSafeInteger(decision.waitMs) && decision.waitMs >= 0).toBe(true);
+        const same = { ...options, only: [decision.provider] };
+        expect(ask(build(given, decision.waitMs).limiter, same).decision?.waitMs).toBe(0);
+        if (decision.waitMs === 0) return;
+        expect(ask(build(given, decision.waitMs - 1).limiter, same).decision?.waitMs).toBe(1);
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  it("counts down as time passes", () => {
+    fc.assert(
+      fc.property(world, needs, fc.double({ min: 0, max: 1, noNaN: true }), (given, options, share) => {
+        const { decision } = ask(build(given).limiter, options);
+        if (!decision?.waitMs) return;
+        const passedMs = Math.floor(decision.waitMs * share);
+        const later = ask(build(given, passedMs).limiter, { ...options, only: [decision.provider] }).decision;
+        expect(later?.waitMs).toBe(decision.waitMs - passedMs);
+      }),
+      { numRuns: 300 },
+    );
+  });
+});
+
+const bucketOf = (burst: number): QuotaConfig => ({
+  dimension: "requests",
+  limit: 0,
+  window: "minute",
+  strategy: "token_bucket",
+  burst,
+});
+
+function threeFull(order: readonly ("minute" | "hour" | "never")[]) {
+  const limiter = new GrateLimiter({
+    clock: new MockClock(),
+    providers: [
+      { name: "minute", limits: { rpm: 1 }, priority: 1 },
+      { name: "hour", limits: { rph: 1 }, priority: 5 },
+      { name: "never", quotas: [bucketOf(1)], priority: 100 },
+    ],
+    capabilities: { chat: order },
+  });
+  for (const provider of order) limiter.observe({ provider, outcome: { status: "success" } });
+  return limiter;
+}
+
+describe("among providers without room", () => {
+  it.each([[["minute", "hour", "never"]], [["never", "hour", "minute"]], [["hour", "never", "minute"]]] as const)(
+    "the soonest wins, and what has no known time is last: %j",
+    (order) => {
+      const decision = threeFull(order).select("chat");
+      expect(decision).toMatchObject({ provider: "minute", waitMs: 60_000 });
+      expect(decision.alternatives.map(({ provider }) => provider)).toEqual(["hour", "never"]);
+      for (const { score } of decision.alternatives) expect(Number.isFinite(score)).toBe(true);
+    },
+  );
+
+  it("waitMs is null where no time is known, and survives JSON", () => {
+    const decision = threeFull(["never"]).select("chat");
+    expect(decision.waitMs).toBeNull();
+    expect(JSON.parse(JSON.stringify(decision)).waitMs).toBeNull();
+  });
+
+  it("stand after a provider with room, however low its score", () => {
+    const limiter = new GrateLimiter({
+      clock: new MockClock(),
+      providers: [
+        { name: "full", limits: { rpm: 1 }, priority: 1_000, weight: 50 },
+        { name: "poor", priority: 0, weight: 0 },
+      ],
+      capabilities: { chat: ["full", "poor"] },
+    });
+    limiter.observe({ provider: "full", outcome: { status: "success" } });
+    const decision = limiter.select("chat");
+    expect(decision).toMatchObject({ provider: "poor", score: 0, waitMs: 0 });
+    expect(decision.alternatives[0]!.provider).toBe("full");
+    expect(decision.alternatives[0]!.score).toBeGreaterThan(10);
+  });
+});
+
+describe("ties", () => {
+  it("keep the capability's order, not the order of declaration", () => {
+    const limiter = new GrateLimiter({
+      clock: new MockClock(),
+      providers: ["x", "y", "z"].map((name) => ({ name })),
+      capabilities: { up: ["z", "x", "y"], down: ["y", "z", "x"] },
+    });
+    const order = ({ provider, alternatives }: Decision) => [provider, ...alternatives.map((other) => other.provider)];
+    expect(order(limiter.select("up"))).toEqual(["z", "x", "y"]);
+    expect(order(limiter.select("down"))).toEqual(["y", "z", "x"]);
+  });
+});
+
+function bySoonest(a: Decision, b: Decision): number {
+  if (a.waitMs === b.waitMs) return 0;
+  if (a.waitMs === null) return 1;
+  return b.waitMs === null ? -1 : a.waitMs - b.waitMs;
+}
