@@ -1,6 +1,6 @@
 import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 import { Missing, readyPython } from "../../conformance/engines/languages.ts";
@@ -10,19 +10,32 @@ const here = dirname(fileURLToPath(import.meta.url));
 export const root: string = dirname(dirname(here));
 export const cache: string = join(root, ".cache/bench");
 
-/** A program that can be a side, without what it is to do. */
+/** A side without its setup. */
 export type Program = Omit<Side, "setup">;
 
-/** Compiles the sides written in TypeScript against the built package, which is what users get; answers how one is started. */
-export async function compiledSides(): Promise<(file: string, name: string, ...flags: string[]) => Program> {
+/** Returns the program of a side file. The first argument of the side selects the work, and is its name by default. */
+export type Programs = (file: string, name: string, ...flags: string[]) => Program;
+
+/** Compiles the TypeScript sides against this package as users get it, which is dist. */
+export async function compiledSides(): Promise<Programs> {
   if (!existsSync(join(root, "dist/index.js"))) throw new Error('dist is missing: run "npm run build" first');
-  const outdir = join(cache, "sides");
+  return compiled(join(cache, "sides"), {});
+}
+
+/** Compiles the same sides against another build of the package: the path of its dist/index.js. */
+export async function compiledAgainst(path: string): Promise<Programs> {
+  if (!existsSync(path)) throw new Error(`--against: no file at ${path}`);
+  return compiled(join(cache, "sides-against"), { "grate-limiter": resolve(path) });
+}
+
+async function compiled(outdir: string, alias: { [name: string]: string }): Promise<Programs> {
   const files = ["decisions", "calls", "growth", "reference"];
   await build({
     entryPoints: files.map((file) => join(here, `sides/${file}.ts`)),
     absWorkingDir: root,
-    // The built package by its own name, not the sources that tsconfig.tools.json points at.
+    // This configuration resolves the package by its name, and tsconfig.tools.json would resolve it to src.
     tsconfig: join(root, "tsconfig.json"),
+    alias,
     bundle: true,
     format: "esm",
     platform: "node",
@@ -37,12 +50,13 @@ export async function compiledSides(): Promise<(file: string, name: string, ...f
   });
 }
 
-/** The published ports that this machine can run; what is missing is said. */
+/** The published ports that this machine can run. A missing one is reported on stderr. */
 export function ports(): Program[] {
   return [rust(), python()].filter((program) => program !== null);
 }
 
-function rust(): Program | null {
+/** The published Rust crate, or null if this machine cannot build it. */
+export function rust(): Program | null {
   const manifest = join(here, "rust/Cargo.toml");
   const flags = ["build", "--release", "--locked", "--quiet", "--manifest-path", manifest];
   const { status } = spawnSync("cargo", flags, { stdio: ["ignore", "inherit", "inherit"] });

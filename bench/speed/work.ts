@@ -1,19 +1,23 @@
-// What is done, the same on every side, in whatever language: the same calls with the same amounts at the same instants.
+// The work of the speed benchmark. Every side, in any language, makes the same calls with the same amounts at the same instants.
 //
-//   setup: providers p0, p1, ... with a requests and a tokens quota of a minute each, and one capability "c" of all of them;
-//          a share of every limit is taken at once, then `prefill` observations go round the providers, so that a window has
-//          passed and is full of what it will hold
-//   select: the clock goes on, `select`, the score and every alternative's name and score are read
-//   observe: the clock goes on, `observe` of the next provider
-//   both: the clock goes on, `select`, all read as above, `observe` of the provider chosen; "both-unread" leaves the alternatives
+//   setup: providers p0, p1, ... with a requests quota and a tokens quota of one minute each, and one capability "c" of all
+//          providers. A share of every limit is used immediately. Then `prefill` observations go to the providers in turn, so
+//          that more than one window has passed.
+//   select: the clock advances, `select`, the score and the name and score of every alternative are read
+//   observe: the clock advances, `observe` of the next provider
+//   both: the clock advances, `select`, all read as above, `observe` of the selected provider
+//   both-unread: like "both", but the alternatives are not read
+//   lease, acquire: the clock advances, `tryAcquire` or `acquire`, then `settle` with the same usage and outcome
+//   run: the clock advances, `run` of an empty function
 //
-// Regimes: "ordinary" has room on all providers, equal answers, steps of 1 ms; "hard" is at 99 % of all limits, with latencies,
-// sizes and failures that change from request to request, and steps of 0 to 3 ms.
+// The last three exist in this package only. Regimes: "ordinary" has room on all providers, equal outcomes and steps of 1 ms.
+// "hard" is at 99 % of all limits, with latencies, sizes and failures that change from request to request, and steps of 0 to
+// 3 ms.
 import { seededRandom } from "../seeded-random.ts";
 
-export type Work = "select" | "observe" | "both" | "both-unread";
+export type Work = "select" | "observe" | "both" | "both-unread" | "lease" | "acquire" | "run";
 
-/** What happens at operation i stands at i modulo the length, which is a power of two. */
+/** The inputs of operation i are at index i modulo the length, which is a power of two. */
 export interface Tape {
   readonly steps: readonly number[];
   readonly tokens: readonly number[];
@@ -22,16 +26,22 @@ export interface Tape {
   readonly statuses: readonly number[];
 }
 
-/** All that a side has to know, as plain data. */
+/** Everything that a side needs, as plain data. */
 export interface Setup {
   readonly work: Work;
   readonly providers: number;
-  /** The limits a minute of each provider. */
+  /** Every observation names the capability "c". */
+  readonly capability: boolean;
+  /** Every request states its tokens before it is sent. This package only. */
+  readonly isDemandStated: boolean;
+  /** The first provider is in a cooldown all the time. This package only. */
+  readonly hasCooldown: boolean;
+  /** The limits of each provider per minute. */
   readonly requests: number;
   readonly tokens: number;
-  /** Share of every limit that is taken at the start. */
+  /** Share of every limit that is used at the start. */
   readonly drained: number;
-  /** Observations before anything is timed. */
+  /** Number of observations before the timed operations. */
   readonly prefill: number;
   readonly tape: Tape;
 }
@@ -39,14 +49,16 @@ export interface Setup {
 const LENGTH = 4_096;
 const PREFILLED_MS = 61_000;
 const LOAD = 0.99;
+const PLAIN = { capability: true, isDemandStated: false, hasCooldown: false };
 
-export function ordinary(work: Work, providers: number): Setup {
+export function ordinary(work: Work, providers: number, differences: Partial<Setup> = {}): Setup {
   const all = (value: number): number[] => new Array<number>(LENGTH).fill(value);
   const tape = { steps: all(1), tokens: all(100), latencies: all(50), statuses: all(0) };
-  return { work, providers, requests: 1e6, tokens: 1e9, drained: 0, prefill: PREFILLED_MS, tape };
+  const limits = { requests: 1e6, tokens: 1e9, drained: 0 };
+  return { ...PLAIN, work, providers, ...limits, prefill: PREFILLED_MS, tape, ...differences };
 }
 
-export function hard(work: Work, providers: number): Setup {
+export function hard(work: Work, providers: number, differences: Partial<Setup> = {}): Setup {
   const random = seededRandom(6);
   const steps: number[] = [];
   const tokens: number[] = [];
@@ -64,5 +76,6 @@ export function hard(work: Work, providers: number): Setup {
   const meanTokens = tokens.reduce((sum, amount) => sum + amount) / LENGTH;
   const prefill = Math.ceil(PREFILLED_MS / meanStepMs);
   const tape = { steps, tokens, latencies, statuses };
-  return { work, providers, requests, tokens: Math.ceil(requests * meanTokens), drained: LOAD, prefill, tape };
+  const limits = { requests, tokens: Math.ceil(requests * meanTokens), drained: LOAD };
+  return { ...PLAIN, work, providers, ...limits, prefill, tape, ...differences };
 }

@@ -1,5 +1,5 @@
-"""The published Python package as a side of the speed benchmark: the setup comes as the first line of stdin, then a number of
-operations a line; each is answered by a line {"ns", "check"}. See ../work.ts for what the work is."""
+"""The published Python package as a side of the speed benchmark. The first line of stdin is the setup. Every later line is a
+number of operations, and is answered by a line {"ns", "check"}. The work is described in ../work.ts."""
 
 import json
 import sys
@@ -37,6 +37,7 @@ class Side:
         self.statuses = [STATUSES[status] for status in tape["statuses"]]
         self.mask = len(self.steps) - 1
         self.next = 0
+        self.capability = "c" if setup["capability"] else None
         self.clock = MockClock()
         self.engine = GrateLimiter(EngineConfig(clock=self.clock))
         self.names = [f"p{i}" for i in range(setup["providers"])]
@@ -51,7 +52,7 @@ class Side:
         for name in self.names:
             usage = Usage(requests=int(setup["requests"] * setup["drained"]), tokens=int(setup["tokens"] * setup["drained"]))
             outcome = Outcome(status=STATUSES[0], latency_ms=50)
-            self.engine.observe(Observation(provider=name, usage=usage, outcome=outcome))
+            self.engine.observe(Observation(provider=name, capability=self.capability, usage=usage, outcome=outcome))
         self.observe(setup["prefill"])
 
     def select(self, count):
@@ -75,7 +76,7 @@ class Side:
             clock.advance_ms(steps[at])
             usage = Usage(requests=1, tokens=tokens[at])
             outcome = Outcome(status=statuses[at], latency_ms=latencies[at])
-            engine.observe(Observation(provider=provider, usage=usage, outcome=outcome))
+            engine.observe(Observation(provider=provider, capability=self.capability, usage=usage, outcome=outcome))
         self.next += count
         return 0.0
 
@@ -93,7 +94,9 @@ class Side:
                     check += other.score + len(other.provider)
             usage = Usage(requests=1, tokens=tokens[at])
             outcome = Outcome(status=statuses[at], latency_ms=latencies[at])
-            engine.observe(Observation(provider=decision.provider, usage=usage, outcome=outcome))
+            engine.observe(Observation(
+                provider=decision.provider, capability=self.capability, usage=usage, outcome=outcome
+            ))
         self.next += count
         return check
 

@@ -1,5 +1,5 @@
-//! The published Rust crate as a side of the speed benchmark: the setup comes as the first line of stdin, then a number of
-//! operations a line; each is answered by a line {"ns", "check"}. See ../work.ts for what the work is.
+//! The published Rust crate as a side of the speed benchmark. The first line of stdin is the setup. Every later line is a number
+//! of operations, and is answered by a line {"ns", "check"}. The work is described in ../work.ts.
 
 use std::hint::black_box;
 use std::io::{self, BufRead, Write};
@@ -15,16 +15,18 @@ use serde::Deserialize;
 struct Setup {
     work: String,
     providers: usize,
+    /// Every observation names the capability "c".
+    capability: bool,
     requests: u64,
     tokens: u64,
-    /// Taken of every limit at the start.
+    /// Share of every limit that is used at the start.
     drained: f64,
-    /// Observations before anything is timed.
+    /// Number of observations before the timed operations.
     prefill: usize,
     tape: Tape,
 }
 
-/// What happens at operation i stands at i modulo the length, which is a power of two.
+/// The inputs of operation i are at index i modulo the length, which is a power of two.
 #[derive(Deserialize)]
 struct Tape {
     steps: Vec<u64>,
@@ -37,6 +39,7 @@ struct Side {
     engine: GrateLimiter,
     clock: Arc<MockClock>,
     names: Vec<String>,
+    capability: bool,
     tape: Tape,
     statuses: [StatusClass; 3],
     next: usize,
@@ -63,7 +66,7 @@ impl Side {
         let providers = names.iter().map(|name| CapabilityProvider { provider: name.clone(), priority: 10 }).collect();
         engine.upsert_capability(CapabilityConfig { name: "c".into(), providers });
         let statuses = [StatusClass::Success, StatusClass::ServerError, StatusClass::RateLimited];
-        let mut side = Self { engine, clock, names, tape: setup.tape, statuses, next: 0, check: 0.0 };
+        let mut side = Self { engine, clock, names, capability: setup.capability, tape: setup.tape, statuses, next: 0, check: 0.0 };
         let part = |limit: u64| (limit as f64 * setup.drained).floor() as u64;
         for name in side.names.clone() {
             side.tell(name, part(setup.requests), part(setup.tokens), StatusClass::Success, 50);
@@ -75,10 +78,11 @@ impl Side {
     fn tell(&self, provider: String, requests: u64, tokens: u64, status: StatusClass, latency_ms: u64) {
         let usage = Usage { requests, tokens: Some(tokens), ..Default::default() };
         let outcome = Outcome { status, latency_ms };
-        self.engine.observe(Observation { provider, capability: None, usage, outcome }).unwrap();
+        let capability = self.capability.then(|| "c".to_owned());
+        self.engine.observe(Observation { provider, capability, usage, outcome }).unwrap();
     }
 
-    /// The clock goes on to the next operation, whose place on the tape is the answer.
+    /// The clock advances to the next operation. Returns the index of the operation on the tape.
     fn step(&mut self) -> usize {
         let at = self.next & (self.tape.steps.len() - 1);
         self.next += 1;
@@ -124,10 +128,10 @@ impl Side {
     }
 }
 
-/// Of all threads of this process.
+/// Processor time of all threads of this process.
 fn processor_ns() -> i64 {
     let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-    // SAFETY: writes to what it is given and nothing else.
+    // SAFETY: the call writes to `time` only.
     unsafe { libc::clock_gettime(libc::CLOCK_PROCESS_CPUTIME_ID, &mut time) };
     time.tv_sec * 1_000_000_000 + time.tv_nsec
 }
