@@ -29,7 +29,7 @@ const RUST: { readonly [profile: string]: { readonly bars: readonly number[]; re
   classic: { bars: [0.8, 0.8, 1.2, 1] },
 };
 const DECISIONS = "Decisions beside the Rust crate, with `capability`";
-const CONDITIONED = "Decisions under conditions, in times of a plain decision";
+const CONDITIONED = "Decisions under conditions, as a multiple of a plain decision";
 const LEASED = "Leases and `run`, 8 providers";
 const COLD = "Cold process beside the earlier build";
 const GROWTH = "Slope of log time against log n";
@@ -48,13 +48,12 @@ export function bars(results: Results): Bar[] {
 
 function decisionBars({ decisions }: Results): Bar[] {
   return PROFILES.flatMap((profile) =>
-    SIZES.flatMap((size, i): Bar[] => {
+    SIZES.map((size, i): Bar => {
       const group = groupName(WITH_CAPABILITY, size);
       const ratio = best(decisions, group, "rust") / best(decisions, group, profile);
       const { bars: least, aims } = RUST[profile]!;
-      const work = `${profile}, ${size} providers`;
-      const aim = aims === undefined ? [] : [atLeast(DECISIONS, `${work} (aim)`, aims[i]!, ratio)];
-      return [atLeast(DECISIONS, work, least[i]!, ratio), ...aim];
+      const found = atLeast(DECISIONS, `${profile}, ${size.toLocaleString("en")} providers`, least[i]!, ratio);
+      return aims === undefined ? found : { ...found, bar: `${found.bar} (aim ${aims[i]}x)` };
     }),
   );
 }
@@ -69,7 +68,7 @@ function conditionBars({ decisions, conditions }: Results): Bar[] {
       atMost(CONDITIONED, `hard case, ${size} providers`, 3, times("hard case")),
       atLeast(
         CONDITIONED,
-        `hard case, ${size} providers: the Rust crate's time`,
+        `hard case, ${size} providers: time of the Rust crate / ours`,
         1.5,
         best(decisions, hard, "rust") / best(decisions, hard, "anticipatory"),
       ),
@@ -84,11 +83,16 @@ function leaseBars({ leases }: Results): Bar[] {
   const lease = of("tryAcquire + settle");
   const statedLease = of("tryAcquire + settle, stated demand");
   return [
-    atMost(LEASED, "tryAcquire + settle, in times of select + observe", 2, lease / plain),
+    atMost(LEASED, "tryAcquire + settle, as a multiple of select + observe", 2, lease / plain),
     atMost(LEASED, "the same with a stated demand on both sides", 2, statedLease / stated),
-    atMost(LEASED, "tryAcquire + settle, in times of the Rust crate's select + observe", 4, lease / of("rust")),
+    atMost(LEASED, "tryAcquire + settle, as a multiple of the Rust crate's select + observe", 4, lease / of("rust")),
     atMost(LEASED, "the same with a stated demand", 4, statedLease / of("rust")),
-    atMost(LEASED, "run of an empty function, in times of select + observe", 3, of("run of an empty function") / plain),
+    atMost(
+      LEASED,
+      "run of an empty function, as a multiple of select + observe",
+      3,
+      of("run of an empty function") / plain,
+    ),
   ];
 }
 
@@ -126,9 +130,9 @@ function otherBars({ calls, memory, size }: Results): Bar[] {
   const empty = "an empty async function, one after the other";
   const run = best(calls, empty, "ours-run");
   return [
-    atLeast(OTHER, "p-queue's time, in times of run", 1, best(calls, empty, "p-queue") / run),
-    atLeast(OTHER, "bottleneck's time, in times of run", 500, best(calls, empty, "bottleneck") / run),
-    atMost(OTHER, "run of an empty function, in times of cockatiel's", 3, run / best(calls, empty, "cockatiel")),
+    atLeast(OTHER, "time of p-queue / run", 1, best(calls, empty, "p-queue") / run),
+    atLeast(OTHER, "time of bottleneck / run", 500, best(calls, empty, "bottleneck") / run),
+    atMost(OTHER, "run of an empty function, as a multiple of cockatiel's", 3, run / best(calls, empty, "cockatiel")),
     atMost(OTHER, "idle provider with two quotas", 4_096, memory["idle provider"] ?? Number.NaN, " bytes"),
     atMost(
       OTHER,

@@ -1,6 +1,7 @@
 import type { Size } from "../../scripts/bundle-size.ts";
 import type { Results } from "./results.ts";
 
+const LEAST_ROUNDS = 5;
 const LABELS: { readonly [side: string]: string } = {
   anticipatory: "default profile",
   classic: "classic profile",
@@ -30,6 +31,17 @@ export function percent(share: number): string {
 
 export function kilobytes({ minified, gzipped }: Size): string {
   return `${(minified / 1_000).toFixed(1)} kB minified, ${(gzipped / 1_000).toFixed(1)} kB minified and gzipped`;
+}
+
+/** True if the run had too few rounds, or other programs used the machine. */
+export function isProvisional({ repetition, machine }: Results): boolean {
+  return repetition.processes * repetition.rounds < LEAST_ROUNDS || machine.loadAfter > machine.cores;
+}
+
+/** A warning about provisional numbers, or nothing. */
+export function caveat(results: Results): string {
+  if (!isProvisional(results)) return "";
+  return " **These numbers are provisional: the run had fewer than 5 rounds, or other programs used the machine.**";
 }
 
 /** A Markdown table. */

@@ -11,7 +11,7 @@ import {
   WITH_CAPABILITY,
   WITHOUT_CAPABILITY,
 } from "./decision-groups.ts";
-import { kilobytes, label, machineText, number, pairs, table } from "./format.ts";
+import { caveat, isProvisional, kilobytes, label, machineText, number, pairs, table } from "./format.ts";
 import type { Growth, Results } from "./results.ts";
 import type { Measured } from "./rounds.ts";
 
@@ -23,7 +23,7 @@ export function performancePage(results: Results): { page: string; charts: { [na
   const { processes, rounds } = results.repetition;
   const page = `# Performance
 
-\`npm run bench:report\` makes this page from the results of \`npm run bench\`. All numbers are ratios within one run, because times depend on the machine.
+\`npm run bench:report\` makes this page from the results of \`npm run bench\`. All numbers are ratios within one run, because times depend on the machine.${caveat(results)}
 
 ## Decisions
 
@@ -43,25 +43,25 @@ ${rustTable(results, HARD)}
 
 ![One decision against the number of providers](performance/decisions.svg)
 
-Some conditions make a decision slower. The default profile, in times of a plain decision:
+Some conditions make a decision slower. The default profile, as a multiple of a plain decision:
 
 ${conditionTable(results)}
 
 ## Cold and steady
 
-A new process has compiled little of the engine yet. These processes make 200 decisions per second with ${STEADY_PROVIDERS} providers and \`capability\`, and parse and write JSON between the calls. The numbers are mean times in times of the steady state of the same side, which is a loop that does nothing else. The means of a cold process also include caches that the other work has filled.
+A new process has compiled little of the engine yet. These processes make 200 decisions per second with ${STEADY_PROVIDERS} providers and \`capability\`, and parse and write JSON between the calls. The numbers are mean times as a multiple of the steady state of the same side. The steady state is a loop of decisions without other work, so it has the processor's caches for itself.
 
 ${coldTable(results)}
 
 ## Leases and run
 
-${STEADY_PROVIDERS} providers with two quotas, in times of \`select\` + \`observe\`.
+${STEADY_PROVIDERS} providers with two quotas, as a multiple of \`select\` + \`observe\`.
 
 ${leaseTable(results)}
 
 ## Other limiters
 
-One limiter in front of an async function that does nothing, in times of \`run\`. Each limiter has the options that its documentation recommends for at most 100 calls at the same time and 1e9 per minute, so that no call waits. They do different things: none of them routes between providers, and of them only cockatiel reacts to failures. Versions: ${Object.entries(
+One limiter in front of an async function that does nothing, as a multiple of \`run\`. Each limiter has the options that its documentation recommends for at most 100 calls at the same time and 1e9 per minute, so that no call waits. They do different things: none of them routes between providers, and of them only cockatiel reacts to failures. Versions: ${Object.entries(
     results.rivals,
   )
     .map(([name, version]) => `${name} ${version}`)
@@ -73,7 +73,7 @@ ${rivalTable(results)}
 
 ## Growth
 
-How the processor time grows with the number of things, in times of the smallest. A slope of 0 is flat, and a slope of 1 is proportional.
+How the processor time grows with the number of things, as a multiple of the time at the smallest number. A slope of 0 is flat, and a slope of 1 is proportional.
 
 One decision:
 
@@ -95,7 +95,7 @@ ${results.size === null ? "" : `\`import { GrateLimiter }\` adds ${kilobytes(res
 
 - Machine: ${machineText(results)}.
 - Every side is a process of its own. Rounds alternate between the sides of a table, and only one side works at a time.
-- ${processes} processes of each side, ${rounds} counted rounds of each process, after at least two rounds and one second of work. The best round counts.
+- Processes of each side: ${processes}. Counted rounds of each process: ${rounds}, after at least two rounds and one second of work. The best round counts.
 - Times are processor times of the whole process, including the threads that compile and collect garbage. Cold processes are timed with a wall clock around each decision.
 - Every side makes the same calls with the same amounts at the same instants of its own mock clock. Cold processes use the real clock.
 - This package is measured as it is published (\`dist\`). The Rust crate is a release build with link-time optimization.
@@ -111,7 +111,7 @@ export function readmeLine(results: Results): string {
   const both = (profile: string): string =>
     `${ratios(WITH_CAPABILITY, profile)} with \`capability\`, ${ratios(WITHOUT_CAPABILITY, profile)} without`;
   const cold = coldRatios(results, "anticipatory");
-  return `time of the Rust crate / time of \`select\` + \`observe\` at ${SIZE_NAMES.join(" / ")} providers: ${both("anticipatory")}; classic profile ${both("classic")}. In a new process, calls 1 to 100 take ${number(cold.first)} times as long as in the steady state, and calls 101 to 1,000 ${number(cold.next)} times`;
+  return `${isProvisional(results) ? "provisional: " : ""}time of the Rust crate / time of \`select\` + \`observe\` at ${SIZE_NAMES.join(" / ")} providers: ${both("anticipatory")}; classic profile ${both("classic")}. In a new process, calls 1 to 100 take ${number(cold.first)} times as long as in the steady state, and calls 101 to 1,000 ${number(cold.next)} times`;
 }
 
 function rustTable(results: Results, group: string): string {
@@ -175,7 +175,7 @@ function growthTable(all: readonly Growth[]): string {
     const { name, slope, isCut } = series;
     return [name, pairs(relative(series), ""), `${slope.toFixed(2)}${isCut ? ", stopped: too slow" : ""}`];
   });
-  return table(["against", "time in times of the first", "slope"], rows);
+  return table(["against", "number: multiple of the first time", "slope"], rows);
 }
 
 function relative({ points }: Growth): { x: number; y: number }[] {

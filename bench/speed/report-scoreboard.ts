@@ -1,5 +1,5 @@
 import { type Bar, bars } from "./bars.ts";
-import { kilobytes, label, machineText, number, pairs, percent, table } from "./format.ts";
+import { caveat, kilobytes, label, machineText, number, pairs, percent, table } from "./format.ts";
 import type { Growth, Results } from "./results.ts";
 import type { Measured } from "./rounds.ts";
 
@@ -14,7 +14,7 @@ export function scoreboardPage(results: Results): string {
 \`npm run bench:report\` makes this page from the results of the last \`npm run bench\`. It is for developers of the engine; [docs/performance.md](../docs/performance.md) is for users.
 
 - Machine: ${machineText(results)}.
-- ${processes} processes of each side, ${rounds} counted rounds of each process. The best round counts.
+- Processes of each side: ${processes}. Counted rounds of each process: ${rounds}. The best round counts.${caveat(results)}
 - A side named "earlier" is the build that \`--against\` named.
 
 ## Targets
@@ -25,7 +25,7 @@ ${sections.map((section) => `### ${section}\n\n${barTable(judged.filter((bar) =>
 
 ## Times
 
-ns for one operation. The ratio is relative to the first side.
+ns for one operation. The ratio is that to the first side.
 
 ${[...results.decisions, ...results.conditions, ...results.leases, ...results.calls].map(groupTable).join("\n\n")}
 
@@ -56,7 +56,11 @@ ${results.size === null ? "" : `Core import: ${kilobytes(results.size.core)}. Ev
 function barTable(judged: readonly Bar[]): string {
   const verdict = ({ reached, isMet }: Bar): string => (isMet ? "met" : Number.isNaN(reached) ? "" : "**not met**");
   const rows = judged.map((bar) => {
-    const reached = Number.isNaN(bar.reached) ? "not measured" : `${number(bar.reached)}${bar.unit}`;
+    const reached = Number.isNaN(bar.reached)
+      ? "not measured"
+      : bar.unit === ""
+        ? bar.reached.toFixed(3)
+        : `${number(bar.reached)}${bar.unit}`;
     return [bar.work, bar.bar, reached, verdict(bar)];
   });
   return table(["work", "target", "measured", ""], rows);

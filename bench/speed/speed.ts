@@ -49,7 +49,7 @@ const found: Partial<Results> = {
   ...(has("cold") ? { cold: await coldProcesses() } : {}),
   ...(has("rivals") ? { rivals: RIVALS, calls: await inTurn(callGroups(await fetchedRivals())) } : {}),
   ...(has("growth") ? { growth: await growth(programs, { processes, rounds: processes * rounds }) } : {}),
-  ...(has("scaling") ? { scaling: await scaling(programs, rounds) } : {}),
+  ...(has("scaling") ? { scaling: await scaling(programs, processes * rounds) } : {}),
   ...(has("memory") ? { memory: await memory(programs), collecting: await collecting(programs) } : {}),
   size: { core: await bundleSize(CORE), everything: await bundleSize(EVERYTHING) },
   repetition: { processes, rounds },
