@@ -1,23 +1,4 @@
 import type { Group } from "./rounds.ts";
-
-<<<<<<< HEAD
-
-import type { Program, Programs } from "./sides.ts";
-import type { Setup } from "./work.ts";
-
-export const SIZES = [2, 8, 100, 1_000] as const;
-export const PROFILES = ["anticipatory", "classic"] as const;
-// A round of the slowest side takes about a tenth of a second; the Python package does fewer operations.
-const OPERATIONS: { readonly [providers: number]: number } = { 2: 100_000, 8: 40_000, 100: 4_000, 1000: 400 };
-
-/** Both profiles of this build, then both of the earlier one if there is one. */
-export function profilePrograms(programs: Programs, earlier: Programs | undefined): Program[] {
-  const own = PROFILES.map((profile) => programs("decisions", profile));
-  if (earlier === undefined) return own;
-  return [...own, ...PROFILES.map((profile) => ({ ...earlier("decisions", profile), name: earlierName(profile) }))];
-}
-=======
-
 import type { Side } from "./side-process.ts";
 import type { Program, Programs } from "./sides.ts";
 import { hard, ordinary, type Setup, type Work } from "./work.ts";
@@ -34,19 +15,12 @@ export const STATED = "stated demand, token quota, one provider in cooldown";
 // A round of the slowest side takes about a tenth of a second; the Python package does fewer operations.
 const OPERATIONS: { readonly [providers: number]: number } = { 2: 100_000, 8: 40_000, 100: 4_000, 1000: 400 };
 const LEASE_PROVIDERS = 8;
->>>>>>> bench
 
 /** Name of a side of the earlier build. */
 export function earlierName(side: string): string {
   return `${side}, earlier`;
 }
 
-<<<<<<< HEAD
-/** All programs do the same work. */
-export function decisionGroup(name: string, programs: readonly Program[], setup: Setup): Group {
-  const sides = programs.map((program) => ({ ...program, setup }));
-  return { name: `${name}, ${setup.providers} providers`, sides, operations: OPERATIONS[setup.providers]! };
-=======
 export function isEarlier(side: string): boolean {
   return side.endsWith(earlierName(""));
 }
@@ -119,5 +93,4 @@ export function leaseGroup(programs: Programs, earlier: Programs | undefined, cr
 
 function group(name: string, sides: readonly Side[], providers: number): Group {
   return { name: groupName(name, providers), sides, operations: OPERATIONS[providers]! };
->>>>>>> bench
 }

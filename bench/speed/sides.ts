@@ -29,12 +29,8 @@ export async function compiledAgainst(path: string): Promise<Programs> {
 }
 
 async function compiled(outdir: string, alias: { [name: string]: string }): Promise<Programs> {
-<<<<<<< HEAD
-  const files = ["decisions", "calls", "growth", "reference"];
-=======
   const files = ["calls", "cold", "decisions", "growth", "reference", "scaling"];
->>>>>>> bench
-  await build(
+  await build({
     entryPoints: files.map((file) => join(here, `sides/${file}.ts`)),
     absWorkingDir: root,
     // This configuration resolves the package by its name, and tsconfig.tools.json would resolve it to src.
@@ -45,7 +41,8 @@ async function compiled(outdir: string, alias: { [name: string]: string }): Prom
     platform: "node",
     target: "node20",
     outdir,
-    outExtension: ".js": ".mjs" ,);
+    outExtension: { ".js": ".mjs" },
+  });
   return (file, name, ...flags) => ({
     name,
     command: process.execPath,

@@ -81,26 +81,6 @@ function decisions(setup: Setup, profile: "anticipatory" | "classic"): Operation
     let check = 0;
     for (let i = 0; i < count; i++) {
       const at = step();
-<<<<<<< HEAD
-      const { provider, score } = decide(at);
-      check += score;
-      tell(provider, at);
-=======
-      const granted = isDemandStated ? limiter.tryAcquire("c", { tokens: amounts[at]! }) : limiter.tryAcquire("c");
-      if (!granted.granted) throw new Error("tryAcquire was refused");
-      check += granted.provider.length;
-      const usage = { tokens: amounts[at]! };
-      granted.settle({ status: statuses[at]!, usage, latencyMs: latencies[at]! });
->>>>>>> bench
-    }
-    return check;
-  }
-
-<<<<<<< HEAD
-  function lease(count: number): number {
-    let check = 0;
-    for (let i = 0; i < count; i++) {
-      const at = step();
       const granted = isDemandStated ? limiter.tryAcquire("c", { tokens: amounts[at]! }) : limiter.tryAcquire("c");
       if (!granted.granted) throw new Error("tryAcquire was refused");
       check += granted.provider.length;
@@ -110,8 +90,6 @@ function decisions(setup: Setup, profile: "anticipatory" | "classic"): Operation
     return check;
   }
 
-=======
->>>>>>> bench
   async function acquire(count: number): Promise<number> {
     let check = 0;
     for (let i = 0; i < count; i++) {
@@ -143,11 +121,7 @@ function decisions(setup: Setup, profile: "anticipatory" | "classic"): Operation
   if (setup.hasCooldown) {
     limiter.observe({ provider: names[0]!, outcome: { status: 429, retryAfterMs: COOLDOWN_MS } });
   }
-<<<<<<< HEAD
-  return { select, observe, both, "both-unread": bothUnread, lease, acquire, run }[setup.work];
-=======
   return { select, observe, both, lease, acquire, run }[setup.work];
->>>>>>> bench
 }
 
 await answerLines((setup: Setup) => decisions(setup, process.argv[2] as "anticipatory" | "classic"));

@@ -1,10 +1,7 @@
 //! The published Rust crate as a side of the speed benchmark. The first line of stdin is the setup. Every later line is a number
 //! of operations, and is answered by a line {"ns", "check"}. The work is described in ../work.ts.
-<<<<<<< HEAD
-=======
 
 mod cold;
->>>>>>> bench
 
 use std::io::{self, BufRead, Write};
 use std::sync::Arc;
@@ -70,9 +67,6 @@ impl Side {
         let providers = names.iter().map(|name| CapabilityProvider { provider: name.clone(), priority: 10 }).collect();
         engine.upsert_capability(CapabilityConfig { name: "c".into(), providers });
         let statuses = [StatusClass::Success, StatusClass::ServerError, StatusClass::RateLimited];
-<<<<<<< HEAD
-        let mut side = Self { engine, clock, names, capability: setup.capability, tape: setup.tape, statuses, next: 0, check: 0.0 };
-=======
         let mut side = Self {
             engine,
             clock,
@@ -83,7 +77,6 @@ impl Side {
             next: 0,
             check: 0.0,
         };
->>>>>>> bench
         let part = |limit: u64| (limit as f64 * setup.drained).floor() as u64;
         for name in side.names.clone() {
             side.tell(name, part(setup.requests), part(setup.tokens), StatusClass::Success, 50);
