@@ -56,6 +56,7 @@ const LIMIT_WORDS: readonly (readonly [keyof Limits, Dimension, WindowSpec])[] =
 ];
 // The last two words are unknown to the classic profile.
 const CLASSIC_WORDS = LIMIT_WORDS.slice(0, -2);
+const QUOTAS_KEPT = 8;
 const POOLS = ["org", "key"] as const;
 const PROVIDERS = ["a", "b", "c", "d", "e", "f"] as const;
 const CAPABILITIES = ["chat", "embed", "rank"] as const;
@@ -80,6 +81,8 @@ export class Configs {
   readonly windows: readonly WindowSpec[];
   /** A quota was made whose reset the wall clock rules: a waiter looks at it every minute. */
   hasReviews = false;
+  readonly #quotas: QuotaConfig[] = [];
+  readonly #providers = new Map<string, ProviderConfig>();
 
   /** `calendar` is the index of the calendar window that this world has; null: none. */
   constructor(random: Random, profile: ProfileName, calendar: number | null) {
@@ -101,7 +104,28 @@ export class Configs {
     return lengthMs(this.random.pick(this.windows));
   }
 
+  /** Often one that differs little from an earlier one, so that usage is kept or carried over. */
   quota(): QuotaConfig {
+    const { random } = this;
+    const earlier = random.chance(45) ? random.pick([...this.#quotas, undefined]) : undefined;
+    const quota = earlier === undefined ? this.#newQuota() : this.#variant(earlier);
+    this.#quotas.push(quota);
+    if (this.#quotas.length > QUOTAS_KEPT) this.#quotas.shift();
+    return quota;
+  }
+
+  #variant(quota: QuotaConfig): QuotaConfig {
+    const { random } = this;
+    const limit = random.chance(60) ? Math.ceil((quota.limit * random.int(5, 20)) / 10) : quota.limit;
+    if (this.isClassic || quota.dimension === "concurrency" || !("window" in quota)) return { ...quota, limit };
+    const countsAtEnd = random.chance(40) ? !quota.countsAtEnd : quota.countsAtEnd;
+    const isCalendar = typeof quota.window === "object" && "calendar" in quota.window;
+    if (isCalendar || random.chance(60)) return { ...quota, limit, countsAtEnd };
+    const strategy = random.pick(["sliding_window", "token_bucket", "fixed_window"] as const);
+    return { ...quota, limit, countsAtEnd, strategy, burst: undefined, resetEpochMs: undefined };
+  }
+
+  #newQuota(): QuotaConfig {
     const { random } = this;
     const dimension = random.pick(this.isClassic ? CLASSIC_DIMENSIONS : DIMENSIONS);
     if (dimension === "concurrency") return { dimension, limit: random.int(1, 4) };
@@ -140,7 +164,18 @@ export class Configs {
     };
   }
 
+  /** At times the provider's last configuration, with at most some other quotas. */
   provider(name: string): ProviderConfig {
+    const { random } = this;
+    const last = this.#providers.get(name);
+    let config: ProviderConfig;
+    if (last === undefined || random.chance(60)) config = this.#newProvider(name);
+    else config = random.chance(30) ? last : { ...last, quotas: [this.quota(), this.quota()] };
+    this.#providers.set(name, config);
+    return config;
+  }
+
+  #newProvider(name: string): ProviderConfig {
     const { random } = this;
     const common = {
       name,
@@ -162,9 +197,8 @@ export class Configs {
   patch(): ProviderPatch {
     const { random } = this;
     const word = random.pick(this.isClassic ? CLASSIC_WORDS : LIMIT_WORDS)[0];
-    const draw = this.provider("");
     return {
-      limits: random.maybe(60, () => ({ ...draw.limits, ...(random.chance(35) && { [word]: null }) })),
+      limits: random.maybe(60, () => ({ ...this.limits(), ...(random.chance(35) && { [word]: null }) })),
       quotas: random.maybe(30, () => [this.quota()]),
       priority: random.maybe(25, () => random.int(0, 20)),
       weight: random.maybe(20, () => random.int(1, 20) / 10),
@@ -216,7 +250,8 @@ export class Configs {
     const { random } = this;
     if (random.chance(1)) return 0;
     const share = random.pick([3, 6, 12, 25]) / 100;
-    const requests = Math.min(25, Math.max(1, (lengthMs(window) / this.paceMs) * share));
+    // The classic profile has no leases that wait: its score is of interest between empty and full, too.
+    const requests = Math.min(this.isClassic ? 300 : 25, Math.max(1, (lengthMs(window) / this.paceMs) * share));
     const isWhole = dimension === "requests" || random.chance(80);
     const limit = Math.max(1, requests) * SIZES[dimension];
     return isWhole ? Math.ceil(limit) : limit;
