@@ -23,6 +23,9 @@ export class RankedEntry {
   /** Revision of the row that was scored; -1: not scored. */
   scoredRevision = -1;
   score = 0;
+  // Parts of that score that depend on the whole list.
+  priorityScore = 0;
+  latencyScore = 0;
   waitMs: number = NOT_ELIGIBLE;
   /** Shared by all decisions until the score changes. */
   alternative: Alternative;

@@ -117,8 +117,8 @@ export class Ranking {
     const reasoning = {
       quotaScore: row.reportedQuotaScore,
       healthScore: row.healthScore,
-      priorityScore: this.#priorityScore(best),
-      latencyScore: this.#latencyScore(row.latencyMs),
+      priorityScore: best.priorityScore,
+      latencyScore: best.latencyScore,
     };
     return new RankedDecision(
       best.listed.name,
@@ -223,31 +223,23 @@ export class Ranking {
 
   #score(entry: RankedEntry, { strategy, weighted, scoreCap }: SelectionContext, now: number): number {
     const { row } = entry;
-    const priorityScore = this.#priorityScore(entry);
-    const latencyScore = this.#latencyScore(row.latencyMs);
+    const priority = entry.ownPriority ?? row.priority;
+    const maxLatencyMs = this.#maxLatencyMs > 0 ? this.#maxLatencyMs : 1;
+    // As in the ports.
+    const priorityScore = this.#maxPriority === 0 ? 0.5 : priority / this.#maxPriority;
+    const latencyScore = 1 - row.latencyMs / maxLatencyMs;
+    entry.priorityScore = priorityScore;
+    entry.latencyScore = latencyScore;
     if (weighted !== null) {
       const score = weighted.combine(row.quotaScore, row.healthScore, priorityScore, latencyScore, row.weight);
       return finiteScore(score > scoreCap ? scoreCap : score);
     }
     const context = this.#context;
-    context.begin(this.#capability!.name, this.#request!, this.#maxPriority, this.#slowestMs(), now);
+    context.begin(this.#capability!.name, this.#request!, this.#maxPriority, maxLatencyMs, now);
     context.priorityScore = priorityScore;
     context.latencyScore = latencyScore;
-    context.turnTo(entry.provider, entry.priority, row.quotaScore, row.healthScore);
+    context.turnTo(entry.provider, priority, row.quotaScore, row.healthScore);
     return finiteScore(Math.min(scoreCap, strategy.score(context)));
-  }
-
-  // As in the ports.
-  #priorityScore(entry: RankedEntry): number {
-    return this.#maxPriority === 0 ? 0.5 : entry.priority / this.#maxPriority;
-  }
-
-  #latencyScore(latencyMs: number): number {
-    return 1 - latencyMs / this.#slowestMs();
-  }
-
-  #slowestMs(): number {
-    return this.#maxLatencyMs > 0 ? this.#maxLatencyMs : 1;
   }
 
   /** Moves one entry to its rank; all others are in order. */
