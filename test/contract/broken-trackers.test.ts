@@ -4,11 +4,14 @@ import type { Tracker } from "../../src/quota/tracker.ts";
 import { LAW_NAMES, LAWS, type LawName, type Subject } from "../support/tracker-contract.ts";
 import type { Use } from "../support/usage-history.ts";
 
-// The suite must catch what it is for: each of these trackers breaks in one way, and the law against it must throw.
+// The contract must catch every violation: each of these trackers violates one law, and the test of that law must
+// throw.
 
 const RESOLUTION_LATE = 0.002;
 
-/** A plain log, never coalesced: correct in everything but its memory. The others are this one, with a mistake. */
+/**
+ * A plain log without merged entries: correct except for its memory. The other trackers are this one with a mistake.
+ */
 class PlainLog implements Tracker {
   capacity: number;
   readonly refillPerMs = 0;
@@ -91,7 +94,7 @@ class PlainLog implements Tracker {
   }
 }
 
-/** Sixty buckets, of which the oldest goes as a whole when its first moment is a window old. */
+/** Sixty buckets. The oldest is removed as a whole when its first instant is one window old. */
 class DropsBucketsEarly extends PlainLog {
   protected override counted(at: number): number {
     const bucket = this.windowMs / 60;
@@ -110,7 +113,7 @@ class ReleasesLate extends PlainLog {
   }
 }
 
-/** Estimates from two windows, as if what came a window ago had been evenly spread. */
+/** Estimates from two windows, as if the usage of the previous window had been evenly spread. */
 class TwoWindows extends PlainLog {
   protected override counted(at: number): number {
     const start = Math.floor(at / this.windowMs) * this.windowMs;
@@ -127,7 +130,7 @@ class FallsAsTimePasses extends PlainLog {
   }
 }
 
-/** Believes every instant, so that what was forgotten is remembered when the clock goes back, and the other way round. */
+/** Accepts every instant, so released usage returns when the clock goes back. */
 class BelievesTheClock extends PlainLog {
   protected override read(now: number): number {
     this.latest = now;
@@ -153,7 +156,7 @@ class ForeseesNothing extends PlainLog {
   }
 }
 
-/** Lets a window begin when it is looked at. */
+/** Starts a window at the first read. */
 class BeginsWhenRead extends PlainLog {
   #began = Number.NEGATIVE_INFINITY;
 
@@ -172,7 +175,7 @@ class CountsFractions extends PlainLog {
   }
 }
 
-/** Takes in only what fits, as a server would that refuses the rest. */
+/** Records only amounts that fit, like a server that refuses all others. */
 class RefusesTheRest extends PlainLog {
   override record(amount: number, now: number): void {
     if (amount <= this.capacity - this.used(now)) super.record(amount, now);
@@ -226,15 +229,17 @@ const subjectOf = (make: new (capacity: number, windowMs: number) => Tracker): S
 const MEMORY: LawName = "holds no more memory after a million uses";
 
 describe("a plain log", () => {
-  // The laws are those of the contract, not of one implementation.
-  it.each(LAW_NAMES.filter((law) => law !== MEMORY))("%s", (law) => LAWS[law](subjectOf(PlainLog)));
+  // The laws belong to the contract, not to one implementation.
+  it.each(LAW_NAMES.filter((law) => law !== MEMORY))("a plain log satisfies the law: %s", (law) =>
+    LAWS[law](subjectOf(PlainLog)),
+  );
 
-  it("holds every use, and is caught", () => {
+  it("a plain log violates only the law about memory", () => {
     expect(() => LAWS[MEMORY](subjectOf(PlainLog))).toThrow(/bytes more/);
   });
 });
 
-describe("the suite catches a tracker that", () => {
+describe("the contract catches", () => {
   it.each<[string, new (capacity: number, windowMs: number) => Tracker, LawName]>([
     ["drops its oldest bucket early, and under-counts", DropsBucketsEarly, "counts what the book counts"],
     ["releases 1 % of the window late", ReleasesLate, "counts what the book counts"],
@@ -256,7 +261,7 @@ describe("the suite catches a tracker that", () => {
       ForgetsTooSoon,
       "forgets what is recorded now by the instant that it says, and all of it in time",
     ],
-  ])("%s", (_, broken, law) => {
+  ])("the contract catches a tracker that %s", (_, broken, law) => {
     expect(() => LAWS[law](subjectOf(broken))).toThrow();
   });
 });

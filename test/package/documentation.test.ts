@@ -37,7 +37,7 @@ test.runIf(existsSync(join(root, "README.md")))("the README has code to test", (
   expect(blocks.filter(({ file }) => file === "README.md")).not.toEqual([]);
 });
 
-test.runIf(existsSync(join(root, "README.md")))("the README's test command is the one that CI calls", () => {
+test.runIf(existsSync(join(root, "README.md")))("the test command in the README is the one that CI calls", () => {
   const command = /^npm ci && npm test$/m;
   expect(textOf("README.md")).toMatch(command);
   expect(textOf(".ci/run")).toContain('"npm ci && npm test"');
@@ -54,7 +54,7 @@ describe("code in the documentation", () => {
     test(`${block.file}:${block.line} compiles`, () => {
       expect(errors[index]).toEqual([]);
     });
-    test.runIf(block.runs)(`${block.file}:${block.line} does what it says`, async () => {
+    test.runIf(block.runs)(`${block.file}:${block.line} gives the results that its comments state`, async () => {
       await runBlock(root, block, around(block));
     });
   }

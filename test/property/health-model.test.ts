@@ -1,4 +1,4 @@
-// The limiter against the model of its health rules, over random lives of one provider.
+// The limiter against the model of its health rules, over random histories of one provider.
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { GrateLimiter, MockClock, NoAvailableProviders, StatusClass } from "../../src/index.ts";
@@ -35,7 +35,7 @@ const settings: fc.Arbitrary<Settings> = fc.oneof(
 );
 
 const told: fc.Arbitrary<Told> = fc.record({
-  // What an unauthorized answer asks for is nobody's rule: the provider is dead, whatever it says.
+  // No rule covers a stated wait of an unauthorized answer: the provider is dead in any case.
   status: fc.constantFrom(
     ...Object.values(StatusClass).filter((status) => status !== "unauthorized"),
     ...(["rate_limited", "rate_limited", "server_error", "success"] as const),
@@ -93,7 +93,7 @@ function close(got: number | null | undefined, expected: number | null, what: st
 }
 
 describe("health against its model", () => {
-  it("answers as the model through any life", () => {
+  it("the limiter answers like the model after any history", () => {
     fc.assert(
       fc.property(life, (given) => {
         const { clock, limiter, config, events } = live(given);
@@ -127,7 +127,7 @@ describe("health against its model", () => {
     );
   });
 
-  it("is the same whether or not anybody reads in between", () => {
+  it("reads between events do not change the answers", () => {
     fc.assert(
       fc.property(life, (given) => {
         const quiet = live(given);
@@ -150,7 +150,7 @@ describe("health against its model", () => {
     );
   });
 
-  it("excludes nobody for ever: time alone makes a provider eligible", () => {
+  it("time alone makes a provider eligible again after any history", () => {
     const curable = life.filter((given) => given.settings.decayHalfLifeSeconds > 0);
     fc.assert(
       fc.property(curable, (given) => {

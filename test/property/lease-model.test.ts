@@ -1,5 +1,5 @@
-// Any interleaving, against the model: no reservation lost or counted twice, no grant above a limit, no false refusal, no
-// waiter forgotten, overtaken or late, and nothing left in the end.
+// The limiter against the model of leases: no reservation is lost or counted twice, no grant exceeds a limit, no
+// refusal is false, no waiter is forgotten, overtaken or late, and nothing remains at the end.
 import * as fc from "fast-check";
 import { expect, it } from "vitest";
 import { Run, type Shape, type Step, type World } from "../support/lease-model-run.ts";
@@ -111,7 +111,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
 );
 
 const world: fc.Arbitrary<World> = fc.record({
-  // An instant that the steps cannot hit, so that nothing depends on which of two things at one instant came first.
+  // An instant that the steps cannot reach, so that no result depends on the order of two events at one instant.
   skewCapMs: fc.constantFrom(1_000.0625, 1_000.0625, 200.0625, 5_000.0625, Number.POSITIVE_INFINITY),
   leaseTimeoutMs: fc.constantFrom(7_000.03125, 1e12, 1e12),
   maxWaiting: fc.constantFrom(4, 100),
@@ -120,7 +120,7 @@ const world: fc.Arbitrary<World> = fc.record({
   b: shapes,
 });
 
-it("a limiter does what the model says, whatever happens", { timeout: 120_000 }, async () => {
+it("a limiter behaves like the model under any interleaving of calls", { timeout: 120_000 }, async () => {
   const runs = Number(process.env["RUNS"] ?? 400);
   await fc.assert(
     fc.asyncProperty(world, fc.array(step, { maxLength: 60, size: "max" }), async (given, steps) => {

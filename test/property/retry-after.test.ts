@@ -1,4 +1,5 @@
-// retryAfterMs is honest: at it the same request is granted if nothing else happened, a millisecond before it is not.
+// retryAfterMs is exact: at that instant the same request is granted if nothing else happened, and a millisecond before
+// it is not.
 import * as fc from "fast-check";
 import { expect, it } from "vitest";
 import type { Needs } from "../support/lease-model.ts";
@@ -54,7 +55,10 @@ const world: fc.Arbitrary<World> = fc.record({
   b: shapes,
 });
 
-/** The first instant at which exact logs have room, if nothing else happens; how much later a coarse one may; whether it need not be later at all. */
+/**
+ * The first instant at which exact logs have capacity if nothing else happens, how much later a coarse log has it, and
+ * whether it can be exact.
+ */
 function foretold(run: Run, names: readonly string[], needs: Needs, now: number) {
   const { model } = run;
   const instants = new Set<number>();
@@ -96,7 +100,7 @@ function foretold(run: Run, names: readonly string[], needs: Needs, now: number)
   return null;
 }
 
-it("tells when there will be room, exactly or at most 0.2 % of a window late, or that nobody knows", {
+it("retryAfterMs is the instant of capacity, exactly or at most 0.2 % of a window late, or null if unknown", {
   timeout: 120_000,
 }, async () => {
   const seen = { numbers: 0, exact: 0, nulls: 0 };
@@ -119,7 +123,7 @@ it("tells when there will be room, exactly or at most 0.2 % of a window late, or
         const now = run.clock.now();
         const { retryAfterMs } = answer;
         const names = last.capability === "chat" ? ["a", "b"] : ["a"];
-        // A ramp has its own test.
+        // The ramp has a test of its own.
         if ([...run.model.providers.values()].some((provider) => provider.isRampedAt(now))) return;
         const expected = foretold(run, names, { ...options, concurrency: 1 }, now);
         if (retryAfterMs === null) {

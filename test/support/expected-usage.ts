@@ -1,9 +1,9 @@
-// What a request takes from each dimension, as documented, for amounts that are already whole numbers.
+// The documented usage of a request in each dimension, for amounts that are integers.
 import type { Dimension, Price, Usage } from "../../src/index.ts";
 
 export type Taken = { readonly [dimension in Exclude<Dimension, "concurrency">]: number | null };
 
-/** Every dimension's amount; null: nothing is known of it. */
+/** The amount in every dimension. null: unknown. */
 export function taken(told: Usage, price: Price | undefined): Taken {
   const { requests = 1, tokens, inputTokens, outputTokens, bytes, costMicroUsd } = told;
   const parts = inputTokens === undefined && outputTokens === undefined;

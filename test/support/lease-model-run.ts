@@ -1,4 +1,4 @@
-// Lives through one random script with a limiter and with the model of its rules, and throws where they part.
+// Runs one random script with a limiter and with the model of its rules, and throws at the first difference.
 
 import {
   GrateLimiter,
@@ -62,7 +62,7 @@ export interface World {
 
 const LISTED = { chat: ["a", "b"], mail: ["b"], solo: ["a"] } as const;
 const FIRST_COOLDOWN_MS = 2_000;
-// D7: what several ends together cannot make is taken for possible.
+// D7: the model assumes that any combination of endings is possible.
 const LENIENT = true;
 
 interface Waiter {
@@ -132,7 +132,7 @@ export class Run {
     return this.#now;
   }
 
-  /** Its own time is the limiter's, which never goes back. */
+  /** The time of the model is the time of the limiter, which never goes back. */
   #begin(): number {
     const now = this.#read();
     this.model.read(now);
@@ -228,7 +228,7 @@ export class Run {
     await this.#replay();
   }
 
-  /** An amount that counted as 0 and turns out to be more has no entry of its own: lease-table.test.ts looks at that. */
+  /** An amount that counted as 0 and is corrected has no entry of its own; lease-endings.test.ts covers that. */
   #withoutSurprise(step: Step, model: ModelLease): Step {
     const isSurprise = model.needs.tokens === 0 && !Number.isNaN(model.stampedAt);
     return isSurprise && (step.do === "report" || step.do === "settle") ? { ...step, tokens: 0 } : step;
@@ -249,7 +249,7 @@ export class Run {
     lease.settle({ status, retryAfterMs, usage: tokens === undefined ? undefined : { tokens } });
   }
 
-  /** A changed quota starts empty with the reservations in flight carried in: those not counted yet, or all that are open. */
+  /** A changed quota starts empty with the reservations in flight: those that do not count yet, or all open ones. */
   #upsert(name: string, shapes: readonly Shape[], now: number): void {
     const had = this.model.providers.get(name);
     const provider = had ?? this.#register(name);
@@ -273,7 +273,8 @@ export class Run {
         } else if (Number.isNaN(lease.stampedAt)) lease.hold(fresh);
         else if (lease.isOpen && lease.stampedAt > now - fresh.windowMs) stamped.push(lease);
       }
-      // Either reading of "reservations in flight" will do; what is in flight is compared later, for waiters may have gone.
+      // Both readings of "reservations in flight" are accepted. The comparison comes later, because waiters might be
+      // gone.
       const { used } = seen[i]!;
       const counted = stamped.reduce((sum, lease) => sum + lease.needs[fresh.dimension], 0);
       if (used !== 0 && used !== counted) {
@@ -287,7 +288,7 @@ export class Run {
     });
   }
 
-  /** Stops at every deadline on the way, so that each is seen to be kept. */
+  /** Stops at every deadline, to check that each one is kept. */
   async #advance(ms: number): Promise<void> {
     const end = this.clock.now() + ms;
     for (;;) {
@@ -353,7 +354,7 @@ export class Run {
     await this.#replay();
   }
 
-  /** Books what was granted since, each at its instant, and judges it. */
+  /** Records the grants since the last call, each at its instant, and checks them. */
   async #replay(own: { lease: Lease; wish: Wish } | null = null, isRetry = false): Promise<void> {
     await turns();
     for (const { lease, refusal, at } of this.#told.splice(0)) {
@@ -365,7 +366,7 @@ export class Run {
     for (const { error, isGone } of this.waiters) if (error !== null && !isGone) throw error;
     this.waiters.splice(0, this.waiters.length, ...this.waiters.filter(({ isGone }) => !isGone));
     let passed = this.#passedOver(now, null);
-    // Times of waiting are whole milliseconds, rounded up.
+    // Waiting times are integer milliseconds, rounded up.
     if (passed !== null && !isRetry) {
       this.clock.set(this.clock.now() + 1);
       await this.#replay(null, true);
@@ -389,7 +390,7 @@ export class Run {
     if (waiter !== undefined) this.waiters.splice(this.waiters.indexOf(waiter), 1);
   }
 
-  /** Of one who waited: at its deadline, or because nothing can come in time any more. */
+  /** The rejection of a waiter: at its deadline, or because it cannot be served in time any more. */
   #bookRefusal({ reasons }: Refusal, at: number): void {
     this.model.read(at);
     const waiter = this.waiters.find(({ error }) => NoAvailableProviders.is(error) && error.reasons === reasons);
@@ -411,7 +412,7 @@ export class Run {
     return LISTED[capability].filter((name) => !exclude.includes(name));
   }
 
-  /** Quotas, and providers on trial or ramp, of which a waiter needs something, wherever it may go. */
+  /** The quotas, and the providers in a trial or ramp, that a waiter needs at any of its providers. */
   #claims(waiter: Waiter): (ModelQuota | ModelProvider)[] {
     return this.#candidates(waiter.wish).flatMap((name) => {
       const provider = this.model.providers.get(name);
@@ -420,10 +421,10 @@ export class Run {
     });
   }
 
-  /** The first in line (before `end`) that could go and needs nothing that anybody ahead of it may claim. */
+  /** The first waiter (before `end`) that can be served and needs nothing that a waiter ahead can claim. */
   #passedOver(now: number, end: Waiter | null): Waiter | null {
     const claimed = new Set<ModelQuota | ModelProvider>();
-    // What those ahead need of a quota that has room for all of them: no more than that is theirs.
+    // If a quota has capacity for all waiters ahead, their claims are exactly their demands.
     const reserved = new Map<ModelQuota, number>();
     const isShort = (quota: ModelQuota, need: number) =>
       claimed.has(quota) || !quota.hasRoom(need + (reserved.get(quota) ?? 0), now);
@@ -448,7 +449,7 @@ export class Run {
     return null;
   }
 
-  /** A waiter is served within a millisecond of the instant at which it could be. */
+  /** A waiter is served within a millisecond of the first possible instant. */
   #checkLateness(waiter: Waiter, at: number): void {
     const before = at - 1;
     if (before <= this.#lastActivity) return;
@@ -466,7 +467,7 @@ export class Run {
     if (waiter !== null && waiter.deadline < at) throw new Error("granted after the deadline");
     const passed = this.#passedOver(at, waiter);
     if (passed !== null && passed !== waiter) throw new Error(`${describe()} overtook ${JSON.stringify(passed.wish)}`);
-    // Room that one ahead waits for is not taken by anybody.
+    // No other request takes the capacity that a waiter ahead waits for.
     const taken = this.model.providers.get(lease.provider)!.quotas.filter(({ dimension }) => needs[dimension] > 0);
     for (const ahead of this.#inOrder()) {
       if (ahead === waiter) break;
@@ -475,7 +476,7 @@ export class Run {
         if (against.some((obstacle) => obstacle !== "quota" && obstacle !== "concurrency")) continue;
         const lacks = this.model.providers
           .get(name)!
-          // Of the first it is also what has room for it, and would not have it any more.
+          // The claims of the first waiter also include quotas with capacity that would otherwise lose it.
           .quotas.filter((quota) => {
             const also = ahead === this.#inOrder()[0] && taken.includes(quota) ? needs[quota.dimension] : 0;
             const need = ahead.needs[quota.dimension];
@@ -538,7 +539,7 @@ export class Run {
     }
   }
 
-  /** Whether by `deadline` time alone, or the ends of requests in flight at their best, can make room somewhere. */
+  /** True if time alone, or the best endings of requests in flight, can free capacity by `deadline`. */
   #mayCome(wish: Wish, deadline: number, now: number, isLenient = false): boolean {
     if (deadline <= now) return false;
     const needs = needsOf(wish);
@@ -554,7 +555,7 @@ export class Run {
         for (const part of quota.parts) {
           const lease = this.model.leases.find((one) => one.parts.get(quota) === part);
           const isOpen = lease?.isOpen === true;
-          // What was answered has used one request at least.
+          // An answered request has used at least one request.
           const isAnswered = quota.dimension === "requests" && isOpen && !Number.isNaN(lease.stampedAt);
           const left = isAnswered ? Math.min(1, part.amount) : isOpen ? 0 : part.amount;
           const freeAt =
@@ -571,7 +572,7 @@ export class Run {
   }
 
   async #compare(): Promise<void> {
-    // A read may find that somebody waits in vain.
+    // A read can detect that a waiter can never be served.
     this.limiter.inspect();
     await this.#replay();
     const now = this.#begin();
@@ -605,7 +606,7 @@ export class Run {
     }
   }
 
-  /** Ends everything; nothing may be left. */
+  /** Ends all leases. Nothing must remain. */
   async #finish(): Promise<void> {
     await this.#advance(this.#read() - this.clock.now());
     for (let round = 0; round < 40; round++) {

@@ -1,4 +1,4 @@
-// The Rust and Python engines, restated from the description of what they do: the model of the classic profile.
+// The Rust and Python engines, written from the description of their behaviour: the model of the classic profile.
 
 export type PortedStatus = "success" | "client_error" | "rate_limited" | "forbidden" | "server_error" | "timeout";
 
@@ -54,7 +54,7 @@ class Bucket {
   }
 }
 
-/** Counted, never released. */
+/** Counted and never released. */
 class Counter {
   readonly capacity: number;
   #active = 0;
@@ -94,7 +94,10 @@ class Runtime {
     );
   }
 
-  /** The worst over the trackers: least ratio left, nearest exhaustion in seconds, fastest burn a second. */
+  /**
+   * The worst values over the trackers: smallest remaining ratio, nearest exhaustion in seconds, fastest burn per
+   * second.
+   */
   quotaState(now: number): [ratio: number, exhaustion: number, burn: number] {
     const state: [number, number, number] = [1, Number.POSITIVE_INFINITY, 0];
     for (const tracker of this.trackers) {
@@ -159,7 +162,7 @@ export class PortedEngine {
     runtime.cooldownUntil = now + seconds * 1_000;
   }
 
-  /** The ranked decisions; empty: no provider is available. */
+  /** The ranked decisions. Empty: no provider is available. */
   select(now: number): PortedDecision[] {
     const priorities = this.#listed.map(({ priority }) => priority);
     const maxPriority = Math.max(...priorities);
@@ -188,7 +191,7 @@ export class PortedEngine {
     return now < this.#providers.get(name)!.cooldownUntil;
   }
 
-  /** Of the first quota of the dimension; null: there is none. */
+  /** Value of the first quota of the dimension. null: no such quota. */
   remaining(name: string, dimension: string, now: number): number | null {
     const { config, trackers } = this.#providers.get(name)!;
     const at = config.quotas.findIndex((quota) => quota.dimension === dimension);

@@ -1,4 +1,4 @@
-// What listeners are told, when, and how often.
+// The events: their data, the moment at which they are emitted, and how often.
 import { describe, expect, it } from "vitest";
 import {
   GrateLimiter,
@@ -27,14 +27,14 @@ function listening(more: Partial<GrateLimiterOptions> = {}) {
 }
 
 describe("cooldownStarted", () => {
-  it("says which provider, which status, and how long", () => {
+  it("cooldownStarted carries the provider, the status and the length", () => {
     const { ended, told, limiter } = listening();
     ended("forbidden", 1_500.5);
     expect(told()).toEqual([["cooldownStarted", { provider: "a", status: "forbidden", durationMs: 1_500.5 }]]);
     expect(limiter.metrics.cooldownsTriggered).toBe(1);
   });
 
-  it("comes again when a cooldown is lengthened, from now to its end, and is counted once", () => {
+  it("extending a cooldown emits cooldownStarted again with the remaining time, but is counted once", () => {
     const { clock, ended, told, limiter } = listening();
     ended("rate_limited", 10_000);
     clock.advanceMs(4_000);
@@ -51,7 +51,7 @@ describe("cooldownStarted", () => {
     expect(limiter.metrics.cooldownsTriggered).toBe(2);
   });
 
-  it("names the class of a number", () => {
+  it("cooldownStarted carries the status class of a numeric code", () => {
     const { limiter, told } = listening();
     limiter.observe({ provider: "a", outcome: { status: 529, retryAfterMs: 5 } });
     expect(told()).toEqual([["cooldownStarted", { provider: "a", status: "overloaded", durationMs: 5 }]]);
@@ -71,7 +71,7 @@ describe("cooldownEnded", () => {
     ["reviveProvider", (limiter) => limiter.reviveProvider("a")],
   ];
 
-  it.each(READS)("is told by %s at the end, once, and not before", (name, read) => {
+  it.each(READS)("%s emits cooldownEnded once, at the end and not before", (name, read) => {
     const { clock, limiter, ended, told } = listening();
     ended("rate_limited", 10_000);
     told();
@@ -84,7 +84,7 @@ describe("cooldownEnded", () => {
     expect(told()).toEqual([["cooldownEnded", { provider: "a" }]]);
   });
 
-  it("is not told by calls that do not read the provider", () => {
+  it("calls that do not read the provider do not emit its cooldownEnded", () => {
     const { clock, limiter, ended, told } = listening();
     ended("rate_limited", 10);
     told();
@@ -98,7 +98,7 @@ describe("cooldownEnded", () => {
     expect(told()).toEqual([["cooldownEnded", { provider: "a" }]]);
   });
 
-  it("comes before the start of the next, where one call tells both", () => {
+  it("if one call emits both, cooldownEnded comes before the next cooldownStarted", () => {
     const { clock, ended, told } = listening();
     ended("rate_limited", 10);
     clock.advanceMs(10);
@@ -107,7 +107,7 @@ describe("cooldownEnded", () => {
     expect(told().map(([event]) => event)).toEqual(["cooldownEnded", "cooldownStarted"]);
   });
 
-  it("is told by a revival in the middle of a cooldown, and never again for that one", () => {
+  it("reviving a provider during a cooldown emits its cooldownEnded, once", () => {
     const { clock, limiter, ended, told } = listening();
     ended("rate_limited", 10_000);
     told();
@@ -119,7 +119,7 @@ describe("cooldownEnded", () => {
     expect(told()).toEqual([]);
   });
 
-  it("of a lengthened cooldown is told at the later end", () => {
+  it("cooldownEnded of an extended cooldown is emitted at the later end", () => {
     const { clock, limiter, ended, told } = listening();
     ended("rate_limited", 10_000);
     ended("rate_limited", 30_000);
@@ -134,7 +134,7 @@ describe("cooldownEnded", () => {
 });
 
 describe("providerDead and providerRevived", () => {
-  it("come on the change only", () => {
+  it("providerDead and providerRevived are emitted on a change only", () => {
     const { limiter, ended, told } = listening();
     limiter.upsertProvider({ name: "a" });
     limiter.reviveProvider("a");
@@ -157,7 +157,7 @@ describe("providerDead and providerRevived", () => {
 describe("limitReached", () => {
   const limits = { rpm: 3, tpm: 100 };
 
-  it("comes when remaining goes from above 0 to 0, for each such quota, and not while it stays there", () => {
+  it("limitReached is emitted when the remaining amount of a quota becomes 0, and not while it stays 0", () => {
     const { clock, limiter, told } = listening({ providers: [{ name: "a", limits }] });
     const use = (requests: number, tokens = 0) =>
       limiter.observe({ provider: "a", usage: { requests, tokens }, outcome: { status: "success" } });
@@ -178,7 +178,7 @@ describe("limitReached", () => {
     ]);
   });
 
-  it("of a pool names the provider that did it", () => {
+  it("limitReached of a pool carries the provider that used the last capacity", () => {
     const { limiter, told } = listening({
       pools: { org: { quotas: [{ dimension: "requests", limit: 2, window: { seconds: 5 } }] } },
       providers: ["a", "b"].map((name) => ({ name, pools: ["org"] })),
@@ -191,7 +191,7 @@ describe("limitReached", () => {
     ]);
   });
 
-  it("does not come for a limit of 0, nor when a limit is lowered", () => {
+  it("limitReached is not emitted for a limit of 0, nor when a limit is lowered", () => {
     const { limiter, told } = listening({ providers: [{ name: "a", limits: { rpm: 0, tpm: 10 } }] });
     limiter.observe({ provider: "a", usage: { tokens: 6 }, outcome: { status: "success" } });
     limiter.updateProvider("a", { limits: { tpm: 6 } });
@@ -200,7 +200,7 @@ describe("limitReached", () => {
 });
 
 describe("listeners", () => {
-  it("run after the call's state is complete", () => {
+  it("listeners run after the state of the call is complete", () => {
     const { limiter, ended } = listening({ providers: [{ name: "a", limits: { rpm: 1 } }] });
     const seen: unknown[] = [];
     limiter.on("limitReached", () => seen.push(limiter.providerInCooldown("a"), limiter.metrics.cooldownsTriggered));
@@ -208,7 +208,7 @@ describe("listeners", () => {
     expect(seen).toEqual([true, 1]);
   });
 
-  it("may throw: the call succeeds, and the others are told", () => {
+  it("a listener that throws disturbs neither the call nor other listeners", () => {
     const { limiter, ended, told } = listening();
     limiter.on("cooldownStarted", () => {
       throw new Error("not my day");
@@ -220,7 +220,7 @@ describe("listeners", () => {
     expect(told()).toHaveLength(1);
   });
 
-  it("are told in the order in which they came, until they are taken off", () => {
+  it("listeners are called in the order of registration until they are removed", () => {
     const { limiter, ended } = listening();
     const order: number[] = [];
     const offs = [1, 2, 3].map((n) => limiter.on("cooldownStarted", () => order.push(n)));
@@ -231,7 +231,7 @@ describe("listeners", () => {
     expect(order).toEqual([1, 2, 3, 1, 3]);
   });
 
-  it("may call the limiter: every listener hears what they cause after what caused it", () => {
+  it("a listener can call the limiter, and every listener receives the resulting events later", () => {
     const { limiter, ended, told } = listening();
     limiter.on("cooldownStarted", ({ provider }) => {
       if (provider === "b") return;
@@ -247,7 +247,7 @@ describe("listeners", () => {
     expect(late).toEqual(["a", "b"]);
   });
 
-  it("may come and go while others are told", () => {
+  it("listeners can be added and removed during an event", () => {
     const { limiter, ended } = listening();
     const heard: string[] = [];
     const off = limiter.on("cooldownStarted", () => {
@@ -263,7 +263,7 @@ describe("listeners", () => {
     expect(heard).toEqual(["steady", "late"]);
   });
 
-  it("are given data that is never written to again", () => {
+  it("the data of an event never change later", () => {
     const { clock, ended, told } = listening();
     ended("rate_limited", 5_000);
     const [[, event]] = told() as [[string, object]];
@@ -275,7 +275,7 @@ describe("listeners", () => {
 });
 
 describe("close", () => {
-  it("ends select; observing, queries, configuration and events go on", () => {
+  it("close ends select; observe, queries, configuration and events continue to work", () => {
     const { clock, limiter, ended, told } = listening();
     limiter.close();
     limiter.close();

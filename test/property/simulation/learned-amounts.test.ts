@@ -1,6 +1,6 @@
-// Requests that do not say how many tokens they will use, against servers that know it when they arrive: outputs are
-// log-normal as in real traces, the truth is told at the settle, up to 8 s after the headers. What is reserved until then
-// is learned; so few 429s as this is the most that chance may cost.
+// Requests without stated tokens against servers that know the tokens on arrival. Outputs are log-normal as in real
+// traces, and the true usage is reported at the settlement, up to 8 s after the headers. Until then the learned size is
+// reserved. The bounds are the highest rate of 429s that chance alone can cause.
 import { describe, expect, it } from "vitest";
 import { GrateLimiter, MockClock, type Usage } from "../../../src/index.ts";
 import type { WindowAlgorithm } from "../../support/http/server-limits.ts";
@@ -11,11 +11,11 @@ import { SimulatedServer, WINDOW_MS, World } from "../../support/simulation/simu
 
 const WINDOWS = 12;
 const UNTIL_MS = WINDOWS * WINDOW_MS;
-/** Most 429s, as a share of what is sent; and the least that is served, of all runs together. */
+/** The maximum share of 429s and the minimum served share, over all runs together. */
 const MOST_REFUSED = 0.005;
 const LEAST_SERVED = 0.9;
 
-/** Token lengths of real traces, as parameters of log-normal distributions: mu, sigma. */
+/** Token lengths of real traces, as parameters mu and sigma of log-normal distributions. */
 interface Workload {
   readonly name: string;
   readonly input: readonly [number, number];
@@ -29,14 +29,14 @@ const meanOf = ([mu, sigma]: readonly [number, number]) => Math.exp(mu + sigma *
 
 interface Setting {
   readonly workload: Workload;
-  /** What the request says beforehand. */
+  /** The amounts that a request states. */
   readonly says: "nothing" | "its input";
   readonly requestsPerWindow: number;
   readonly algorithm: WindowAlgorithm;
   readonly start: "at once" | "at random";
-  /** What comes with a 429, if anything. */
+  /** The headers of a 429, if any. */
   readonly retryAfterMs?: number;
-  /** How many runs, with seeds from 1. */
+  /** Number of runs, with seeds from 1. */
   readonly runs: number;
 }
 
@@ -83,7 +83,7 @@ const SPOKEN: readonly Pick<Setting, "workload" | "says">[] = [
   { workload: REASONING, says: "its input" },
 ];
 const SETTINGS: readonly Omit<Setting, "workload" | "says">[] = [
-  // The server does not say when to come back: three 429s in a row cost a minute.
+  // The server does not state a wait, so three consecutive 429s cost a minute.
   { requestsPerWindow: 200, algorithm: "sliding log", start: "at once", runs: 8 },
   { requestsPerWindow: 200, algorithm: "sliding log", start: "at random", runs: 8 },
   { requestsPerWindow: 600, algorithm: "sliding log", start: "at random", runs: 2 },
@@ -100,8 +100,8 @@ const CASES = SPOKEN.flatMap((spoken) =>
   }),
 );
 
-describe("tokens that are learned", () => {
-  it.each(CASES)("cost few 429s near the limit: %s", (name, setting) => {
+describe("learned token sizes", () => {
+  it.each(CASES)("learned sizes cause few 429s near the limit: %s", (name, setting) => {
     const runs = Array.from({ length: setting.runs }, (_, i) => saturate(setting, i + 1));
     const asked = runs.reduce((sum, run) => sum + run.asked, 0);
     const refused = runs.reduce((sum, run) => sum + run.refused, 0) / asked;

@@ -1,5 +1,4 @@
-// Callers who wait in line by `acquire`, for five servers at once, on a clock that moves only when it is told to: minutes
-// in seconds, no real time.
+// Callers that wait with `acquire` for five servers on a mock clock: minutes of traffic in seconds, without real time.
 import { describe, expect, it } from "vitest";
 import { GrateLimiter, MockClock, type ProviderConfig } from "../../../src/index.ts";
 import { seededRandom } from "../../support/seeded-random.ts";
@@ -19,7 +18,7 @@ const LIMITS: { readonly [name in Exclude<Name, "places">]: ServerLimit } = {
   tokens: { algorithm: "sliding log", counts: "tokens", limit: 5_000 },
 };
 const NAMES = ["fixed", "sliding", "bucket", "tokens", "places"] as const;
-/** Slow enough for one place to serve no more than a window server does. */
+/** Slow enough that one place serves no more than a window server does. */
 const PLACE_WORK_MS = 1_500;
 
 function declared(name: Name): ProviderConfig<Name> {
@@ -28,8 +27,8 @@ function declared(name: Name): ProviderConfig<Name> {
   return { name, limits: counts === "requests" ? { rpm: limit } : { tpm: limit } };
 }
 
-describe("callers who wait in line for five servers", () => {
-  it.each(SEEDS)("meet no 429 and use the limits up, from the second window on (seed %i)", async (seed) => {
+describe("callers that wait for five servers", () => {
+  it.each(SEEDS)("callers meet no 429 and use the whole limits from the second window on (seed %i)", async (seed) => {
     const clock = new MockClock();
     const world = new World(clock, seededRandom(seed));
     const servers = {} as { [name in Name]: SimulatedServer };
@@ -73,7 +72,8 @@ describe("callers who wait in line for five servers", () => {
         trips.push({ provider: lease.provider, at, ms: until - at });
       }
     }
-    // They come within the first half of the first window, so that later ones do not begin with everybody under way.
+    // Callers arrive during the first half of the first window, so that later windows do not start with all of them in
+    // flight.
     const callers = Array.from({ length: CALLERS }, async (_, i) => {
       await new Promise<void>((resolve) => world.after((i * WINDOW_MS) / 2 / CALLERS, resolve));
       await caller();

@@ -1,5 +1,6 @@
 // Minutes of a saturated limiter against every kind of window server, over a network of 0 to 300 ms each way, with the
-// default correction for network delay: no 429, and nearly all that `limit x time / (window + mean round trip)` allows.
+// default correction for network delay. There must be no 429, and the served amount must be nearly `limit x time /
+// (window + mean round trip)`.
 import { describe, expect, it } from "vitest";
 import { GrateLimiter, MockClock, NoAvailableProviders, type QuotaConfig } from "../../../src/index.ts";
 import { seededRandom } from "../../support/seeded-random.ts";
@@ -12,7 +13,7 @@ const WINDOWS = 8;
 const UNTIL_MS = WINDOWS * WINDOW_MS;
 const SKEW_CAP_MS = 1_000;
 
-/** How the callers of the first window come; from then on there are always more than there is room for. */
+/** The arrivals in the first window. Afterwards there is always more demand than capacity. */
 const STARTS = ["at once", "evenly", "at random"] as const;
 type Start = (typeof STARTS)[number];
 
@@ -22,7 +23,7 @@ const LIMITS: readonly ServerLimit[] = ALGORITHMS.flatMap((algorithm) => [
   { algorithm, counts: "tokens", limit: 50_000 },
 ]);
 
-/** A request of 20 to 380 tokens, said beforehand, whose headers take so long. */
+/** A request of 20 to 380 stated tokens with this time until its headers. */
 function draftOf(world: World, workMs: () => number): Draft {
   const amounts = { requests: 1, tokens: Math.floor(world.between(20, 381)) };
   return { amounts, needs: { tokens: amounts.tokens }, workMs: workMs(), bodyMs: world.between(0, 2_000) };
@@ -32,11 +33,11 @@ function quotaOf({ counts, limit }: ServerLimit): QuotaConfig {
   return { dimension: counts, limit, window: "minute" };
 }
 
-/** Sends for eight minutes; the figures are of the second window on. */
+/** Sends for eight minutes. The results are those from the second window on. */
 function saturate(limit: ServerLimit, start: Start, seed: number, workMs: (world: World) => number): ServedShare {
   const clock = new MockClock();
   const world = new World(clock, seededRandom(seed));
-  // Every phase there may be, in one server.
+  // One server with every possible phase.
   const copies = limit.algorithm === "fixed window" ? 10 : 1;
   const server = new SimulatedServer(world, Array<ServerLimit>(copies).fill(limit));
   const limiter = new GrateLimiter({
@@ -70,7 +71,7 @@ function line(title: string, runs: readonly ServedShare[]): string {
 describe.each(LIMITS)("a saturated limiter and a server with a $algorithm of $counts", (limit) => {
   const title = `${limit.algorithm}, ${limit.counts}`;
 
-  it.each(STARTS)("no 429 and nearly all of the capacity, callers coming %s", (start) => {
+  it.each(STARTS)("there is no 429 and nearly all capacity is used with arrivals %s", (start) => {
     const runs = SEEDS.map((seed) => saturate(limit, start, seed, (world) => world.between(20, 80)));
     console.log(line(`${title}, ${start}`, runs));
     for (const { refused, served } of runs) {
@@ -80,7 +81,7 @@ describe.each(LIMITS)("a saturated limiter and a server with a $algorithm of $co
     }
   });
 
-  it("no 429 and nearly all of the capacity where headers take up to 8 s, of which a second is credited", () => {
+  it("there is no 429 and nearly all capacity is used if headers take up to 8 s, one second of which is credited", () => {
     const runs = SEEDS.map((seed) => saturate(limit, "at random", seed, (world) => world.between(0, 8_000)));
     console.log(line(`${title}, late headers`, runs));
     for (const { refused, served } of runs) {
@@ -92,7 +93,7 @@ describe.each(LIMITS)("a saturated limiter and a server with a $algorithm of $co
 });
 
 describe("the simulation", () => {
-  it("is refused where requests are counted when they are sent: network delay is in it", () => {
+  it("the simulation includes network delay: a limiter that counts from the sending is refused", () => {
     const limit = { algorithm: "sliding log", counts: "requests", limit: 250 } as const;
     const clock = new MockClock();
     const world = new World(clock, seededRandom(1));
@@ -120,7 +121,7 @@ describe("the simulation", () => {
     expect(refused).toBeGreaterThan(asked / 1_000);
   });
 
-  it("is refused by every server where a limit is declared 3 % too high", () => {
+  it("every server refuses requests if a limit is declared 3 % too high", () => {
     for (const limit of LIMITS) {
       const clock = new MockClock();
       const world = new World(clock, seededRandom(1));
@@ -135,7 +136,7 @@ describe("the simulation", () => {
       new SaturatedSender(world, limiter, server, draft).arrive(Number.POSITIVE_INFINITY);
       clock.advanceMs(UNTIL_MS);
       const { refused } = servedShare(server, limit, 300, 0, UNTIL_MS);
-      // A bucket forgives until what it refills is used up.
+      // A bucket tolerates excess until its refill is used up.
       expect(refused, `${limit.algorithm}, ${limit.counts}`).toBeGreaterThan(0);
     }
   });

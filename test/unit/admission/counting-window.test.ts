@@ -1,4 +1,5 @@
-// When the server has surely forgotten: what is counted, until when, and when a concurrency place is free again.
+// How long a lease counts in each quota, and when its concurrency place is free. A lease must count until the server
+// has certainly stopped counting the request.
 import { describe, expect, it } from "vitest";
 import type { Lease } from "../../../src/index.ts";
 import { type Desk, desk } from "../../support/limiter-fixture.ts";
@@ -6,7 +7,7 @@ import { type Desk, desk } from "../../support/limiter-fixture.ts";
 const CAP = 1_000;
 const MINUTE = 60_000;
 
-/** Counts `amount` up to `ms`, and nothing from then on. */
+/** Expects `amount` to be counted until `ms` and not afterwards. */
 function expectCountedUntil(one: Desk, ms: number, amount = 1, dimension: "requests" | "tokens" = "requests") {
   if (one.clock.now() < ms) {
     one.clock.set(ms - 2 ** -7);
@@ -21,7 +22,7 @@ interface Case {
   readonly name: string;
   readonly headersAt?: number;
   readonly end?: { readonly at: number; readonly by: (lease: Lease) => void };
-  /** With the default cap, and with Infinity; null: while it is open. */
+  /** End of the count with the default cap and with Infinity. null: the lease is still open. */
   readonly stamp: number;
   readonly provable: number | null;
 }
@@ -50,8 +51,8 @@ const CASES: readonly Case[] = [
   { name: "headers and end at once", headersAt: 0, end: { at: 0, by: success }, stamp: 0, provable: 0 },
 ];
 
-/** Looks in between, or never: what is computed on read must not depend on reads. */
-describe.each([false, true])("read in between: %s", (isRead) => {
+/** Runs with and without reads in between, because a value that is computed on read must not depend on reads. */
+describe.each([false, true])("with reads in between: %s", (isRead) => {
   function played(one: Case, skewCapMs: number): Desk {
     const at = desk({ limits: { rpm: 10, tpm: 1_000 } }, { skewCapMs, leaseTimeoutMs: 1e9 });
     const lease = at.take({ tokens: 5 });
@@ -75,13 +76,13 @@ describe.each([false, true])("read in between: %s", (isRead) => {
     return at;
   }
 
-  it.each(CASES)("$name: counted until a window after $stamp", (one) => {
+  it.each(CASES)("$name: the amounts count until one window after $stamp", (one) => {
     const at = played(one, CAP);
     expectCountedUntil(at, one.stamp + MINUTE);
     expect(at.counted("tokens")).toBe(0);
   });
 
-  it.each(CASES)("$name, skewCapMs Infinity: until a window after $provable", (one) => {
+  it.each(CASES)("$name with skewCapMs Infinity: the amounts count until one window after $provable", (one) => {
     const at = played(one, Number.POSITIVE_INFINITY);
     if (one.provable !== null) return expectCountedUntil(at, one.provable + MINUTE);
     at.clock.set(500_000);
@@ -89,13 +90,13 @@ describe.each([false, true])("read in between: %s", (isRead) => {
     return undefined;
   });
 
-  it.each(CASES)("$name, skewCapMs 0: until a window after the grant", (one) => {
+  it.each(CASES)("$name with skewCapMs 0: the amounts count until one window after the grant", (one) => {
     expectCountedUntil(played(one, 0), MINUTE);
   });
 });
 
-describe("expiry", () => {
-  it("without headers keeps the amounts until a window after grant + skewCapMs", () => {
+describe("lease expiry", () => {
+  it("an expired lease without response headers counts until one window after grant + skewCapMs", () => {
     const one = desk({ limits: { rpm: 10 } }, { leaseTimeoutMs: 400 });
     one.take();
     one.clock.set(400);
@@ -103,7 +104,7 @@ describe("expiry", () => {
     expectCountedUntil(one, MINUTE + CAP);
   });
 
-  it("where the cap is infinite, until a window after the expiry, or after grant + 1 s if that is later", () => {
+  it("with an infinite cap an expired lease counts until one window after its expiry, or after grant + 1 s if that is later", () => {
     const late = desk({ limits: { rpm: 10 } }, { leaseTimeoutMs: 30_000, skewCapMs: Number.POSITIVE_INFINITY });
     late.take();
     expectCountedUntil(late, MINUTE + 30_000);
@@ -112,7 +113,7 @@ describe("expiry", () => {
     expectCountedUntil(early, MINUTE + 1_000);
   });
 
-  it("is computed on read: no timer, alive a moment before, ended at it", () => {
+  it("expiry is computed on read: the lease is open just before the instant and expired at it, without a timer", () => {
     const one = desk({ limits: { rpm: 10, concurrency: 1 } }, { leaseTimeoutMs: 5_000 });
     const lease = one.take();
     expect(one.limiter.inspect().oldestLeaseMs).toBe(0);
@@ -128,7 +129,7 @@ describe("expiry", () => {
     expect(one.quota("concurrency").inFlight).toBe(0);
   });
 
-  it("was when it was due, however late it is read", () => {
+  it("a lease expires at its due instant, however late the limiter reads it", () => {
     const one = desk({ limits: { rpm: 10, concurrency: 1 } }, { leaseTimeoutMs: 5_000 });
     one.take();
     one.clock.set(6_000);
@@ -136,7 +137,7 @@ describe("expiry", () => {
     expect(one.limiter.metrics.leasesExpired).toBe(1);
   });
 
-  it("of a lease has the time-out that acquire was given", async () => {
+  it("a lease expires after the leaseTimeoutMs that acquire received", async () => {
     const one = desk({ limits: { concurrency: 2 } });
     const short = one.ask({ leaseTimeoutMs: 100 });
     const long = one.ask();
@@ -149,14 +150,14 @@ describe("expiry", () => {
   });
 });
 
-describe("the order of stamps", () => {
-  it("older grants without headers enter first, at grant + skewCapMs", () => {
+describe("the order in which leases start to count", () => {
+  it("older leases without response headers start to count first, at grant + skewCapMs", () => {
     const one = desk({ limits: { rpm: 10 } });
     one.take();
     one.clock.set(600);
     const second = one.take();
     one.clock.set(1_500);
-    // The first read since: the first grant is stamped 1000 before the second is stamped 1500.
+    // The first read since the grants: the first lease starts at 1000, before the second starts at 1500.
     second.headersReceived();
     one.clock.set(60_999);
     expect(one.counted("requests")).toBe(2);
@@ -168,7 +169,7 @@ describe("the order of stamps", () => {
     expect(one.counted("requests")).toBe(0);
   });
 
-  it("many grants that nobody reads go one after the other", () => {
+  it("many leases that are not read expire one after the other", () => {
     const one = desk({ limits: { rpm: 10 } });
     for (let i = 0; i < 10; i++) {
       one.clock.set(i * 5_000);
@@ -183,7 +184,7 @@ describe("the order of stamps", () => {
     }
   });
 
-  it("what is observed is counted when it is observed, after what came before", () => {
+  it("an observation counts when it arrives, after everything that was due earlier", () => {
     const one = desk({ limits: { rpm: 10 } });
     one.take();
     one.clock.set(2_000);
@@ -202,7 +203,7 @@ describe("concurrency places", () => {
     [0, 0],
     [30_000, 1_000],
     [Number.POSITIVE_INFINITY, 1_000],
-  ])("with skewCapMs %s a place is freed %s ms after the end of an abandoned request", (skewCapMs, heldMs) => {
+  ])("with skewCapMs %s a place is free %s ms after the end of an abandoned request", (skewCapMs, heldMs) => {
     for (const end of [timeout, cancelled, dispose]) {
       const one = desk({ limits: { concurrency: 1 } }, { skewCapMs });
       const lease = one.take();
@@ -222,7 +223,7 @@ describe("concurrency places", () => {
     }
   });
 
-  it("are held after an expiry too", () => {
+  it("places of an expired lease stay in use for as long as those of an abandoned one", () => {
     const one = desk({ limits: { concurrency: 1 } }, { leaseTimeoutMs: 5_000 });
     one.take();
     expect(one.refusal()).toMatchObject({ retryAfterMs: null, retryAfterSeconds: null });
@@ -233,7 +234,7 @@ describe("concurrency places", () => {
   });
 
   it.each(["success", "client_error", "server_error", "overloaded", "rate_limited", "forbidden"] as const)(
-    "are free at once after %s and after release",
+    "places are free immediately after %s and after release",
     (status) => {
       const one = desk({ limits: { concurrency: 1 }, cooldownSeconds: 0 });
       one.take().settle({ status });
@@ -243,7 +244,7 @@ describe("concurrency places", () => {
     },
   );
 
-  it("take no room in windows that are counted, nor windows in them", () => {
+  it("concurrency places use no window capacity, and windows use no concurrency places", () => {
     const one = desk({ limits: { concurrency: 2, rpm: 3 } });
     one.take().headersReceived();
     expect(one.quota("requests")).toMatchObject({ used: 1, inFlight: 0, remaining: 2 });
@@ -262,25 +263,28 @@ describe("countsAtEnd", () => {
     );
   const counted = (at: Desk) => at.counted("output_tokens");
 
-  it.each([CAP, 0, Number.POSITIVE_INFINITY])("with skewCapMs %s: until a window after the settle", (skewCapMs) => {
-    const at = one(skewCapMs);
-    const lease = at.take({ outputTokens: 300 });
-    at.clock.set(100);
-    lease.headersReceived();
-    at.clock.set(29_000);
-    expect(counted(at)).toBe(300);
-    at.clock.set(30_000);
-    lease.settle({ usage: { outputTokens: 500 } });
-    expect(counted(at)).toBe(500);
-    at.clock.set(60_100);
-    expect(at.counted("requests")).toBe(0);
-    at.clock.set(89_999);
-    expect(counted(at)).toBe(500);
-    at.clock.set(90_000);
-    expect(counted(at)).toBe(0);
-  });
+  it.each([CAP, 0, Number.POSITIVE_INFINITY])(
+    "with countsAtEnd and skewCapMs %s a settled lease counts until one window after the settlement",
+    (skewCapMs) => {
+      const at = one(skewCapMs);
+      const lease = at.take({ outputTokens: 300 });
+      at.clock.set(100);
+      lease.headersReceived();
+      at.clock.set(29_000);
+      expect(counted(at)).toBe(300);
+      at.clock.set(30_000);
+      lease.settle({ usage: { outputTokens: 500 } });
+      expect(counted(at)).toBe(500);
+      at.clock.set(60_100);
+      expect(at.counted("requests")).toBe(0);
+      at.clock.set(89_999);
+      expect(counted(at)).toBe(500);
+      at.clock.set(90_000);
+      expect(counted(at)).toBe(0);
+    },
+  );
 
-  it("for as long as the response lasts, and longer than a window", () => {
+  it("with countsAtEnd a request counts for as long as the response lasts, even longer than a window", () => {
     const at = one();
     const lease = at.take({ outputTokens: 300 });
     at.clock.set(200_000);
@@ -293,7 +297,7 @@ describe("countsAtEnd", () => {
     expect(counted(at)).toBe(0);
   });
 
-  it("an abandoned response counts at least a window from its end, and not for ever", () => {
+  it("with countsAtEnd an abandoned response counts at least one window from its end, and not for ever", () => {
     for (const end of [timeout, cancelled, dispose]) {
       const at = one();
       const lease = at.take({ outputTokens: 300 });
@@ -308,7 +312,7 @@ describe("countsAtEnd", () => {
     }
   });
 
-  it("is given back by what gives back", () => {
+  it("with countsAtEnd an outcome that returns amounts still returns them", () => {
     const released = one();
     released.take({ outputTokens: 300 }).release();
     expect(counted(released)).toBe(0);
@@ -321,8 +325,8 @@ describe("countsAtEnd", () => {
   });
 });
 
-describe("other strategies", () => {
-  it("a fixed window counts a grant until its headers, then in the window of the headers", () => {
+describe("window strategies other than the sliding window", () => {
+  it("a fixed window counts a lease from its grant, and after the headers in the window of the headers", () => {
     const at = desk({ quotas: [{ dimension: "requests", limit: 5, window: "minute", strategy: "fixed_window" }] });
     at.clock.set(59_900);
     const lease = at.take();
@@ -334,14 +338,14 @@ describe("other strategies", () => {
     expectCountedUntil(at, 120_000);
   });
 
-  it("a fixed window forgets at the reset what had its headers before it", () => {
+  it("a fixed window resets requests with headers from before the reset", () => {
     const at = desk({ quotas: [{ dimension: "requests", limit: 5, window: "minute", strategy: "fixed_window" }] });
     at.clock.set(59_800);
     at.take().headersReceived();
     expectCountedUntil(at, 60_000);
   });
 
-  it("a fixed window counts in the window of grant + skewCapMs what has no headers", () => {
+  it("a fixed window counts a lease without headers in the window of grant + skewCapMs", () => {
     const at = desk({ quotas: [{ dimension: "requests", limit: 5, window: "minute", strategy: "fixed_window" }] });
     at.clock.set(59_500);
     at.take();
@@ -351,7 +355,7 @@ describe("other strategies", () => {
     expect(at.counted("requests")).toBe(0);
   });
 
-  it("a token bucket holds back what is in flight and gets it back when it is released", () => {
+  it("a token bucket reserves the amount of an open lease and gets it back on release", () => {
     const at = desk({
       quotas: [{ dimension: "requests", limit: 60, window: "minute", strategy: "token_bucket", burst: 3 }],
     });
@@ -368,7 +372,7 @@ describe("other strategies", () => {
   });
 
   it.each(["fixed_window", "token_bucket", "sliding_window"] as const)(
-    "the truth replaces the estimate in a %s",
+    "the settled usage replaces the estimate in a %s",
     (strategy) => {
       const tokens = { dimension: "tokens" as const, limit: 600, window: "minute" as const, strategy };
       for (const [headers, truth] of [
@@ -392,7 +396,7 @@ describe("other strategies", () => {
     },
   );
 
-  it("a truth that comes after the window of its headers changes nothing of the next one", () => {
+  it("usage that is settled after the window of the headers does not change the next window", () => {
     for (const strategy of ["fixed_window", "sliding_window"] as const) {
       for (const truth of [0, 300]) {
         const at = desk({ quotas: [{ dimension: "tokens", limit: 600, window: "minute", strategy }] });
@@ -406,7 +410,7 @@ describe("other strategies", () => {
     }
   });
 
-  it("a calendar day counts it too", () => {
+  it("a calendar day also counts usage that replaces an estimate", () => {
     const at = desk({ quotas: [{ dimension: "requests", limit: 2, window: { calendar: "day" } }] });
     at.take().settle();
     at.take();

@@ -1,20 +1,20 @@
-// Events say what happened, and nothing else.
+// An event is emitted exactly if its condition is true.
 import { expect, it } from "vitest";
 import { GrateLimiter, MockClock } from "../../../src/index.ts";
 import { Desk } from "../../support/limiter-fixture.ts";
 
-it("no limit is reached by what comes too late to count", () => {
+it("usage that arrives too late to count does not emit limitReached", () => {
   const one = new Desk({ providers: [{ name: "a", limits: { tpm: 1_000 } }], capabilities: { chat: ["a"] } });
   const lease = one.take({ tokens: 100 });
   const heard = one.listen();
   one.clock.advanceMs(90_000);
-  // Its window is over: nothing of it counts any more.
+  // The window of the request is over, so no part of it counts.
   lease.settle({ usage: { tokens: 1_200 } });
   expect(one.quota("tokens").remaining).toBe(1_000);
   expect(heard.filter(({ event }) => event === "limitReached")).toEqual([]);
 });
 
-it("a limit is reached by what turns out to be more", () => {
+it("usage that is larger than its estimate emits limitReached", () => {
   const one = new Desk({ providers: [{ name: "a", limits: { tpm: 1_000 } }], capabilities: { chat: ["a"] } });
   const lease = one.take({ tokens: 100 });
   lease.headersReceived();
@@ -23,7 +23,7 @@ it("a limit is reached by what turns out to be more", () => {
   expect(heard.filter(({ event }) => event === "limitReached")).toHaveLength(1);
 });
 
-it("a cooldown of no length is told neither at its start nor at its end", () => {
+it("a cooldown of length 0 emits neither cooldownStarted nor cooldownEnded", () => {
   const limiter = new GrateLimiter({
     profile: "classic",
     clock: new MockClock(),
@@ -39,7 +39,7 @@ it("a cooldown of no length is told neither at its start nor at its end", () => 
 });
 
 it.each(["sliding_window", "token_bucket", "fixed_window"] as const)(
-  "a limit that is lowered and raised again has forgotten nothing: %s",
+  "a limit that is lowered and raised again keeps its usage: %s",
   (strategy) => {
     const limiter = new GrateLimiter({
       clock: new MockClock(),
@@ -54,7 +54,7 @@ it.each(["sliding_window", "token_bucket", "fixed_window"] as const)(
   },
 );
 
-it("what was reported and turns out smaller is what counts: token bucket", () => {
+it("a token bucket counts the corrected usage if a reported amount was too large", () => {
   const one = new Desk({
     providers: [
       { name: "a", quotas: [{ dimension: "tokens", limit: 100, window: "minute", strategy: "token_bucket" }] },

@@ -1,4 +1,4 @@
-// Events of leases, and what is counted of them.
+// Events of leases, and the metrics that count them.
 import { describe, expect, it } from "vitest";
 import type { Lease, LimiterEvents } from "../../../src/index.ts";
 import { Desk, desk } from "../../support/limiter-fixture.ts";
@@ -11,8 +11,8 @@ function heard(one: Desk): { event: string; told: { lease?: Lease } & { [key: st
   return all;
 }
 
-describe("what came due of leases", () => {
-  it("is told by an observation of nobody, too", () => {
+describe("leases that have expired or become due", () => {
+  it("an observation without a capability also emits the events of due leases", () => {
     const one = desk({}, { leaseTimeoutMs: 10 });
     const heard = one.listen();
     one.take();
@@ -22,8 +22,8 @@ describe("what came due of leases", () => {
   });
 });
 
-describe("events", () => {
-  it("leaseGranted tells the lease and how long it waited", async () => {
+describe("lease events", () => {
+  it("leaseGranted carries the lease and how long it waited", async () => {
     const one = desk({ limits: { concurrency: 1 } });
     const all = heard(one);
     const lease = one.take();
@@ -38,7 +38,7 @@ describe("events", () => {
     ]);
   });
 
-  it("leaseSettled tells the status and the latency, measured or told; a release tells nothing", () => {
+  it("leaseSettled carries the status and the latency, measured or reported; a release emits no event", () => {
     const one = desk();
     const all = heard(one);
     const leases = Array.from({ length: 5 }, () => one.take());
@@ -57,7 +57,7 @@ describe("events", () => {
     ]);
   });
 
-  it("leaseExpired tells it once, by the first call that reads", () => {
+  it("leaseExpired is emitted once, by the first call that reads the limiter", () => {
     const one = desk({ limits: { rpm: 9 } }, { leaseTimeoutMs: 100 });
     const all = heard(one);
     const lease = one.take();
@@ -72,7 +72,7 @@ describe("events", () => {
     expect(one.limiter.metrics).toMatchObject({ leasesGranted: 1, leasesExpired: 1, leasesSettled: 0 });
   });
 
-  it("refused tells the capability and the refusal", async () => {
+  it("refused carries the capability and the refusal", async () => {
     const one = desk({ limits: { concurrency: 1 } });
     const all = heard(one);
     one.take();
@@ -94,7 +94,7 @@ describe("events", () => {
     expect(one.limiter.metrics.refusals).toBe(3);
   });
 
-  it("limitReached is told when a reservation takes what is left, once", () => {
+  it("limitReached is emitted once if a reservation takes the remaining capacity", () => {
     const one = desk({ limits: { rpm: 2, concurrency: 2 } });
     const reached: LimiterEvents["limitReached"][] = [];
     one.limiter.on("limitReached", (told) => void reached.push(told));
@@ -112,7 +112,7 @@ describe("events", () => {
     expect(reached).toEqual(expected);
   });
 
-  it("come after the call's state is complete, and a listener may call anything", async () => {
+  it("events are emitted after the call has completed its state, so a listener can call any method", async () => {
     const one = desk({ limits: { concurrency: 2, rpm: 100 } });
     const seen: number[] = [];
     one.limiter.on("leaseGranted", ({ lease }) => {
@@ -129,7 +129,7 @@ describe("events", () => {
     expect(one.quota("concurrency").inFlight).toBe(0);
   });
 
-  it("a listener that throws, or rejects, breaks nothing", async () => {
+  it("a listener that throws or rejects does not disturb the limiter", async () => {
     const one = desk({ limits: { concurrency: 1 } }, { leaseTimeoutMs: 5_000 });
     for (const event of LEASES) {
       one.limiter.on(event, () => {
@@ -154,7 +154,7 @@ describe("events", () => {
     expect(one.counted("concurrency")).toBe(0);
   });
 
-  it("are taken off", () => {
+  it("a removed listener receives no further events", () => {
     const one = desk();
     let count = 0;
     const off = one.limiter.on("leaseGranted", () => void count++);
@@ -166,7 +166,7 @@ describe("events", () => {
 });
 
 describe("metrics", () => {
-  it("count every lease that was granted, and how it ended", () => {
+  it("metrics count every granted lease and how it ended", () => {
     const one = desk({ limits: { rpm: 100 } }, { leaseTimeoutMs: 1_000 });
     const leases = Array.from({ length: 7 }, () => one.take());
     leases[0]!.settle();
@@ -185,7 +185,7 @@ describe("metrics", () => {
 });
 
 describe("inspect", () => {
-  it("tells who waits, the oldest lease, what is in flight; data that survives JSON", async () => {
+  it("inspect returns waiters, the oldest lease and requests in flight as JSON-safe data", async () => {
     const one = new Desk({
       providers: [
         { name: "a", limits: { concurrency: 1 } },
@@ -208,7 +208,7 @@ describe("inspect", () => {
     expect(one.limiter.inspect().waiting).toEqual({});
   });
 
-  it("a lease's own data are never written to again", () => {
+  it("the public data of a lease never change after the grant", () => {
     const one = desk({ limits: { tpm: 100 } });
     const lease = one.take({ tokens: 7 });
     const before = JSON.stringify(lease.reserved);

@@ -1,9 +1,9 @@
-// Nobody waits for what can no longer come, however long he would.
+// A waiter is rejected immediately if no future event can serve it, however long its deadline is.
 import { describe, expect, it } from "vitest";
 import { AbortSignals } from "../../../src/admission/abort-signals.ts";
 import { Desk, rejection, turns } from "../../support/limiter-fixture.ts";
 
-/** Two who wait, for different amounts, behind one who holds the only place. */
+/** Two waiters with different amounts behind a lease that holds the only place. */
 function waiting(maxWaitMs: number) {
   const one = new Desk({
     pools: { org: { limits: { tpm: 100 } } },
@@ -14,7 +14,7 @@ function waiting(maxWaitMs: number) {
   return { one, lease, asked: [5, 6].map((tokens) => one.ask({ tokens, maxWaitMs })) };
 }
 
-describe.each([Number.POSITIVE_INFINITY, 120_000])("who would wait %s ms is refused at once", (maxWaitMs) => {
+describe.each([Number.POSITIVE_INFINITY, 120_000])("a hopeless waiter with maxWaitMs %s", (maxWaitMs) => {
   const LOST: { readonly [how: string]: (one: Desk, lease: ReturnType<Desk["take"]>) => void } = {
     "its key is dead": (_, lease) => lease.settle({ status: 401 }),
     "it is paused": (one) => one.limiter.updateProvider("a", { paused: true }),
@@ -25,7 +25,7 @@ describe.each([Number.POSITIVE_INFINITY, 120_000])("who would wait %s ms is refu
     "the capability is gone": (one) => one.limiter.removeCapability("chat"),
   };
 
-  it.each(Object.entries(LOST))("when %s", async (_, lose) => {
+  it.each(Object.entries(LOST))("is rejected immediately when %s", async (_, lose) => {
     const { one, lease, asked } = waiting(maxWaitMs);
     await one.later(10);
     expect(asked.map(({ state }) => state)).toEqual(["waiting", "waiting"]);
@@ -39,7 +39,7 @@ describe.each([Number.POSITIVE_INFINITY, 120_000])("who would wait %s ms is refu
     expect(one.clock.outstanding).toBe(0);
   });
 
-  it("and not while a request in flight, or another provider, may help", async () => {
+  it("is not rejected while a request in flight or another provider can still serve it", async () => {
     const { one, lease, asked } = waiting(maxWaitMs);
     one.limiter.upsertCapability({ name: "chat", providers: ["a", "b"] });
     one.limiter.upsertProvider({ name: "b", paused: true });
@@ -52,8 +52,8 @@ describe.each([Number.POSITIVE_INFINITY, 120_000])("who would wait %s ms is refu
   });
 });
 
-describe("one signal for several who wait", () => {
-  it("grants nobody what the others leave when it aborts", async () => {
+describe("one abort signal for several waiters", () => {
+  it("an abort of several waiters grants none of them the capacity that the others give up", async () => {
     const one = new Desk({ providers: [{ name: "a", limits: { tpm: 1_000 } }], capabilities: { chat: ["a"] } });
     one.take({ tokens: 500 });
     const stop = new AbortController();
@@ -70,8 +70,8 @@ describe("one signal for several who wait", () => {
   });
 });
 
-describe("who joins behind a larger one of its kind", () => {
-  it("claims what that one can never have, and is woken by it", async () => {
+describe("a waiter that joins behind a larger one of the same kind", () => {
+  it("a smaller waiter claims the provider that is too small for the larger one, and is woken by it", async () => {
     const one = new Desk({
       providers: [
         { name: "small", quotas: [{ dimension: "tokens", limit: 100, window: { seconds: 10 } }] },
@@ -92,7 +92,7 @@ describe("who joins behind a larger one of its kind", () => {
 });
 
 describe("a cooldown that ends before the deadline", () => {
-  it("is no hope where the window has room after it only", async () => {
+  it("a waiter is rejected immediately if the window has capacity only after its deadline", async () => {
     const one = new Desk({
       health: { cooldownTriggerCount: 1 },
       providers: [{ name: "a", limits: { rpd: 2, concurrency: 1 } }],
@@ -109,8 +109,8 @@ describe("a cooldown that ends before the deadline", () => {
   });
 });
 
-describe("one signal", () => {
-  it("leaves alone who was taken off it by another that it ended", async () => {
+describe("a shared abort signal", () => {
+  it("an abort signal skips a waiter that another of its listeners has already removed", async () => {
     const one = new Desk({ providers: [{ name: "a", limits: { concurrency: 1 } }], capabilities: { chat: ["a"] } });
     const stop = new AbortController();
     one.take();

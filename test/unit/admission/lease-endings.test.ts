@@ -1,4 +1,4 @@
-// The table of endings: what stays counted in requests and in other amounts, and what health learns.
+// The table of lease endings: the requests and the other amounts that stay counted, and the effect on health.
 import { describe, expect, it } from "vitest";
 import { GrateLimiter, type Lease, MockClock, type StatusClass, type Usage } from "../../../src/index.ts";
 import { Desk, desk } from "../../support/limiter-fixture.ts";
@@ -30,7 +30,7 @@ const AS_TRUE = [1, 130, 20, 900];
 const COUNTED = ["success", "client_error", "server_error", "overloaded", "timeout"] as const;
 const GIVEN_BACK = ["rate_limited", "quota_exhausted", "unauthorized", "forbidden"] as const;
 
-/** What teaches nothing and keeps what the server may have counted. */
+/** Endings that have no effect on health and keep the amounts that the server might have counted. */
 const ABANDONED: { [name: string]: (lease: Lease, one: Desk, usage?: Usage) => void } = {
   cancelled: (lease, _, usage) => lease.settle({ status: "cancelled", usage }),
   dispose: (lease, _, usage) => {
@@ -48,21 +48,24 @@ const ABANDONED: { [name: string]: (lease: Lease, one: Desk, usage?: Usage) => v
   },
 };
 
-describe("while it is open, a lease counts what was asked for", () => {
-  it.each([["at once", false] as const, ["after the headers", true] as const])("%s", (_, headers) => {
-    const one = table();
-    const lease = one.take(ESTIMATE);
-    if (headers) lease.headersReceived();
-    expect(counts(bound(one))).toEqual(AS_ESTIMATED);
-    expect(one.quota("concurrency")).toMatchObject({ used: 0, inFlight: 1, remaining: 2 });
-    expect(one.limiter.inspect().providers[0]!.inFlight).toBe(1);
-    expect(one.limiter.remainingQuota("a", "tokens")).toBe(900);
-    expect(lease).toMatchObject({ granted: true, provider: "a", capability: "chat", settled: false });
-    expect(lease.reserved).toMatchObject({ tokens: 100, bytes: 50, costMicroUsd: 700 });
-    expect(lease.decision).toMatchObject({ provider: "a", waitMs: 0, alternatives: [] });
-  });
+describe("an open lease counts its estimate", () => {
+  it.each([["at once", false] as const, ["after the headers", true] as const])(
+    "an open lease counts its estimate: %s",
+    (_, headers) => {
+      const one = table();
+      const lease = one.take(ESTIMATE);
+      if (headers) lease.headersReceived();
+      expect(counts(bound(one))).toEqual(AS_ESTIMATED);
+      expect(one.quota("concurrency")).toMatchObject({ used: 0, inFlight: 1, remaining: 2 });
+      expect(one.limiter.inspect().providers[0]!.inFlight).toBe(1);
+      expect(one.limiter.remainingQuota("a", "tokens")).toBe(900);
+      expect(lease).toMatchObject({ granted: true, provider: "a", capability: "chat", settled: false });
+      expect(lease.reserved).toMatchObject({ tokens: 100, bytes: 50, costMicroUsd: 700 });
+      expect(lease.decision).toMatchObject({ provider: "a", waitMs: 0, alternatives: [] });
+    },
+  );
 
-  it("a report replaces the estimate, and the next one that, each amount on its own", () => {
+  it("a report replaces the estimate and the next report replaces the first, each dimension on its own", () => {
     const one = table();
     const lease = one.take(ESTIMATE);
     lease.report({ tokens: 300 });
@@ -75,7 +78,7 @@ describe("while it is open, a lease counts what was asked for", () => {
     expect(counts(bound(one))).toEqual([1, 40, 60, 700]);
   });
 
-  it("the last report stands when the lease is cancelled, and falls when it is given back", () => {
+  it("a cancelled lease keeps the last reported usage, and a released one returns it", () => {
     const cancelled = table();
     const first = cancelled.take(ESTIMATE);
     first.report({ tokens: 222 });
@@ -89,8 +92,8 @@ describe("while it is open, a lease counts what was asked for", () => {
   });
 });
 
-describe("row: release() before the request was sent", () => {
-  it("gives everything back", () => {
+describe("release before the request was sent", () => {
+  it("release returns all amounts", () => {
     const one = table();
     const before = one.limiter.forecast("a")!.map(({ used, inFlight }) => [used, inFlight]);
     const lease = one.take(ESTIMATE);
@@ -103,7 +106,7 @@ describe("row: release() before the request was sent", () => {
     expect(one.limiter.inspect().providers[0]).toMatchObject({ health: 1, latencyMs: null, inFlight: 0 });
   });
 
-  it("later than grant + skewCapMs the windows keep it, the place is free", () => {
+  it("after grant + skewCapMs release keeps the window amounts and frees the place", () => {
     const one = table();
     const lease = one.take(ESTIMATE);
     one.clock.advanceMs(1_001);
@@ -116,7 +119,7 @@ describe("row: release() before the request was sent", () => {
     expect(counts(bound(one)).slice(0, 3)).toEqual([0, 0, 0]);
   });
 
-  it("as late as may be where the cap is infinite", () => {
+  it("with an infinite cap release returns the amounts for as long as possible", () => {
     const one = desk({ limits: { rpm: 10 } }, { skewCapMs: Number.POSITIVE_INFINITY });
     const lease = one.take();
     one.clock.advanceMs(500_000);
@@ -126,7 +129,7 @@ describe("row: release() before the request was sent", () => {
   });
 });
 
-describe.each([false, true])("headers before the end: %s", (headers) => {
+describe.each([false, true])("with headers before the end: %s", (headers) => {
   const ended = (status: StatusClass | number | undefined, usage?: Usage) => {
     const one = table();
     const lease = one.take(ESTIMATE);
@@ -138,21 +141,21 @@ describe.each([false, true])("headers before the end: %s", (headers) => {
     return one;
   };
 
-  describe("row: settle with an answer", () => {
-    it.each(COUNTED)("%s counts the request and the truth", (status) => {
+  describe("settling with an answer", () => {
+    it.each(COUNTED)("status %s counts the request and its settled usage", (status) => {
       expect(counts(bound(ended(status, TRUTH)))).toEqual(AS_TRUE);
     });
 
-    it.each(COUNTED)("%s counts the estimate where nothing is told", (status) => {
+    it.each(COUNTED)("status %s counts the estimate if no usage is reported", (status) => {
       expect(counts(bound(ended(status)))).toEqual(AS_ESTIMATED);
       expect(counts(bound(ended(status, {})))).toEqual(AS_ESTIMATED);
     });
 
-    it("a truth of 0 is the truth", () => {
+    it("a settled usage of 0 counts as 0", () => {
       expect(counts(bound(ended("success", { tokens: 0, bytes: 0, costMicroUsd: 0 })))).toEqual(REQUEST_ALONE);
     });
 
-    it("success is the default", () => {
+    it("settle without a status means success", () => {
       const one = ended(undefined);
       expect(counts(bound(one))).toEqual(AS_ESTIMATED);
       expect(one.limiter.inspect().providers[0]!.latencyMs).toBe(500);
@@ -160,19 +163,19 @@ describe.each([false, true])("headers before the end: %s", (headers) => {
     });
   });
 
-  describe("row: settle with a refusal of the provider", () => {
-    it.each(GIVEN_BACK)("%s counts the request alone", (status) => {
+  describe("settling with a refusal of the provider", () => {
+    it.each(GIVEN_BACK)("status %s counts the request only", (status) => {
       expect(counts(bound(ended(status)))).toEqual(REQUEST_ALONE);
     });
 
-    it.each(GIVEN_BACK)("%s costs something only where that is told", (status) => {
+    it.each(GIVEN_BACK)("status %s counts a cost only if a cost is reported", (status) => {
       const one = ended(status, { costMicroUsd: 44 });
       expect(one.counted("cost_usd")).toBe(44);
       expect(one.counted("bytes")).toBe(0);
     });
   });
 
-  it("frees the concurrency place at once, but after a timeout a second later", () => {
+  it("a refusal frees the concurrency place immediately, but a timeout frees it a second later", () => {
     for (const status of [...COUNTED, ...GIVEN_BACK]) {
       const one = ended(status);
       expect(one.quota("concurrency").inFlight, status).toBe(status === "timeout" ? 1 : 0);
@@ -184,7 +187,7 @@ describe.each([false, true])("headers before the end: %s", (headers) => {
     }
   });
 
-  it("an amount that was estimated as 0 and is told counts", () => {
+  it("a refused request counts a reported amount with an estimate of 0", () => {
     const one = table();
     const lease = one.take({ tokens: 0, bytes: 0, costMicroUsd: 0 });
     if (headers) lease.headersReceived();
@@ -195,7 +198,7 @@ describe.each([false, true])("headers before the end: %s", (headers) => {
     expect(counts(bound(one))).toEqual(NOTHING);
   });
 
-  it("requests that are not told stay as they were asked for", () => {
+  it("a refused request without a reported number of requests keeps the number that was reserved", () => {
     const one = table();
     const lease = one.take({ requests: 4, tokens: 10 });
     if (headers) lease.headersReceived();
@@ -204,7 +207,7 @@ describe.each([false, true])("headers before the end: %s", (headers) => {
     expect(one.counted("tokens")).toBe(7);
   });
 
-  it("everything goes in its time", () => {
+  it("the amounts of a refused request leave the window in time", () => {
     for (const status of [...COUNTED, ...GIVEN_BACK, "cancelled" as const]) {
       const one = ended(status, TRUTH);
       one.clock.advanceMs(61_000);
@@ -215,7 +218,7 @@ describe.each([false, true])("headers before the end: %s", (headers) => {
   });
 });
 
-describe("row: cancelled, dispose, release after headersReceived, expiry", () => {
+describe("cancellation, disposal, release after the headers, and expiry", () => {
   it.each(Object.entries(ABANDONED))("%s keeps the estimate", (_, end) => {
     const one = table(5_000);
     const lease = one.take(ESTIMATE);
@@ -227,13 +230,13 @@ describe("row: cancelled, dispose, release after headersReceived, expiry", () =>
     expect(counts(bound(one))).toEqual(NOTHING);
   });
 
-  it.each(Object.entries(ABANDONED))("%s keeps the truth where it was told", (_, end) => {
+  it.each(Object.entries(ABANDONED))("%s keeps the reported usage", (_, end) => {
     const one = table(5_000);
     end(one.take(ESTIMATE), one, TRUTH);
     expect(counts(bound(one))).toEqual(AS_TRUE);
   });
 
-  it.each(Object.entries(ABANDONED))("%s teaches nothing", (name, end) => {
+  it.each(Object.entries(ABANDONED))("%s has no effect on health", (name, end) => {
     const one = table(5_000);
     for (const status of ["server_error", "server_error"] as const) {
       one.limiter.observe({ provider: "a", usage: { requests: 0 }, outcome: { status } });
@@ -248,15 +251,15 @@ describe("row: cancelled, dispose, release after headersReceived, expiry", () =>
     const elapsed = one.clock.now();
     expect(one.limiter.providerHealth("a")).toBeCloseTo(1 - (1 - before) * 0.5 ** (elapsed / 300_000), 12);
     expect(one.limiter.inspect().providers[0]!.latencyMs, name).toBeNull();
-    // Nor does it end the streak: the third failure starts the cooldown.
+    // The streak goes on: the third failure starts the cooldown.
     one.limiter.observe({ provider: "a", usage: { requests: 0 }, outcome: { status: "server_error" } });
     expect(one.limiter.providerInCooldown("a")).toBe(true);
   });
 
-  it.each(Object.entries(ABANDONED))("%s frees the place a second later", (name, end) => {
+  it.each(Object.entries(ABANDONED))("%s frees the concurrency place a second later", (name, end) => {
     const one = table(5_000);
     end(one.take(ESTIMATE), one);
-    // What is read at the instant of the expiry is read at its end.
+    // A read at the instant of the expiry already sees the expired lease.
     expect(one.quota("concurrency").inFlight, name).toBe(1);
     one.clock.advanceMs(999);
     expect(one.quota("concurrency").inFlight, name).toBe(1);
@@ -264,7 +267,7 @@ describe("row: cancelled, dispose, release after headersReceived, expiry", () =>
     expect(one.quota("concurrency").inFlight, name).toBe(0);
   });
 
-  it("`using` ends what nobody settled, and leaves alone what was", () => {
+  it("`using` ends a lease that is still open and does nothing to a settled one", () => {
     const one = table();
     {
       using lease = one.take(ESTIMATE);
@@ -288,10 +291,10 @@ describe("row: cancelled, dispose, release after headersReceived, expiry", () =>
   });
 });
 
-describe("what health learns", () => {
+describe("effects on health", () => {
   const STATUSES = [...COUNTED, ...GIVEN_BACK, "cancelled" as const, 200, 404, 429, 402, 500, 529, 504, 403, 401];
 
-  it.each(STATUSES)("of a settled lease with %s is what it learns of an observation", (status) => {
+  it.each(STATUSES)("a settled lease with status %s changes health exactly as an observation does", (status) => {
     const settled = table();
     const observed = table();
     for (let i = 0; i < 4; i++) {
@@ -306,7 +309,7 @@ describe("what health learns", () => {
     }
   });
 
-  it("of an exhausted quota whose reset is known: a cooldown until then", () => {
+  it("an exhausted quota with a known reset starts a cooldown until the reset", () => {
     const one = desk({
       quotas: [{ dimension: "requests", limit: 100, window: { calendar: "day" } }],
       limits: { rpm: 5 },
@@ -321,7 +324,7 @@ describe("what health learns", () => {
     expect(told.limiter.inspect().providers[0]!.cooldownMs).toBe(7_000);
   });
 
-  it("a latency that is told counts, a measured one else; a retryAfterMs starts a cooldown", () => {
+  it("a reported latency takes the place of the measured one, and retryAfterMs starts a cooldown", () => {
     const one = table();
     const told = one.take();
     one.clock.advanceMs(250);
@@ -332,7 +335,7 @@ describe("what health learns", () => {
   });
 });
 
-describe("the first ending decides", () => {
+describe("the first ending of a lease is final", () => {
   const ENDINGS: { [name: string]: (lease: Lease, one: Desk) => void } = {
     success: (lease) => lease.settle({ status: "success", usage: TRUTH }),
     server_error: (lease) => lease.settle({ status: "server_error" }),
@@ -348,7 +351,7 @@ describe("the first ending decides", () => {
     "expiry that nobody has read yet": (_, one) => one.clock.set(5_000),
   };
 
-  it.each(Object.entries(ENDINGS))("after %s nothing that the lease can do does anything", (_, end) => {
+  it.each(Object.entries(ENDINGS))("after %s no method of the lease changes anything", (_, end) => {
     const one = table(5_000);
     one.take({ tokens: 3 }).headersReceived();
     const lease = one.take(ESTIMATE);
@@ -375,7 +378,7 @@ describe("the first ending decides", () => {
     expect(heard.filter(({ event }) => event === "leaseSettled" || event === "providerDead")).toEqual([]);
   });
 
-  it("the first headersReceived decides, later ones do nothing", () => {
+  it("only the first headersReceived has an effect", () => {
     const one = table();
     const lease = one.take(ESTIMATE);
     one.clock.set(300);
@@ -390,21 +393,24 @@ describe("the first ending decides", () => {
   });
 });
 
-describe("what is settled badly", () => {
-  it.each(["nonsense", 42, 700, Number.NaN, null, {}, -1])("status %s ends as cancelled and is counted", (status) => {
-    const one = table();
-    const heard = one.listen();
-    const lease = one.take(ESTIMATE);
-    expect(() => lease.settle({ status: status as StatusClass })).not.toThrow();
-    expect(lease.settled).toBe(true);
-    expect(counts(bound(one))).toEqual(AS_ESTIMATED);
-    expect(one.limiter.inspect().providers[0]).toMatchObject({ health: 1, latencyMs: null });
-    expect(one.limiter.metrics).toMatchObject({ invalidUsages: 1, leasesSettled: 1 });
-    expect(heard.find(({ event }) => event === "leaseSettled")!.told).toMatchObject({ status: "cancelled" });
-    expect(one.quota("concurrency").inFlight).toBe(1);
-    one.clock.advanceMs(1_000);
-    expect(one.quota("concurrency").inFlight).toBe(0);
-  });
+describe("invalid settlements", () => {
+  it.each(["nonsense", 42, 700, Number.NaN, null, {}, -1])(
+    "a lease that is settled with status %s ends as cancelled, and a metric counts it",
+    (status) => {
+      const one = table();
+      const heard = one.listen();
+      const lease = one.take(ESTIMATE);
+      expect(() => lease.settle({ status: status as StatusClass })).not.toThrow();
+      expect(lease.settled).toBe(true);
+      expect(counts(bound(one))).toEqual(AS_ESTIMATED);
+      expect(one.limiter.inspect().providers[0]).toMatchObject({ health: 1, latencyMs: null });
+      expect(one.limiter.metrics).toMatchObject({ invalidUsages: 1, leasesSettled: 1 });
+      expect(heard.find(({ event }) => event === "leaseSettled")!.told).toMatchObject({ status: "cancelled" });
+      expect(one.quota("concurrency").inFlight).toBe(1);
+      one.clock.advanceMs(1_000);
+      expect(one.quota("concurrency").inFlight).toBe(0);
+    },
+  );
 
   it.each([
     429,
@@ -415,7 +421,7 @@ describe("what is settled badly", () => {
     { statusCode: 429 },
     { outcome: { status: 429 } },
     { ok: true },
-  ])("a settlement that is none, %j, ends as cancelled and is counted", (settlement) => {
+  ])("a lease that is settled with %j ends as cancelled, and a metric counts it", (settlement) => {
     const one = table();
     one.limiter.observe({ provider: "a", usage: { requests: 0, tokens: 0 }, outcome: { status: "server_error" } });
     const before = one.limiter.providerHealth("a");
@@ -427,7 +433,7 @@ describe("what is settled badly", () => {
   });
 
   it.each([new Error("x"), Promise.resolve(1), new Map(), new Date(0)])(
-    "an object that is no settlement, %s, ends as cancelled and is counted",
+    "a lease that is settled with the object %s ends as cancelled, and a metric counts it",
     (settlement) => {
       const one = table();
       const heard = one.listen();
@@ -437,7 +443,7 @@ describe("what is settled badly", () => {
     },
   );
 
-  it("a settlement of a class of one's own is one", () => {
+  it("a settlement can be an instance of a class", () => {
     const one = table();
     class Ending {
       readonly status = 503;
@@ -448,7 +454,7 @@ describe("what is settled badly", () => {
     expect(one.limiter.providerHealth("a")).toBeLessThan(1);
   });
 
-  it("a key that is none beside a status is counted, and the status holds", () => {
+  it("an unknown key beside a valid status is counted, and the status is used", () => {
     const one = table();
     const heard = one.listen();
     one.take(ESTIMATE).settle({ status: 429, retryAfter: 3 } as never);
@@ -460,19 +466,22 @@ describe("what is settled badly", () => {
     expect(one.limiter.metrics.invalidUsages).toBe(1);
   });
 
-  it.each([Number.NaN, -1, Number.POSITIVE_INFINITY, "12", null])("amount %s is ignored and counted", (bad) => {
-    const one = table();
-    const settled = one.take(ESTIMATE);
-    expect(() => settled.settle({ usage: { tokens: bad as number, bytes: 7 } })).not.toThrow();
-    expect(counts(bound(one))).toEqual([1, 100, 7, 700]);
-    expect(one.limiter.metrics.invalidUsages).toBe(1);
-    const reported = one.take(ESTIMATE);
-    expect(() => reported.report({ tokens: bad as number, bytes: 8 })).not.toThrow();
-    expect(counts(bound(one))).toEqual([2, 200, 15, 1_400]);
-    expect(one.limiter.metrics.invalidUsages).toBe(2);
-  });
+  it.each([Number.NaN, -1, Number.POSITIVE_INFINITY, "12", null])(
+    "the invalid amount %s is ignored and counted",
+    (bad) => {
+      const one = table();
+      const settled = one.take(ESTIMATE);
+      expect(() => settled.settle({ usage: { tokens: bad as number, bytes: 7 } })).not.toThrow();
+      expect(counts(bound(one))).toEqual([1, 100, 7, 700]);
+      expect(one.limiter.metrics.invalidUsages).toBe(1);
+      const reported = one.take(ESTIMATE);
+      expect(() => reported.report({ tokens: bad as number, bytes: 8 })).not.toThrow();
+      expect(counts(bound(one))).toEqual([2, 200, 15, 1_400]);
+      expect(one.limiter.metrics.invalidUsages).toBe(2);
+    },
+  );
 
-  it("fractions round up", () => {
+  it("fractions of settled amounts are rounded up", () => {
     const one = table();
     const lease = one.take({ tokens: 10.2 });
     expect(one.counted("tokens")).toBe(11);
@@ -481,7 +490,7 @@ describe("what is settled badly", () => {
     expect(one.counted("bytes")).toBe(1);
   });
 
-  it("a latency or a waiting time that is none is left out and counted", () => {
+  it("an invalid latency or waiting time is ignored and counted", () => {
     const one = table();
     one.take().settle({ latencyMs: -5 });
     expect(one.limiter.metrics.invalidUsages).toBe(1);
@@ -504,7 +513,7 @@ describe("cost", () => {
       capabilities: { chat: ["a"] },
     });
 
-  it("is reserved from the price, and settled from the price and the tokens that are told", () => {
+  it("cost is reserved by the price, and settled by the price and the reported tokens", () => {
     const one = priced();
     const lease = one.take({ inputTokens: 100, outputTokens: 100 });
     expect(one.counted("cost_usd")).toBe(410);
@@ -512,13 +521,13 @@ describe("cost", () => {
     expect(one.counted("cost_usd")).toBe(140);
   });
 
-  it.each(GIVEN_BACK)("of %s is nothing", (status) => {
+  it.each(GIVEN_BACK)("a request with %s costs nothing", (status) => {
     const one = priced();
     one.take({ inputTokens: 100, outputTokens: 100 }).settle({ status });
     expect(one.counted("cost_usd")).toBe(0);
   });
 
-  it("is refused where it does not fit", () => {
+  it("a request is refused if its cost does not fit", () => {
     const one = priced();
     const [reason] = one.refusal({ inputTokens: 999_995, outputTokens: 0 }).reasons;
     expect(reason).toMatchObject({ reason: "too_large", dimension: "cost_usd", limit: 1e6, needed: 1_000_005 });

@@ -1,4 +1,4 @@
-// spread: "headroom": weighted random by headroom among those within 25 % of the best score.
+// spread: "headroom" selects at random, weighted by headroom, among the providers within 25 % of the best score.
 import { describe, expect, it } from "vitest";
 import { type GrateLimiterOptions, PriorityScorer } from "../../../src/index.ts";
 import { Desk } from "../../support/limiter-fixture.ts";
@@ -15,7 +15,7 @@ function world(options: Partial<GrateLimiterOptions> = {}, used: readonly number
   for (const [i, requests] of used.entries()) {
     if (requests > 0) one.limiter.observe({ provider: "abc"[i]!, usage: { requests }, outcome: { status: "success" } });
   }
-  // Long enough for the burst to be no pressure any more, and within the window.
+  // Long enough for the burst to cause no pressure any more, but still within the window.
   one.clock.advanceMs(600_000);
   return one;
 }
@@ -26,19 +26,19 @@ function shares(one: Desk, draws = 4_000, options = {}): { [provider: string]: n
     const lease = one.take(options);
     counts[lease.provider]! += 1 / draws;
     lease.release();
-    // Slow enough not to look like a burst.
+    // Slow enough not to count as a burst.
     one.clock.advanceMs(500);
   }
   return counts;
 }
 
 describe("spread by headroom", () => {
-  it("is even among equals", () => {
+  it("equal providers get equal shares", () => {
     const counts = shares(world());
     for (const name of ["a", "b", "c"]) expect(counts[name]).toBeCloseTo(1 / 3, 1);
   });
 
-  it("is in proportion to what is left", () => {
+  it("shares are in proportion to the remaining capacity", () => {
     const counts = shares(world({}, [0, 400, 200]));
     const all = 1 + 0.6 + 0.8;
     expect(Math.abs(counts["a"]! - 1 / all)).toBeLessThan(0.03);
@@ -46,7 +46,7 @@ describe("spread by headroom", () => {
     expect(Math.abs(counts["c"]! - 0.8 / all)).toBeLessThan(0.03);
   });
 
-  it("follows what is in flight, so that the shares level out", () => {
+  it("requests in flight reduce the share of a provider, so the shares level out", () => {
     const one = world({}, [0, 400, 0]);
     const counts: { [provider: string]: number } = { a: 0, b: 0, c: 0 };
     for (let i = 0; i < 2_500; i++) counts[one.take().provider]!++;
@@ -55,7 +55,7 @@ describe("spread by headroom", () => {
     expect(one.take().granted).toBe(true);
   });
 
-  it("leaves out who is more than 25 % below the best, while the best have room", () => {
+  it("a provider more than 25 % below the best score gets nothing while the best have capacity", () => {
     const one = world({ scoring: new PriorityScorer() });
     one.limiter.updateProvider("a", { priority: 100 });
     one.limiter.updateProvider("b", { priority: 80 });
@@ -73,7 +73,7 @@ describe("spread by headroom", () => {
     expect(shares(sick, 1_000)["c"]).toBe(0);
   });
 
-  it("takes whoever has room, when those in the band have none", () => {
+  it("a provider below that band is used if no provider in the band has capacity", () => {
     const one = world({}, [1_000, 1_000, 0]);
     for (let i = 0; i < 50; i++) expect(one.take().provider).toBe("c");
     for (let i = 0; i < 50; i++) expect(one.take({ exclude: ["a"] }).provider).toBe("c");
@@ -84,7 +84,7 @@ describe("spread by headroom", () => {
     ]);
   });
 
-  it("is a preference and no promise: a low score gets its turn before anybody is refused", () => {
+  it("spreading is a preference only: a provider with a low score is used before a request is refused", () => {
     const one = world({}, [990, 995, 1_000]);
     const counts: { [provider: string]: number } = { a: 0, b: 0, c: 0 };
     for (let i = 0; i < 15; i++) counts[one.take().provider]!++;
@@ -92,7 +92,7 @@ describe("spread by headroom", () => {
     one.refusal();
   });
 
-  it("is the same for the same random numbers, and not for others", () => {
+  it("the same random numbers give the same shares, and other numbers give others", () => {
     const drawn = (seed: number) => {
       const one = world({ random: seededRandom(seed) }, [100, 0, 50]);
       return Array.from({ length: 60 }, () => one.take().provider).join("");
@@ -101,7 +101,7 @@ describe("spread by headroom", () => {
     expect(drawn(1)).not.toBe(drawn(2));
   });
 
-  it("holds whatever `random` answers", () => {
+  it("spreading works with any result of `random`, valid or not", () => {
     for (const value of [0, 1 - 2 ** -53, 0.5, 1, -1, 7, Number.NaN, Number.POSITIVE_INFINITY]) {
       const one = world({ random: () => value }, [0, 500, 1_000]);
       for (let i = 0; i < 1_500; i++) expect(["a", "b"]).toContain(one.take().provider);
@@ -109,7 +109,7 @@ describe("spread by headroom", () => {
     }
   });
 
-  it("spreads waiters too", async () => {
+  it("waiters are spread, too", async () => {
     const one = world({}, [1_000, 1_000, 1_000]);
     const line = Array.from({ length: 300 }, () => one.ask({ maxWaitMs: 1e8 }));
     await one.later(3_000_000);
@@ -119,7 +119,7 @@ describe("spread by headroom", () => {
     for (const count of counts.values()) expect(count).toBeGreaterThan(60);
   });
 
-  it("works where nothing is limited, and where one candidate is left", () => {
+  it("spreading works with unlimited providers and with one remaining candidate", () => {
     const one = new Desk({
       ...{ spread: "headroom", random: seededRandom(3) },
       providers: [{ name: "a" }, { name: "b" }, { name: "c" }],
@@ -132,7 +132,7 @@ describe("spread by headroom", () => {
 });
 
 describe("spread by score, the default", () => {
-  it("takes the best, and asks for no random number", () => {
+  it("spread by score takes the best provider and asks for no random number", () => {
     for (const spread of [undefined, "score"] as const) {
       let asked = 0;
       const random = () => {

@@ -1,4 +1,4 @@
-// A long line: what it costs in time and in memory.
+// The costs of a long wait queue in time and memory.
 import { getEventListeners } from "node:events";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
@@ -19,7 +19,7 @@ const full = (more: object = {}) =>
     capabilities: { chat: ["a"], mail: ["b"] },
   });
 
-/** CPU time, for the machine may be busy with other things. */
+/** CPU time, because the machine might be busy with other work. */
 async function cpuMs(act: () => Promise<void>): Promise<number> {
   const from = process.cpuUsage();
   await act();
@@ -27,12 +27,14 @@ async function cpuMs(act: () => Promise<void>): Promise<number> {
   return (user + system) / 1_000;
 }
 
-it("100,000 waiters: enqueued, aborted, five times over, without a trace", { timeout: 300_000 }, async () => {
+it("100,000 waiters are queued and aborted five times without leaving memory behind", {
+  timeout: 300_000,
+}, async () => {
   const one = full();
   one.take();
   const round = async (waiters: number) => {
     const controller = new AbortController();
-    // Some have a signal of their own.
+    // Some waiters have an abort signal of their own.
     const own = Array.from({ length: 1_000 }, () => new AbortController());
     let rejected = 0;
     for (let i = 0; i < waiters; i++) {
@@ -64,7 +66,7 @@ it("100,000 waiters: enqueued, aborted, five times over, without a trace", { tim
   one.refusal();
 });
 
-it("30,000 waiters, served one at a time: a wake-up costs what it serves", async () => {
+it("serving one of 30,000 waiters costs only the work for that waiter", async () => {
   const one = full();
   let lease: Lease = one.take();
   one.take({}, "mail");
@@ -74,7 +76,7 @@ it("30,000 waiters, served one at a time: a wake-up costs what it serves", async
     lease = got;
   };
   for (let i = 0; i < 20_000; i++) one.limiter.acquire("chat", { maxWaitMs: 1e6 }).then(take, () => {});
-  // They wait for something else, and have nothing to do with it.
+  // These waiters wait for another provider and are not concerned.
   for (let i = 0; i < 10_000; i++) one.limiter.acquire("mail", { maxWaitMs: 1e6 }).then(take, () => {});
   await turns();
   const ms = await cpuMs(async () => {
@@ -90,7 +92,7 @@ it("30,000 waiters, served one at a time: a wake-up costs what it serves", async
   await turns();
 });
 
-it("12,000 waiters of different sizes and priorities, aborted one at a time from the middle", async () => {
+it("12,000 waiters of different sizes and priorities can be aborted one at a time from the middle", async () => {
   const one = full();
   one.take();
   const controllers = Array.from({ length: 12_000 }, () => new AbortController());
@@ -110,7 +112,7 @@ it("12,000 waiters of different sizes and priorities, aborted one at a time from
   expect(rejected).toBe(12_000);
 });
 
-it("5,000 waiters whose deadlines come one after the other", async () => {
+it("5,000 waiters with consecutive deadlines time out cheaply", async () => {
   const one = full();
   one.take();
   let rejected = 0;
@@ -129,7 +131,7 @@ it("5,000 waiters whose deadlines come one after the other", async () => {
   expect(one.clock.most).toBe(1);
 });
 
-it("2,000 requests in flight and 2,000 waiters behind them", async () => {
+it("2,000 waiters behind 2,000 requests in flight are served cheaply", async () => {
   const one = new Desk({
     leaseTimeoutMs: 1e9,
     providers: [{ name: "a", limits: { rpm: 2_000, tpm: 1e6, concurrency: 8_000 } }],
@@ -156,7 +158,7 @@ it("2,000 requests in flight and 2,000 waiters behind them", async () => {
   expect(ms).toBeLessThan(3_000);
 });
 
-it("refusals while 2,000 requests are in flight", async () => {
+it("a refusal is cheap while 2,000 requests are in flight", async () => {
   const one = new Desk({
     leaseTimeoutMs: 1e9,
     providers: [{ name: "a", limits: { rpm: 2_000 } }],
@@ -169,7 +171,7 @@ it("refusals while 2,000 requests are in flight", async () => {
   expect(ms).toBeLessThan(6_000);
 });
 
-it("a settle looks at whom it serves, not at all who are too large for one of the providers", async () => {
+it("a settlement evaluates the waiters that it serves, not all that are too large for one of the providers", async () => {
   let looks = 0;
   const one = new Desk({
     scoring: {

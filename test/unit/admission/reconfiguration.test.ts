@@ -1,4 +1,4 @@
-// Leases in flight survive every change of the configuration, and are harmless after removeProvider.
+// Open leases survive every change of the configuration and have no effect after removeProvider.
 import { describe, expect, it } from "vitest";
 import type { ProviderConfig } from "../../../src/index.ts";
 import { Desk, desk } from "../../support/limiter-fixture.ts";
@@ -14,8 +14,8 @@ function expectQuiet(one: Desk): void {
   expect(one.limiter.inspect()).toMatchObject({ oldestLeaseMs: null, waiting: {} });
 }
 
-describe("upsertProvider while requests are in flight", () => {
-  it("with the same quotas changes nothing of them", () => {
+describe("upsertProvider with requests in flight", () => {
+  it("upsertProvider with the same quotas changes none of them", () => {
     const one = desk(CONFIG);
     const [open, headed] = [one.take({ tokens: 20 }), one.take({ tokens: 30 })];
     headed.headersReceived();
@@ -31,7 +31,7 @@ describe("upsertProvider while requests are in flight", () => {
     expectQuiet(one);
   });
 
-  it("with a changed quota carries the reservations in", () => {
+  it("upsertProvider with a changed quota moves the reservations into the new quota", () => {
     const one = desk(CONFIG);
     one.limiter.observe({ provider: "a", usage: { tokens: 11 }, outcome: { status: "success" } });
     const lease = one.take({ tokens: 40 });
@@ -51,7 +51,7 @@ describe("upsertProvider while requests are in flight", () => {
     expectQuiet(one);
   });
 
-  it("carried in, a reservation is given back by release, and by a refusal of the provider", () => {
+  it("a moved reservation is returned by release and by a refusal of the provider", () => {
     const one = desk(CONFIG);
     const [released, limited] = [one.take({ tokens: 40 }), one.take({ tokens: 7 })];
     one.limiter.upsertProvider({ name: "a", limits: { rpm: 20, tpm: 90, concurrency: 2 } });
@@ -61,7 +61,7 @@ describe("upsertProvider while requests are in flight", () => {
     expect([one.counted("requests"), one.counted("tokens"), one.counted("concurrency")]).toEqual([1, 0, 0]);
   });
 
-  it("carried in, it enters the window at grant + skewCapMs", () => {
+  it("a moved reservation starts to count at grant + skewCapMs", () => {
     const one = desk(CONFIG);
     one.take({ tokens: 40 });
     one.clock.set(400);
@@ -72,7 +72,7 @@ describe("upsertProvider while requests are in flight", () => {
     expect([one.counted("requests"), one.counted("tokens")]).toEqual([0, 0]);
   });
 
-  it("carries in what is counted already, or leaves it out, but never counts it longer than it counts", () => {
+  it("usage is moved or left out, but never counts longer than in the old window", () => {
     const one = desk();
     for (const at of [0, 999, 3_499]) {
       one.clock.set(at);
@@ -90,7 +90,7 @@ describe("upsertProvider while requests are in flight", () => {
     }
   });
 
-  it("does not count anew what an open lease has counted for a window already", () => {
+  it("a request that already counts in the window is not counted twice", () => {
     const one = desk({ limits: { tpm: 100 } });
     const lease = one.take({ tokens: 30 });
     lease.headersReceived();
@@ -101,7 +101,7 @@ describe("upsertProvider while requests are in flight", () => {
     expect(one.counted("tokens")).toBe(0);
   });
 
-  it("carries a concurrency place in, also one that is only held back, and frees it in its time", () => {
+  it("an occupied or abandoned concurrency place is moved, and becomes free in time", () => {
     const one = desk({ limits: { concurrency: 5 } });
     const [open, aborted] = [one.take(), one.take()];
     aborted.settle({ status: "cancelled" });
@@ -114,7 +114,7 @@ describe("upsertProvider while requests are in flight", () => {
     expectQuiet(one);
   });
 
-  it("a first concurrency limit holds the requests that are in flight", () => {
+  it("a new concurrency limit includes the requests in flight", () => {
     const one = desk({ limits: { rpm: 10 } });
     const leases = [one.take(), one.take(), one.take()];
     one.limiter.upsertProvider({ name: "a", limits: { rpm: 10, concurrency: 2 } });
@@ -127,7 +127,7 @@ describe("upsertProvider while requests are in flight", () => {
     expect(one.counted("concurrency")).toBe(0);
   });
 
-  it("back and forth many times nothing is lost and nothing counted twice", () => {
+  it("many changes back and forth neither lose usage nor count it twice", () => {
     const one = desk(CONFIG);
     const lease = one.take({ tokens: 40 });
     for (let i = 0; i < 9; i++) {
@@ -142,7 +142,7 @@ describe("upsertProvider while requests are in flight", () => {
     expectQuiet(one);
   });
 
-  it("does not touch the health that a lease in flight still teaches", () => {
+  it("an open lease still updates the health of the provider", () => {
     const one = desk(CONFIG);
     const lease = one.take();
     one.limiter.upsertProvider({ ...CONFIG, limits: { rpm: 3 } });
@@ -151,8 +151,8 @@ describe("upsertProvider while requests are in flight", () => {
   });
 });
 
-describe("updateProvider while requests are in flight", () => {
-  it("keeps usage and reservations", () => {
+describe("updateProvider with requests in flight", () => {
+  it("updateProvider keeps usage and reservations", () => {
     const one = desk(CONFIG);
     const [open, headed] = [one.take({ tokens: 20 }), one.take({ tokens: 30 })];
     headed.headersReceived();
@@ -166,7 +166,7 @@ describe("updateProvider while requests are in flight", () => {
     expectQuiet(one);
   });
 
-  it("to a lower limit than is in flight grants nothing until it fits", () => {
+  it("after a limit is lowered below the amount in flight nothing is granted until it fits", () => {
     const one = desk({ limits: { concurrency: 3 } });
     const leases = [one.take(), one.take(), one.take()];
     one.limiter.updateProvider("a", { limits: { concurrency: 1 } });
@@ -178,7 +178,7 @@ describe("updateProvider while requests are in flight", () => {
     expect(one.hasRoom()).toBe(true);
   });
 
-  it("to another strategy starts empty with the reservations in flight", () => {
+  it("a quota with a changed strategy starts empty, except for the reservations in flight", () => {
     const one = desk({ quotas: [minute(100)] });
     one.limiter.observe({ provider: "a", usage: { tokens: 30 }, outcome: { status: "success" } });
     const lease = one.take({ tokens: 20 });
@@ -188,7 +188,7 @@ describe("updateProvider while requests are in flight", () => {
     expect(one.counted("tokens")).toBe(0);
   });
 
-  it("that takes a limit away leaves nothing behind, and its return holds no less than is in flight", () => {
+  it("a removed limit leaves nothing behind, and includes the requests in flight when it is added again", () => {
     const one = desk(CONFIG);
     const lease = one.take({ tokens: 20 });
     one.limiter.updateProvider("a", { limits: { concurrency: null, tpm: null } });
@@ -202,7 +202,7 @@ describe("updateProvider while requests are in flight", () => {
     expectQuiet(one);
   });
 
-  it("paused takes nothing new and lets what it has finish", () => {
+  it("a paused provider gets no new requests and finishes those in flight", () => {
     const one = desk(CONFIG);
     const lease = one.take({ tokens: 20 });
     one.limiter.updateProvider("a", { paused: true });
@@ -216,8 +216,8 @@ describe("updateProvider while requests are in flight", () => {
   });
 });
 
-describe("removeProvider while requests are in flight", () => {
-  it.each(["settle", "release", "dispose", "expiry"])("is harmless: %s", (ending) => {
+describe("removeProvider with requests in flight", () => {
+  it.each(["settle", "release", "dispose", "expiry"])("a lease of a removed provider has no effect: %s", (ending) => {
     const one = new Desk({
       leaseTimeoutMs: 5_000,
       pools: { org: { limits: { rpm: 5, concurrency: 5 } } },
@@ -230,7 +230,7 @@ describe("removeProvider while requests are in flight", () => {
     const lease = one.take({ only: ["a"], tokens: 40 });
     expect(one.limiter.removeProvider("a")).toBe(true);
     expect(one.refusal({ only: ["a"] }).reasons[0]!.reason).toBe("not_registered");
-    // The pool is still there, and what is in flight still counts in it.
+    // The pool still exists, and the request in flight still counts in it.
     expect(one.counted("requests", "b")).toBe(1);
     expect(one.counted("concurrency", "b")).toBe(1);
     lease.headersReceived();
@@ -248,7 +248,7 @@ describe("removeProvider while requests are in flight", () => {
     expect(lease.settled).toBe(true);
   });
 
-  it("teaches nobody anything and tells of no cooldown and no death", () => {
+  it("the lease of a removed provider updates no health and emits no cooldown and no death", () => {
     const one = desk(CONFIG);
     const leases = [one.take(), one.take()];
     one.limiter.removeProvider("a");
@@ -259,7 +259,7 @@ describe("removeProvider while requests are in flight", () => {
     expect(one.limiter.metrics.cooldownsTriggered).toBe(0);
   });
 
-  it("a provider of the same name that comes after it knows nothing of the old one's leases", () => {
+  it("a new provider of the same name is not affected by leases of the removed one", () => {
     const one = desk(CONFIG);
     const [old, older] = [one.take({ tokens: 40 }), one.take({ tokens: 10 })];
     older.headersReceived();
@@ -277,7 +277,7 @@ describe("removeProvider while requests are in flight", () => {
   });
 });
 
-describe("a pool", () => {
+describe("pools with requests in flight", () => {
   const shared = () =>
     new Desk({
       pools: { org: { limits: { rpm: 3, tpm: 100, concurrency: 2 } } },
@@ -288,7 +288,7 @@ describe("a pool", () => {
       capabilities: { chat: ["a", "b"], other: ["b"] },
     });
 
-  it("is drawn from by both providers, in flight and after", () => {
+  it("a pool counts the requests of both providers, in flight and settled", () => {
     const one = shared();
     const [mine, other] = [one.take({ only: ["a"], tokens: 60 }), one.take({ only: ["b"], tokens: 30 })];
     expect(one.quota("tokens", "b")).toMatchObject({ pool: "org", remaining: 10 });
@@ -304,7 +304,7 @@ describe("a pool", () => {
     expect(one.counted("requests", "b")).toBe(1);
   });
 
-  it("that is upserted keeps usage and reservations, and holds what its new limits say", () => {
+  it("upsertPool keeps usage and reservations and applies the new limits", () => {
     const one = shared();
     const lease = one.take({ only: ["a"], tokens: 60 });
     one.limiter.observe({ provider: "b", usage: { tokens: 10 }, outcome: { status: "success" } });
@@ -319,7 +319,7 @@ describe("a pool", () => {
     expectQuiet(one);
   });
 
-  it("that a provider leaves or joins while a request is in flight ends with nothing in flight", () => {
+  it("a pool that a provider leaves or joins during a request has nothing in flight at the end", () => {
     const one = new Desk({
       pools: { org: { limits: { concurrency: 5, tpm: 100 } }, team: { limits: { concurrency: 5, tpm: 100 } } },
       providers: [
@@ -340,7 +340,7 @@ describe("a pool", () => {
     expectQuiet(one);
   });
 
-  it("a shared place that is free again is free for both", () => {
+  it("a shared place that becomes free is available to both providers", () => {
     const one = shared();
     const leases = [one.take({ only: ["a"] }), one.take({ only: ["b"] })];
     expect(one.hasRoom({}, "other")).toBe(false);
@@ -349,7 +349,7 @@ describe("a pool", () => {
   });
 });
 
-describe("a quota that takes over what another has counted", () => {
+describe("a quota that takes over the usage of another", () => {
   const rpm = (limit: number, more = {}) => ({
     dimension: "requests" as const,
     limit,
@@ -358,20 +358,23 @@ describe("a quota that takes over what another has counted", () => {
   });
   const counts = (one: Desk) => one.limiter.forecast("a")!.map(({ used, inFlight }) => [used, inFlight]);
 
-  it.each([true, false])("counts a request that is open once (headers back: %s)", (isAnswered) => {
-    const one = desk({ limits: { rpm: 10 } });
-    one.take().settle();
-    const lease = one.take();
-    if (isAnswered) lease.headersReceived();
-    one.limiter.updateProvider("a", { quotas: [rpm(10), rpm(8)] });
-    expect(counts(one)).toEqual(Array(2).fill(isAnswered ? [2, 0] : [1, 1]));
-    lease.settle();
-    expect(counts(one)).toEqual(Array(2).fill([2, 0]));
-    one.clock.advanceMs(61_001);
-    expectQuiet(one);
-  });
+  it.each([true, false])(
+    "a quota that takes over usage counts an open request once (response headers received: %s)",
+    (isAnswered) => {
+      const one = desk({ limits: { rpm: 10 } });
+      one.take().settle();
+      const lease = one.take();
+      if (isAnswered) lease.headersReceived();
+      one.limiter.updateProvider("a", { quotas: [rpm(10), rpm(8)] });
+      expect(counts(one)).toEqual(Array(2).fill(isAnswered ? [2, 0] : [1, 1]));
+      lease.settle();
+      expect(counts(one)).toEqual(Array(2).fill([2, 0]));
+      one.clock.advanceMs(61_001);
+      expectQuiet(one);
+    },
+  );
 
-  it.each([true, false])("also where it counts at the end from now on, or no longer (%s)", (countsAtEnd) => {
+  it.each([true, false])("usage is also taken over if countsAtEnd changes (%s)", (countsAtEnd) => {
     const one = desk({ quotas: [rpm(10, { countsAtEnd: !countsAtEnd })] });
     const lease = one.take();
     lease.headersReceived();
@@ -383,7 +386,7 @@ describe("a quota that takes over what another has counted", () => {
     expectQuiet(one);
   });
 
-  it("counts a request that has just timed out, and whose place is still held", () => {
+  it("a request that has just timed out still counts, and its place is still in use", () => {
     const quotas = (countsAtEnd: boolean) => [{ ...minute(100), countsAtEnd }];
     const one = desk({ quotas: quotas(true) });
     const lease = one.take({ tokens: 30 });
@@ -397,7 +400,7 @@ describe("a quota that takes over what another has counted", () => {
     expectQuiet(one);
   });
 
-  it("takes over only once: a provider that comes to the pool later brings its own", () => {
+  it("usage is taken over only once: a provider that joins the pool later adds its own usage", () => {
     const one = new Desk({
       pools: { org: { quotas: [rpm(10)] } },
       providers: [{ name: "a", pools: ["org"] }, { name: "b" }],
@@ -415,25 +418,28 @@ describe("a quota that takes over what another has counted", () => {
   });
 });
 
-describe("a pool that is declared anew", () => {
-  it.each(["still draws from it", "has left it", "was removed"])("keeps the requests of a provider that %s", (what) => {
-    const one = new Desk({
-      pools: { org: { limits: { rpm: 10 } } },
-      providers: [
-        { name: "a", pools: ["org"] },
-        { name: "b", pools: ["org"] },
-      ],
-      capabilities: { chat: ["a"] },
-    });
-    const leases = [one.take(), one.take(), one.take()];
-    if (what === "has left it") one.limiter.updateProvider("a", { pools: [] });
-    if (what === "was removed") one.limiter.removeProvider("a");
-    one.limiter.upsertPool({
-      name: "org",
-      quotas: [{ dimension: "requests", limit: 10, window: "minute", strategy: "fixed_window" }],
-    });
-    expect(one.quota("requests", "b")).toMatchObject({ inFlight: 3, remaining: 7 });
-    for (const lease of leases) lease.settle();
-    expect(one.quota("requests", "b")).toMatchObject({ used: 3, inFlight: 0, remaining: 7 });
-  });
+describe("a pool that is declared again", () => {
+  it.each(["still draws from it", "has left it", "was removed"])(
+    "upsertPool keeps the requests of a provider that %s",
+    (what) => {
+      const one = new Desk({
+        pools: { org: { limits: { rpm: 10 } } },
+        providers: [
+          { name: "a", pools: ["org"] },
+          { name: "b", pools: ["org"] },
+        ],
+        capabilities: { chat: ["a"] },
+      });
+      const leases = [one.take(), one.take(), one.take()];
+      if (what === "has left it") one.limiter.updateProvider("a", { pools: [] });
+      if (what === "was removed") one.limiter.removeProvider("a");
+      one.limiter.upsertPool({
+        name: "org",
+        quotas: [{ dimension: "requests", limit: 10, window: "minute", strategy: "fixed_window" }],
+      });
+      expect(one.quota("requests", "b")).toMatchObject({ inFlight: 3, remaining: 7 });
+      for (const lease of leases) lease.settle();
+      expect(one.quota("requests", "b")).toMatchObject({ used: 3, inFlight: 0, remaining: 7 });
+    },
+  );
 });

@@ -1,4 +1,4 @@
-// A scoring strategy may ask the limiter in its turn, also while the line is being served.
+// A scoring strategy can call the limiter, also while the wait queue is being served.
 import { describe, expect, it } from "vitest";
 import type { GrateLimiter, ScoringStrategy } from "../../../src/index.ts";
 import { type Asked, Desk, turns } from "../../support/limiter-fixture.ts";
@@ -13,12 +13,12 @@ const ASKS: { readonly [what: string]: (limiter: GrateLimiter, provider: string)
   "updateProvider, which makes room": (limiter) => limiter.updateProvider("elsewhere", { limits: { rpm: 100 } }),
 };
 
-describe.each(Object.keys(ASKS))("a strategy that asks %s", (what) => {
-  it("changes nothing of who is served, and when", async () => {
+describe.each(Object.keys(ASKS))("a strategy that calls %s", (what) => {
+  it("does not change which waiter is served, or when", async () => {
     let isAsking = false;
     const scoring: ScoringStrategy = {
       score: ({ provider, capability }) => {
-        // Asked about another capability it answers at once.
+        // A strategy that is asked about another capability calls the limiter immediately.
         if (capability === "other" || isAsking) return 1;
         isAsking = true;
         ASKS[what]!(one.limiter, provider);
@@ -48,8 +48,8 @@ describe.each(Object.keys(ASKS))("a strategy that asks %s", (what) => {
   });
 });
 
-describe("what a strategy makes free for one that was looked at already", () => {
-  it("is taken though no other call comes", async () => {
+describe("capacity that a strategy frees for a waiter that was already evaluated", () => {
+  it("capacity that a strategy frees is granted without a further call", async () => {
     let once: (() => void) | null = null;
     const one: Desk = new Desk({
       scoring: {
@@ -77,8 +77,8 @@ describe("what a strategy makes free for one that was looked at already", () => 
   });
 });
 
-describe("what a strategy makes free while the line is served", () => {
-  it("is taken by whoever waits for it, at the next call", async () => {
+describe("capacity that a strategy frees while the queue is served", () => {
+  it("capacity that a strategy frees during service goes to the waiter at the next call", async () => {
     const spare: { settle(): void }[] = [];
     const one: Desk = new Desk({
       scoring: {
@@ -96,7 +96,7 @@ describe("what a strategy makes free while the line is served", () => {
     const [a, b] = [one.take(), one.take({}, "mail")];
     const [chat, mail] = [one.ask(), one.ask({}, "mail")];
     await one.later(10);
-    // Served in the order in which they came: the one for "b" when its place becomes free while "a" is looked at.
+    // Waiters are served in the order of arrival: "b" is served when its place becomes free while "a" is evaluated.
     spare.push(b);
     a.settle();
     await turns();

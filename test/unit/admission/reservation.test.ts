@@ -1,10 +1,10 @@
-// All or none: every quota of a candidate is checked, then all are reserved; the candidates in the order of their scores.
+// A lease reserves in all quotas of a candidate or in none, and the candidates are tried in the order of their scores.
 import { describe, expect, it } from "vitest";
 import { PriorityScorer, type QuotaConfig, WeightedScorer } from "../../../src/index.ts";
 import { Desk, desk } from "../../support/limiter-fixture.ts";
 
 describe("a reservation", () => {
-  it("takes from every quota, own and pooled, of every dimension and window", () => {
+  it("a lease reserves in every quota, own and pooled, of every dimension and window", () => {
     const one = new Desk({
       pools: { org: { limits: { rph: 100, tpm: 5_000 } } },
       providers: [
@@ -28,7 +28,7 @@ describe("a reservation", () => {
     ]);
   });
 
-  it("takes all or nothing, and a refusal leaves no trace", () => {
+  it("a lease reserves all amounts or none, and a refusal leaves no trace", () => {
     const one = new Desk({
       pools: { org: { limits: { tpm: 50 } } },
       providers: [
@@ -52,7 +52,7 @@ describe("a reservation", () => {
     expect(one.state()).not.toBe(before);
   });
 
-  it("an amount of 0 fits even an overdrawn quota", () => {
+  it("an amount of 0 fits even into an overdrawn quota", () => {
     const one = desk({ limits: { rpm: 5, tpm: 100 } });
     one.take({ tokens: 100 }).settle({ usage: { tokens: 400 } });
     expect(one.quota("tokens")).toMatchObject({ used: 400, remaining: 0 });
@@ -60,7 +60,7 @@ describe("a reservation", () => {
     one.take({ tokens: 0 });
   });
 
-  it("nothing is granted while a quota is overdrawn, until it fits", () => {
+  it("an overdrawn quota grants nothing until the request fits", () => {
     const one = desk({ limits: { tpm: 100 } });
     one.take({ tokens: 50 }).settle({ usage: { tokens: 150 } });
     one.clock.set(10_000);
@@ -71,7 +71,7 @@ describe("a reservation", () => {
     expect(one.hasRoom({ tokens: 81 })).toBe(false);
   });
 
-  it("a limit of 0 can never hold it, and more than a limit is too large", () => {
+  it("a limit of 0 never fits a request, and an amount above the limit is too large", () => {
     const one = desk({ limits: { rpm: 0 } });
     expect(one.refusal()).toMatchObject({
       ...{ granted: false, retryAfterMs: null, retryAfterSeconds: null },
@@ -89,20 +89,20 @@ describe("a reservation", () => {
     expect(none.refusal().reasons[0]).toMatchObject({ dimension: "concurrency", limit: 0 });
   });
 
-  it("a provider without quotas is granted without end", () => {
+  it("a provider without quotas grants any number of leases", () => {
     const one = desk();
     for (let i = 0; i < 1_000; i++) one.take();
     expect(one.limiter.inspect().providers[0]!.inFlight).toBe(1_000);
   });
 
-  it("many quotas of one dimension and window all must have room", () => {
+  it("a lease needs capacity in all of several quotas of one dimension and window", () => {
     const quotas: QuotaConfig[] = [5, 3, 4].map((limit) => ({ dimension: "requests", limit, window: "minute" }));
     const one = desk({ quotas });
     for (let i = 0; i < 3; i++) one.take();
     expect(one.refusal().reasons[0]).toMatchObject({ reason: "quota", limit: 3, remaining: 0 });
   });
 
-  it("select() sees what is in flight, and changes nothing", () => {
+  it("select() sees the requests in flight and changes nothing", () => {
     const one = desk({ limits: { concurrency: 1 } });
     expect(one.limiter.select("chat").waitMs).toBe(0);
     const lease = one.take();
@@ -114,7 +114,7 @@ describe("a reservation", () => {
     expect(windowed.limiter.select("chat").waitMs).toBe(60_000);
   });
 
-  it("score and forecast count what is in flight", () => {
+  it("score and forecast count the requests in flight", () => {
     const one = desk({ limits: { rpm: 10 } });
     const idle = one.limiter.select("chat").breakdown.quotaScore;
     one.take({ requests: 5 });
@@ -135,7 +135,7 @@ describe("candidates", () => {
       capabilities: { chat: ["a", "b", "c"] },
     });
 
-  it("are taken in the order of their scores, the next where one has no room", () => {
+  it("candidates are tried in the order of their scores until one has capacity", () => {
     const one = many();
     const providers = Array.from({ length: 6 }, () => one.take().provider);
     expect(providers).toEqual(["b", "b", "c", "c", "a", "a"]);
@@ -148,7 +148,7 @@ describe("candidates", () => {
     expect(retryAfterMs).toBe(61_000);
   });
 
-  it("are those that select() advises, with its decision", () => {
+  it("a lease goes to the provider that select() would choose, and carries the same decision", () => {
     const one = many(new WeightedScorer());
     for (let i = 0; i < 6; i++) {
       const advice = one.limiter.select("chat");
@@ -160,7 +160,7 @@ describe("candidates", () => {
     }
   });
 
-  it("are those of `only` and not of `exclude`", () => {
+  it("`only` and `exclude` limit the candidates", () => {
     const one = many();
     expect(one.take({ only: ["a", "c"] }).provider).toBe("c");
     expect(one.take({ exclude: ["b"] }).provider).toBe("c");
@@ -173,7 +173,7 @@ describe("candidates", () => {
     ]);
   });
 
-  it("each have a true reason of their own", () => {
+  it("every candidate of a refusal has its own true reason", () => {
     const one = new Desk({
       health: { penaltyTimeout: 0.5, penalty429: 0 },
       minimumHealthScore: 0.9,
@@ -212,7 +212,7 @@ describe("candidates", () => {
     expect(JSON.parse(JSON.stringify(reasons))).toEqual(reasons);
   });
 
-  it("an empty capability is refused without reasons; an unknown one throws; a closed limiter throws", () => {
+  it("an empty capability is refused without reasons; an unknown one and a closed limiter throw", () => {
     const one = new Desk({ providers: [{ name: "a" }], capabilities: { none: [], chat: ["a"] } });
     expect(one.refusal({}, "none")).toEqual({
       granted: false,
@@ -232,7 +232,7 @@ describe("candidates", () => {
     expect(one.limiter.metrics.leasesSettled).toBe(1);
   });
 
-  it("options that are none are refused, with their path", () => {
+  it("invalid options are rejected with their path", () => {
     const refusedOptions: [object, string][] = [
       [{ skewCapMs: -1 }, "skewCapMs"],
       [{ skewCapMs: Number.NaN }, "skewCapMs"],
@@ -262,7 +262,7 @@ describe("candidates", () => {
     }
   });
 
-  it("the classic profile has no leases", async () => {
+  it("the classic profile rejects leases", async () => {
     const one = new Desk({ profile: "classic", providers: [{ name: "a" }], capabilities: { chat: ["a"] } });
     const unsupported = expect.objectContaining({ code: expect.stringMatching(/^(unsupported|invalid_config)$/) });
     expect(() => one.limiter.tryAcquire("chat")).toThrow(unsupported);
@@ -271,7 +271,7 @@ describe("candidates", () => {
 });
 
 describe("retryAfterMs of a refusal", () => {
-  it("is null where only an end makes room, and a number where time does", () => {
+  it("retryAfterMs is null if only the end of a request frees capacity, and a number if time does", () => {
     const provable = desk({ limits: { rpm: 1 } }, { skewCapMs: Number.POSITIVE_INFINITY });
     const lease = provable.take();
     expect(provable.refusal().retryAfterMs).toBeNull();
@@ -292,7 +292,7 @@ describe("retryAfterMs of a refusal", () => {
     expect(busy.refusal().retryAfterMs).toBeNull();
   });
 
-  it("of a provider with two limits in the way is when both have room", () => {
+  it("with two exhausted limits retryAfterMs is the instant at which both have capacity", () => {
     const one = desk({ limits: { rps: 1, rpm: 2 } });
     one.take().headersReceived();
     one.clock.set(1_000);
@@ -300,12 +300,12 @@ describe("retryAfterMs of a refusal", () => {
     expect(one.refusal().retryAfterMs).toBe(59_000);
   });
 
-  it("sees that an amount in flight will share the entry that is awaited, which then goes later", () => {
+  it("retryAfterMs includes that an amount in flight joins the entry that is awaited, which then leaves later", () => {
     const one = desk({ limits: { rpm: 2 } });
     one.take();
     one.clock.set(950);
     one.take().settle();
-    // At 1000 the first is stamped, less than 60000/512 ms after the second: both go at 61000.
+    // At 1000 the first lease starts to count, less than 60000/512 ms after the second, so both leave at 61000.
     const { retryAfterMs } = one.refusal();
     one.clock.set(950 + retryAfterMs! - 1);
     expect(one.hasRoom()).toBe(false);
@@ -313,7 +313,7 @@ describe("retryAfterMs of a refusal", () => {
     expect(one.hasRoom()).toBe(true);
   });
 
-  it("of a cooldown that ends before there is room is when there is room", () => {
+  it("if a cooldown ends before the window has capacity, retryAfterMs is the instant of the capacity", () => {
     const one = desk({ limits: { rpm: 1 } });
     one.take().settle({ status: "rate_limited", retryAfterMs: 5_000 });
     const refusal = one.refusal();

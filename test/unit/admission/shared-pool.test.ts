@@ -1,5 +1,5 @@
-// Who waits claims what it waits for, and of what has room for it no more than it needs: else one who waits for a model's
-// requests would keep everybody from the pool of tokens that all models share.
+// A waiter claims the capacity that it waits for and no more than it needs of other quotas. Otherwise a waiter for the
+// requests of one model would block the token pool that all models share.
 import { describe, expect, it } from "vitest";
 import { Desk } from "../../support/limiter-fixture.ts";
 
@@ -16,8 +16,8 @@ function models(tokens: number) {
   });
 }
 
-describe("a pool that has room for one who waits for something else", () => {
-  it("is everybody's, but for what that one needs", async () => {
+describe("a pool with capacity for a waiter that waits for another quota", () => {
+  it("a pool is available to all requests, except for the amount that the waiter needs", async () => {
     const one = models(1_000);
     one.take({ tokens: 100 }, "hard").settle();
     const ahead = one.ask({ ...LONG, tokens: 300 }, "hard");
@@ -25,20 +25,20 @@ describe("a pool that has room for one who waits for something else", () => {
     const passing = one.ask({ ...LONG, tokens: 500 }, "easy");
     await one.later(0);
     expect([ahead.state, passing.state]).toEqual(["waiting", "granted"]);
-    // 400 are left, of which 300 are those of who waits.
+    // 400 tokens remain, and the waiter claims 300 of them.
     expect(one.hasRoom({ tokens: 100 }, "easy")).toBe(true);
     expect(one.refusal({ tokens: 101 }, "easy").reasons).toMatchObject([{ reason: "waiters_ahead" }]);
     await one.at(60_000);
     expect(ahead.state).toBe("granted");
   });
 
-  it("is claimed whole by one that it has no room for beside those ahead", async () => {
+  it("a waiter claims the whole pool if its amount does not fit beside those ahead of it", async () => {
     const one = models(1_000);
     one.take({ tokens: 100 }, "hard").settle();
     const asked = [one.ask({ ...LONG, tokens: 600 }, "hard"), one.ask({ ...LONG, tokens: 400 }, "easy")];
     await one.later(0);
     expect(asked.map(({ state }) => state)).toEqual(["waiting", "waiting"]);
-    // 300 are nobody's now, but the second waits for them.
+    // 300 tokens are not claimed by the first waiter, but the second waits for them.
     expect(one.refusal({ tokens: 1 }, "easy").reasons).toMatchObject([{ reason: "waiters_ahead" }]);
     await one.at(60_000);
     expect(asked.map(({ state, atMs }) => [state, atMs])).toEqual([
@@ -47,7 +47,7 @@ describe("a pool that has room for one who waits for something else", () => {
     ]);
   });
 
-  it("is looked at when it has room for both again", async () => {
+  it("the pool is evaluated again when it has capacity for both waiters", async () => {
     const one = models(1_000);
     one.take({ tokens: 500 }, "easy").settle();
     await one.at(30_000);
@@ -62,7 +62,7 @@ describe("a pool that has room for one who waits for something else", () => {
     expect(ahead.state).toBe("granted");
   });
 
-  it("is kept for higher priorities only", async () => {
+  it("the claim on a pool yields to higher priorities only", async () => {
     const one = models(1_000);
     one.take({ tokens: 100 }, "hard").settle();
     one.ask({ ...LONG, tokens: 900 }, "hard");
@@ -72,7 +72,7 @@ describe("a pool that has room for one who waits for something else", () => {
     expect(asked.map(({ state }) => state)).toEqual(["waiting", "granted"]);
   });
 
-  it("holds an amount once for one that may go to either of two who share it", async () => {
+  it("a waiter that two providers of one pool can serve claims its amount in the pool once", async () => {
     const one = models(1_000);
     one.take({ tokens: 0 }, "hard").settle();
     one.limiter.updateProvider("small", { limits: { rpm: 0 } });
@@ -87,7 +87,7 @@ describe("a pool that has room for one who waits for something else", () => {
     expect(one.hasRoom({ tokens: 201 }, "more")).toBe(false);
   });
 
-  it("is kept for one whose provider has come back from a cooldown, and has no room itself", async () => {
+  it("a waiter claims the pool if its provider is back from a cooldown and has no capacity of its own", async () => {
     const one = models(1_000);
     one.limiter.upsertProvider({ name: "other", pools: ["organisation"] });
     one.limiter.upsertCapability({ name: "more", providers: ["other"] });
@@ -101,7 +101,7 @@ describe("a pool that has room for one who waits for something else", () => {
     expect(ahead.state).toBe("granted");
   });
 
-  it("is not shut by one who waits for a trial", async () => {
+  it("a waiter for a trial does not block the pool", async () => {
     const one = models(1_000_000);
     const outcome = { status: 429, retryAfterMs: 1_000 };
     one.limiter.updateProvider("large", { limits: { rpm: 100 } });
@@ -115,7 +115,7 @@ describe("a pool that has room for one who waits for something else", () => {
   });
 });
 
-it("one who waits for tokens leaves requests to those that need none", async () => {
+it("a waiter for tokens leaves the requests to calls that need no tokens", async () => {
   const one = new Desk({
     providers: [{ name: "a", limits: { rpm: 1_000, tpm: 1_000 } }],
     capabilities: { chat: ["a"] },

@@ -1,4 +1,4 @@
-// What a request is expected to take: what it says, else what was learned, else the stated rule of the first call.
+// The estimate of a request: the stated amount, else the learned size, else the rule for the first call.
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { describe, expect, it } from "vitest";
@@ -15,7 +15,7 @@ function sized(limits: ProviderConfig["limits"] = { tpm: 1_000 }) {
   });
 }
 
-/** What the next request reserves of tokens. */
+/** Returns the tokens that the next request reserves. */
 function reserves(
   one: Desk,
   options = {},
@@ -31,7 +31,7 @@ function reserves(
   return after - before;
 }
 
-/** Lets requests that say nothing settle with these amounts; all of it is forgotten by the window then. */
+/** Settles requests without stated amounts with these usages, then waits until the windows are empty again. */
 function learn(one: Desk, usages: readonly (Usage | undefined)[], options = {}, capability = "chat") {
   for (const usage of usages) {
     one.take(options, capability).settle({ usage });
@@ -40,15 +40,15 @@ function learn(one: Desk, usages: readonly (Usage | undefined)[], options = {}, 
 }
 
 describe("the first call", () => {
-  it("reserves a tenth of a token quota's limit, at least 1", () => {
+  it("the first call reserves a tenth of a token limit, at least 1", () => {
     const one = sized({ tpm: 1_000, tpd: 50_000, itpm: 300, otpm: 7 });
     const lease = one.take();
     expect(one.counted("tokens", "a", "minute")).toBe(100);
-    // Of one dimension it takes one amount: of several limits the least decides.
+    // A request has one amount per dimension, so the smallest of several limits decides.
     expect(one.counted("tokens", "a", "day")).toBe(100);
     expect(one.counted("input_tokens")).toBe(30);
     expect(one.counted("output_tokens")).toBe(1);
-    // The same until one of them has settled.
+    // The estimate stays the same until one of the requests has settled.
     const second = one.take();
     expect(one.counted("tokens", "a", "minute")).toBe(200);
     second.release();
@@ -56,20 +56,20 @@ describe("the first call", () => {
     expect(reserves(one)).toBe(100);
   });
 
-  it("so that at most ten go at once", () => {
+  it("at most ten first calls are granted at the same time", () => {
     const one = sized();
     for (let i = 0; i < 10; i++) one.take();
     expect(one.refusal().reasons[0]).toMatchObject({ reason: "quota", dimension: "tokens", needed: 100, remaining: 0 });
   });
 
-  it("reserves maxOutputTokens and the input that is told instead", () => {
+  it("the first call reserves maxOutputTokens plus the stated input tokens", () => {
     const one = sized({ tpm: 1_000, otpm: 500 });
     expect(reserves(one, { maxOutputTokens: 30 })).toBe(30);
     expect(reserves(one, { maxOutputTokens: 30, inputTokens: 20 })).toBe(50);
     expect(reserves(one, { maxOutputTokens: 30, inputTokens: 20 }, "chat", "output_tokens")).toBe(30);
   });
 
-  it("takes what is told as it is, 0 included", () => {
+  it("the first call reserves stated amounts unchanged, also 0", () => {
     const one = sized({ tpm: 1_000, itpm: 500, otpm: 500 });
     expect(reserves(one, { tokens: 0 })).toBe(0);
     expect(reserves(one, { tokens: 7 })).toBe(7);
@@ -78,7 +78,7 @@ describe("the first call", () => {
     expect(reserves(one, { inputTokens: 5, outputTokens: 0 }, "chat", "output_tokens")).toBe(0);
   });
 
-  it("reserves 1 after one was settled without amounts, until an amount is told", () => {
+  it("after a settlement without amounts a call reserves 1, until an amount is reported", () => {
     const one = sized();
     learn(one, [undefined]);
     expect(reserves(one)).toBe(1);
@@ -89,7 +89,7 @@ describe("the first call", () => {
     expect(reserves(one)).toBe(44);
   });
 
-  it("knows nothing again of a provider that was removed and came back", () => {
+  it("a provider that was removed and added again has no learned size", () => {
     const one = sized();
     learn(one, [{ tokens: 44 }]);
     expect(reserves(one)).toBe(44);
@@ -100,7 +100,7 @@ describe("the first call", () => {
 });
 
 describe("the learned size", () => {
-  it("is the mean of what was told, per capability and provider", () => {
+  it("the learned size is the mean of the reported amounts, per capability and provider", () => {
     const one = sized();
     learn(one, [{ tokens: 40 }]);
     expect(reserves(one)).toBe(40);
@@ -115,7 +115,7 @@ describe("the learned size", () => {
     expect(reserves(one, {}, "mail")).toBe(10);
   });
 
-  it("comes to follow what has changed", () => {
+  it("the learned size follows a change of the reported amounts", () => {
     const one = sized();
     learn(one, Array(20).fill({ tokens: 40 }));
     learn(one, Array(400).fill({ tokens: 10 }));
@@ -123,7 +123,7 @@ describe("the learned size", () => {
     expect(reserves(one)).toBeGreaterThanOrEqual(10);
   });
 
-  it("of the output is learned apart; maxOutputTokens caps it", () => {
+  it("the size of the output is learned separately, and maxOutputTokens caps it", () => {
     const one = sized({ tpm: 1_000, itpm: 800, otpm: 600 });
     learn(one, Array(3).fill({ inputTokens: 30, outputTokens: 10 }));
     expect(reserves(one)).toBe(40);
@@ -138,7 +138,7 @@ describe("the learned size", () => {
     expect(reserves(one, { outputTokens: 3 }, "chat", "output_tokens")).toBe(3);
   });
 
-  it("gives way to what is told, 0 included", () => {
+  it("a stated amount takes precedence over the learned size, also 0", () => {
     const one = sized();
     learn(one, Array(3).fill({ tokens: 40 }));
     expect(reserves(one, { tokens: 0 })).toBe(0);
@@ -146,7 +146,7 @@ describe("the learned size", () => {
     expect(reserves(one, { inputTokens: 0, outputTokens: 0 })).toBe(0);
   });
 
-  it("is learned from observations of registered capabilities too, and of no others", () => {
+  it("sizes are learned from observations of registered capabilities, and of no others", () => {
     const one = sized();
     const observe = (capability: string | undefined, tokens: number) => {
       one.limiter.observe({ provider: "a", capability, usage: { tokens }, outcome: { status: "success" } });
@@ -161,20 +161,20 @@ describe("the learned size", () => {
     expect(reserves(one, {}, "mail")).toBe(100);
   });
 
-  it("larger than a limit takes all of it, and learns on", () => {
+  it("a learned size above a limit reserves the whole limit, and learning goes on", () => {
     const one = sized({ tpm: 1_000, tpd: 50_000, otpm: 400 });
     learn(one, [{ inputTokens: 1_000, outputTokens: 500 }]);
     expect(reserves(one)).toBe(1_000);
     expect(reserves(one, {}, "chat", "output_tokens")).toBe(400);
     expect(one.limiter.select("chat").waitMs).toBe(0);
-    // What is told is no guess.
+    // A stated amount is not an estimate.
     expect(reserves(one, { inputTokens: 900 })).toBe(1_000);
     expect(one.refusal({ inputTokens: 1_001 }).reasons[0]).toMatchObject({ reason: "too_large", needed: 1_001 });
     learn(one, Array(3).fill({ inputTokens: 60, outputTokens: 40 }));
     expect(reserves(one)).toBeLessThan(500);
   });
 
-  it("lowers nothing of what is stated, nor what that costs", () => {
+  it("a limit lowers neither a stated amount nor the cost of it", () => {
     const price = { usdPerMillionInputTokens: 10, usdPerMillionOutputTokens: 10 };
     const one = new Desk({
       providers: [{ name: "a", limits: { usdPerHour: 0.01 }, price }],
@@ -188,7 +188,7 @@ describe("the learned size", () => {
     expect(one.take().reserved.costMicroUsd).toBe(20);
   });
 
-  it("is not kept out by a limit that was lowered since, unless to 0", () => {
+  it("a lowered limit does not exclude learned sizes, unless it is 0", () => {
     const price = { usdPerMillionInputTokens: 1, usdPerMillionOutputTokens: 4 };
     const one = new Desk({
       providers: [{ name: "a", limits: { tpm: 1_000, usdPerHour: 1 }, price }],
@@ -202,7 +202,7 @@ describe("the learned size", () => {
     expect(one.refusal().reasons[0]).toMatchObject({ reason: "too_large", dimension: "tokens", limit: 0, needed: 1 });
   });
 
-  it("outlives a changed list of the capability", () => {
+  it("a learned size survives a changed list of the capability", () => {
     const one = sized();
     learn(one, [{ tokens: 30 }]);
     one.limiter.upsertCapability({ name: "chat", providers: ["b", { provider: "a", priority: 99 }] });
@@ -214,7 +214,7 @@ describe("the learned size", () => {
     expect(one.take().reserved.tokens).toBe(100);
   });
 
-  it("is not learned from a lease of a provider that is gone", () => {
+  it("a lease of a removed provider does not change learned sizes", () => {
     const one = sized();
     const lease = one.take();
     one.limiter.removeProvider("a");
@@ -223,7 +223,7 @@ describe("the learned size", () => {
     expect(reserves(one)).toBe(100);
   });
 
-  it("of capabilities that callers make up costs no memory", () => {
+  it("capabilities that callers invent use no memory", () => {
     setFlagsFromString("--expose_gc");
     const collectGarbage = runInNewContext("gc") as () => void;
     const one = sized();
@@ -240,20 +240,20 @@ describe("the learned size", () => {
   });
 });
 
-describe("the guard", () => {
+describe("the margin for estimates", () => {
   const take = (one: Desk, options = {}) => {
     let count = 0;
     while (one.limiter.tryAcquire("chat", options).granted) count++;
     return count;
   };
 
-  it("is nothing where all requests were alike, once many are known", () => {
+  it("the margin is 0 if many requests of one size are known", () => {
     const one = sized();
     learn(one, Array(700).fill({ tokens: 40 }));
     expect(take(one)).toBe(25);
   });
 
-  it("leaves room for three standard deviations of the summed error of what is not settled", () => {
+  it("the margin is three standard deviations of the summed error of the open requests", () => {
     const one = sized({ tpm: 10_000 });
     learn(
       one,
@@ -261,13 +261,13 @@ describe("the guard", () => {
     );
     expect(reserves(one)).toBeGreaterThanOrEqual(80);
     expect(reserves(one)).toBeLessThanOrEqual(120);
-    // 100 k + 3 x 50 x sqrt(k) <= 10,000 for a mean of 100; a mean that has moved to 90 or 110 changes it as much.
+    // 100 k + 3 x 50 x sqrt(k) <= 10,000 for a mean of 100; a mean of 90 or 110 changes it as much.
     const count = take(one);
     expect(count).toBeGreaterThanOrEqual(72);
     expect(count).toBeLessThanOrEqual(96);
   });
 
-  it("is of learned amounts alone", () => {
+  it("only learned amounts have a margin", () => {
     const one = sized({ tpm: 10_000 });
     learn(
       one,
@@ -276,7 +276,7 @@ describe("the guard", () => {
     expect(take(one, { tokens: 100 })).toBe(100);
   });
 
-  it("is gone when the requests have settled", () => {
+  it("the margin is gone when the requests have settled", () => {
     const one = sized({ tpm: 10_000 });
     learn(
       one,
@@ -288,7 +288,7 @@ describe("the guard", () => {
     expect(take(one, { tokens: 1_000 })).toBe(6);
   });
 
-  it("never keeps a single request out for ever", () => {
+  it("the margin never excludes a single request for ever", () => {
     const one = desk({ limits: { tpm: 100 } });
     for (const tokens of [1, 99, 1, 99, 1, 99]) {
       one.take().settle({ usage: { tokens } });

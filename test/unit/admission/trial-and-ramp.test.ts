@@ -1,11 +1,12 @@
-// After a cooldown: one lease at a time until an outcome, then half the rate, three quarters, all of it.
+// After a cooldown one lease at a time is granted until an outcome is known, then half the rate, three quarters, the
+// full rate.
 import { describe, expect, it } from "vitest";
 import { type Lease, PriorityScorer, type ProviderConfig } from "../../../src/index.ts";
 import { Desk, desk, rejection, turns } from "../../support/limiter-fixture.ts";
 
 const HOUR = 3_600_000;
 
-/** A provider that has just served a cooldown of 30 s. */
+/** A provider directly after a cooldown of 30 s. */
 function served(provider: Partial<ProviderConfig> = {}, more: object = {}) {
   const one = desk(
     { cooldownSeconds: 30, ...provider },
@@ -22,7 +23,7 @@ const state = (one: Desk) => one.limiter.inspect().providers[0]!.state;
 const TRIAL_IS_TAKEN = [{ provider: "a", reason: "ramping", retryAfterMs: null }];
 
 describe("a trial", () => {
-  it("is one lease at a time", () => {
+  it("a trial grants one lease at a time", () => {
     const one = served();
     expect(state(one)).toBe("trial");
     const lease = one.take();
@@ -38,7 +39,7 @@ describe("a trial", () => {
     for (let i = 0; i < 3; i++) one.take();
   });
 
-  it("leaves the others to other providers", () => {
+  it("during a trial all other requests go to other providers", () => {
     const one = new Desk({
       scoring: new PriorityScorer(),
       providers: [{ name: "a", priority: 20 }, { name: "b" }],
@@ -61,7 +62,7 @@ describe("a trial", () => {
     expiry: (_, one) => one.clock.advanceMs(7_000),
   };
 
-  it.each(Object.entries(UNDECIDED))("that ends in %s frees the place and decides nothing", (_, end) => {
+  it.each(Object.entries(UNDECIDED))("a trial that ends in %s frees its place and decides nothing", (_, end) => {
     const one = served({}, { leaseTimeoutMs: 7_000 });
     for (let i = 0; i < 3; i++) {
       const lease = one.take();
@@ -73,17 +74,20 @@ describe("a trial", () => {
     expect(state(one)).toBe("available");
   });
 
-  it.each(["success", "client_error"] as const)("is decided by %s: health is lifted, the gate is open", (status) => {
-    const one = served({}, { health: { cooldownTriggerCount: 1, penalty429: 0.9 } });
-    expect(one.limiter.providerHealth("a")).toBeLessThan(0.2);
-    one.take().settle({ status });
-    expect(one.limiter.providerHealth("a")).toBe(0.9);
-    one.take();
-    one.take();
-  });
+  it.each(["success", "client_error"] as const)(
+    "a trial that ends in %s lifts health and ends the trial state",
+    (status) => {
+      const one = served({}, { health: { cooldownTriggerCount: 1, penalty429: 0.9 } });
+      expect(one.limiter.providerHealth("a")).toBeLessThan(0.2);
+      one.take().settle({ status });
+      expect(one.limiter.providerHealth("a")).toBe(0.9);
+      one.take();
+      one.take();
+    },
+  );
 
   it.each(["rate_limited", "server_error", "timeout", "forbidden", "overloaded", "quota_exhausted"] as const)(
-    "that fails with %s doubles the cooldown, every time",
+    "a trial that fails with %s doubles the cooldown each time",
     (status) => {
       const one = served();
       for (const ms of [60_000, 120_000, 240_000]) {
@@ -97,13 +101,13 @@ describe("a trial", () => {
       }
       one.take().settle();
       one.clock.advanceMs(20_000);
-      // A success forgets the last cooldown.
+      // A success resets the length of the cooldown.
       one.take().settle({ status });
       expect(one.limiter.inspect().providers[0]!.cooldownMs).toBe(30_000);
     },
   );
 
-  it("is not decided by leases from before it, whose outcomes are health alone", () => {
+  it("leases from before the trial do not decide it and change health only", () => {
     const one = desk({ cooldownSeconds: 30 }, { health: { cooldownTriggerCount: 1 } });
     const old = Array.from({ length: 4 }, () => one.take());
     one.take().settle({ status: "rate_limited" });
@@ -123,7 +127,7 @@ describe("a trial", () => {
     expect(one.limiter.inspect().providers[0]!.cooldownMs).toBe(60_000);
   });
 
-  it("an old lease's later retryAfterMs lengthens, or starts anew, the cooldown", () => {
+  it("a later retryAfterMs of an older lease extends the cooldown or starts a new one", () => {
     const one = desk({}, { health: { cooldownTriggerCount: 1 } });
     const old = [one.take(), one.take()];
     one.take().settle({ status: "rate_limited", retryAfterMs: 5_000 });
@@ -136,7 +140,7 @@ describe("a trial", () => {
     expect(one.limiter.inspect().providers[0]).toMatchObject({ state: "cooldown", cooldownMs: 3_000 });
   });
 
-  it("is not of a lease that was granted at the end of the cooldown before: it decides", () => {
+  it("a lease that was granted at the end of the previous cooldown decides the trial", () => {
     const one = served();
     const lease = one.take();
     expect(one.clock.now()).toBe(30_000);
@@ -144,7 +148,7 @@ describe("a trial", () => {
     expect(one.limiter.inspect().providers[0]!.cooldownMs).toBe(60_000);
   });
 
-  it("that an observation decides lets the others in, and its own lease no longer decides a trial", () => {
+  it("an observation can decide the trial; the lease of the trial then decides nothing", () => {
     const one = served();
     const lease = one.take();
     one.limiter.observe({ provider: "a", outcome: { status: "success" } });
@@ -154,7 +158,7 @@ describe("a trial", () => {
     expect(one.limiter.inspect().providers[0]!.state).toBe("available");
   });
 
-  it("has its place free though a lease of an earlier trial is still open, which decides nothing", () => {
+  it("a trial is possible while a lease of an earlier trial is open, and that lease decides nothing", () => {
     const one = served();
     const earlier = one.take();
     one.limiter.observe({ provider: "a", outcome: { status: "server_error" } });
@@ -169,7 +173,7 @@ describe("a trial", () => {
     expect(state(one)).toBe("available");
   });
 
-  it("is over when the provider is revived", () => {
+  it("reviving the provider ends the trial", () => {
     const one = served();
     one.take();
     one.limiter.reviveProvider("a");
@@ -177,7 +181,7 @@ describe("a trial", () => {
     for (let i = 0; i < 5; i++) one.take();
   });
 
-  it("goes on through an upsert, with its place taken", () => {
+  it("an upsert keeps the trial and its occupied place", () => {
     const one = served({ limits: { rpm: 100 } });
     const lease = one.take();
     one.limiter.upsertProvider({ name: "a", limits: { rpm: 90 }, cooldownSeconds: 30 });
@@ -188,11 +192,11 @@ describe("a trial", () => {
 });
 
 describe("the ramp", () => {
-  it("lets nobody wait for the end of a request where it opens after the deadline", async () => {
+  it("a waiter does not wait for the end of a request if the ramp opens only after its deadline", async () => {
     const one = served({ limits: { rpm: 60, concurrency: 1 } });
     one.take().settle();
     const held = one.take();
-    // The next one goes 2 s later, at half the rate.
+    // The next lease is granted 2 s later, at half the rate.
     const [soon, late] = [one.ask({ maxWaitMs: 1_999 }), one.ask({ maxWaitMs: 2_000 })];
     await turns();
     expect(rejection(soon)).toMatchObject({ kind: "refused", reasons: [{ reason: "concurrency" }] });
@@ -204,7 +208,7 @@ describe("the ramp", () => {
     expect(late.state).toBe("granted");
   });
 
-  /** Asks every 10 ms; how many were granted in each second from now on. */
+  /** Asks every 10 ms and returns the number of granted leases in each following second. */
   function greedy(one: Desk, seconds: number, options = {}): number[] {
     const perSecond: number[] = [];
     const from = one.clock.now();
@@ -225,11 +229,11 @@ describe("the ramp", () => {
   }
   const sum = (counts: readonly number[]) => counts.reduce((all, count) => all + count, 0);
 
-  it("is half the rate for 5 s, three quarters until 10 s, then the quota alone", () => {
+  it("the ramp allows half the rate for 5 s, three quarters until 10 s, then the full quota", () => {
     const one = served({ limits: { rpm: 600 } });
     one.take().settle();
     const counts = greedy(one, 11);
-    // 10 a second in full; a small burst at the start.
+    // 10 a second at the full rate, after a small burst at the start.
     expect(sum(counts.slice(0, 5))).toBeGreaterThanOrEqual(24);
     expect(sum(counts.slice(0, 5))).toBeLessThanOrEqual(25 + 4);
     expect(sum(counts.slice(5, 10))).toBeGreaterThanOrEqual(36);
@@ -239,11 +243,11 @@ describe("the ramp", () => {
     expect(counts[10]).toBe(600 - 2 - sum(counts.slice(0, 10)));
   });
 
-  it("is as many times shorter as its window is shorter than a minute", () => {
+  it("the ramp is shorter in proportion to a window below one minute", () => {
     const one = served({ quotas: [{ dimension: "requests", limit: 120, window: { seconds: 12 } }] });
     one.take().settle();
     const counts = greedy(one, 3);
-    // 10 a second in full.
+    // 10 a second at the full rate.
     expect(counts[0]).toBeGreaterThanOrEqual(4);
     expect(counts[0]).toBeLessThanOrEqual(5 + 4);
     expect(counts[1]).toBeGreaterThanOrEqual(6);
@@ -260,7 +264,7 @@ describe("the ramp", () => {
     ["a second beside tokens of a minute", { limits: { rps: 60, tpm: 600 } }, 10_000],
     ["a second beside a pool's of a minute", { limits: { rps: 60 }, pools: ["shared"] }, 10_000],
     ["a second beside one of a day", { limits: { rps: 60, rpd: 1e6 } }, 1_000 / 6],
-  ])("of a window of %s lasts as long as the longest window needs", (_, provider, lastsMs) => {
+  ])("the ramp with a window of %s lasts as long as the longest window needs", (_, provider, lastsMs) => {
     const one = served(provider, { pools: { shared: { limits: { rpm: 600 } } } });
     one.take({ tokens: 1 }).settle();
     const from = one.clock.now();
@@ -270,7 +274,7 @@ describe("the ramp", () => {
     expect(state(one)).toBe("available");
   });
 
-  it("follows a change of the windows while it is on", () => {
+  it("the ramp follows a change of the windows", () => {
     const one = served({ limits: { rps: 60, rpm: 600 } });
     one.take().settle();
     one.clock.advanceMs(1_000);
@@ -283,7 +287,7 @@ describe("the ramp", () => {
     expect(state(one)).toBe("available");
   });
 
-  it("shows as the state, for 10 s, and as a refusal with a true time", () => {
+  it("the ramp is visible as the state for 10 s, and as a refusal with a true time", () => {
     const one = served({ limits: { rpm: 60 } });
     one.take().settle();
     const from = one.clock.now();
@@ -311,7 +315,7 @@ describe("the ramp", () => {
     for (let i = 0; i < 30; i++) one.take();
   });
 
-  it("is of the shortest requests quota", () => {
+  it("the ramp uses the shortest requests quota", () => {
     const one = served({ limits: { rps: 10, rpm: 100_000, rpd: 1e7, tpm: 1e9 } });
     one.take().settle();
     one.clock.advanceMs(2_000);
@@ -325,7 +329,7 @@ describe("the ramp", () => {
     ["a day does not", { rpd: 100_000 }, false],
     ["tokens do not", { tpm: 1_000_000 }, false],
     ["concurrency does not", { concurrency: 40 }, false],
-  ])("a window of %s", (_, limits, ramps) => {
+  ])("the ramp is correct for a window of %s", (_, limits, ramps) => {
     const one = served({ limits });
     one.take({ tokens: 1 }).settle();
     expect(state(one)).toBe(ramps ? "ramping" : "available");
@@ -335,7 +339,7 @@ describe("the ramp", () => {
     else expect(count).toBe(30);
   });
 
-  it("holds waiters back, wakes them as it allows, and loses none", async () => {
+  it("the ramp delays waiters, wakes them as it allows, and loses none of them", async () => {
     const one = served({ limits: { rpm: 120 } });
     one.take().settle();
     const from = one.clock.now();
@@ -343,7 +347,7 @@ describe("the ramp", () => {
     for (let ms = 0; ms <= 12_000; ms += 50) await one.at(from + ms);
     expect(line.map(({ state }) => state)).toEqual(Array(30).fill("granted"));
     const by = (ms: number) => line.filter(({ atMs }) => atMs! <= from + ms).length;
-    // 2 a second in full.
+    // 2 a second at the full rate.
     expect(by(4_950)).toBeGreaterThanOrEqual(4);
     expect(by(4_950)).toBeLessThanOrEqual(5 + 4);
     expect(by(9_950)).toBeLessThanOrEqual(5 + 7.5 + 5);
@@ -351,7 +355,7 @@ describe("the ramp", () => {
     expect(one.clock.outstanding).toBe(0);
   });
 
-  it("ends with a new cooldown, and begins anew after its trial", () => {
+  it("a new cooldown ends the ramp, and a new ramp starts after its trial", () => {
     const one = served({ limits: { rpm: 600 } });
     one.take().settle();
     one.clock.advanceMs(1_000);
@@ -364,7 +368,7 @@ describe("the ramp", () => {
     expect(sum(greedy(one, 4))).toBeLessThanOrEqual(20 + 4);
   });
 
-  it("does not come from a success without a cooldown before it", () => {
+  it("a success without a preceding cooldown starts no ramp", () => {
     const one = desk({ limits: { rpm: 600 } });
     one.take().settle({ status: "server_error" });
     one.take().settle();

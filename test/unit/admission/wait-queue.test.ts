@@ -1,4 +1,4 @@
-// The waiting line: who goes first, who may pass, and what wakes whom.
+// The wait queue: the order of service, the requests that can overtake, and the events that wake waiters.
 import { describe, expect, it } from "vitest";
 import { type Lease, PriorityScorer } from "../../../src/index.ts";
 import { type Asked, Desk, desk, rejection } from "../../support/limiter-fixture.ts";
@@ -6,14 +6,14 @@ import { type Asked, Desk, desk, rejection } from "../../support/limiter-fixture
 const states = (asked: readonly Asked[]) => asked.map(({ state }) => state);
 const LONG = { maxWaitMs: 1e7 };
 
-/** One place, taken. */
+/** A provider with one place, which is occupied. */
 function busy(concurrency = 1): { one: Desk; leases: Lease[] } {
   const one = desk({ limits: { concurrency } });
   return { one, leases: Array.from({ length: concurrency }, () => one.take()) };
 }
 
-describe("the order of the line", () => {
-  it("higher priority first, first come first served within one", async () => {
+describe("the order of the wait queue", () => {
+  it("higher priority is served first, and equal priority in the order of arrival", async () => {
     const { one, leases } = busy();
     const order: string[] = [];
     const ask = (name: string, priority?: number) =>
@@ -29,7 +29,7 @@ describe("the order of the line", () => {
     expect(one.limiter.inspect().waiting).toEqual({});
   });
 
-  it("across capabilities that share a provider", async () => {
+  it("the order holds across capabilities that share a provider", async () => {
     const one = new Desk({
       providers: [
         { name: "a", limits: { concurrency: 1 } },
@@ -54,7 +54,7 @@ describe("the order of the line", () => {
     expect(states(line)).toEqual(["granted", "granted", "granted"]);
   });
 
-  it("nobody waits where there is room", async () => {
+  it("a request does not wait if there is capacity", async () => {
     const one = desk({ limits: { concurrency: 2 } });
     const asked = one.ask({ maxWaitMs: 0 });
     await one.later(0);
@@ -63,7 +63,7 @@ describe("the order of the line", () => {
     expect(one.clock.asked).toBe(0);
   });
 
-  it("small requests do not starve a big one", async () => {
+  it("small requests do not starve a large one", async () => {
     const one = desk({ limits: { tpm: 100 } });
     for (let i = 0; i < 9; i++) {
       one.clock.set(i * 1_000);
@@ -84,7 +84,7 @@ describe("the order of the line", () => {
     expect(states(small)).toEqual(["granted", "granted", "granted", "waiting"]);
   });
 
-  it("not even one of higher priority that comes later is passed by tryAcquire", async () => {
+  it("tryAcquire overtakes no waiter, not even one of higher priority that came later", async () => {
     const { one, leases } = busy(2);
     const asked = [one.ask(LONG), one.ask({ ...LONG, priority: 3 }), one.ask(LONG)];
     leases[0]!.settle();
@@ -97,7 +97,7 @@ describe("the order of the line", () => {
     expect(states(asked)).toEqual(["granted", "granted", "granted"]);
   });
 
-  it("not even one of the least priority is passed by tryAcquire", async () => {
+  it("tryAcquire overtakes no waiter, not even one of the lowest priority", async () => {
     const one = desk({ limits: { tpm: 10 } });
     one.take({ tokens: 5 });
     const last = one.ask({ ...LONG, tokens: 8, priority: -Number.MAX_VALUE });
@@ -106,7 +106,7 @@ describe("the order of the line", () => {
     expect(one.refusal({ tokens: 1 }).reasons[0]!.reason).toBe("waiters_ahead");
   });
 
-  it("one that needs nothing of those ahead passes", async () => {
+  it("a request that needs nothing of the waiters ahead overtakes them", async () => {
     const one = new Desk({
       providers: [
         {
@@ -127,7 +127,7 @@ describe("the order of the line", () => {
     const shut = one.ask({ tokens: 1, bytes: 1 });
     await one.later(0);
     expect(states([ahead, dimension, provider, shut])).toEqual(["waiting", "granted", "granted", "waiting"]);
-    // 7 bytes are left, of which one is that one's.
+    // 7 bytes remain, and the waiter claims one of them.
     expect(one.hasRoom({ tokens: 0, bytes: 6 })).toBe(true);
     expect(one.hasRoom({ tokens: 0, bytes: 7 })).toBe(false);
     provider.lease!.settle();
@@ -136,7 +136,7 @@ describe("the order of the line", () => {
     expect(second).toMatchObject({ state: "granted", lease: { provider: "b" } });
   });
 
-  it("one who can go elsewhere does not wait for the provider of another", async () => {
+  it("a waiter that another provider can serve does not wait for the provider of the waiter ahead", async () => {
     const one = new Desk({
       scoring: new PriorityScorer(),
       providers: [
@@ -152,7 +152,7 @@ describe("the order of the line", () => {
   });
 
   it.each(["dead", "paused", "removed", "too small for it"])(
-    "one is not held up by who waits for a provider that is %s",
+    "a waiter is not delayed by one that waits for a provider that is %s",
     async (why) => {
       const one = new Desk({
         pools: { org: { limits: { tpm: 100 } } },
@@ -176,7 +176,7 @@ describe("the order of the line", () => {
         expect(ahead).toMatchObject({ state: "granted", lease: { provider: "b" } });
         return;
       }
-      // Whoever waits behind for "a" alone stays behind; who waits for "b" alone comes right after.
+      // A waiter for "a" only stays behind, and a waiter for "b" only is served directly afterwards.
       const third = one.ask({ tokens: 20, ...LONG }, "mail");
       leases[1]!.settle({ usage: { tokens: 0 } });
       await one.later(0);
@@ -188,7 +188,7 @@ describe("the order of the line", () => {
     },
   );
 
-  it("one of the same kind, but smaller, goes to a provider that is too small for the one before it", async () => {
+  it("a smaller waiter of the same kind goes to a provider that is too small for the waiter ahead", async () => {
     const one = new Desk({
       providers: [
         { name: "a", limits: { concurrency: 1 } },
@@ -206,7 +206,7 @@ describe("the order of the line", () => {
   });
 });
 
-describe("no starvation", () => {
+describe("starvation", () => {
   it("waiter k of unit requests is granted at the k-th release of a window", async () => {
     const one = desk({ limits: { rpm: 8 } });
     for (let i = 0; i < 8; i++) {
@@ -224,7 +224,7 @@ describe("no starvation", () => {
     }
   });
 
-  it("waiter k is granted at the k-th settle, however many ask meanwhile", async () => {
+  it("waiter k is granted at the k-th settlement, however many other calls arrive", async () => {
     const { one, leases } = busy(3);
     const line = Array.from({ length: 12 }, () => one.ask(LONG));
     const open = [...leases];
@@ -239,7 +239,7 @@ describe("no starvation", () => {
   });
 });
 
-describe("what wakes a waiter", () => {
+describe("events that wake a waiter", () => {
   const wakes = async (one: Desk, asked: Asked, by: () => void) => {
     await one.later(0);
     expect(asked.state).toBe("waiting");
@@ -250,7 +250,7 @@ describe("what wakes a waiter", () => {
     expect(one.clock.outstanding).toBe(0);
   };
 
-  it("a settle, and a release", async () => {
+  it("a settlement and a release wake a waiter", async () => {
     for (const end of [(lease: Lease) => lease.settle(), (lease: Lease) => lease.release()]) {
       const { one, leases } = busy();
       const asked = one.ask();
@@ -258,7 +258,7 @@ describe("what wakes a waiter", () => {
     }
   });
 
-  it("a settle below the estimate, a report below it, a refusal that gives back", async () => {
+  it("a settlement below the estimate, a report below it, and a refusal that returns amounts wake a waiter", async () => {
     const ends: ((lease: Lease) => void)[] = [
       (lease) => lease.settle({ usage: { tokens: 50 } }),
       (lease) => lease.report({ tokens: 50 }),
@@ -273,7 +273,7 @@ describe("what wakes a waiter", () => {
     }
   });
 
-  it("a place that was held back, in its time", async () => {
+  it("an abandoned place wakes a waiter when it becomes free", async () => {
     const { one, leases } = busy();
     const asked = one.ask();
     leases[0]!.settle({ status: "timeout" });
@@ -283,7 +283,7 @@ describe("what wakes a waiter", () => {
     expect(asked).toMatchObject({ state: "granted", atMs: 1_000 });
   });
 
-  it("an expiry", async () => {
+  it("the expiry of a lease wakes a waiter", async () => {
     const one = desk({ limits: { concurrency: 1 } }, { leaseTimeoutMs: 5_000 });
     one.take();
     const asked = one.ask();
@@ -293,7 +293,7 @@ describe("what wakes a waiter", () => {
     expect(asked).toMatchObject({ state: "granted", atMs: 6_000 });
   });
 
-  it("the next release of a window", async () => {
+  it("the next release of a window wakes a waiter", async () => {
     const one = desk({ limits: { rpm: 1 } });
     one.take();
     const asked = one.ask({ maxWaitMs: 70_000 });
@@ -303,7 +303,7 @@ describe("what wakes a waiter", () => {
     expect(asked).toMatchObject({ state: "granted", atMs: 61_000 });
   });
 
-  it("headers that came earlier than the cap", async () => {
+  it("response headers that arrive before the cap wake a waiter", async () => {
     const one = desk({ limits: { rpm: 1 } }, { skewCapMs: Number.POSITIVE_INFINITY });
     const lease = one.take();
     const asked = one.ask({ maxWaitMs: 1e6 });
@@ -315,7 +315,7 @@ describe("what wakes a waiter", () => {
     expect(asked).toMatchObject({ state: "granted", atMs: 160_000 });
   });
 
-  it("the refill of a token bucket, the reset of a fixed window", async () => {
+  it("the refill of a token bucket and the reset of a fixed window wake a waiter", async () => {
     for (const [strategy, at] of [
       ["token_bucket", 20_000],
       ["fixed_window", 60_000],
@@ -330,14 +330,14 @@ describe("what wakes a waiter", () => {
     }
   });
 
-  it("the end of a cooldown", async () => {
+  it("the end of a cooldown wakes a waiter", async () => {
     const one = desk();
     one.limiter.observe({ provider: "a", outcome: { status: "rate_limited", retryAfterMs: 30_000 } });
     const asked = [one.ask(), one.ask()];
     await one.at(29_999);
     expect(states(asked)).toEqual(["waiting", "waiting"]);
     await one.at(30_000);
-    // The trial is one at a time.
+    // A trial is one lease at a time.
     expect(states(asked)).toEqual(["granted", "waiting"]);
     expect(asked[0]!.atMs).toBe(30_000);
     asked[0]!.lease!.settle();
@@ -345,7 +345,7 @@ describe("what wakes a waiter", () => {
     expect(states(asked)).toEqual(["granted", "granted"]);
   });
 
-  it("health that heals", async () => {
+  it("recovering health wakes a waiter", async () => {
     const one = desk({}, { minimumHealthScore: 0.6, health: { penalty403: 0.5 } });
     one.limiter.observe({ provider: "a", outcome: { status: "forbidden" } });
     const { retryAfterMs } = one.refusal();
@@ -356,7 +356,7 @@ describe("what wakes a waiter", () => {
     expect(asked.state).toBe("granted");
   });
 
-  it("updateProvider: a higher limit, no limit, no pause, another pool", async () => {
+  it("updateProvider wakes a waiter: a higher limit, no limit, no pause, another pool", async () => {
     const raised = busy();
     await wakes(raised.one, raised.one.ask(), () =>
       raised.one.limiter.updateProvider("a", { limits: { concurrency: 2 } }),
@@ -376,7 +376,7 @@ describe("what wakes a waiter", () => {
     await wakes(one, one.ask(), () => one.limiter.updateProvider("a", { paused: false }));
   });
 
-  it("upsertProvider: a changed quota that starts empty, a provider that is new, one that is dead no more", async () => {
+  it("upsertProvider wakes a waiter: a changed quota that starts empty, a new provider, a provider that is no longer dead", async () => {
     const one = desk({ limits: { rpm: 1 } });
     one.limiter.observe({ provider: "a", outcome: { status: "success" } });
     await wakes(one, one.ask(), () => one.limiter.upsertProvider({ name: "a", limits: { rpm: 2 } }));
@@ -395,7 +395,7 @@ describe("what wakes a waiter", () => {
     await wakes(three, three.ask(), () => three.limiter.upsertProvider({ name: "a" }));
   });
 
-  it("upsertPool, for everybody who draws from it", async () => {
+  it("upsertPool wakes the waiters of all its providers", async () => {
     const one = new Desk({
       pools: { org: { limits: { concurrency: 1 } } },
       providers: [
@@ -411,7 +411,7 @@ describe("what wakes a waiter", () => {
     expect(states(asked)).toEqual(["granted", "granted", "waiting"]);
   });
 
-  it("reviveProvider: of a dead provider, of a cooldown, of bad health", async () => {
+  it("reviveProvider wakes a waiter: after death, a cooldown, or bad health", async () => {
     for (const status of ["unauthorized", "rate_limited"] as const) {
       const one = new Desk({
         providers: [{ name: "a" }, { name: "b", limits: { concurrency: 1 } }],
@@ -423,7 +423,7 @@ describe("what wakes a waiter", () => {
     }
   });
 
-  it("upsertCapability that names a provider with room", async () => {
+  it("upsertCapability with a provider that has capacity wakes a waiter", async () => {
     const one = new Desk({
       providers: [{ name: "a", limits: { concurrency: 1 } }, { name: "b" }],
       capabilities: { chat: ["a"] },
@@ -432,11 +432,11 @@ describe("what wakes a waiter", () => {
     const asked = one.ask(LONG);
     one.limiter.upsertCapability({ name: "chat", providers: ["a", "b"] });
     await one.later(0);
-    // Who waits may have asked for the list as it was; it must not stay behind for ever either.
+    // A waiter might have asked for the old list; it must not stay in the queue for ever either.
     if (asked.state === "granted") expect(asked.lease!.provider).toBe("b");
   });
 
-  it("a removed provider wakes those whom its waiters held up", async () => {
+  it("removing a provider wakes the waiters that its waiters blocked", async () => {
     const one = new Desk({
       pools: { org: { limits: { tpm: 100 } } },
       providers: [
@@ -456,7 +456,7 @@ describe("what wakes a waiter", () => {
     expect(big.state).not.toBe("granted");
   });
 
-  it("a waiter ahead that gives up wakes those behind it", async () => {
+  it("a waiter that gives up wakes the waiters behind it", async () => {
     const one = desk({ limits: { tpm: 100 } });
     one.take({ tokens: 60 }).headersReceived();
     const controller = new AbortController();
@@ -475,7 +475,7 @@ describe("what wakes a waiter", () => {
     expect(small.state).toBe("granted");
   });
 
-  it("an observation that ends a trial", async () => {
+  it("an observation that ends a trial wakes a waiter", async () => {
     const one = desk();
     one.limiter.observe({ provider: "a", outcome: { status: "rate_limited", retryAfterMs: 1_000 } });
     one.clock.set(1_000);
@@ -484,7 +484,7 @@ describe("what wakes a waiter", () => {
     await wakes(one, asked, () => one.limiter.observe({ provider: "a", outcome: { status: "success" } }));
   });
 
-  it("exactly who can go", async () => {
+  it("an event wakes exactly the waiters that can be served", async () => {
     const { one, leases } = busy(5);
     const line = Array.from({ length: 9 }, () => one.ask(LONG));
     leases[3]!.settle();
@@ -495,8 +495,8 @@ describe("what wakes a waiter", () => {
   });
 });
 
-describe("a bounded line", () => {
-  it("rejects with queue_full whom it cannot take, and grants who need not wait", async () => {
+describe("a bounded wait queue", () => {
+  it("a full queue rejects with queue_full, but grants requests that do not need to wait", async () => {
     const one = new Desk({
       maxWaiting: 2,
       providers: [{ name: "a", limits: { concurrency: 1 } }, { name: "b" }],
@@ -519,7 +519,7 @@ describe("a bounded line", () => {
     expect(next.state).toBe("waiting");
   });
 
-  it("of 0 lets nobody wait; by default 10,000 may", async () => {
+  it("a queue of length 0 rejects every waiter, and the default length is 10,000", async () => {
     const none = desk({ limits: { concurrency: 1 } }, { maxWaiting: 0 });
     none.take();
     const asked = none.ask();

@@ -1,4 +1,5 @@
-// How waiting ends: in time, at the deadline, at once where it would be in vain, by the caller's signal, by close().
+// How waiting ends: with a grant, at the deadline, immediately if no grant is possible, by the abort signal of the
+// caller, or by close().
 import { getEventListeners } from "node:events";
 import { describe, expect, it, vi } from "vitest";
 import { GrateLimiter, NoAvailableProviders, RealClock } from "../../../src/index.ts";
@@ -12,7 +13,7 @@ function busy(concurrency = 1) {
 }
 
 describe("the deadline", () => {
-  it("rejects with timed_out, a reason per provider, and a time where one is known", async () => {
+  it("waiting ends at the deadline with timed_out, a reason per provider, and a known time", async () => {
     const one = new Desk({
       providers: [
         { name: "a", limits: { concurrency: 1 } },
@@ -39,14 +40,14 @@ describe("the deadline", () => {
     expect(one.clock.outstanding).toBe(0);
   });
 
-  it("is told as such to everybody whose deadline it is", async () => {
+  it("all waiters with the same deadline are rejected with timed_out", async () => {
     const { one } = busy();
     const asked = Array.from({ length: 3 }, () => one.ask({ maxWaitMs: 50 }));
     await one.later(50);
     expect(asked.map((each) => rejection(each).kind)).toEqual(["timed_out", "timed_out", "timed_out"]);
   });
 
-  it("is 60 s by default, or what `defaults` says, or what the call says; 0 never waits; Infinity always", async () => {
+  it("the deadline is 60 s by default or as `defaults` or the call state; 0 never waits and Infinity always waits", async () => {
     const { one } = busy();
     const asked = [
       one.ask(),
@@ -73,7 +74,7 @@ describe("the deadline", () => {
     expect(rejection(late).kind).toBe("timed_out");
   });
 
-  it("grants what becomes free at the very instant of the deadline, or not, but ends the waiting", async () => {
+  it("at the deadline itself a waiter is either granted or rejected, and in both cases stops waiting", async () => {
     const one = desk({ limits: { rpm: 1 } });
     one.take().settle();
     const asked = one.ask({ maxWaitMs: 60_000 });
@@ -85,7 +86,7 @@ describe("the deadline", () => {
     expect(counted).toBe(asked.state === "granted" ? 1 : 0);
   });
 
-  it("holds while the clock stands, goes back, or jumps a year", async () => {
+  it("the deadline holds if the clock stops, goes back, or jumps ahead a year", async () => {
     const { one } = busy();
     const asked = one.ask({ maxWaitMs: 5_000 });
     await one.at(3_000);
@@ -101,14 +102,14 @@ describe("the deadline", () => {
   });
 });
 
-describe("honest at once", () => {
+describe("immediate rejection", () => {
   const kinds = async (one: Desk, options: Parameters<Desk["ask"]>[0] = {}) => {
     const asked = one.ask(options);
     await one.later(0);
     return asked.state === "rejected" ? rejection(asked).kind : asked.state;
   };
 
-  it("rejects where the next release of a window comes after the deadline", async () => {
+  it("a call is rejected immediately if the next release of a window comes after the deadline", async () => {
     const one = desk({ limits: { rpm: 1 } });
     one.take().settle();
     expect(await kinds(one, { maxWaitMs: 59_999 })).toBe("refused");
@@ -119,7 +120,7 @@ describe("honest at once", () => {
     expect(await kinds(one, { maxWaitMs: 60_001 })).toBe("waiting");
   });
 
-  it("also behind others who wait longer, or for less", async () => {
+  it("a call is rejected immediately behind waiters with later deadlines or smaller amounts", async () => {
     const one = desk({ limits: { rpm: 1, tpm: 50 } });
     one.take({ tokens: 1 }).settle();
     expect(await kinds(one, { tokens: 1, maxWaitMs: 70_000 })).toBe("waiting");
@@ -131,7 +132,7 @@ describe("honest at once", () => {
     expect(one.limiter.inspect().waiting).toEqual({ chat: 2 });
   });
 
-  it("rejects where what is under way, all ended at once, gives back too little", async () => {
+  it("a call is rejected immediately if all requests in flight together free too little", async () => {
     const one = desk({ limits: { rpm: 10, tpm: 100 } });
     one.take({ tokens: 70 }).settle();
     const open = one.take({ tokens: 20 });
@@ -139,24 +140,24 @@ describe("honest at once", () => {
     expect(await kinds(one, { tokens: 30, maxWaitMs: 50_000 })).toBe("waiting");
     open.headersReceived();
     await one.later(10_000);
-    // Counted by now, and still to be corrected.
+    // The amounts already count, and can still be corrected.
     expect(await kinds(one, { tokens: 31, maxWaitMs: 49_000 })).toBe("refused");
     expect(await kinds(one, { tokens: 31, maxWaitMs: 50_001 })).toBe("waiting");
     open.settle({ usage: { tokens: 0 } });
   });
 
-  it("asks all of a provider's quotas, not any", async () => {
+  it("an immediate rejection considers all quotas of a provider", async () => {
     const one = desk({ limits: { rpm: 2, concurrency: 2 } });
     one.take().settle();
     one.take().headersReceived();
-    // The place comes back, the request does not.
+    // The place becomes free, but the request still counts.
     expect(await kinds(one, { maxWaitMs: 30_000 })).toBe("refused");
     const other = desk({ limits: { rpm: 2, concurrency: 1 } });
     other.take().headersReceived();
     expect(await kinds(other, { maxWaitMs: 30_000 })).toBe("waiting");
   });
 
-  it("waits where a request that was answered counts from its end on, and is released in time", async () => {
+  it("a call waits if an answered request counts from its end and leaves the window in time", async () => {
     const one = desk({ quotas: [{ dimension: "requests", limit: 1, window: "second", countsAtEnd: true }] });
     const open = one.take();
     open.headersReceived();
@@ -168,7 +169,7 @@ describe("honest at once", () => {
     expect(asked.state).toBe("granted");
   });
 
-  it("waits for requests of which some may turn out not to have been used", async () => {
+  it("a call waits for requests that might turn out to be unused", async () => {
     const one = desk({ limits: { rpm: 10 } });
     const open = one.take({ requests: 10 });
     open.headersReceived();
@@ -180,11 +181,11 @@ describe("honest at once", () => {
     expect(await kinds(one, { requests: 10, maxWaitMs: 10_000 })).toBe("refused");
   });
 
-  it("waits where what is learned until then may be less", async () => {
+  it("a call waits if later samples can lower its estimate", async () => {
     const one = desk({ limits: { tpm: 100 } });
     one.take({ tokens: 30 }).settle({ usage: { tokens: 30 } });
     const open = one.take({ tokens: 10 });
-    // One sample of 30 leaves a margin of nearly all; a second one of 30 leaves none.
+    // One sample of 30 leaves a margin of nearly all capacity; a second one of 30 leaves no margin.
     const asked = one.ask({ maxWaitMs: 10_000 });
     await one.later(1_000);
     expect(asked.state).toBe("waiting");
@@ -193,7 +194,7 @@ describe("honest at once", () => {
     expect(asked.state).toBe("granted");
   });
 
-  it("waits for health that heals in time, where a place comes free with the end of another's request", async () => {
+  it("a call waits for health that recovers in time if a place becomes free with the end of a request", async () => {
     const one = new Desk({
       minimumHealthScore: 0.5,
       health: { decayHalfLifeSeconds: 2, cooldownTriggerCount: 100, penalty5xx: 0.7 },
@@ -215,24 +216,27 @@ describe("honest at once", () => {
     expect(await kinds(one, { maxWaitMs: 0 })).toBe("refused");
   });
 
-  it("rejects where a cooldown ends after the deadline", async () => {
+  it("a call is rejected immediately if a cooldown ends after the deadline", async () => {
     const one = desk();
     one.limiter.observe({ provider: "a", outcome: { status: "overloaded", retryAfterMs: 90_000 } });
     expect(await kinds(one)).toBe("refused");
     expect(await kinds(one, { maxWaitMs: 90_001 })).toBe("waiting");
   });
 
-  it.each(["too large", "dead", "excluded", "empty", "not registered", "paused"])("rejects what is %s", async (why) => {
-    const one = new Desk({
-      providers: [{ name: "a", limits: { tpm: 10 }, paused: why === "paused" }],
-      capabilities: { chat: why === "empty" ? [] : why === "not registered" ? ["nobody"] : ["a"] },
-    });
-    if (why === "dead") one.limiter.observe({ provider: "a", outcome: { status: "unauthorized" } });
-    const exclude = why === "excluded" ? ["a"] : undefined;
-    expect(await kinds(one, { tokens: why === "too large" ? 11 : 1, exclude, maxWaitMs: Infinity })).toBe("refused");
-  });
+  it.each(["too large", "dead", "excluded", "empty", "not registered", "paused"])(
+    "a call is rejected immediately if it is %s",
+    async (why) => {
+      const one = new Desk({
+        providers: [{ name: "a", limits: { tpm: 10 }, paused: why === "paused" }],
+        capabilities: { chat: why === "empty" ? [] : why === "not registered" ? ["nobody"] : ["a"] },
+      });
+      if (why === "dead") one.limiter.observe({ provider: "a", outcome: { status: "unauthorized" } });
+      const exclude = why === "excluded" ? ["a"] : undefined;
+      expect(await kinds(one, { tokens: why === "too large" ? 11 : 1, exclude, maxWaitMs: Infinity })).toBe("refused");
+    },
+  );
 
-  it("waits where the end of a request in flight may make room", async () => {
+  it("a call waits if the end of a request in flight can free capacity", async () => {
     const place = busy().one;
     expect(await kinds(place, { maxWaitMs: 10 })).toBe("waiting");
     const unsent = desk({ limits: { rpm: 1 } });
@@ -258,7 +262,7 @@ describe("honest at once", () => {
     expect(await kinds(pooled, { maxWaitMs: 10 })).toBe("waiting");
   });
 
-  it("waits where both a known release and the end of a trial must come, and may", async () => {
+  it("a call waits if a known release and the end of a trial are both needed and both possible", async () => {
     const one = desk({ quotas: [{ dimension: "requests", limit: 1, window: { seconds: 5 } }] });
     one.limiter.observe({
       provider: "a",
@@ -274,12 +278,12 @@ describe("honest at once", () => {
     trial.settle();
     await one.at(5_500);
     expect(asked.state).toBe("granted");
-    // Not where the release alone comes too late.
+    // The release alone does not come in time.
     asked.lease!.headersReceived();
     expect(await kinds(one, { maxWaitMs: 4_000 })).toBe("refused");
   });
 
-  it("where a cooldown ends in time, but of a provider that can never take it", async () => {
+  it("a call is rejected immediately if a cooldown ends in time but its provider can never serve it", async () => {
     const one = new Desk({
       providers: [
         { name: "a", limits: { tpm: 10 } },
@@ -298,7 +302,7 @@ describe("honest at once", () => {
     expect(first.state).toBe("rejected");
   });
 
-  it("of one who already waits: rejects it as soon as nothing can come, and serves who stood behind it", async () => {
+  it("a queued waiter is rejected as soon as it cannot be served any more, and the waiters behind it are served", async () => {
     const one = desk({ limits: { concurrency: 2, rpm: 1 } });
     const lease = one.take();
     const first = one.ask({ maxWaitMs: 50 });
@@ -311,7 +315,7 @@ describe("honest at once", () => {
     expect([first.state, second.state]).toEqual(["rejected", "granted"]);
   });
 
-  it("waits for a place that is held back and comes in time, and not for one that does not", async () => {
+  it("a call waits for an abandoned place that becomes free in time, and for no other", async () => {
     const { one, leases } = busy();
     leases[0]!.settle({ status: "cancelled" });
     expect(await kinds(one, { maxWaitMs: 999 })).toBe("refused");
@@ -320,7 +324,7 @@ describe("honest at once", () => {
     expect(asked.state).toBe("granted");
   });
 
-  it("rejects what is no request at all, as tryAcquire throws it", async () => {
+  it("an invalid request is rejected with the error that tryAcquire throws", async () => {
     const one = desk();
     const asked = async (capability: string, options?: object) => one.limiter.acquire(capability, options);
     await expect(asked("chit")).rejects.toMatchObject({ code: "unknown_capability" });
@@ -333,8 +337,8 @@ describe("honest at once", () => {
   });
 });
 
-describe("abort", () => {
-  it("before: rejects with the signal's own reason, takes nothing, listens to nothing", async () => {
+describe("the abort signal", () => {
+  it("an aborted signal rejects the call with its own reason, takes nothing, and gets no listener", async () => {
     const one = desk();
     const reason = { mine: true };
     const signal = AbortSignal.abort(reason);
@@ -346,7 +350,7 @@ describe("abort", () => {
     expect(one.limiter.metrics.leasesGranted).toBe(0);
   });
 
-  it("while waiting: takes the waiter out of the line, at once", async () => {
+  it("an abort removes the waiter from the queue immediately", async () => {
     const { one, leases } = busy();
     const controller = new AbortController();
     const first = one.ask({ signal: controller.signal });
@@ -362,27 +366,24 @@ describe("abort", () => {
     expect(one.counted("concurrency")).toBe(1);
   });
 
-  it.each(["aborted", "too late", "refused"])(
-    "of the last waiter leaves nothing that holds anybody back: %s",
-    async (how) => {
-      const one = desk({ limits: { concurrency: 2, rpm: 3 } });
-      const leases = [one.take(), one.take()];
-      const controller = new AbortController();
-      const asked = one.ask({ signal: controller.signal, maxWaitMs: 50, requests: how === "refused" ? 2 : 1 });
-      await one.later(0);
-      expect(asked.state).toBe("waiting");
-      if (how === "aborted") controller.abort();
-      if (how === "too late") await one.later(50);
-      if (how === "refused") for (const lease of leases) lease.settle();
-      await one.later(0);
-      expect(asked.state).toBe("rejected");
-      leases[1]!.settle();
-      expect(one.refusal({ requests: 2 }).reasons[0]!.reason).toBe("quota");
-      one.take();
-    },
-  );
+  it.each(["aborted", "too late", "refused"])("an abort of the last waiter leaves no claim behind: %s", async (how) => {
+    const one = desk({ limits: { concurrency: 2, rpm: 3 } });
+    const leases = [one.take(), one.take()];
+    const controller = new AbortController();
+    const asked = one.ask({ signal: controller.signal, maxWaitMs: 50, requests: how === "refused" ? 2 : 1 });
+    await one.later(0);
+    expect(asked.state).toBe("waiting");
+    if (how === "aborted") controller.abort();
+    if (how === "too late") await one.later(50);
+    if (how === "refused") for (const lease of leases) lease.settle();
+    await one.later(0);
+    expect(asked.state).toBe("rejected");
+    leases[1]!.settle();
+    expect(one.refusal({ requests: 2 }).reasons[0]!.reason).toBe("quota");
+    one.take();
+  });
 
-  it("of the last waiter stops the timer", async () => {
+  it("an abort of the last waiter stops the timer", async () => {
     const { one } = busy();
     const controller = new AbortController();
     one.ask({ signal: controller.signal });
@@ -393,7 +394,7 @@ describe("abort", () => {
     expect(one.limiter.inspect().waiting).toEqual({});
   });
 
-  it("after the grant changes nothing, and nothing listens any more", async () => {
+  it("an abort after the grant changes nothing, and no listener remains", async () => {
     const { one, leases } = busy();
     const controller = new AbortController();
     const asked = one.ask({ signal: controller.signal });
@@ -412,7 +413,7 @@ describe("abort", () => {
     "in the event of the grant",
     "in the event of another's grant",
     "before the settle",
-  ])("at the very instant of the grant: %s", async (when) => {
+  ])("an abort at the instant of the grant: %s", async (when) => {
     const { one, leases } = busy(2);
     const controller = new AbortController();
     if (when.startsWith("in the event")) one.limiter.on("leaseGranted", () => controller.abort("now"));
@@ -442,7 +443,7 @@ describe("abort", () => {
     expect(one.clock.outstanding).toBe(0);
   });
 
-  it("50 waiters on one signal: one listener, none when they are gone", async () => {
+  it("50 waiters on one signal share one listener, and none remains afterwards", async () => {
     const { one, leases } = busy(3);
     const controller = new AbortController();
     const warned: unknown[] = [];
@@ -468,7 +469,7 @@ describe("abort", () => {
     expect(warned).toEqual([]);
   });
 
-  it("nothing listens after a grant, a deadline, a refusal, a full line, a close", async () => {
+  it("no listener remains after a grant, a deadline, a refusal, a full queue, or a close", async () => {
     const one = desk({ limits: { concurrency: 1 } }, { maxWaiting: 2 });
     const signals = Array.from({ length: 6 }, () => new AbortController().signal);
     const lease = one.take();
@@ -491,8 +492,8 @@ describe("abort", () => {
   });
 });
 
-describe("what happens to who waits when", () => {
-  it("its capability is removed: its waiting ends, by the deadline at the latest", async () => {
+describe("changes during the wait", () => {
+  it("waiters of a removed capability stop waiting, at the latest at the deadline", async () => {
     const { one, leases } = busy();
     const asked = one.ask({ maxWaitMs: 5_000 });
     one.limiter.removeCapability("chat");
@@ -504,7 +505,7 @@ describe("what happens to who waits when", () => {
     expect(one.counted("concurrency")).toBe(0);
   });
 
-  it("a strategy throws: that waiter is rejected with it, the others go on, nothing is taken", async () => {
+  it("a strategy that throws rejects that waiter with its error; the others continue and nothing is reserved", async () => {
     let angry: string | null = null;
     const one = new Desk({
       scoring: {
@@ -529,7 +530,7 @@ describe("what happens to who waits when", () => {
     expect(one.limiter.inspect().waiting).toEqual({});
   });
 
-  it("a listener closes the limiter, aborts, or asks again in the middle of it", async () => {
+  it("a listener can close the limiter, abort, or call it again during a call", async () => {
     for (const act of ["close", "abort", "ask", "settle"]) {
       const one = desk({ limits: { concurrency: 2 } });
       const controller = new AbortController();
@@ -557,7 +558,7 @@ describe("what happens to who waits when", () => {
 });
 
 describe("close()", () => {
-  it("rejects who waits and whoever comes later, and lets leases end", async () => {
+  it("close rejects all queued and all later calls, and open leases can still end", async () => {
     const { one, leases } = busy();
     const asked = [one.ask(), one.ask({ maxWaitMs: Infinity })];
     one.limiter.close();
@@ -575,8 +576,8 @@ describe("close()", () => {
   });
 });
 
-describe("one timer in all", () => {
-  it("never more than one, none while nobody waits, whatever is waited for", async () => {
+describe("the number of timers", () => {
+  it("there is never more than one timer, and none while no call waits", async () => {
     const one = new Desk({
       providers: [
         { name: "a", limits: { rpm: 2, concurrency: 2 } },
@@ -604,7 +605,7 @@ describe("one timer in all", () => {
     expect(one.clock.outstanding).toBe(0);
   });
 
-  it("that fires early, or twice, or while nobody waits, does no harm", async () => {
+  it("a timer that fires early, twice, or without a waiter does no harm", async () => {
     let now = 0;
     const wakes: (() => void)[] = [];
     const limiter = new GrateLimiter({
@@ -639,7 +640,7 @@ describe("one timer in all", () => {
     expect(limiter.metrics.leasesGranted).toBe(2);
   });
 
-  it("is clamped below 2^31 ms on the real clock, and on a clock that has no wakeAt", async () => {
+  it("a timer is limited to less than 2^31 ms, on the real clock and on a clock without wakeAt", async () => {
     const delays: number[] = [];
     const real = globalThis.setTimeout;
     const spy = vi.spyOn(globalThis, "setTimeout").mockImplementation(((wake: () => void, ms?: number) => {
@@ -659,7 +660,7 @@ describe("one timer in all", () => {
         const waiting = limiter.acquire("chat", { maxWaitMs: Number.POSITIVE_INFINITY });
         const closed = expect(waiting).rejects.toMatchObject({ code: "closed" });
         await new Promise((resolve) => real(resolve, 20));
-        // Neither overflow, which fires at once, nor a busy loop.
+        // A longer timer would overflow and fire immediately; a shorter one must not cause a busy loop.
         expect(delays).toHaveLength(1);
         expect(delays[0]).toBeLessThan(2 ** 31);
         expect(delays[0]).toBeGreaterThan(1e6);
@@ -671,7 +672,7 @@ describe("one timer in all", () => {
     }
   });
 
-  it("waits in real time on the real clock", async () => {
+  it("acquire waits in real time on the real clock", async () => {
     const limiter = new GrateLimiter({
       providers: [{ name: "a", quotas: [{ dimension: "requests", limit: 1, window: { seconds: 0.08 } }] }],
       capabilities: { chat: ["a"] },

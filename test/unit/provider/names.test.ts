@@ -1,4 +1,4 @@
-// Any non-empty string is a name; capabilities come and go.
+// Any non-empty string is a valid name. Capabilities can be added and removed.
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { GrateLimiter, MockClock, UnknownCapability } from "../../../src/index.ts";
@@ -23,13 +23,13 @@ const STRANGE = [
   ],
 ];
 
-/** `{ [name]: value }` also for the name `__proto__`. */
+/** `{ [name]: value }`, also for the name `__proto__`. */
 function record<T>(entries: readonly (readonly [string, T])[]): { [name: string]: T } {
   return Object.fromEntries(entries);
 }
 
 describe("a name", () => {
-  it.each(STRANGE.map((name) => [JSON.stringify(name).slice(0, 30), name]))("%s is one", (_, name) => {
+  it.each(STRANGE.map((name) => [JSON.stringify(name).slice(0, 30), name]))("%s is a valid name", (_, name) => {
     const limiter: GrateLimiter = new GrateLimiter({
       clock: new MockClock(),
       pools: record([[name, { limits: { rpm: 5 } }]]),
@@ -53,7 +53,7 @@ describe("a name", () => {
     expect(() => limiter.select(name)).toThrow(UnknownCapability);
   });
 
-  it("that nobody declared is unknown, however well the runtime knows it", () => {
+  it("a name that was not declared is unknown, even if it is a property of every object", () => {
     const limiter: GrateLimiter = new GrateLimiter({ clock: new MockClock() });
     for (const name of STRANGE) {
       expect(() => limiter.select(name)).toThrow(
@@ -68,7 +68,7 @@ describe("a name", () => {
     }
   });
 
-  it("tells apart whatever differs", () => {
+  it("names that differ in any way are different", () => {
     fc.assert(
       fc.property(
         fc.uniqueArray(fc.string({ minLength: 1, unit: "binary" }), { minLength: 2, maxLength: 8 }),
@@ -84,7 +84,7 @@ describe("a name", () => {
     );
   });
 
-  it("may be one of ten thousand, of providers and of capabilities", () => {
+  it("ten thousand providers and capabilities can have names", () => {
     const names = Array.from({ length: 10_000 }, (_, i) => `n${i}`);
     const limiter: GrateLimiter = new GrateLimiter({
       clock: new MockClock(),
@@ -100,7 +100,7 @@ describe("a name", () => {
 });
 
 describe("a capability", () => {
-  it("is replaced as a whole, at once, and its list is the caller's no more", () => {
+  it("a capability is replaced immediately and as a whole, and the list is copied", () => {
     const limiter: GrateLimiter = new GrateLimiter({
       clock: new MockClock(),
       providers: [{ name: "a" }, { name: "b" }],

@@ -1,4 +1,4 @@
-// What the end of an attempt means, by the built-in rules, and by the caller's own.
+// The classification of outcomes by the built-in rules and by the function of the caller.
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { EngineTime } from "../../../src/clock/engine-time.ts";
@@ -21,7 +21,7 @@ const coded = (code: unknown) => error({ code });
 const under = (...causes: readonly unknown[]) =>
   causes.reduceRight((cause, next) => Object.assign(next as Error, { cause }));
 
-/** A client's error class: its instances call themselves "Error". */
+/** An error class of a client. Its instances have the name "Error". */
 function classError(name: string, fields: object = {}, Base: new (message: string) => Error = Error) {
   const classes: { [name: string]: new (message: string) => Error } = { [name]: class extends Base {} };
   return Object.assign(new classes[name]!("Connection error."), fields);
@@ -41,7 +41,7 @@ describe("a returned value", () => {
     ["an opaque response", { ok: false, status: 0 }],
     ["a redirect", { ok: false, status: 304 }],
     ["a response", new Response("hello")],
-  ])("%s is a success", (_, value) => {
+  ])("%s is classified as a success", (_, value) => {
     expect(returned(value)).toMatchObject({ status: "success", isUnsent: false });
   });
 
@@ -60,7 +60,7 @@ describe("a returned value", () => {
     [503, "overloaded"],
     [504, "timeout"],
     [529, "overloaded"],
-  ])("a fetch response with %i is %s, and so is an error with it", (status, expected) => {
+  ])("a fetch response with %i is classified as %s, and so is an error that carries it", (status, expected) => {
     expect(returned(new Response(null, { status })).status).toBe(expected);
     expect(thrown(error({ status })).status).toBe(expected);
     expect(thrown(error({ statusCode: status })).status).toBe(expected);
@@ -96,7 +96,7 @@ describe("an error", () => {
     ["a refusal of a limiter, whatever is under it", nestedRefusal()],
     ["a wrapped refusal of a limiter", error({ cause: nestedRefusal() })],
     ["a closed limiter", new GrateLimiterError("closed", "the limiter was closed")],
-  ])("%s is unknown", (_, thing) => {
+  ])("%s is classified as unknown", (_, thing) => {
     expect(thrown(thing)).toMatchObject({ status: "cancelled", isUnsent: false });
   });
 
@@ -116,7 +116,7 @@ describe("an error", () => {
     ["UND_ERR_CONNECT_TIMEOUT", "timeout", true],
     ["UND_ERR_HEADERS_TIMEOUT", "timeout", false],
     ["UND_ERR_BODY_TIMEOUT", "timeout", false],
-  ])("of code %s is %s, by itself and up to two causes deep", (code, status, isUnsent) => {
+  ])("an error with code %s is classified as %s, also as a cause two levels deep", (code, status, isUnsent) => {
     expect(thrown(coded(code))).toMatchObject({ status, isUnsent });
     expect(thrown(under(new TypeError("fetch failed"), coded(code)))).toMatchObject({ status, isUnsent });
     const deep = under(classError("APIConnectionError"), new TypeError("fetch failed"), coded(code));
@@ -144,11 +144,11 @@ describe("an error", () => {
     ["fetch of Firefox", new TypeError("NetworkError when attempting to fetch resource."), "server_error"],
     ["fetch of Safari", new TypeError("Load failed"), "server_error"],
     ["fetch of workers", new TypeError("Network connection lost."), "server_error"],
-  ])("%s is known by its name", (_, thing, status) => {
+  ])("%s is recognised by its name", (_, thing, status) => {
     expect(thrown(thing)).toMatchObject({ status, isUnsent: false });
   });
 
-  it("is known by the status of what lies under it", () => {
+  it("an error is classified by the status of its cause", () => {
     const deep = under(
       new Error("chat failed"),
       new Error("wrapped"),
@@ -157,7 +157,7 @@ describe("an error", () => {
     expect(thrown(deep)).toMatchObject({ status: "rate_limited", settlement: { retryAfterMs: 7_000 } });
   });
 
-  it("of several errors is the last that is known, and unsent only if all of them are", () => {
+  it("an aggregate is classified by its last known error, and as unsent only if all errors are unsent", () => {
     const several = (...errors: unknown[]) => thrown(new AggregateError(errors));
     expect(several(coded("ECONNREFUSED"), coded("ECONNREFUSED"))).toMatchObject({
       status: "server_error",
@@ -174,7 +174,7 @@ describe("an error", () => {
     expect(thrown(error({ errors: "none" }))).toMatchObject({ status: "cancelled" });
   });
 
-  it("that says insufficient_quota is an exhausted quota, whatever its status", () => {
+  it("an error with insufficient_quota is an exhausted quota, whatever its status is", () => {
     const spent = { code: "insufficient_quota", type: "insufficient_quota" };
     expect(thrown(error({ status: 429, ...spent })).status).toBe("quota_exhausted");
     expect(
@@ -188,7 +188,7 @@ describe("an error", () => {
     expect(thrown(error(spent)).status).toBe("cancelled");
   });
 
-  it("never makes classification throw, whatever its properties do", () => {
+  it("classification never throws, whatever the properties of the error do", () => {
     const throws = () => {
       throw new Error("trap");
     };
@@ -269,11 +269,11 @@ describe("Retry-After", () => {
     ["no headers", undefined, undefined],
     ["headers that are none", "retry-after: 3", undefined],
     ["headers without it", { "content-type": "text/html" }, undefined],
-  ])("%s", (_, headers, expected) => {
+  ])("Retry-After is parsed: %s", (_, headers, expected) => {
     expect(waits(headers)).toBe(expected);
   });
 
-  it("reads every date as the runtime does", () => {
+  it("every date in Retry-After is parsed as the runtime parses it", () => {
     const date = fc.date({ min: new Date("1970-01-01"), max: new Date("2200-01-01"), noInvalidDate: true });
     fc.assert(
       fc.property(date, (at) => {
@@ -283,7 +283,7 @@ describe("Retry-After", () => {
     );
   });
 
-  it("counts from the wall clock as it stands when it is read", () => {
+  it("a date in Retry-After is relative to the wall clock at the time of reading", () => {
     const clock = new MockClock({ epochMs: NOW });
     const headers = { "retry-after": "Wed, 14 Oct 2026 15:05:35 GMT" };
     const later = new EngineTime(clock);
@@ -293,12 +293,12 @@ describe("Retry-After", () => {
   });
 });
 
-describe("the caller's own classification", () => {
+describe("the classification of the caller", () => {
   const limited = error({ status: 429, headers: { "retry-after": "3" } });
   const by = (told: unknown, failure: unknown = limited) =>
     judged({ ok: false, error: failure }, (() => told) as RunDefaults["classify"]);
 
-  it("is given the result itself", () => {
+  it("classify receives the result itself", () => {
     const result: TaskResult = { ok: false, error: limited };
     const asked: TaskResult[] = [];
     judged(result, (given) => {
@@ -309,11 +309,11 @@ describe("the caller's own classification", () => {
     expect(asked[0]).toBe(result);
   });
 
-  it.each([undefined, null])("falls back on the rules with %s", (told) => {
+  it.each([undefined, null])("the built-in rules apply if classify returns %s", (told) => {
     expect(by(told)).toMatchObject({ status: "rate_limited", settlement: { retryAfterMs: 3_000 } });
   });
 
-  it("says a class, a code, or more; waiting times are still read", () => {
+  it("classify can return a class, a code, or more, and stated waits are still parsed", () => {
     expect(by("overloaded")).toMatchObject({
       status: "overloaded",
       settlement: { status: "overloaded", retryAfterMs: 3_000 },
@@ -331,13 +331,13 @@ describe("the caller's own classification", () => {
     expect(by({ usage: {} }, new Error("?")).status).toBe("cancelled");
   });
 
-  it("that says nothing known leaves it to the lease to complain", () => {
+  it("an unknown classification reaches the lease, which reports it", () => {
     expect(by(700)).toMatchObject({ status: "cancelled", settlement: { status: 700 } });
     expect(by("broken")).toMatchObject({ status: "cancelled", settlement: { status: "broken" } });
     expect(by(true)).toMatchObject({ status: "cancelled", settlement: { status: true } });
   });
 
-  it("may throw", () => {
+  it("an error thrown by classify is thrown on", () => {
     const broken = new Error("typo");
     const judge = () => {
       throw broken;

@@ -1,4 +1,4 @@
-// `map`: everything once, as fast as the quotas allow, in bounded memory; how it ends.
+// `map` processes every item once, as fast as the quotas allow, in bounded memory.
 import fc from "fast-check";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { InvalidConfig, type MapOptions, type MapResult, type TaskContext } from "../../../src/index.ts";
@@ -30,7 +30,7 @@ async function collect<Item, T>(results: AsyncIterable<MapResult<Item, T>>): Pro
 
 const range = (count: number) => Array.from({ length: count }, (_, index) => index);
 
-/** A source that counts what is asked of it. */
+/** A source that counts the calls of its methods. */
 class Counted implements AsyncIterable<number> {
   readonly #count: number;
   pulled = 0;
@@ -56,14 +56,14 @@ class Counted implements AsyncIterable<number> {
   }
 }
 
-/** A task that takes so many ms of the clock. */
+/** A task that takes the given number of milliseconds on the clock. */
 const taking =
   ({ clock }: Bench, ms: number) =>
   (item: number) =>
     new Promise<number>((resolve) => void clock.wakeAt(clock.now() + ms, () => resolve(item * 2)));
 
-describe("what others do", () => {
-  it("does not cost a batch its items where they fill the line", async () => {
+describe("map beside other calls", () => {
+  it("other calls that fill the queue do not cost a map its items", async () => {
     const desk = bench([{ name: "a", limits: { rpm: 1 } }], { maxWaiting: 3 });
     await desk.limiter.run("chat", () => 0);
     const others = Array.from({ length: 3 }, () =>
@@ -79,7 +79,7 @@ describe("what others do", () => {
     expectIdle(desk);
   });
 
-  it("ends it where nothing can come any more", async () => {
+  it("map ends if no capacity can become available any more", async () => {
     const desk = bench([{ name: "a", limits: { concurrency: 2 } }]);
     let calls = 0;
     const results = seen(
@@ -98,8 +98,8 @@ describe("what others do", () => {
   });
 });
 
-describe("needs", () => {
-  it("that are undefined are not given", async () => {
+describe("demands of items", () => {
+  it("undefined demands count as not stated", async () => {
     const desk = bench([{ name: "a" }, { name: "b", priority: 100 }]);
     const options: MapOptions<number> = { only: ["a"], priority: 1, needs: () => ({ tokens: 1, only: undefined }) };
     const results = await collect(desk.limiter.map("chat", [1], async () => 1, options));
@@ -107,8 +107,8 @@ describe("needs", () => {
   });
 });
 
-describe("map", () => {
-  it("gives every item its result, with its place and who served it", async () => {
+describe("the results of map", () => {
+  it("every item gets a result with its index and its provider", async () => {
     const desk = bench();
     const items = ["x", "y", "z"];
     const results = await collect(desk.limiter.map("chat", items, async (item, { provider }) => `${item}@${provider}`));
@@ -134,7 +134,7 @@ describe("map", () => {
         })(),
     ],
     ["nothing", () => []],
-  ])("takes %s", async (_, items) => {
+  ])("map accepts %s", async (_, items) => {
     const { limiter } = bench();
     const results = await collect(limiter.map("chat", items(), (item) => item + 1));
     expect(results.map((result) => result.ok && result.value)).toEqual(
@@ -142,7 +142,7 @@ describe("map", () => {
     );
   });
 
-  it("gives them in order of completion", async () => {
+  it("results come in the order of completion", async () => {
     const desk = bench();
     const delays = [300, 100, 200];
     const call = seen(collect(desk.limiter.map("chat", range(3), (item) => taking(desk, delays[item]!)(item))));
@@ -150,7 +150,7 @@ describe("map", () => {
     expect(call.value!.map(({ index }) => index)).toEqual([1, 2, 0]);
   });
 
-  it("errors of items are results; failures fail over", async () => {
+  it("errors of items are results, and provider failures fail over", async () => {
     const desk = bench();
     const typo = new TypeError("typo");
     const task = (item: number, { provider }: TaskContext) => {
@@ -169,7 +169,7 @@ describe("map", () => {
     expectIdle(desk);
   });
 
-  it("sends nothing before the first result is asked for, nor if none ever is", async () => {
+  it("map sends nothing before the first result is requested", async () => {
     const { limiter } = bench();
     const task = vi.fn();
     const source = new Counted(3);
@@ -182,14 +182,14 @@ describe("map", () => {
     expect([source.pulled, source.returned]).toEqual([0, 1]);
   });
 
-  it("answers pulls that are made at once", async () => {
+  it("several pending pulls are all answered", async () => {
     const { limiter } = bench();
     const results = limiter.map("chat", range(3), (item) => item);
     const pulled = await Promise.all(range(5).map(() => results.next()));
     expect(pulled.map(({ done }) => done)).toEqual([false, false, false, true, true]);
   });
 
-  it("refuses what is no source, an unknown capability, bad options", () => {
+  it("map rejects an invalid source, an unknown capability and invalid options", () => {
     const { limiter } = bench();
     expect(() => limiter.map("chat", 7 as never, () => 1)).toThrow("items");
     expect(() => limiter.map("chatt", [], () => 1)).toThrow("unknown capability");
@@ -198,7 +198,7 @@ describe("map", () => {
 });
 
 describe("memory and pressure", () => {
-  it("100,000 items: every one once, never more than 1,000 held, whatever comes back when", async () => {
+  it("100,000 items are each processed once with at most 1,000 in memory, in any order of completion", async () => {
     const desk = bench();
     const held = { now: 0, most: 0 };
     function* source() {
@@ -216,7 +216,7 @@ describe("memory and pressure", () => {
     }
     expect(got.every((times) => times === 1)).toBe(true);
     expect(held.most).toBeGreaterThan(900);
-    // The one that the consumer has in its hands is its own.
+    // The result that the consumer currently holds does not count.
     expect(held.most).toBeLessThanOrEqual(1_001);
     expectIdle(desk);
   });
@@ -236,7 +236,7 @@ describe("memory and pressure", () => {
     await results.return!();
   });
 
-  it.each([1, 2, 7])("runs at most %i at once", async (concurrency) => {
+  it.each([1, 2, 7])("map runs at most %i tasks at the same time", async (concurrency) => {
     const desk = bench();
     let running = 0;
     let most = 0;
@@ -251,7 +251,7 @@ describe("memory and pressure", () => {
     expect(most).toBe(concurrency);
   });
 
-  it("never fills the line, and lets others in between", async () => {
+  it("map never fills the queue, and other calls are served in between", async () => {
     const desk = bench([{ name: "a", limits: { rps: 10 } }], { maxWaiting: 2 });
     const call = seen(collect(desk.limiter.map("chat", range(100), (item) => item)));
     await desk.clock.advanceMsAsync(500);
@@ -264,7 +264,7 @@ describe("memory and pressure", () => {
     expectIdle(desk);
   });
 
-  it("goes on with the shortest of lines", async () => {
+  it("map makes progress with a queue of length 1", async () => {
     for (const needs of [undefined, () => ({ requests: 1 })]) {
       const desk = bench([{ name: "a", limits: { rps: 10 } }], { maxWaiting: 1 });
       const call = seen(collect(desk.limiter.map("chat", range(50), (item) => item, { needs })));
@@ -273,7 +273,7 @@ describe("memory and pressure", () => {
     }
   });
 
-  it("never fills it either where items need different things, or fail all at once", async () => {
+  it("map does not fill the queue if items have different demands or all fail together", async () => {
     const names = ["a", "b", "c"];
     const desk = bench(
       names.map((name) => ({ name, limits: { rps: 5 } })),
@@ -300,7 +300,7 @@ describe("memory and pressure", () => {
     expectIdle(desk);
   });
 
-  it("is as fast as the quotas allow, of all providers together", async () => {
+  it("map is as fast as the quotas of all providers together allow", async () => {
     const desk = bench([
       { name: "a", limits: { rps: 10 } },
       { name: "b", limits: { rps: 5 } },
@@ -312,19 +312,19 @@ describe("memory and pressure", () => {
     expect(call.value?.length).toBe(600);
   });
 
-  it("saturates providers that serve different items", async () => {
+  it("map saturates providers that serve different items", async () => {
     const desk = bench([
       { name: "a", limits: { rps: 10 } },
       { name: "b", limits: { rps: 10 } },
     ]);
     const needs = (item: number) => ({ only: [item % 7 < 3 ? "a" : "b"] });
     const call = seen(collect(desk.limiter.map("chat", range(700), (item) => item, { needs })));
-    // 400 of them are b's: 40 s.
+    // 400 of the items can only be served by "b": 40 s.
     await desk.clock.advanceMsAsync(40_100);
     expect(call.value?.length).toBe(700);
   });
 
-  it("passes on what an item needs, and what is wrong with it", async () => {
+  it("map passes on the demand of an item and reports an invalid one", async () => {
     const desk = bench([{ name: "a", limits: { tpm: 1_000 } }]);
     const reserved: unknown[] = [];
     const told: MapOptions<number>["needs"] = (item, index) => {
@@ -345,7 +345,7 @@ describe("memory and pressure", () => {
     expectIdle(desk);
   });
 
-  it("an item that nobody will take is a result at once, and the others go on", async () => {
+  it("an item that no provider can serve is a result immediately, and the others continue", async () => {
     const desk = bench([{ name: "a", limits: { rpm: 3 } }]);
     const results = await collect(desk.limiter.map("chat", range(5), (item) => item, { maxWaitMs: 1_000 }));
     expect(results.map(({ ok }) => ok)).toEqual([true, true, true, false, false]);
@@ -353,8 +353,8 @@ describe("memory and pressure", () => {
   });
 });
 
-describe("how it ends", () => {
-  it("left early: what runs is aborted, nothing new is sent, the source is left", async () => {
+describe("how map ends", () => {
+  it("leaving map early aborts running tasks, sends nothing new, and closes the source", async () => {
     const desk = bench([{ name: "a", limits: { rps: 20 } }]);
     const source = new Counted(1_000);
     const signals: AbortSignal[] = [];
@@ -378,7 +378,7 @@ describe("how it ends", () => {
     expectIdle(desk);
   });
 
-  it("left while it may hold no more items: none is pulled any more", async () => {
+  it("leaving map with full memory pulls no further item", async () => {
     const desk = bench();
     const source = new Counted(10);
     const results = desk.limiter.map("chat", source, taking(desk, 100), { concurrency: 3 });
@@ -392,7 +392,7 @@ describe("how it ends", () => {
     expectIdle(desk);
   });
 
-  it("left by the consumer's own error", async () => {
+  it("an error of the consumer ends map like leaving it", async () => {
     const desk = bench();
     const source = new Counted(10);
     const error = new Error("disk full");
@@ -404,7 +404,7 @@ describe("how it ends", () => {
     expectIdle(desk);
   });
 
-  it("aborted: rejects with the reason, once", async () => {
+  it("an aborted map rejects once with the reason", async () => {
     const desk = bench();
     const controller = new AbortController();
     const added = vi.spyOn(controller.signal, "addEventListener");
@@ -428,7 +428,7 @@ describe("how it ends", () => {
     expectIdle(desk);
   });
 
-  it("aborted while results wait to be pulled, or before anything began", async () => {
+  it("map can be aborted while results wait to be pulled, or before it starts", async () => {
     const desk = bench();
     const controller = new AbortController();
     const results = desk.limiter.map("chat", range(10), (item) => item, { signal: controller.signal });
@@ -445,7 +445,7 @@ describe("how it ends", () => {
     expectIdle(desk);
   });
 
-  it("a source that throws is told once everything that runs has ended", async () => {
+  it("an error of the source is thrown after all running tasks have ended", async () => {
     const desk = bench();
     const broken = new Error("cannot read line 4");
     function* lines() {
@@ -466,7 +466,7 @@ describe("how it ends", () => {
     expectIdle(desk);
   });
 
-  it("a source that throws at once, that rejects, or that gives nothing", async () => {
+  it("a source can throw synchronously, reject, or return no result object", async () => {
     const desk = bench();
     const error = new Error("no file");
     const sources = [
@@ -488,7 +488,7 @@ describe("how it ends", () => {
     expectIdle(desk);
   });
 
-  it("left while the source is asked for an item", async () => {
+  it("map can be left while it waits for an item of the source", async () => {
     const desk = bench();
     const source = new Counted(10, (index) => (index === 2 ? never() : undefined));
     const results = desk.limiter.map("chat", source, (item) => item);
@@ -504,7 +504,7 @@ describe("how it ends", () => {
     expectIdle(desk);
   });
 
-  it("left while a generator is at work, which hears of it only then", async () => {
+  it("a generator that is working when map is left is closed when it yields", async () => {
     const desk = bench();
     const needs = vi.fn(() => ({}));
     let arrive: (value: string) => void = () => {};
@@ -525,7 +525,7 @@ describe("how it ends", () => {
     expectIdle(desk);
   });
 
-  it("listens to the signal until it ends, and no longer", async () => {
+  it("map listens to the abort signal until it ends and not longer", async () => {
     const { limiter } = bench();
     const { signal } = new AbortController();
     const added = vi.spyOn(signal, "addEventListener");
@@ -534,7 +534,7 @@ describe("how it ends", () => {
     expect([added.mock.calls.length, removed.mock.calls.length]).toEqual([1, 1]);
   });
 
-  it("what the source throws when it is left", async () => {
+  it("errors that the source throws on closing are handled", async () => {
     const desk = bench();
     const error = new Error("cannot close");
     function* stubborn() {
@@ -556,7 +556,7 @@ describe("how it ends", () => {
     expectIdle(desk);
   });
 
-  it("a limiter that is closed: what runs is handed out, then its end is told", async () => {
+  it("closing the limiter returns the results of running tasks and then ends map with an error", async () => {
     const desk = bench([{ name: "a", limits: { concurrency: 2 } }]);
     const source = new Counted(10);
     const results = desk.limiter.map("chat", source, taking(desk, 100));
@@ -578,7 +578,7 @@ describe("how it ends", () => {
     expectIdle(desk);
   });
 
-  it("whatever happens meanwhile: no item twice, none lost, nothing left behind", async () => {
+  it("with random events no item is processed twice or lost, and nothing is left behind", async () => {
     const ending = fc.oneof(
       { weight: 4, arbitrary: fc.constant("done") },
       fc.constantFrom("typo", "429", "500", "400", "slow"),

@@ -1,9 +1,9 @@
-// `run`: what is called, what comes back, what is learned, and where it goes on.
+// `run`: the attempts of one call, its result, the observations that it makes, and its failover.
 import { describe, expect, it, vi } from "vitest";
 import { type Attempt, GrateLimiter, InvalidConfig, type StatusClass, UnknownCapability } from "../../../src/index.ts";
 import { bench, expectIdle, HttpError, refusalOf, rejection, seen, settled } from "../../support/run-fixture.ts";
 
-/** A task whose attempts end as listed: what is an Error is thrown. */
+/** A task with the given outcomes, one per attempt. An Error is thrown. */
 function script(...endings: readonly unknown[]) {
   const providers: string[] = [];
   const task = async ({ provider, attempt }: { readonly provider: string; readonly attempt: number }) => {
@@ -18,7 +18,7 @@ function script(...endings: readonly unknown[]) {
 const short = (attempts: readonly Attempt[]) => attempts.map(({ provider, status }) => `${provider} ${status}`);
 
 describe("a task that succeeds", () => {
-  it("is called once, and its value comes back as it is", async () => {
+  it("a task that succeeds is called once, and its value is returned unchanged", async () => {
     const desk = bench();
     const value = { answer: 42 };
     const task = vi.fn(async () => value);
@@ -39,13 +39,13 @@ describe("a task that succeeds", () => {
     ["a promise", () => Promise.resolve(7)],
     // biome-ignore lint/suspicious/noThenProperty: that is the point
     ["a thenable", () => ({ then: (resolve: (value: number) => void) => resolve(7) }) as PromiseLike<number>],
-  ])("may return %s", async (_, task) => {
+  ])("a task can return %s", async (_, task) => {
     const desk = bench();
     expect((await desk.limiter.run("chat", task)).value).toBe(7);
     expectIdle(desk);
   });
 
-  it("is told who serves it, and what it holds", async () => {
+  it("the task receives its provider and its reserved amounts", async () => {
     const { limiter } = bench([{ name: "a", limits: { rpm: 5, tpm: 1_000 } }]);
     await limiter.run(
       "chat",
@@ -61,7 +61,7 @@ describe("a task that succeeds", () => {
     expect(limiter.remainingQuota("a", "tokens")).toBe(975);
   });
 
-  it("measures its latency, and its wait for room", async () => {
+  it("the latency of the task and its waiting time are measured", async () => {
     const { clock, limiter } = bench([{ name: "a", limits: { rps: 1 } }]);
     await limiter.run("chat", () => 1);
     const second = seen(limiter.run("chat", () => clock.advanceMs(250)));
@@ -70,7 +70,7 @@ describe("a task that succeeds", () => {
     expect(limiter.inspect().providers[0]!.latencyMs).toBeGreaterThan(0);
   });
 
-  it("may settle the lease itself, or give it back", async () => {
+  it("the task can settle or release its lease itself", async () => {
     const desk = bench([{ name: "a", limits: { rpm: 5 } }]);
     await desk.limiter.run("chat", ({ lease }) => lease.settle({ status: 503 }));
     expect(settled(desk)).toEqual(["overloaded"]);
@@ -79,7 +79,7 @@ describe("a task that succeeds", () => {
     expectIdle(desk);
   });
 
-  it("makes no signal that nobody asks for, and no timer", async () => {
+  it("a task that does not read its signal creates no signal and no timer", async () => {
     const desk = bench();
     const wakeAt = vi.spyOn(desk.clock, "wakeAt");
     const made = vi.spyOn(globalThis, "AbortController");
@@ -92,7 +92,7 @@ describe("a task that succeeds", () => {
   });
 });
 
-describe("the caller's own faults", () => {
+describe("errors of the caller", () => {
   const frozen = Object.freeze(new Error("frozen"));
   it.each([
     ["a typo", new TypeError("clients.opnai is undefined")],
@@ -103,7 +103,7 @@ describe("the caller's own faults", () => {
     ["a client error", new HttpError(400)],
     ["a client error that is too large", new HttpError(413)],
     ["an abort of its own", new DOMException("no", "AbortError")],
-  ])("%s comes back as it is, thrown or rejected, and is not tried again", async (_, error) => {
+  ])("%s is returned unchanged, whether thrown or rejected, and is not retried", async (_, error) => {
     for (const how of ["throws", "rejects"]) {
       const desk = bench();
       const task = vi.fn(() => {
@@ -118,7 +118,7 @@ describe("the caller's own faults", () => {
     }
   });
 
-  it("a typo, however often, cools nobody down", async () => {
+  it("a repeated error of the caller starts no cooldown", async () => {
     const desk = bench(["a"]);
     for (let i = 0; i < 20; i++) {
       await rejection(desk.limiter.run("chat", () => (undefined as never as { chat(): void }).chat()));
@@ -127,7 +127,7 @@ describe("the caller's own faults", () => {
     expect(desk.limiter.metrics).toMatchObject({ cooldownsTriggered: 0, failovers: 0, leasesSettled: 20 });
   });
 
-  it("a fetch response that is a client error is the value", async () => {
+  it("a fetch response with a client error is returned as the value", async () => {
     const desk = bench();
     const response = new Response("no such model", { status: 404 });
     const { value, attempts } = await desk.limiter.run("chat", async () => response);
@@ -137,7 +137,7 @@ describe("the caller's own faults", () => {
     expect(settled(desk)).toEqual(["client_error"]);
   });
 
-  it("a refusal of another limiter is no failure of this one's provider", async () => {
+  it("a refusal by another limiter is not a failure of the provider", async () => {
     const desk = bench();
     const inner = bench(["x", "y"]);
     const outer = desk.limiter.run("chat", () => inner.limiter.run("chat", () => Promise.reject(new HttpError(429))));
@@ -147,7 +147,7 @@ describe("the caller's own faults", () => {
     expect(desk.limiter.providerHealth("a")).toBe(1);
   });
 
-  it("a thenable whose then throws", async () => {
+  it("a thenable that throws in `then` counts as a rejected task", async () => {
     const desk = bench();
     const error = new Error("trap");
     // biome-ignore lint/suspicious/noThenProperty: that is the point
@@ -161,7 +161,7 @@ describe("the caller's own faults", () => {
   });
 });
 
-describe("failing over", () => {
+describe("failover", () => {
   it.each<[number, StatusClass]>([
     [401, "unauthorized"],
     [402, "quota_exhausted"],
@@ -171,7 +171,7 @@ describe("failing over", () => {
     [500, "server_error"],
     [503, "overloaded"],
     [529, "overloaded"],
-  ])("on %i, thrown or resolved", async (code, status) => {
+  ])("a call fails over after status %i, whether thrown or resolved", async (code, status) => {
     const failed = new Response("later", { status: code });
     for (const ending of [new HttpError(code), failed]) {
       const desk = bench();
@@ -187,11 +187,11 @@ describe("failing over", () => {
       expect(desk.limiter.metrics.failovers).toBe(1);
       expectIdle(desk);
     }
-    // Its connection is free: nobody will read it.
+    // The connection is free, because the body of the response is cancelled.
     expect(failed.bodyUsed).toBe(true);
   });
 
-  it("teaches the Retry-After of the answer", async () => {
+  it("the Retry-After of a response is observed", async () => {
     const desk = bench();
     await desk.limiter.run("chat", script(new HttpError(429, { "retry-after": "30" }), 1).task);
     expect(desk.limiter.inspect().providers[0]).toMatchObject({ state: "cooldown", cooldownMs: 30_000 });
@@ -201,7 +201,7 @@ describe("failing over", () => {
     expect(other.limiter.inspect().providers[0]!.cooldownMs).toBe(2_500);
   });
 
-  it("goes once to every provider, by default, in order of rank", async () => {
+  it("by default each provider is tried once, in order of rank", async () => {
     const desk = bench(["a", "b", "c", "d"]);
     const { task, providers } = script(new HttpError(500), new HttpError(429), new HttpError(401), "at last");
     const { attempts } = await desk.limiter.run("chat", task);
@@ -209,7 +209,7 @@ describe("failing over", () => {
     expect(short(attempts)).toEqual(["a server_error", "b rate_limited", "c unauthorized", "d success"]);
   });
 
-  it("gives up with what was tried and the last error as cause", async () => {
+  it("a failed call reports the attempted providers and has the last error as its cause", async () => {
     const desk = bench(["a", "b", "c"]);
     const last = new HttpError(503);
     const error = await refusalOf(desk.limiter.run("chat", script(new HttpError(500), new HttpError(500), last).task));
@@ -219,7 +219,7 @@ describe("failing over", () => {
     expectIdle(desk);
   });
 
-  it("the cause of a response is the response, unread", async () => {
+  it("if the last outcome is a response, the cause is the response with an unread body", async () => {
     const { limiter } = bench();
     const response = new Response("slow down", { status: 429 });
     const error = await refusalOf(limiter.run("chat", async () => response, { maxAttempts: 1 }));
@@ -232,7 +232,7 @@ describe("failing over", () => {
     [2, 2],
     [3, 3],
     [undefined, 3],
-  ])("makes at most maxAttempts (%s): %i", async (maxAttempts, made) => {
+  ])("with maxAttempts %s a call makes %i attempts", async (maxAttempts, made) => {
     const { limiter, clock } = bench(["a", "b", "c"]);
     const { task, providers } = script(new HttpError(500));
     const call = refusalOf(limiter.run("chat", task, { maxAttempts }));
@@ -241,7 +241,7 @@ describe("failing over", () => {
     expect(providers.length).toBe(made);
   });
 
-  it("counts the providers that are meant, and never less than two attempts", async () => {
+  it("the default of maxAttempts depends on the eligible providers and is at least two", async () => {
     const { limiter, clock } = bench(["a", "b", "c", "d"]);
     const { task, providers } = script(new HttpError(500));
     const call = refusalOf(limiter.run("chat", task, { only: ["d"] }));
@@ -250,25 +250,25 @@ describe("failing over", () => {
     expect(providers).toEqual(["d", "d"]);
   });
 
-  it("takes what the defaults say, and what the call says before them", async () => {
+  it("options of the call take precedence over the defaults", async () => {
     const { limiter } = bench(["a", "b", "c"], { defaults: { maxAttempts: 1, classify: () => 503 } });
     const once = await refusalOf(limiter.run("chat", () => "fine"));
     expect(short(once.attempts)).toEqual(["a overloaded"]);
     expect((await limiter.run("chat", () => "fine", { classify: () => undefined })).value).toBe("fine");
   });
 
-  it("passes over who failed this call while another has room, also one of lower rank", async () => {
+  it("a provider that failed the call is skipped while another has capacity, even one of lower rank", async () => {
     const desk = bench(["a", { name: "b", limits: { rpm: 1 } }]);
     const { task, providers } = script(new HttpError(500), new HttpError(500), 1);
     const call = seen(desk.limiter.run("chat", task, { maxAttempts: 3 }));
     await desk.clock.advanceMsAsync(5_000);
     expect(call.value?.value).toBe(1);
-    // b is full by then, and a is what is left.
+    // "b" is full by then, so "a" remains.
     expect(providers).toEqual(["a", "b", "a"]);
     expectIdle(desk);
   });
 
-  it("waits for room at the next one rather than for ever, and says so", async () => {
+  it("a call waits for capacity at the next provider, but not for ever, and reports the wait", async () => {
     const desk = bench([{ name: "a", limits: { rpm: 1 } }]);
     const call = refusalOf(desk.limiter.run("chat", script(new HttpError(500)).task, { maxWaitMs: 5_000 }));
     await desk.clock.advanceMsAsync(1_000);
@@ -279,20 +279,20 @@ describe("failing over", () => {
     expectIdle(desk);
   });
 
-  it("fails over to nobody: a dead key of the only provider is told at once", async () => {
+  it("a call with one provider cannot fail over: a dead key is reported immediately", async () => {
     const desk = bench(["a"]);
     const last = new HttpError(401);
     const error = await refusalOf(desk.limiter.run("chat", script(last).task));
     expect(error).toMatchObject({ kind: "attempts_failed", cause: last, retryAfterMs: null });
     expect(error.reasons).toMatchObject([{ provider: "a", reason: "dead" }]);
     expect(short(error.attempts)).toEqual(["a unauthorized"]);
-    // Nothing is sent any more.
+    // No further request is sent.
     const next = await refusalOf(desk.limiter.run("chat", () => expect.unreachable()));
     expect(next).toMatchObject({ kind: "refused", attempts: [] });
     expect(next.cause).toBeUndefined();
   });
 
-  it("tells when it is worth asking again, if nobody has room", async () => {
+  it("a failed call reports when a retry is useful if no provider has capacity", async () => {
     const { limiter } = bench(["a", "b"]);
     const endings = [new HttpError(429, { "retry-after": "30" }), new HttpError(429, { "retry-after": "12" })];
     const error = await refusalOf(limiter.run("chat", script(...endings).task));
@@ -305,8 +305,8 @@ describe("failing over", () => {
   });
 });
 
-describe("trying the same provider again", () => {
-  it("waits a random part of a growing time", async () => {
+describe("retries on the same provider", () => {
+  it("a retry waits a random part of a growing delay", async () => {
     const desk = bench(["a"], { random: () => 0.5 });
     const at: number[] = [];
     const task = () => {
@@ -322,13 +322,13 @@ describe("trying the same provider again", () => {
     expectIdle(desk);
   });
 
-  it("does not wait where another has room", async () => {
+  it("a retry does not wait if another provider has capacity", async () => {
     const { limiter, clock } = bench(["a", "b"], { random: () => 0.99 });
     await limiter.run("chat", script(new HttpError(500), 1).task);
     expect(clock.now()).toBe(1_000);
   });
 
-  it("waits out the cooldown where that is longer, and no more", async () => {
+  it("a retry waits until the end of a longer cooldown, and not longer", async () => {
     const desk = bench(["a"], { random: () => 0.99 });
     const at: number[] = [];
     const call = seen(
@@ -343,20 +343,20 @@ describe("trying the same provider again", () => {
     expect(call.value?.attempts[1]).toMatchObject({ waitedMs: 2_000 });
   });
 
-  it("refuses at once where the cooldown outlasts the patience", async () => {
+  it("a call fails immediately if the cooldown outlasts its maximum wait", async () => {
     const { limiter, clock } = bench(["a"]);
     const error = await refusalOf(limiter.run("chat", script(new HttpError(429, { "retry-after": "61" })).task));
     expect(error).toMatchObject({ kind: "attempts_failed", retryAfterMs: 61_000 });
     expect(clock.now()).toBe(1_000);
   });
 
-  it("has one patience for the whole call", async () => {
+  it("a call has one maximum wait for all its attempts together", async () => {
     const desk = bench(["a"]);
     const task = script(new HttpError(429, { "retry-after": "4" })).task;
     const call = seen(desk.limiter.run("chat", task, { maxWaitMs: 10_000, maxAttempts: 9 }));
     await desk.clock.advanceMsAsync(60_000);
     const error = await refusalOf(Promise.reject(call.error));
-    // At 0, 4 and 8 s; at 12 s it would have waited too long.
+    // Attempts start at 0, 4 and 8 s; at 12 s the call would exceed its maximum wait.
     expect(error.attempts.map(({ waitedMs }) => waitedMs)).toEqual([0, 4_000, 4_000]);
     expect(error.kind).toBe("attempts_failed");
   });
@@ -375,7 +375,7 @@ describe("idempotent: false", () => {
     ["an overload", new HttpError(503), false],
     ["a time-out", new HttpError(504), false],
     ["a reset connection", code("ECONNRESET"), false],
-  ])("after %s it goes on: %s", async (_, ending, goesOn) => {
+  ])("a call that is not idempotent, after %s, fails over: %s", async (_, ending, goesOn) => {
     const desk = bench();
     const { task, providers } = script(ending, "served");
     const call = desk.limiter.run("chat", task, { idempotent: false });
@@ -385,7 +385,7 @@ describe("idempotent: false", () => {
     expectIdle(desk);
   });
 
-  it("after a time-out of its own it does not", async () => {
+  it("a call that is not idempotent does not fail over after its own time-out", async () => {
     const desk = bench();
     const task = vi.fn(() => new Promise(() => {}));
     const call = refusalOf(desk.limiter.run("chat", task, { idempotent: false, attemptTimeoutMs: 100 }));
@@ -396,7 +396,7 @@ describe("idempotent: false", () => {
 });
 
 describe("the retry budget", () => {
-  it("bounds what all calls add together", async () => {
+  it("the retry budget limits the retries of all calls together", async () => {
     const desk = bench(["a", "b"], {
       retryBudget: { ratio: 0, perMinute: 3 },
       health: { cooldownTriggerCount: 100, penalty5xx: 0 },
@@ -415,7 +415,7 @@ describe("the retry budget", () => {
     expect((await refusalOf(desk.limiter.run("chat", script(new HttpError(500)).task))).kind).toBe("attempts_failed");
   });
 
-  it("grows with the requests", async () => {
+  it("the retry budget grows with the number of requests", async () => {
     const desk = bench(["a", "b"], {
       retryBudget: { ratio: 0.1, perMinute: 0 },
       health: { cooldownTriggerCount: 100, penalty5xx: 0 },
@@ -430,7 +430,7 @@ describe("the retry budget", () => {
     expect(await retried()).toBe(false);
   });
 
-  it("is not asked where somebody refused and another was not tried yet", async () => {
+  it("a refusal does not draw on the retry budget while another provider was not tried", async () => {
     const { limiter } = bench(["a", "b"], { retryBudget: { ratio: 0, perMinute: 0 } });
     expect((await limiter.run("chat", script(new HttpError(429), 1).task)).provider).toBe("b");
     const refused = Object.assign(new Error("refused"), { code: "ECONNREFUSED" });
@@ -442,8 +442,8 @@ describe("the retry budget", () => {
   });
 });
 
-describe("the caller's classification", () => {
-  it("may see a failure in a value, and the usage in another", async () => {
+describe("the classification of the caller", () => {
+  it("classify can treat one value as a failure and read the usage of another", async () => {
     const desk = bench([{ name: "a" }, { name: "b", limits: { tpm: 1_000 } }]);
     const answers = [{ error: "rate limit reached" }, { text: "hi", tokens: 70 }];
     const { value, attempts } = await desk.limiter.run<"chat", { error?: string; tokens?: number }>(
@@ -463,7 +463,7 @@ describe("the caller's classification", () => {
     expect(desk.limiter.remainingQuota("b", "tokens")).toBe(930);
   });
 
-  it("may take an error for the caller's own, or for a success", async () => {
+  it("classify can treat an error as an error of the caller or as a success", async () => {
     for (const status of ["client_error", "success", "cancelled"] as const) {
       const desk = bench();
       const error = new HttpError(500);
@@ -472,7 +472,7 @@ describe("the caller's classification", () => {
     }
   });
 
-  it("that throws is the caller's own fault: its error comes back, nothing is learned", async () => {
+  it("an error thrown by classify is returned, and nothing is observed", async () => {
     const desk = bench();
     const broken = new Error("typo in classify");
     const classify = () => {
@@ -484,7 +484,7 @@ describe("the caller's classification", () => {
     expectIdle(desk);
   });
 
-  it("that says nothing known teaches nothing, and is counted", async () => {
+  it("an unknown classification has no effect on health and is counted", async () => {
     const desk = bench();
     expect((await desk.limiter.run("chat", () => 1, { classify: () => 777 })).value).toBe(1);
     expect(settled(desk)).toEqual(["cancelled"]);
@@ -492,8 +492,8 @@ describe("the caller's classification", () => {
   });
 });
 
-describe("calls that cannot begin", () => {
-  it("reject: an unknown capability, bad options, a closed limiter, nobody there", async () => {
+describe("calls that cannot start", () => {
+  it("a call rejects for an unknown capability, invalid options, a closed limiter or an empty capability", async () => {
     const { limiter } = bench();
     const task = vi.fn();
     expect(await rejection(limiter.run("chatt", task))).toSatisfy(UnknownCapability.is);
@@ -506,7 +506,7 @@ describe("calls that cannot begin", () => {
     expect(task).not.toHaveBeenCalled();
   });
 
-  it("a limiter that is closed while a task runs lets it end, and starts no other", async () => {
+  it("closing the limiter lets a running task finish and starts no other", async () => {
     const desk = bench();
     const ending = (thing: unknown) => () => {
       desk.limiter.close();

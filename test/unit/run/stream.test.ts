@@ -1,4 +1,4 @@
-// `stream`: fails over until the first chunk, never after; what it holds, and what its ending teaches.
+// `stream` fails over until the first chunk and never afterwards.
 import { afterEach, describe, expect, it, vi } from "vitest";
 import type { StreamOptions, TaskContext } from "../../../src/index.ts";
 import {
@@ -20,7 +20,7 @@ afterEach(async () => {
   expect(unhandled).not.toHaveBeenCalled();
 });
 
-/** A source that gives what is listed: an Error is thrown, a number waits so many ms of the clock, "hang" waits for ever. */
+/** A source that yields the given items. An Error is thrown, a number waits that many ms, "hang" waits for ever. */
 class Source implements AsyncIterable<string> {
   readonly #desk: Bench;
   readonly #steps: readonly unknown[];
@@ -55,7 +55,7 @@ class Source implements AsyncIterable<string> {
   }
 }
 
-/** A stream over the sources, one an attempt. */
+/** A stream with one source per attempt. */
 async function streamed(desk: Bench, sources: readonly unknown[], options?: StreamOptions) {
   return desk.limiter.stream(
     "chat",
@@ -76,7 +76,7 @@ async function all(stream: AsyncIterable<string>): Promise<string[]> {
 }
 
 describe("a stream", () => {
-  it("resolves at its first chunk, and gives them all", async () => {
+  it("a stream resolves at its first chunk and yields all chunks", async () => {
     const desk = bench([{ name: "a", limits: { concurrency: 1 } }]);
     const source = new Source(desk, 700, "Hel", 300, "lo", "!");
     const opening = seen(streamed(desk, [source]));
@@ -85,7 +85,7 @@ describe("a stream", () => {
     await desk.clock.advanceMsAsync(1);
     const { value: stream, provider, attempts } = opening.value!;
     expect({ provider, attempts }).toMatchObject({ provider: "a", attempts: [{ status: "success", latencyMs: 700 }] });
-    // Nothing is read before it is asked for.
+    // No chunk is read before it is requested.
     expect(source.pulled).toBe(1);
     expect(settled(desk)).toEqual([]);
     expect(desk.limiter.remainingQuota("a", "concurrency")).toBe(0);
@@ -93,14 +93,14 @@ describe("a stream", () => {
     await desk.clock.advanceMsAsync(1_000);
     expect(chunks.value).toEqual(["Hel", "lo", "!"]);
     expect(settled(desk)).toEqual(["success"]);
-    // Its latency is that of its first chunk.
+    // The latency of the lease is the time until the first chunk.
     expect(desk.limiter.inspect().providers[0]!.latencyMs).toBe(700);
     expect(source).toMatchObject({ returned: 0, signal: { aborted: false } });
     expect(await stream.next()).toEqual({ done: true, value: undefined });
     expectIdle(desk);
   });
 
-  it("may come from a generator, at once or by promise, and from an empty one", async () => {
+  it("a task can return an iterable or a promise of one, and the iterable can be empty", async () => {
     const desk = bench();
     async function* words() {
       yield "a";
@@ -116,7 +116,7 @@ describe("a stream", () => {
     expectIdle(desk);
   });
 
-  it("answers pulls that are made at once, in order", async () => {
+  it("several pending pulls are answered in order", async () => {
     const desk = bench();
     const { value } = await streamed(desk, [new Source(desk, "a", "b", "c")]);
     const pulled = await Promise.all([value.next(), value.next(), value.next(), value.next(), value.next()]);
@@ -124,7 +124,7 @@ describe("a stream", () => {
     expect(value[Symbol.asyncIterator]()).toBe(value);
   });
 
-  it("counts from its first chunk on", async () => {
+  it("a stream counts from its first chunk", async () => {
     const desk = bench([{ name: "a", limits: { rpm: 1 } }], { skewCapMs: 10_000 });
     const opening = seen(streamed(desk, [new Source(desk, 5_000, "x", 5_000, "y")]));
     await desk.clock.advanceMsAsync(5_000);
@@ -143,7 +143,7 @@ describe("before the first chunk", () => {
     ["a task that throws", () => new HttpError(503), "overloaded"],
     ["a source that throws", (desk) => new Source(desk, new HttpError(429)), "rate_limited"],
     ["a response that failed", () => new Response("no", { status: 500 }), "server_error"],
-  ])("%s fails over", async (_, failure, status) => {
+  ])("%s before the first chunk fails over", async (_, failure, status) => {
     const desk = bench();
     const { value, provider, attempts } = await streamed(desk, [failure(desk), new Source(desk, "served")]);
     expect(provider).toBe("b");
@@ -153,7 +153,7 @@ describe("before the first chunk", () => {
     expectIdle(desk);
   });
 
-  it("an empty stream that the caller takes for a failure fails over", async () => {
+  it("an empty stream fails over if classify treats it as a failure", async () => {
     const desk = bench();
     const [empty, full] = [new Source(desk), new Source(desk, "served")];
     const classify = (result: { ok: boolean; value?: unknown }) =>
@@ -164,7 +164,7 @@ describe("before the first chunk", () => {
     expect(settled(desk)).toEqual(["server_error", "success"]);
   });
 
-  it("all attempts may fail", async () => {
+  it("a stream rejects if all attempts fail", async () => {
     const desk = bench();
     const error = await refusalOf(streamed(desk, [new Source(desk, new HttpError(500))]));
     expect(error).toMatchObject({ kind: "attempts_failed", attempts: { length: 2 }, cause: { status: 500 } });
@@ -180,7 +180,7 @@ describe("before the first chunk", () => {
     ["an answer", { text: "hi" }, TypeError],
     ["a response that is no stream", new Response("hi"), TypeError],
     ["a response that is a client error", new Response("hi", { status: 404 }), TypeError],
-  ])("%s is the caller's own fault", async (_, given, type) => {
+  ])("%s before the first chunk is an error of the caller", async (_, given, type) => {
     const desk = bench();
     const error = await rejection(streamed(desk, [given]));
     if (type === undefined) expect(error).toBe(given);
@@ -194,7 +194,7 @@ describe("before the first chunk", () => {
     expectIdle(desk);
   });
 
-  it("an iterable whose iterator throws, and one whose next gives nothing", async () => {
+  it("an iterable can throw when its iterator is created, or return no result object", async () => {
     for (const broken of [
       {
         [Symbol.asyncIterator]() {
@@ -211,7 +211,7 @@ describe("before the first chunk", () => {
     }
   });
 
-  it("attemptTimeoutMs ends the attempt, and a source that comes too late is left", async () => {
+  it("attemptTimeoutMs ends the attempt, and a source that comes too late is closed", async () => {
     const desk = bench();
     const slow = new Source(desk, 5_000, "too late");
     const opening = seen(
@@ -220,7 +220,7 @@ describe("before the first chunk", () => {
     await desk.clock.advanceMsAsync(5_000);
     expect(opening.value).toMatchObject({ provider: "b", attempts: [{ status: "timeout" }, { status: "success" }] });
     expect(slow).toMatchObject({ returned: 1, signal: { aborted: true } });
-    // From the first chunk on, it bounds nothing.
+    // From the first chunk on the time-out does not apply.
     const chunks = seen(all(opening.value!.value));
     await desk.clock.advanceMsAsync(60_000);
     expect(chunks.value).toEqual(["x", "y"]);
@@ -228,7 +228,7 @@ describe("before the first chunk", () => {
     expectIdle(desk);
   });
 
-  it("an abort rejects at once with its reason", async () => {
+  it("an abort rejects immediately with its reason", async () => {
     const desk = bench();
     const controller = new AbortController();
     const slow = new Source(desk, 5_000, "too late");
@@ -253,7 +253,7 @@ describe("after the first chunk", () => {
     ],
     ["an overload", new HttpError(529), "overloaded"],
     ["what is unknown", new SyntaxError("Unexpected token"), "cancelled"],
-  ])("%s is thrown as it is, and that is what is learned", async (_, error, status) => {
+  ])("%s after the first chunk is thrown unchanged and observed", async (_, error, status) => {
     for (const chunks of [1, 3]) {
       const desk = bench();
       const source = new Source(desk, ...Array.from({ length: chunks }, () => "x"), error);
@@ -269,7 +269,7 @@ describe("after the first chunk", () => {
     }
   });
 
-  it("a source whose next throws at once", async () => {
+  it("a source with a `next` that throws synchronously ends the stream with that error", async () => {
     const desk = bench();
     const error = new HttpError(500);
     let pulls = 0;
@@ -283,7 +283,7 @@ describe("after the first chunk", () => {
     expect(settled(desk)).toEqual(["server_error"]);
   });
 
-  it("left early: the lease ends as cancelled, the source is left, its request aborted", async () => {
+  it("leaving a stream early cancels its lease, closes its source, and aborts its request", async () => {
     const desk = bench([{ name: "a", limits: { rpm: 5 } }]);
     const source = new Source(desk, "x", "y", "z");
     const { value } = await streamed(desk, [source]);
@@ -296,7 +296,7 @@ describe("after the first chunk", () => {
     expectIdle(desk);
   });
 
-  it("left before its first chunk was looked at", async () => {
+  it("a stream can be left before its first chunk is read", async () => {
     const desk = bench();
     const source = new Source(desk, "x");
     const { value } = await streamed(desk, [source]);
@@ -307,7 +307,7 @@ describe("after the first chunk", () => {
     expectIdle(desk);
   });
 
-  it("left by the consumer's own error", async () => {
+  it("an error of the consumer closes the stream", async () => {
     const desk = bench();
     const source = new Source(desk, "x", "y");
     const error = new Error("the consumer's");
@@ -319,7 +319,7 @@ describe("after the first chunk", () => {
     expect(source.returned).toBe(1);
   });
 
-  it("left while a chunk is awaited, of a source that hears of it only then", async () => {
+  it("a stream can be left while it waits for a chunk of a source that is busy", async () => {
     const desk = bench();
     const source = new Source(desk, "x", "hang");
     async function* relay() {
@@ -341,7 +341,7 @@ describe("after the first chunk", () => {
     expectIdle(desk);
   });
 
-  it("left, of a source without return, and of one whose return throws", async () => {
+  it("a stream can be left if its source has no `return`, or one that throws", async () => {
     const desk = bench();
     const next = async () => ({ done: false, value: "x" });
     const bare = await streamed(desk, [{ [Symbol.asyncIterator]: () => ({ next }) }]);
@@ -359,7 +359,7 @@ describe("after the first chunk", () => {
     expectIdle(desk);
   });
 
-  it("aborted while a chunk is awaited: the pull rejects at once", async () => {
+  it("an abort during the wait for a chunk rejects the pull immediately", async () => {
     const desk = bench();
     const controller = new AbortController();
     const source = new Source(desk, "x", "hang");
@@ -377,7 +377,7 @@ describe("after the first chunk", () => {
   });
 
   it.each([0, 1, 2])(
-    "aborted while nobody pulls, %i chunks pulled: the lease is free at once, the next pull throws",
+    "an abort after %i pulled chunks, without a pending pull, frees the lease immediately, and the next pull throws",
     async (pulled) => {
       const desk = bench();
       const controller = new AbortController();
@@ -393,7 +393,7 @@ describe("after the first chunk", () => {
     },
   );
 
-  it("aborted, then left: nothing is thrown any more", async () => {
+  it("leaving an aborted stream throws nothing", async () => {
     const desk = bench();
     const controller = new AbortController();
     const source = new Source(desk, "x", "y");
@@ -405,7 +405,7 @@ describe("after the first chunk", () => {
   });
 
   it.each(["ends", "throws", "is left", "is aborted"])(
-    "listens to the signal until it %s, and no longer",
+    "a stream listens to the abort signal until it %s, and not longer",
     async (how) => {
       const desk = bench();
       const controller = new AbortController();
@@ -425,13 +425,13 @@ describe("after the first chunk", () => {
     },
   );
 
-  it("chunkTimeoutMs ends a stall, and only a stall", async () => {
+  it("chunkTimeoutMs ends a stalled stream and no other", async () => {
     const desk = bench();
     const source = new Source(desk, 9_000, "x", 900, "y", 900, "z", 5_000, "never");
     const opening = seen(streamed(desk, [source], { chunkTimeoutMs: 1_000 }));
     await desk.clock.advanceMsAsync(9_000);
     const { value } = opening.value!;
-    // The consumer may be slow.
+    // A slow consumer is no stall.
     await desk.clock.advanceMsAsync(60_000);
     const chunks: string[] = [];
     const consumed = seen(
@@ -450,7 +450,7 @@ describe("after the first chunk", () => {
     expectIdle(desk);
   });
 
-  /** The wake-ups of the limiter that are not cancelled. */
+  /** The pending timers of the limiter. */
   function outstandingOf({ clock }: Bench): ReadonlySet<() => void> {
     const outstanding = new Set<() => void>();
     const wakeAt = clock.wakeAt.bind(clock);
@@ -465,7 +465,7 @@ describe("after the first chunk", () => {
     return outstanding;
   }
 
-  it("leaves no timer of its attempt behind once the first chunk is there", async () => {
+  it("the timer of the attempt is cancelled after the first chunk", async () => {
     const desk = bench();
     const outstanding = outstandingOf(desk);
     const { value } = await desk.limiter.stream(
@@ -482,7 +482,7 @@ describe("after the first chunk", () => {
     await value.return!();
   });
 
-  it("throws where classify gives a promise, and leaves that one's rejection to nobody", async () => {
+  it("a stream throws if classify returns a promise, and the rejection of that promise is handled", async () => {
     const desk = bench();
     const classify = (async () => {
       throw new Error("nobody's");
@@ -492,7 +492,7 @@ describe("after the first chunk", () => {
     expect(settled(desk)).toEqual(["cancelled"]);
   });
 
-  it.each(["return", "abort"])("leaves no timer behind when a pull was under way: %s", async (how) => {
+  it.each(["return", "abort"])("no timer remains if a pull was pending: %s", async (how) => {
     const desk = bench();
     const outstanding = outstandingOf(desk);
     const controller = new AbortController();
@@ -511,7 +511,7 @@ describe("after the first chunk", () => {
     expect(outstanding.size).toBe(0);
   });
 
-  it("that is left during a pull does not throw what its source's end throws later", async () => {
+  it("leaving a stream during a pull does not throw the later error of its source", async () => {
     const desk = bench();
     async function* chunks() {
       try {
@@ -530,13 +530,13 @@ describe("after the first chunk", () => {
     const pull = seen(value.next());
     await desk.clock.advanceMsAsync(1);
     expect(await value.return!()).toEqual({ done: true, value: undefined });
-    // Whoever looks for unhandled rejections (above) finds none.
+    // The check for unhandled rejections (above) finds none.
     await desk.clock.advanceMsAsync(100);
     expect(pull.state).toBe("resolved");
     expect(settled(desk)).toEqual(["cancelled"]);
   });
 
-  it("is not begun by an attempt that was given up", async () => {
+  it("an attempt that was given up does not start its stream", async () => {
     const desk = bench();
     let begun = 0;
     async function* chunks() {
@@ -561,7 +561,7 @@ describe("after the first chunk", () => {
     await opening.value!.value.return!();
   });
 
-  it("timeoutMs bounds the whole of it, and blames nobody for a stream that flows", async () => {
+  it("timeoutMs limits the whole stream, and does not count as a failure of a flowing stream", async () => {
     for (const isPulled of [true, false]) {
       const desk = bench();
       const source = new Source(desk, "a", 400, "b", 400, "c", 400, "d");
@@ -581,7 +581,7 @@ describe("after the first chunk", () => {
     }
   });
 
-  it("the caller's classification sees the task's own iterable at the end, and an error", async () => {
+  it("classify receives the iterable of the task at the end of the stream, and an error", async () => {
     const desk = bench([{ name: "a", limits: { tpm: 1_000 } }]);
     const source = new Source(desk, "x", "y");
     const judged: unknown[] = [];
@@ -600,7 +600,7 @@ describe("after the first chunk", () => {
     expect(settled(desk)).toEqual(["success", "overloaded"]);
   });
 
-  it("a classification that throws ends the lease, and is thrown", async () => {
+  it("an error thrown by classify ends the lease and is thrown", async () => {
     for (const steps of [["x"], ["x", new HttpError(500)]]) {
       const desk = bench();
       const broken = new Error("typo in classify");
@@ -614,7 +614,7 @@ describe("after the first chunk", () => {
     }
   });
 
-  it("one that nobody reads is forgotten with its lease", async () => {
+  it("a stream that is never read expires with its lease", async () => {
     const desk = bench([{ name: "a", limits: { concurrency: 1 } }]);
     await streamed(desk, [new Source(desk, "x")], { leaseTimeoutMs: 30_000 });
     expect(desk.limiter.remainingQuota("a", "concurrency")).toBe(0);

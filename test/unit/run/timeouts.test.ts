@@ -1,4 +1,5 @@
-// What ends a call before its task does: the caller's signal, an attempt's time-out, the call's; in every phase.
+// The events that end a call before its task: the abort signal of the caller, the time-out of an attempt, the time-out
+// of the call.
 import { afterEach, describe, expect, it, vi } from "vitest";
 import type { TaskContext } from "../../../src/index.ts";
 import {
@@ -20,7 +21,7 @@ afterEach(async () => {
   expect(unhandled).not.toHaveBeenCalled();
 });
 
-/** A signal of which every listener is counted. */
+/** A signal that counts its listeners. */
 function countedSignal() {
   const controller = new AbortController();
   const added = vi.spyOn(controller.signal, "addEventListener");
@@ -30,7 +31,7 @@ function countedSignal() {
 
 const reason = new Error("the user went away");
 
-describe("the caller's signal", () => {
+describe("the abort signal of the caller", () => {
   it.each<
     [
       string,
@@ -119,7 +120,7 @@ describe("the caller's signal", () => {
       },
       1,
     ],
-  ])("aborted %s: rejects at once with its reason, and nothing is left behind", async (_, scene, called) => {
+  ])("an abort %s rejects immediately with its reason and leaves nothing behind", async (_, scene, called) => {
     const desk = bench([{ name: "a", limits: { rpm: 10 } }], { random: () => 0.9 });
     const { controller, signal, added, removed } = countedSignal();
     const calls = vi.fn();
@@ -146,7 +147,7 @@ describe("the caller's signal", () => {
     expectIdle(desk);
   });
 
-  it("rejects whichever turn of the promises it comes in", async () => {
+  it("an abort rejects in any microtask of the call", async () => {
     for (let turns = 0; turns < 20; turns++) {
       const desk = bench();
       const controller = new AbortController();
@@ -158,7 +159,7 @@ describe("the caller's signal", () => {
     }
   });
 
-  it("ends the attempt's own signal with the same reason, whenever that is read", async () => {
+  it("an abort aborts the signal of the attempt with the same reason, whenever that signal is read", async () => {
     const { limiter } = bench();
     const controller = new AbortController();
     let late: TaskContext | undefined;
@@ -186,7 +187,7 @@ describe("the caller's signal", () => {
     expect(early).not.toBe(controller.signal);
   });
 
-  it("wins over what the aborted request throws, also if the task uses it directly", async () => {
+  it("an abort takes precedence over the error of the aborted request, also if the task uses the signal directly", async () => {
     const desk = bench();
     const controller = new AbortController();
     const call = seen(
@@ -208,7 +209,7 @@ describe("the caller's signal", () => {
     expect(desk.limiter.providerHealth("a")).toBe(1);
   });
 
-  it("has one listener, however many calls share it, and none once they ended", async () => {
+  it("calls that share a signal use one listener, and none after they have ended", async () => {
     const desk = bench();
     const { controller, signal, added, removed } = countedSignal();
     const ends: (() => void)[] = [];
@@ -224,7 +225,7 @@ describe("the caller's signal", () => {
     expectIdle(desk);
   });
 
-  it("leaves no timer behind that the call was waiting for", async () => {
+  it("an abort cancels the timer that the call was waiting for", async () => {
     for (const task of [never, () => Promise.reject(new HttpError(500))]) {
       const desk = bench(["a"], { random: () => 0.9 });
       const pending = pendingTimers(desk);
@@ -238,7 +239,7 @@ describe("the caller's signal", () => {
     }
   });
 
-  it("that aborts with undefined still rejects with its reason", async () => {
+  it("an abort with undefined as its reason still rejects with the reason", async () => {
     const { limiter } = bench();
     const controller = new AbortController();
     const call = rejection(limiter.run("chat", never, { signal: controller.signal }));
@@ -248,7 +249,7 @@ describe("the caller's signal", () => {
 });
 
 describe("attemptTimeoutMs", () => {
-  it("fails over from a task that ignores its signal, and ignores what comes of it later", async () => {
+  it("a call fails over from a task that ignores its signal, and ignores its later result", async () => {
     const desk = bench();
     const late: ((value: string) => void)[] = [];
     const call = seen(
@@ -273,7 +274,7 @@ describe("attemptTimeoutMs", () => {
     expectIdle(desk);
   });
 
-  it("ends the attempt's signal with a TimeoutError, and what the task throws then is nobody's", async () => {
+  it("attemptTimeoutMs aborts the signal of the attempt with a TimeoutError, and a later error of the task is ignored", async () => {
     const desk = bench();
     const reasons: unknown[] = [];
     const task = ({ signal }: TaskContext) =>
@@ -302,7 +303,7 @@ describe("attemptTimeoutMs", () => {
     expect(call.state).toBe("resolved");
   });
 
-  it("is not asked of a task that ended, and leaves no timer", async () => {
+  it("attemptTimeoutMs does not affect a completed task and leaves no timer", async () => {
     const desk = bench();
     const pending = pendingTimers(desk);
     await desk.limiter.run("chat", () => 1, { attemptTimeoutMs: 3_000 });
@@ -313,7 +314,7 @@ describe("attemptTimeoutMs", () => {
     expect(settled(desk)).toEqual(["success", "cancelled"]);
   });
 
-  it("does not count waiting for room", async () => {
+  it("attemptTimeoutMs does not include the wait for capacity", async () => {
     const desk = bench([{ name: "a", limits: { rps: 1 } }]);
     await desk.limiter.run("chat", () => 1);
     const call = seen(desk.limiter.run("chat", () => 2, { attemptTimeoutMs: 10 }));
@@ -321,7 +322,7 @@ describe("attemptTimeoutMs", () => {
     expect(call.value?.value).toBe(2);
   });
 
-  it("runs in real time too, where the clock is real", async () => {
+  it("attemptTimeoutMs works in real time with the real clock", async () => {
     const { GrateLimiter } = await import("../../../src/index.ts");
     const limiter = new GrateLimiter({ providers: [{ name: "a" }, { name: "b" }], capabilities: { chat: ["a", "b"] } });
     const { attempts } = await limiter.run("chat", ({ attempt }) => (attempt === 1 ? never() : 1), {
@@ -333,7 +334,7 @@ describe("attemptTimeoutMs", () => {
 });
 
 describe("timeoutMs", () => {
-  it("ends a task, with what was tried", async () => {
+  it("timeoutMs ends a running task, and the error lists the attempts", async () => {
     const desk = bench();
     const signals: AbortSignal[] = [];
     const call = seen(
@@ -358,7 +359,7 @@ describe("timeoutMs", () => {
     expectIdle(desk);
   });
 
-  it("ends the waiting for room, where nothing was sent", async () => {
+  it("timeoutMs ends the wait for capacity, and no attempt is listed", async () => {
     const desk = bench([{ name: "a", limits: { concurrency: 1 } }]);
     const first = seen(desk.limiter.run("chat", never, { timeoutMs: 60_000 }));
     const call = seen(desk.limiter.run("chat", () => expect.unreachable(), { timeoutMs: 2_000 }));
@@ -370,14 +371,14 @@ describe("timeoutMs", () => {
     expectIdle(desk);
   });
 
-  it("refuses at once where no room can come in time", async () => {
+  it("a call fails immediately if no capacity can come before timeoutMs", async () => {
     const { limiter } = bench([{ name: "a", limits: { rpm: 1 } }]);
     await limiter.run("chat", () => 1);
     const error = await refusalOf(limiter.run("chat", () => expect.unreachable(), { timeoutMs: 2_000 }));
     expect(error).toMatchObject({ kind: "refused", attempts: [], retryAfterMs: 60_000 });
   });
 
-  it("refuses at once where no room can come in what is left of it", async () => {
+  it("a retry fails immediately if no capacity can come in the remaining time", async () => {
     const desk = bench(["a"]);
     const task = () => {
       desk.clock.advanceMs(3_000);
@@ -388,7 +389,7 @@ describe("timeoutMs", () => {
     expect(desk.clock.now()).toBe(4_000);
   });
 
-  it("ends the pause before the next attempt", async () => {
+  it("timeoutMs ends the backoff before the next attempt", async () => {
     const desk = bench(["a"], { random: () => 0.9 });
     const call = seen(desk.limiter.run("chat", () => Promise.reject(new HttpError(500)), { timeoutMs: 200 }));
     await desk.clock.advanceMsAsync(199);
@@ -402,17 +403,17 @@ describe("timeoutMs", () => {
     expectIdle(desk);
   });
 
-  it("bounds several attempts together", async () => {
+  it("timeoutMs limits several attempts together", async () => {
     const desk = bench(["a", "b", "c"]);
     const call = seen(desk.limiter.run("chat", never, { timeoutMs: 2_500, attemptTimeoutMs: 1_000 }));
     await desk.clock.advanceMsAsync(2_500);
     expect(call.error).toMatchObject({ kind: "timed_out", attempts: { length: 3 } });
-    // The last had a fifth of the time, and is not to blame.
+    // The last attempt had a fifth of the time, so its time-out is not observed as a failure.
     expect(settled(desk)).toEqual(["timeout", "timeout", "cancelled"]);
     expectIdle(desk);
   });
 
-  it("is over when the last attempt fails late", async () => {
+  it("timeoutMs has passed if the last attempt fails after it", async () => {
     const desk = bench(["a", "b"]);
     const task = () => {
       desk.clock.advanceMs(1_000);
@@ -422,7 +423,7 @@ describe("timeoutMs", () => {
     expect(error).toMatchObject({ kind: "timed_out", cause: { name: "TimeoutError" } });
   });
 
-  it("leaves no timer behind", async () => {
+  it("timeoutMs leaves no timer behind", async () => {
     const desk = bench();
     const pending = pendingTimers(desk);
     await desk.limiter.run("chat", () => 1, { timeoutMs: 3_000 });
@@ -430,7 +431,7 @@ describe("timeoutMs", () => {
   });
 });
 
-/** How many wake-ups the clock has been asked for and has neither given nor been told to forget. */
+/** The number of timers that were requested from the clock and neither fired nor cancelled. */
 function pendingTimers({ clock }: Bench): () => number {
   let pending = 0;
   const { wakeAt } = clock;

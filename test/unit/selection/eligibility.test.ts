@@ -1,4 +1,4 @@
-// Who may be chosen, and why nobody may.
+// The providers that can be selected, and the reasons of a refusal.
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { GrateLimiter, MockClock, type ProviderConfig, UnknownCapability } from "../../../src/index.ts";
@@ -17,7 +17,7 @@ function one(provider: Omit<ProviderConfig, "name"> = {}) {
 }
 
 describe("a refusal", () => {
-  it("has one reason for each listed provider, in the order of the list, and the earliest of their times", () => {
+  it("a refusal has one reason per listed provider, in the order of the list, and the earliest of their times", () => {
     fc.assert(
       fc.property(world, needs, (given, options) => {
         const { refusal } = ask(build(given).limiter, options);
@@ -36,7 +36,7 @@ describe("a refusal", () => {
     );
   });
 
-  it("is honest: at its time the same request is answered, a millisecond before it is not", () => {
+  it("the time of a refusal is exact: the same request succeeds then, and not a millisecond before", () => {
     fc.assert(
       fc.property(world, needs, (given, options) => {
         const { refusal } = ask(build(given).limiter, options);
@@ -49,13 +49,13 @@ describe("a refusal", () => {
     );
   });
 
-  it("promises no time for a request that is too large, also where a cooldown ends before", () => {
+  it("a request that is too large has no time, even if a cooldown ends earlier", () => {
     const { limiter, ended } = one({ limits: { tpm: 10 } });
     ended("rate_limited", 5_000);
     expect(ask(limiter, { tokens: 11 }).refusal?.retryAfterMs).toBeNull();
   });
 
-  it("says not_registered, and the provider is taken up when it is registered", () => {
+  it("an unregistered provider has the reason not_registered, and is used once it is registered", () => {
     const limiter = new GrateLimiter({ clock: new MockClock(), capabilities: { chat: ["ghost"] } });
     expect(ask(limiter).refusal?.reasons).toEqual([
       { provider: "ghost", reason: "not_registered", retryAfterMs: null },
@@ -66,7 +66,7 @@ describe("a refusal", () => {
     expect(ask(limiter).refusal?.reasons[0]?.reason).toBe("not_registered");
   });
 
-  it("says excluded, for both only and exclude", () => {
+  it("the reason is excluded for both only and exclude", () => {
     const { limiter } = one();
     const excluded = [{ provider: "only", reason: "excluded", retryAfterMs: null }];
     expect(ask(limiter, { exclude: ["only"] }).refusal?.reasons).toEqual(excluded);
@@ -76,7 +76,7 @@ describe("a refusal", () => {
     expect(ask(limiter, { only: ["only", "only"], exclude: [] }).decision?.provider).toBe("only");
   });
 
-  it("says dead, paused, cooldown, in that order of precedence", () => {
+  it("the reasons dead, paused and cooldown take precedence in this order", () => {
     const { clock, limiter, ended } = one();
     const reason = () => ask(limiter).refusal?.reasons[0];
     ended("rate_limited", 1_500.5);
@@ -94,7 +94,7 @@ describe("a refusal", () => {
     expect(limiter.select("chat").provider).toBe("only");
   });
 
-  it("says unhealthy, with the time until health alone is enough", () => {
+  it("the reason unhealthy has the time at which health alone is sufficient", () => {
     const { clock, limiter, ended } = one();
     ended("forbidden");
     ended("forbidden");
@@ -107,7 +107,7 @@ describe("a refusal", () => {
     expect(limiter.select("chat").provider).toBe("only");
   });
 
-  it("says unhealthy with no known time where health does not heal by itself", () => {
+  it("the reason unhealthy has no time if health does not recover by itself", () => {
     const limiter = new GrateLimiter({
       clock: new MockClock(),
       health: { decayHalfLifeSeconds: 0 },
@@ -118,7 +118,7 @@ describe("a refusal", () => {
     expect(ask(limiter).refusal?.reasons).toEqual([{ provider: "only", reason: "unhealthy", retryAfterMs: null }]);
   });
 
-  it("says too_large for a limit of 0, which can hold nothing", () => {
+  it("the reason for a limit of 0 is too_large", () => {
     for (const limits of [{ rpm: 0 }, { tpm: 0 }, { otpm: 0 }, { usdPerDay: 0 }, { concurrency: 0 }]) {
       expect(ask(one({ limits }).limiter).refusal?.reasons[0]).toMatchObject({
         reason: "too_large",
@@ -134,7 +134,7 @@ describe("a refusal", () => {
     expect(ask(exact.limiter, { tokens: 6 }).refusal?.reasons[0]).toMatchObject({ dimension: "tokens", limit: 5 });
   });
 
-  it("of an empty capability has no reasons", () => {
+  it("a refusal of an empty capability has no reasons", () => {
     const limiter = new GrateLimiter({ clock: new MockClock(), capabilities: { chat: [] } });
     const { refusal } = ask(limiter);
     expect(refusal).toMatchObject({ reasons: [], retryAfterMs: null, retryAfterSeconds: null });
@@ -143,7 +143,7 @@ describe("a refusal", () => {
 });
 
 describe("only and exclude", () => {
-  it("leave the others' scores as they are: the maxima are those of the whole list", () => {
+  it("only and exclude do not change the scores of the others: the maxima are those of the whole list", () => {
     const limiter = new GrateLimiter({
       clock: new MockClock(),
       providers: [
@@ -159,7 +159,7 @@ describe("only and exclude", () => {
     expect(alone.breakdown.latencyScore).toBeCloseTo(2 / 3, 12);
   });
 
-  it("refuse names that are none, and what is no list", () => {
+  it("only and exclude reject invalid names and values that are not lists", () => {
     const { limiter } = one();
     for (const [options, path] of [
       [{ only: "only" }, "only"],
@@ -174,8 +174,8 @@ describe("only and exclude", () => {
   });
 });
 
-describe("what is counted", () => {
-  it("selects, those for which no provider was available among them", () => {
+describe("counters", () => {
+  it("the counters include selects and those without an available provider", () => {
     const { limiter } = one({ paused: true });
     ask(limiter);
     ask(limiter);
@@ -184,7 +184,7 @@ describe("what is counted", () => {
     expect(limiter.metrics).toMatchObject({ selects: 3, noProviderAvailable: 2, observations: 0 });
   });
 
-  it("an unknown capability throws with the name, and what may have been meant", () => {
+  it("an unknown capability throws with its name and a suggestion", () => {
     const limiter: GrateLimiter = one().limiter;
     try {
       limiter.select("chta");
