@@ -226,7 +226,7 @@ const subjectOf = (make: new (capacity: number, windowMs: number) => Tracker): S
   },
 });
 
-const MEMORY: LawName = "holds no more memory after a million uses";
+const MEMORY: LawName = "uses no more memory after a million uses";
 
 describe("a plain log", () => {
   // The laws belong to the contract, not to one implementation.
@@ -241,25 +241,25 @@ describe("a plain log", () => {
 
 describe("the contract catches", () => {
   it.each<[string, new (capacity: number, windowMs: number) => Tracker, LawName]>([
-    ["drops its oldest bucket early, and under-counts", DropsBucketsEarly, "counts what the book counts"],
-    ["releases 1 % of the window late", ReleasesLate, "counts what the book counts"],
-    ["estimates from two windows", TwoWindows, "counts what the book counts"],
-    ["falls as time passes", FallsAsTimePasses, "time alone only releases"],
-    ["counts backwards time", BelievesTheClock, "takes a clock that goes back for one that stands still"],
-    ["promises a release 1 ms early", PromisesTooEarly, "says to the millisecond when an amount is released"],
-    ["promises a release 1 ms late", PromisesTooLate, "says to the millisecond when an amount is released"],
-    ["foresees no release", ForeseesNothing, "releases by an instant what it said it would"],
-    ["begins its window when it is read", BeginsWhenRead, "is not changed by being read"],
-    ["counts fractions", CountsFractions, "what is used is whole, what remains is whole and from 0 to the capacity"],
-    ["refuses what does not fit", RefusesTheRest, "recording lowers what remains by that much, or to 0"],
-    ["says it is steady for too long", SteadyTooLong, "is steady for as long as it says"],
-    ["amends whatever is newest", AmendsTheNewest, "is amended as if the amount had been another from the beginning"],
-    ["shares its log with its copy", SharesItsLog, "has copies that count for themselves"],
-    ["is empty after a resize", EmptyAfterResize, "keeps what is counted when it is resized"],
+    ["drops its oldest bucket early, and under-counts", DropsBucketsEarly, "counts the expected usage"],
+    ["releases 1 % of the window late", ReleasesLate, "counts the expected usage"],
+    ["estimates from two windows", TwoWindows, "counts the expected usage"],
+    ["falls as time passes", FallsAsTimePasses, "only releases as time passes"],
+    ["counts backwards time", BelievesTheClock, "does not move back with a clock that goes back"],
+    ["announces a release 1 ms early", PromisesTooEarly, "reports the exact millisecond of a release"],
+    ["announces a release 1 ms late", PromisesTooLate, "reports the exact millisecond of a release"],
+    ["announces no release", ForeseesNothing, "releases the announced amounts by the announced instant"],
+    ["starts its window at the first read", BeginsWhenRead, "is not changed by reads"],
+    ["counts fractions", CountsFractions, "keeps used and remaining amounts integers, with remaining from 0 to the capacity"],
+    ["ignores amounts that do not fit", RefusesTheRest, "reduces the remaining amount by the recorded amount, or to 0"],
+    ["announces no change for too long", SteadyTooLong, "stays unchanged for the announced time"],
+    ["corrects the newest amount instead of the right one", AmendsTheNewest, "applies a correction as if the amount had been right from the beginning"],
+    ["shares its log with its copy", SharesItsLog, "has independent copies"],
+    ["is empty after a resize", EmptyAfterResize, "keeps its usage when it is resized"],
     [
-      "forgets too late",
+      "releases too late",
       ForgetsTooSoon,
-      "forgets what is recorded now by the instant that it says, and all of it in time",
+      "releases everything that was recorded, by the announced instant",
     ],
   ])("the contract catches a tracker that %s", (_, broken, law) => {
     expect(() => LAWS[law](subjectOf(broken))).toThrow();

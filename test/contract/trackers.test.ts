@@ -99,7 +99,7 @@ describeTracker("the token bucket that holds a third of what it refills in a win
     bucketUsed(uses, now, 3 * capacity, windowMs, capacity, Number.MIN_SAFE_INTEGER),
   ],
   without: {
-    "keeps what is counted when it is resized": "the suite resizes the limit with the burst, and here they differ",
+    "keeps its usage when it is resized": "the suite resizes the limit with the burst, and here they differ",
   },
 });
 
@@ -108,7 +108,7 @@ describeTracker("the concurrency counter", {
   make: (capacity) => new Concurrency(capacity),
   bounds: (uses) => [total(uses), total(uses)],
   without: {
-    "forgets what is recorded now by the instant that it says, and all of it in time":
+    "releases everything that was recorded, by the announced instant":
       "a place is taken until it is given back, however long that takes",
   },
 });

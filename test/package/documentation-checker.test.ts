@@ -54,9 +54,9 @@ describe("blocks of Markdown", () => {
   });
 
   test.each([
-    ["never closed", `${TICKS}ts\na;`],
-    ["marked as another language", `${TICKS}js\na;\n${TICKS}`],
-    ["marked with a word that means nothing", `${TICKS}ts norun\na;\n${TICKS}`],
+    ["a block without an end", `${TICKS}ts\na;`],
+    ["a block in another language", `${TICKS}js\na;\n${TICKS}`],
+    ["a block with an unknown word", `${TICKS}ts norun\na;\n${TICKS}`],
   ])("the parser of Markdown rejects %s", (_, text) => {
     expect(() => markdownBlocks("GUIDE.md", text)).toThrow("GUIDE.md:1");
   });
@@ -69,7 +69,7 @@ describe("blocks of docstrings", () => {
       `${TICKS}ts not a docstring`,
       "`;",
       "/**",
-      " * What it is.",
+      " * The title.",
       " *",
       " * @example How.",
       ` * ${TICKS}ts`,
@@ -184,8 +184,8 @@ describe("comments", () => {
   test.each([
     ["a value without its quotes", "limiter.select(a).provider; // openai"],
     ["a call with a single word", "limiter.providerInCooldown(a); // True"],
-    ["prose behind what is only read", "decision.provider; // the one that has room"],
-    ["no comment behind what is only read", "decision.provider;"],
+    ["prose after a line that only reads a value", "decision.provider; // the one that has room"],
+    ["no comment after a line that only reads a value", "decision.provider;"],
     ["a value of a pattern", "const { provider } = decision; // 'openai'"],
     ["a value in the middle of an expression", "call(\n  a, // 5\n);"],
   ])("the check of comments rejects %s", (_, code) => {

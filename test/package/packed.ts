@@ -43,7 +43,7 @@ try {
 function contentChecks({ files, installed }: PackedProject): readonly Check[] {
   return [
     {
-      name: "the tarball holds what is published, and nothing else",
+      name: "the tarball contains the published files and no others",
       body: () => {
         expectSameNames(files, PUBLISHED);
         return `${files.length} files`;
@@ -68,7 +68,7 @@ function contentChecks({ files, installed }: PackedProject): readonly Check[] {
       },
     },
     {
-      name: "no file says where it was built",
+      name: "no file contains the path of the build",
       body: async () => {
         const texts = await Promise.all(files.map((file) => readFile(join(installed, file), "utf8")));
         expectSameNames(
@@ -122,7 +122,7 @@ function runtimeChecks({ directory, installed }: PackedProject): readonly Check[
   const runs: { name: string; command: readonly string[]; loaded?: string }[] = [
     { name: "import", command: [node, "by-import.mjs"], loaded: "index.js" },
     { name: "require", command: [node, "by-require.cjs"], loaded: requiresEsm ? "index.js" : "index.cjs" },
-    { name: "both copies at once", command: [node, "both-copies.mjs"] },
+    { name: "both copies together", command: [node, "both-copies.mjs"] },
   ];
   if (requiresEsm) {
     const command = [node, "--no-experimental-require-module", "by-require.cjs"];

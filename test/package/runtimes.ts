@@ -14,7 +14,7 @@ const nodeRuns: readonly Run[] = [
     args: ["--no-experimental-require-module", "by-require.cjs"],
     loaded: "index.cjs",
   },
-  { name: "both copies at once", args: ["both-copies.mjs"] },
+  { name: "both copies together", args: ["both-copies.mjs"] },
 ];
 
 const runtimes: readonly Runtime[] = [
@@ -26,7 +26,7 @@ const runtimes: readonly Runtime[] = [
     runs: [
       { name: "import", args: ["by-import.mjs"], loaded: "index.js" },
       { name: "require", args: ["by-require.cjs"] },
-      { name: "both copies at once", args: ["both-copies.mjs"] },
+      { name: "both copies together", args: ["both-copies.mjs"] },
     ],
   },
   {
@@ -39,7 +39,7 @@ const runtimes: readonly Runtime[] = [
       { name: "import, with no permissions", args: ["run", "--cached-only", "by-import.mjs"], loaded: "index.js" },
       // `require` reads files.
       { name: "require", args: ["run", "--cached-only", "--allow-read", "by-require.cjs"] },
-      { name: "both copies at once", args: ["run", "--cached-only", "--allow-read", "both-copies.mjs"] },
+      { name: "both copies together", args: ["run", "--cached-only", "--allow-read", "both-copies.mjs"] },
     ],
   },
 ];

@@ -171,7 +171,7 @@ describe("bad amounts after a call", () => {
     [1.5, 2],
     [5e-324, 1],
     [2 ** 53 - 1, 10],
-  ])("%d is an invalid time and counts as %d", (told, counted) => {
+  ])("%d requests are a valid amount and count as %d", (told, counted) => {
     const limiter = new GrateLimiter({ clock: new MockClock(), providers: [{ name: "p", limits: { rpm: 10 } }] });
     limiter.observe({ provider: "p", usage: { requests: told }, outcome: { status: "success" } });
     expect(limiter.remainingQuota("p", "requests")).toBe(10 - counted);

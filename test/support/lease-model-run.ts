@@ -344,12 +344,12 @@ export class Run {
         if (wasWaiting < this.#world.maxWaiting) throw new Error(`queue_full with ${wasWaiting} waiting`);
       } else if (kind === "refused") {
         if (this.#mayCome(wish, waiter.deadline - 1, now))
-          throw new Error(`refused at once, though room may come by ${waiter.deadline}`);
-      } else if (maxWaitMs > 0) throw new Error(`rejected at once with ${kind}`);
+          throw new Error(`refused immediately, although capacity can come by ${waiter.deadline}`);
+      } else if (maxWaitMs > 0) throw new Error(`rejected immediately with ${kind}`);
     } else if (waiter.lease === null && waiter.error === null) {
       if (maxWaitMs === 0) throw new Error("waits, though it must not");
       if (!this.#mayCome(wish, waiter.deadline + 1, now, LENIENT))
-        throw new Error(`waits until ${waiter.deadline} in vain`);
+        throw new Error(`waits until ${waiter.deadline} without a chance`);
     }
     await this.#replay();
   }
@@ -380,7 +380,7 @@ export class Run {
   #bookGrant(lease: Lease, own: { lease: Lease; wish: Wish } | null, at: number): void {
     const waiter = this.waiters.find((one) => one.lease === lease);
     const wish = lease === own?.lease ? own.wish : waiter?.wish;
-    if (wish === undefined) throw new Error("a lease that nobody asked for");
+    if (wish === undefined) throw new Error("a lease without a call");
     if (waiter !== undefined) this.#checkLateness(waiter, at);
     this.model.read(at);
     this.#checkGrant(lease, wish, waiter ?? null, at);
@@ -397,11 +397,11 @@ export class Run {
     if (waiter === undefined || waiter.isGone) return;
     waiter.isGone = true;
     const { kind } = waiter.error as NoAvailableProviders;
-    const told = () => `${kind} at ${at}, deadline ${waiter.deadline}: ${JSON.stringify([waiter.wish, reasons])}`;
+    const description = () => `${kind} at ${at}, deadline ${waiter.deadline}: ${JSON.stringify([waiter.wish, reasons])}`;
     if (kind === "refused" ? at >= waiter.deadline : kind !== "timed_out" || at < waiter.deadline)
-      throw new Error(told());
+      throw new Error(description());
     if (kind === "refused" && at < waiter.deadline && this.#mayCome(waiter.wish, waiter.deadline - 1, at))
-      throw new Error(`room may come: ${told()}`);
+      throw new Error(`capacity is announced for: ${description()}`);
   }
 
   #inOrder(): Waiter[] {

@@ -21,7 +21,7 @@ export interface Asked {
   state: "waiting" | "granted" | "rejected";
   lease: Lease | null;
   error: unknown;
-  /** When it was decided, as the clock then stood once promises had run. */
+  /** Clock time of the decision, after all promises have run. */
   atMs: number | null;
 }
 

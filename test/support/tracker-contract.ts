@@ -74,7 +74,7 @@ function holds<T>(arbitrary: fc.Arbitrary<T>, law: (given: T) => void, numRuns =
 
 /** The laws by their statements. */
 export const LAWS = {
-  "what is used is whole, what remains is whole and from 0 to the capacity"(subject: Subject) {
+  "keeps used and remaining amounts integers, with remaining from 0 to the capacity"(subject: Subject) {
     holds(plans(subject.windowsMs, [0.5, 1, 1e6]), (plan) => {
       const tracker = after(subject, plan);
       for (const now of [plan.now, plan.now + plan.windowMs / 3, plan.now + 5 * plan.windowMs]) {
@@ -85,7 +85,7 @@ export const LAWS = {
     });
   },
 
-  "recording lowers what remains by that much, or to 0"(subject: Subject) {
+  "reduces the remaining amount by the recorded amount, or to 0"(subject: Subject) {
     holds(plans(subject.windowsMs), ({ uses, ...plan }) => {
       const tracker = subject.make(plan.capacity, plan.windowMs, plan.startMs);
       for (const { at, amount } of uses) {
@@ -96,7 +96,7 @@ export const LAWS = {
     });
   },
 
-  "time alone only releases"(subject: Subject) {
+  "only releases as time passes"(subject: Subject) {
     holds(fc.tuple(plans(subject.windowsMs), fc.array(gap, { minLength: 2, maxLength: 20 })), ([plan, gaps]) => {
       const tracker = after(subject, plan);
       let now = plan.now;
@@ -110,7 +110,7 @@ export const LAWS = {
     });
   },
 
-  "says to the millisecond when an amount is released"(subject: Subject) {
+  "reports the exact millisecond of a release"(subject: Subject) {
     holds(fc.tuple(plans(subject.windowsMs), share(1)), ([plan, part]) => {
       const tracker = after(subject, plan);
       const used = tracker.used(plan.now);
@@ -138,7 +138,7 @@ export const LAWS = {
     });
   },
 
-  "releases by an instant what it said it would"(subject: Subject) {
+  "releases the announced amounts by the announced instant"(subject: Subject) {
     holds(fc.tuple(plans(subject.windowsMs), fc.array(gap, { minLength: 1, maxLength: 5 })), ([plan, gaps]) => {
       const tracker = after(subject, plan);
       const used = tracker.used(plan.now);
@@ -154,7 +154,7 @@ export const LAWS = {
     });
   },
 
-  "is not changed by being read"(subject: Subject) {
+  "is not changed by reads"(subject: Subject) {
     const reads = fc.array(fc.tuple(share(1), share(2)), { minLength: 1, maxLength: 4 });
     holds(fc.tuple(plans(subject.windowsMs), reads), ([plan, looks]) => {
       const curious = subject.make(plan.capacity, plan.windowMs, plan.startMs);
@@ -173,7 +173,7 @@ export const LAWS = {
     });
   },
 
-  "takes a clock that goes back for one that stands still"(subject: Subject) {
+  "does not move back with a clock that goes back"(subject: Subject) {
     const setBacks = fc.array(fc.option(gap), { minLength: 1, maxLength: 25 });
     holds(fc.tuple(plans(subject.windowsMs), setBacks), ([plan, backs]) => {
       const back = subject.make(plan.capacity, plan.windowMs, plan.startMs);
@@ -196,7 +196,7 @@ export const LAWS = {
     });
   },
 
-  "counts what the book counts"(subject: Subject) {
+  "counts the expected usage"(subject: Subject) {
     holds(
       fc.tuple(plans(subject.windowsMs), fc.array(gap, { maxLength: 4 })),
       ([plan, gaps]) => {
@@ -227,7 +227,7 @@ export const LAWS = {
     );
   },
 
-  "forgets what is recorded now by the instant that it says, and all of it in time"(subject: Subject) {
+  "releases everything that was recorded, by the announced instant"(subject: Subject) {
     holds(fc.tuple(plans(subject.windowsMs, [1, 1e3, 1e6]), fc.integer({ min: 1, max: 9 })), ([plan, amount]) => {
       const forgottenAt = after(subject, plan).forgottenAt(plan.now);
       const one = after(subject, { ...plan, uses: [...plan.uses, { at: plan.now, amount }] });
@@ -239,7 +239,7 @@ export const LAWS = {
     });
   },
 
-  "is steady for as long as it says"(subject: Subject) {
+  "stays unchanged for the announced time"(subject: Subject) {
     const read = fc.boolean();
     holds(fc.tuple(plans(subject.windowsMs), share(1), read), ([plan, part, isRead]) => {
       const tracker = after(subject, plan);
@@ -254,7 +254,7 @@ export const LAWS = {
     });
   },
 
-  "is amended as if the amount had been another from the beginning"(subject: Subject) {
+  "applies a correction as if the amount had been right from the beginning"(subject: Subject) {
     const amount = fc.integer({ min: 1, max: 50 });
     holds(fc.tuple(plans(subject.windowsMs), fc.nat(), amount), ([plan, pick, truth]) => {
       // If two uses have one instant, either can be meant.
@@ -283,7 +283,7 @@ export const LAWS = {
     });
   },
 
-  "has copies that count for themselves"(subject: Subject) {
+  "has independent copies"(subject: Subject) {
     holds(fc.tuple(plans(subject.windowsMs), fc.integer({ min: 1, max: 50 })), ([plan, amount]) => {
       const tracker = after(subject, plan);
       const copy = tracker.copy?.();
@@ -295,7 +295,7 @@ export const LAWS = {
     });
   },
 
-  "keeps what is counted when it is resized"(subject: Subject) {
+  "keeps its usage when it is resized"(subject: Subject) {
     holds(fc.tuple(plans(subject.windowsMs, [0.5, 1]), fc.nat(100_000)), ([plan, capacity]) => {
       const tracker = after(subject, plan);
       const used = tracker.used(plan.now);
@@ -309,7 +309,7 @@ export const LAWS = {
     });
   },
 
-  "holds no more memory after a million uses"(subject: Subject) {
+  "uses no more memory after a million uses"(subject: Subject) {
     for (const windowMs of subject.windowsMs) {
       const tracker = subject.make(1_000, windowMs, 0);
       const usedAfter = (uses: number, from: number) => {

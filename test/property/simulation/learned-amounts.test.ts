@@ -33,7 +33,7 @@ interface Setting {
   readonly says: "nothing" | "its input";
   readonly requestsPerWindow: number;
   readonly algorithm: WindowAlgorithm;
-  readonly start: "at once" | "at random";
+  readonly start: "simultaneous arrivals" | "random arrivals";
   /** The headers of a 429, if any. */
   readonly retryAfterMs?: number;
   /** Number of runs, with seeds from 1. */
@@ -66,7 +66,7 @@ function saturate(setting: Setting, seed: number): ServedShare {
     };
   };
   const sender = new SaturatedSender(world, limiter, server, draft, retryAfterMs);
-  if (start === "at once") sender.arrive(Number.POSITIVE_INFINITY);
+  if (start === "simultaneous arrivals") sender.arrive(Number.POSITIVE_INFINITY);
   else {
     for (let i = 0; i < requestsPerWindow; i++) world.after(world.between(0, WINDOW_MS), () => sender.arrive(1));
     world.after(WINDOW_MS, () => sender.arrive(Number.POSITIVE_INFINITY));
@@ -84,12 +84,12 @@ const SPOKEN: readonly Pick<Setting, "workload" | "says">[] = [
 ];
 const SETTINGS: readonly Omit<Setting, "workload" | "says">[] = [
   // The server does not state a wait, so three consecutive 429s cost a minute.
-  { requestsPerWindow: 200, algorithm: "sliding log", start: "at once", runs: 8 },
-  { requestsPerWindow: 200, algorithm: "sliding log", start: "at random", runs: 8 },
-  { requestsPerWindow: 600, algorithm: "sliding log", start: "at random", runs: 2 },
-  { requestsPerWindow: 200, algorithm: "sliding log", start: "at random", retryAfterMs: 1_000, runs: 3 },
-  { requestsPerWindow: 200, algorithm: "fixed window", start: "at random", retryAfterMs: 1_000, runs: 2 },
-  { requestsPerWindow: 200, algorithm: "token bucket", start: "at random", retryAfterMs: 1_000, runs: 2 },
+  { requestsPerWindow: 200, algorithm: "sliding log", start: "simultaneous arrivals", runs: 8 },
+  { requestsPerWindow: 200, algorithm: "sliding log", start: "random arrivals", runs: 8 },
+  { requestsPerWindow: 600, algorithm: "sliding log", start: "random arrivals", runs: 2 },
+  { requestsPerWindow: 200, algorithm: "sliding log", start: "random arrivals", retryAfterMs: 1_000, runs: 3 },
+  { requestsPerWindow: 200, algorithm: "fixed window", start: "random arrivals", retryAfterMs: 1_000, runs: 2 },
+  { requestsPerWindow: 200, algorithm: "token bucket", start: "random arrivals", retryAfterMs: 1_000, runs: 2 },
 ];
 const CASES = SPOKEN.flatMap((spoken) =>
   SETTINGS.map((setting): [string, Setting] => {

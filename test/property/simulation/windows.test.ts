@@ -14,7 +14,7 @@ const UNTIL_MS = WINDOWS * WINDOW_MS;
 const SKEW_CAP_MS = 1_000;
 
 /** The arrivals in the first window. Afterwards there is always more demand than capacity. */
-const STARTS = ["at once", "evenly", "at random"] as const;
+const STARTS = ["simultaneous", "even", "random"] as const;
 type Start = (typeof STARTS)[number];
 
 const ALGORITHMS = ["fixed window", "sliding log", "token bucket"] as const;
@@ -48,10 +48,10 @@ function saturate(limit: ServerLimit, start: Start, seed: number, workMs: (world
   });
   const sender = new SaturatedSender(world, limiter, server, () => draftOf(world, () => workMs(world)));
   const firstWindow = limit.counts === "requests" ? limit.limit : limit.limit / 200;
-  if (start === "at once") sender.arrive(Number.POSITIVE_INFINITY);
+  if (start === "simultaneous") sender.arrive(Number.POSITIVE_INFINITY);
   else {
     for (let i = 0; i < firstWindow; i++) {
-      const at = start === "evenly" ? (i * WINDOW_MS) / firstWindow : world.between(0, WINDOW_MS);
+      const at = start === "even" ? (i * WINDOW_MS) / firstWindow : world.between(0, WINDOW_MS);
       world.after(at, () => sender.arrive(1));
     }
     world.after(WINDOW_MS, () => sender.arrive(Number.POSITIVE_INFINITY));
@@ -71,7 +71,7 @@ function line(title: string, runs: readonly ServedShare[]): string {
 describe.each(LIMITS)("a saturated limiter and a server with a $algorithm of $counts", (limit) => {
   const title = `${limit.algorithm}, ${limit.counts}`;
 
-  it.each(STARTS)("there is no 429 and nearly all capacity is used with arrivals %s", (start) => {
+  it.each(STARTS)("there is no 429 and nearly all capacity is used with %s arrivals", (start) => {
     const runs = SEEDS.map((seed) => saturate(limit, start, seed, (world) => world.between(20, 80)));
     console.log(line(`${title}, ${start}`, runs));
     for (const { refused, served } of runs) {
@@ -82,7 +82,7 @@ describe.each(LIMITS)("a saturated limiter and a server with a $algorithm of $co
   });
 
   it("there is no 429 and nearly all capacity is used if headers take up to 8 s, one second of which is credited", () => {
-    const runs = SEEDS.map((seed) => saturate(limit, "at random", seed, (world) => world.between(0, 8_000)));
+    const runs = SEEDS.map((seed) => saturate(limit, "random", seed, (world) => world.between(0, 8_000)));
     console.log(line(`${title}, late headers`, runs));
     for (const { refused, served } of runs) {
       expect(refused).toBe(0);

@@ -48,7 +48,7 @@ const CASES: readonly Case[] = [
   { name: "disposed late, no headers", end: { at: 8_000, by: dispose }, stamp: CAP, provable: 8_000 },
   { name: "timeout after headers", headersAt: 200, end: { at: 300, by: timeout }, stamp: 200, provable: 200 },
   { name: "cancelled after headers", headersAt: 200, end: { at: 9_000, by: cancelled }, stamp: 200, provable: 200 },
-  { name: "headers and end at once", headersAt: 0, end: { at: 0, by: success }, stamp: 0, provable: 0 },
+  { name: "headers and end together", headersAt: 0, end: { at: 0, by: success }, stamp: 0, provable: 0 },
 ];
 
 /** Runs with and without reads in between, because a value that is computed on read must not depend on reads. */

@@ -22,7 +22,7 @@ describe.each([Number.POSITIVE_INFINITY, 120_000])("a hopeless waiter with maxWa
     "its pool's limit is too small": (one) => one.limiter.upsertPool({ name: "org", limits: { tpm: 4 } }),
     "it is removed": (one) => one.limiter.removeProvider("a"),
     "it is not listed any more": (one) => one.limiter.upsertCapability({ name: "chat", providers: ["b"] }),
-    "the capability is gone": (one) => one.limiter.removeCapability("chat"),
+    "the capability is removed": (one) => one.limiter.removeCapability("chat"),
   };
 
   it.each(Object.entries(LOST))("is rejected immediately when %s", async (_, lose) => {

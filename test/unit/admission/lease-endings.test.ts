@@ -49,7 +49,7 @@ const ABANDONED: { [name: string]: (lease: Lease, one: Desk, usage?: Usage) => v
 };
 
 describe("an open lease counts its estimate", () => {
-  it.each([["at once", false] as const, ["after the headers", true] as const])(
+  it.each([["before the headers", false] as const, ["after the headers", true] as const])(
     "an open lease counts its estimate: %s",
     (_, headers) => {
       const one = table();
@@ -348,7 +348,7 @@ describe("the first ending of a lease is final", () => {
       one.clock.set(5_000);
       one.limiter.inspect();
     },
-    "expiry that nobody has read yet": (_, one) => one.clock.set(5_000),
+    "an expiry that was not read yet": (_, one) => one.clock.set(5_000),
   };
 
   it.each(Object.entries(ENDINGS))("after %s no method of the lease changes anything", (_, end) => {

@@ -10,7 +10,7 @@ const ASKS: { readonly [what: string]: (limiter: GrateLimiter, provider: string)
   metrics: (limiter) => limiter.metrics,
   select: (limiter) => limiter.select("other"),
   observe: (limiter) => limiter.observe({ provider: "elsewhere", outcome: { status: "success" } }),
-  "updateProvider, which makes room": (limiter) => limiter.updateProvider("elsewhere", { limits: { rpm: 100 } }),
+  "updateProvider, which frees capacity": (limiter) => limiter.updateProvider("elsewhere", { limits: { rpm: 100 } }),
 };
 
 describe.each(Object.keys(ASKS))("a strategy that calls %s", (what) => {

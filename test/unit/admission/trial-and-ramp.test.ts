@@ -325,11 +325,11 @@ describe("the ramp", () => {
   });
 
   it.each([
-    ["an hour ramps", { rph: HOUR / 1_000 }, true],
+    ["an hour does", { rph: HOUR / 1_000 }, true],
     ["a day does not", { rpd: 100_000 }, false],
     ["tokens do not", { tpm: 1_000_000 }, false],
     ["concurrency does not", { concurrency: 40 }, false],
-  ])("the ramp is correct for a window of %s", (_, limits, ramps) => {
+  ])("only quotas of requests with windows up to an hour cause a ramp: %s", (_, limits, ramps) => {
     const one = served({ limits });
     one.take({ tokens: 1 }).settle();
     expect(state(one)).toBe(ramps ? "ramping" : "available");

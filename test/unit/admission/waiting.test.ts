@@ -224,7 +224,7 @@ describe("immediate rejection", () => {
   });
 
   it.each(["too large", "dead", "excluded", "empty", "not registered", "paused"])(
-    "a call is rejected immediately if it is %s",
+    "a call is rejected immediately if no provider can ever serve it: %s",
     async (why) => {
       const one = new Desk({
         providers: [{ name: "a", limits: { tpm: 10 }, paused: why === "paused" }],

@@ -31,7 +31,7 @@ function one({ health = {}, cooldownSeconds = 30, defaultCooldownSeconds, quotas
 
 describe("the streak", () => {
   it.each(["rate_limited", "forbidden", "server_error", "overloaded", "timeout"] as const)(
-    "three consecutive outcomes %s start a cooldown of cooldownSeconds, and two do not",
+    "three consecutive %s outcomes start a cooldown of cooldownSeconds, and two do not",
     (status) => {
       const { clock, limiter, ended, left } = one();
       ended(status);

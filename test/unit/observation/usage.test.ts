@@ -171,7 +171,7 @@ describe("an observation without a valid provider", () => {
     ["no provider and no status", { outcome: { status: 0 } }, ["provider", "outcome.status"]],
     ["nothing", null, undefined],
     ["a word", "only", undefined],
-  ])("the observation %s throws InvalidConfig and changes nothing", (_, observation, paths) => {
+  ])("an observation with %s throws InvalidConfig and changes nothing", (_, observation, paths) => {
     const { limiter } = wide();
     const before = JSON.stringify(limiter.inspect());
     try {

@@ -93,7 +93,7 @@ describe("a retry after a failure that did no work", () => {
     "is excluded": { b: {}, options: { exclude: ["b"] } },
     "is not among those asked for": { b: {}, options: { only: ["a"] } },
     "is too small": { b: { limits: { rpm: 0 } } },
-    "has no room": { b: { limits: { rpd: 1 } } },
+    "has no capacity": { b: { limits: { rpd: 1 } } },
   };
 
   it.each(Object.entries(IN_VAIN))(

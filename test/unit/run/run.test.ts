@@ -368,14 +368,14 @@ describe("idempotent: false", () => {
     ["a rate limit", new HttpError(429), true],
     ["an exhausted quota", new HttpError(402), true],
     ["a dead key", new HttpError(401), true],
-    ["what is forbidden", new HttpError(403), true],
+    ["a forbidden request", new HttpError(403), true],
     ["a refused connection", code("ECONNREFUSED"), true],
     ["an unknown host", code("ENOTFOUND"), true],
     ["a server error", new HttpError(500), false],
     ["an overload", new HttpError(503), false],
     ["a time-out", new HttpError(504), false],
     ["a reset connection", code("ECONNRESET"), false],
-  ])("a call that is not idempotent, after %s, fails over: %s", async (_, ending, goesOn) => {
+  ])("a call that is not idempotent fails over only after a failure that did no work: %s (%s)", async (_, ending, goesOn) => {
     const desk = bench();
     const { task, providers } = script(ending, "served");
     const call = desk.limiter.run("chat", task, { idempotent: false });

@@ -252,7 +252,7 @@ describe("after the first chunk", () => {
       "server_error",
     ],
     ["an overload", new HttpError(529), "overloaded"],
-    ["what is unknown", new SyntaxError("Unexpected token"), "cancelled"],
+    ["an unknown error", new SyntaxError("Unexpected token"), "cancelled"],
   ])("%s after the first chunk is thrown unchanged and observed", async (_, error, status) => {
     for (const chunks of [1, 3]) {
       const desk = bench();
@@ -485,7 +485,7 @@ describe("after the first chunk", () => {
   it("a stream throws if classify returns a promise, and the rejection of that promise is handled", async () => {
     const desk = bench();
     const classify = (async () => {
-      throw new Error("nobody's");
+      throw new Error("ignored");
     }) as never;
     const error = await rejection(desk.limiter.run("chat", () => 1, { classify }));
     expect(error).toBeInstanceOf(TypeError);

@@ -56,7 +56,7 @@ describe("the abort signal of the caller", () => {
       0,
     ],
     [
-      "while it waits for room",
+      "during the wait for capacity",
       async ({ limiter, clock }, run, abort) => {
         const holder = limiter.tryAcquire("chat", { requests: 10 });
         if (holder.granted) holder.settle();
@@ -103,7 +103,7 @@ describe("the abort signal of the caller", () => {
       1,
     ],
     [
-      "while it leaves a provider alone",
+      "during backoff",
       async ({ clock }, run, abort) => {
         run(() => Promise.reject(new HttpError(500)));
         await clock.advanceMsAsync(100);
@@ -112,7 +112,7 @@ describe("the abort signal of the caller", () => {
       1,
     ],
     [
-      "while it waits for room again",
+      "during the wait for capacity before a retry",
       async ({ clock }, run, abort) => {
         run(() => Promise.reject(new HttpError(429, { "retry-after": "30" })));
         await clock.advanceMsAsync(1_000);

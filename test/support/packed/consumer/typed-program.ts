@@ -259,8 +259,8 @@ leased.stream("ask", chunks, streaming).then(async ({ value }) => {
 });
 const batch = async () => {
   for await (const result of leased.map("ask", [1, 2], (item) => item * 2, mapping)) {
-    const told: MapResult<number, number, "left" | "right"> = result;
-    expect(told.ok && told.value === 2 * told.item, "every item to be served");
+    const served: MapResult<number, number, "left" | "right"> = result;
+    expect(served.ok && served.value === 2 * served.item, "every item is served");
   }
 };
 batch();
