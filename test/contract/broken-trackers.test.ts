@@ -250,17 +250,21 @@ describe("the contract catches", () => {
     ["announces a release 1 ms late", PromisesTooLate, "reports the exact millisecond of a release"],
     ["announces no release", ForeseesNothing, "releases the announced amounts by the announced instant"],
     ["starts its window at the first read", BeginsWhenRead, "is not changed by reads"],
-    ["counts fractions", CountsFractions, "keeps used and remaining amounts integers, with remaining from 0 to the capacity"],
+    [
+      "counts fractions",
+      CountsFractions,
+      "keeps used and remaining amounts integers, with remaining from 0 to the capacity",
+    ],
     ["ignores amounts that do not fit", RefusesTheRest, "reduces the remaining amount by the recorded amount, or to 0"],
     ["announces no change for too long", SteadyTooLong, "stays unchanged for the announced time"],
-    ["corrects the newest amount instead of the right one", AmendsTheNewest, "applies a correction as if the amount had been right from the beginning"],
+    [
+      "corrects the newest amount instead of the right one",
+      AmendsTheNewest,
+      "applies a correction as if the amount had been right from the beginning",
+    ],
     ["shares its log with its copy", SharesItsLog, "has independent copies"],
     ["is empty after a resize", EmptyAfterResize, "keeps its usage when it is resized"],
-    [
-      "releases too late",
-      ForgetsTooSoon,
-      "releases everything that was recorded, by the announced instant",
-    ],
+    ["releases too late", ForgetsTooSoon, "releases everything that was recorded, by the announced instant"],
   ])("the contract catches a tracker that %s", (_, broken, law) => {
     expect(() => LAWS[law](subjectOf(broken))).toThrow();
   });

@@ -182,9 +182,9 @@ describe("additions to the ports in the classic profile", () => {
 
   it("forecast, inspect, on, updateProvider, removeProvider, reviveProvider and close work in the classic profile", () => {
     const { limiter, ended } = classic();
-    const heard: string[] = [];
+    const recorded: string[] = [];
     for (const event of ["cooldownStarted", "cooldownEnded", "limitReached"] as const) {
-      limiter.on(event, () => heard.push(event));
+      limiter.on(event, () => recorded.push(event));
     }
     for (let i = 0; i < 3; i++) ended("timeout");
     expect(limiter.inspect().providers[0]).toMatchObject({ state: "cooldown", cooldownMs: 60_000 });
@@ -193,7 +193,7 @@ describe("additions to the ports in the classic profile", () => {
     limiter.updateProvider("a", { limits: { rpm: 4 } });
     expect(limiter.forecast("a")).toHaveLength(1);
     ended("success");
-    expect(heard).toEqual(["cooldownStarted", "cooldownEnded", "limitReached"]);
+    expect(recorded).toEqual(["cooldownStarted", "cooldownEnded", "limitReached"]);
     expect(limiter.removeProvider("a")).toBe(true);
     limiter.close();
     expect(() => limiter.select("chat")).toThrow(expect.objectContaining({ code: "closed" }));

@@ -87,10 +87,10 @@ describe("the same events, clock and random", () => {
         const run = () => {
           const clock = new MockClock({ startMs: 1_234.5, epochMs: Date.UTC(2026, 9, 31, 22) });
           const limiter = newLimiter(clock, seed);
-          const told: string[] = [];
-          for (const name of EVENTS) limiter.on(name, (happened) => told.push(name + JSON.stringify(happened)));
-          for (const next of events) told.push(answerTo(limiter, clock, next), JSON.stringify(limiter.inspect()));
-          return told;
+          const emitted: string[] = [];
+          for (const name of EVENTS) limiter.on(name, (happened) => emitted.push(name + JSON.stringify(happened)));
+          for (const next of events) emitted.push(answerTo(limiter, clock, next), JSON.stringify(limiter.inspect()));
+          return emitted;
         };
         expect(run()).toEqual(run());
       }),

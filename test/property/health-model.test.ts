@@ -2,10 +2,16 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { GrateLimiter, MockClock, NoAvailableProviders, StatusClass } from "../../src/index.ts";
-import { DEFAULTS, HealthModel, type ModelEvent, type Settings, type Told } from "../support/health-model.ts";
+import {
+  DEFAULTS,
+  HealthModel,
+  type ModelEvent,
+  type ReportedOutcome,
+  type Settings,
+} from "../support/health-model.ts";
 
 type Step =
-  | { do: "observe"; told: Told }
+  | { do: "observe"; reported: ReportedOutcome }
   | { do: "advance"; ms: number }
   | { do: "read" }
   | { do: "select" }
@@ -34,7 +40,7 @@ const settings: fc.Arbitrary<Settings> = fc.oneof(
   }),
 );
 
-const told: fc.Arbitrary<Told> = fc.record({
+const reported: fc.Arbitrary<ReportedOutcome> = fc.record({
   // No rule covers a stated wait of an unauthorized answer: the provider is dead in any case.
   status: fc.constantFrom(
     ...Object.values(StatusClass).filter((status) => status !== "unauthorized"),
@@ -45,8 +51,8 @@ const told: fc.Arbitrary<Told> = fc.record({
 });
 
 const step: fc.Arbitrary<Step> = fc.oneof(
-  { weight: 12, arbitrary: fc.record({ do: fc.constant("observe" as const), told }) },
-  { weight: 1, arbitrary: fc.constant<Step>({ do: "observe", told: { status: "unauthorized" } }) },
+  { weight: 12, arbitrary: fc.record({ do: fc.constant("observe" as const), reported }) },
+  { weight: 1, arbitrary: fc.constant<Step>({ do: "observe", reported: { status: "unauthorized" } }) },
   {
     weight: 6,
     arbitrary: fc.record({
@@ -102,8 +108,8 @@ describe("health against its model", () => {
           if (now.do === "advance") {
             clock.advanceMs(now.ms);
           } else if (now.do === "observe") {
-            model.observe(now.told, clock.now());
-            limiter.observe({ provider: "only", outcome: now.told });
+            model.observe(now.reported, clock.now());
+            limiter.observe({ provider: "only", outcome: now.reported });
           } else if (now.do === "revive") {
             model.read(clock.now());
             model.revive(clock.now());
@@ -141,7 +147,7 @@ describe("health against its model", () => {
               watched.limiter.inspect();
             }
           } else if (now.do === "observe") {
-            for (const { limiter } of [quiet, watched]) limiter.observe({ provider: "only", outcome: now.told });
+            for (const { limiter } of [quiet, watched]) limiter.observe({ provider: "only", outcome: now.reported });
           }
         }
         expect(watched.limiter.inspect()).toEqual(quiet.limiter.inspect());
@@ -157,8 +163,8 @@ describe("health against its model", () => {
         const { clock, limiter } = live(given);
         for (const now of given.steps) {
           if (now.do === "advance") clock.advanceMs(now.ms);
-          if (now.do === "observe" && now.told.status !== "unauthorized") {
-            limiter.observe({ provider: "only", outcome: now.told });
+          if (now.do === "observe" && now.reported.status !== "unauthorized") {
+            limiter.observe({ provider: "only", outcome: now.reported });
           }
         }
         clock.advanceMs(365 * 24 * HOUR_MS);

@@ -92,7 +92,7 @@ function torment(random: () => number, calls: number, comparedShare: number, vio
     const call = caller.next();
     const before = random() < comparedShare ? inspected(call.method) : null;
     const error = perform(call, violations);
-    for (const told of caller.heard()) violations.note("event", oddPlace(told, "event"));
+    for (const reported of caller.recorded()) violations.note("event", oddPlace(reported, "event"));
     const after = before !== null || i % 256 === 0 ? inspected(call.method) : null;
     if (after === null) continue;
     violations.note(call.method, oddInspection(after));
@@ -171,9 +171,9 @@ describe("bad amounts after a call", () => {
     [1.5, 2],
     [5e-324, 1],
     [2 ** 53 - 1, 10],
-  ])("%d requests are a valid amount and count as %d", (told, counted) => {
+  ])("%d requests are a valid amount and count as %d", (reported, counted) => {
     const limiter = new GrateLimiter({ clock: new MockClock(), providers: [{ name: "p", limits: { rpm: 10 } }] });
-    limiter.observe({ provider: "p", usage: { requests: told }, outcome: { status: "success" } });
+    limiter.observe({ provider: "p", usage: { requests: reported }, outcome: { status: "success" } });
     expect(limiter.remainingQuota("p", "requests")).toBe(10 - counted);
     expect(limiter.metrics.invalidUsages).toBe(0);
   });

@@ -2,11 +2,11 @@
 // it is not.
 import * as fc from "fast-check";
 import { expect, it } from "vitest";
-import type { Needs } from "../support/lease-model.ts";
-import { Run, type Shape, type Step, type World } from "../support/lease-model-run.ts";
+import type { Demand } from "../support/lease-model.ts";
+import { LeaseModelRun, type QuotaShape, type Scenario, type Step } from "../support/lease-model-run.ts";
 
 const RESOLUTION = 512;
-const shape = (dimension: Shape["dimension"]): fc.Arbitrary<Shape> =>
+const shape = (dimension: QuotaShape["dimension"]): fc.Arbitrary<QuotaShape> =>
   fc.record({
     dimension: fc.constant(dimension),
     limit: fc.constantFrom(1, 2, 3, 5, 9),
@@ -46,7 +46,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   },
   { weight: 1, arbitrary: fc.record({ do: fc.constant("release" as const), which }) },
 );
-const world: fc.Arbitrary<World> = fc.record({
+const world: fc.Arbitrary<Scenario> = fc.record({
   skewCapMs: fc.constantFrom(1_000.0625, 1_000.0625, 200.0625, Number.POSITIVE_INFINITY),
   leaseTimeoutMs: fc.constant(1e12),
   maxWaiting: fc.constant(10),
@@ -59,7 +59,7 @@ const world: fc.Arbitrary<World> = fc.record({
  * The first instant at which exact logs have capacity if nothing else happens, how much later a coarse log has it, and
  * whether it can be exact.
  */
-function foretold(run: Run, names: readonly string[], needs: Needs, now: number) {
+function foretold(run: LeaseModelRun, names: readonly string[], needs: Demand, now: number) {
   const { model } = run;
   const instants = new Set<number>();
   let coarsestMs = 0;
@@ -111,12 +111,12 @@ it("retryAfterMs is the instant of capacity, exactly or at most 0.2 % of a windo
       fc.record(wish),
       async (given, steps, last) => {
         const lived = async () => {
-          const run = new Run(given);
+          const run = new LeaseModelRun(given);
           for (const each of steps) await run.live(each);
           return run;
         };
         const options = { requests: last.requests, tokens: last.tokens };
-        const isGranted = (run: Run) => run.limiter.tryAcquire(last.capability, options).granted;
+        const isGranted = (run: LeaseModelRun) => run.limiter.tryAcquire(last.capability, options).granted;
         const run = await lived();
         const answer = run.limiter.tryAcquire(last.capability, options);
         if (answer.granted) return;
@@ -140,10 +140,10 @@ it("retryAfterMs is the instant of capacity, exactly or at most 0.2 % of a windo
         expect(Number.isInteger(retryAfterMs) && retryAfterMs >= 1).toBe(true);
         const early = await lived();
         early.clock.set(now + retryAfterMs - 1);
-        expect(isGranted(early), `granted ${retryAfterMs - 1} ms later, before the time that was told`).toBe(false);
+        expect(isGranted(early), `granted ${retryAfterMs - 1} ms later, before the stated time`).toBe(false);
         const punctual = await lived();
         punctual.clock.set(now + retryAfterMs);
-        expect(isGranted(punctual), `not granted at the time that was told, ${retryAfterMs} ms later`).toBe(true);
+        expect(isGranted(punctual), `not granted at the stated time, ${retryAfterMs} ms later`).toBe(true);
         expect(expected).not.toBeNull();
         const { at, coarsestMs, isExact } = expected!;
         if (isExact) seen.exact++;

@@ -4,8 +4,8 @@ import type { Dimension, Price, Usage } from "../../src/index.ts";
 export type Taken = { readonly [dimension in Exclude<Dimension, "concurrency">]: number | null };
 
 /** The amount in every dimension. null: unknown. */
-export function taken(told: Usage, price: Price | undefined): Taken {
-  const { requests = 1, tokens, inputTokens, outputTokens, bytes, costMicroUsd } = told;
+export function expectedUsage(reported: Usage, price: Price | undefined): Taken {
+  const { requests = 1, tokens, inputTokens, outputTokens, bytes, costMicroUsd } = reported;
   const parts = inputTokens === undefined && outputTokens === undefined;
   const sum = tokens ?? (parts ? null : (inputTokens ?? 0) + (outputTokens ?? 0));
   const part = (own: number | undefined, other: number | undefined) => {

@@ -22,7 +22,7 @@ export const DEFAULTS: Settings = {
   cooldownThreshold: 0,
 };
 
-export interface Told {
+export interface ReportedOutcome {
   status: StatusClass;
   latencyMs?: number | undefined;
   retryAfterMs?: number | undefined;
@@ -84,7 +84,7 @@ export class HealthModel {
     return this.state(now) === "trial" || this.state(now) === "available";
   }
 
-  observe({ status, latencyMs, retryAfterMs = 0 }: Told, now: number): void {
+  observe({ status, latencyMs, retryAfterMs = 0 }: ReportedOutcome, now: number): void {
     this.read(now);
     if (status === "cancelled") return;
     if (status === "unauthorized") {

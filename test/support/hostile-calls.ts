@@ -74,7 +74,7 @@ export class Caller {
   readonly limiter: GrateLimiter;
   readonly #random: () => number;
   readonly #oddness: number;
-  readonly #heard: unknown[] = [];
+  readonly #recorded: unknown[] = [];
   #trueMs = 0;
 
   /** `oddness`: share of hostile values, 0 to 1. */
@@ -87,8 +87,8 @@ export class Caller {
   }
 
   /** The events since the last call of this function. */
-  heard(): unknown[] {
-    return this.#heard.splice(0);
+  recorded(): unknown[] {
+    return this.#recorded.splice(0);
   }
 
   /** Moves the clock, or makes it return invalid readings for a while. `isFar`: also to instants without a date. */
@@ -137,7 +137,7 @@ export class Caller {
         5n,
       ]);
       const listen = () => {
-        const off = limiter.on(event as "limitReached", (told) => this.#heard.push(told));
+        const off = limiter.on(event as "limitReached", (reported) => this.#recorded.push(reported));
         if (this.#chance(0.9)) off();
       };
       return { method: "on", perform: listen };

@@ -10,16 +10,16 @@ import {
   type StatusClass,
 } from "../../src/index.ts";
 import { CountingClock } from "./counting-clock.ts";
-import { Model, type ModelDimension, type ModelLease, ModelProvider, ModelQuota, type Needs } from "./lease-model.ts";
-import { turns } from "./limiter-fixture.ts";
+import { type Demand, Model, type ModelDimension, type ModelLease, ModelProvider, ModelQuota } from "./lease-model.ts";
+import { flushPromises } from "./limiter-fixture.ts";
 
-export interface Shape {
+export interface QuotaShape {
   readonly dimension: ModelDimension;
   readonly limit: number;
   readonly seconds: number;
 }
 
-export interface Wish {
+export interface RequestedAmounts {
   readonly capability: "chat" | "mail" | "solo";
   readonly requests: number;
   readonly tokens: number;
@@ -28,8 +28,8 @@ export interface Wish {
 
 export type Step =
   | { readonly do: "advance" | "back"; readonly ms: number }
-  | ({ readonly do: "tryAcquire" } & Wish)
-  | ({ readonly do: "acquire"; readonly maxWaitMs: number; readonly priority: number } & Wish)
+  | ({ readonly do: "tryAcquire" } & RequestedAmounts)
+  | ({ readonly do: "acquire"; readonly maxWaitMs: number; readonly priority: number } & RequestedAmounts)
   | { readonly do: "headers" | "release" | "dispose" | "abort"; readonly which: number }
   | { readonly do: "report"; readonly which: number; readonly tokens: number }
   | {
@@ -46,18 +46,18 @@ export type Step =
       readonly tokens: number;
       readonly retryAfterMs: number;
     }
-  | { readonly do: "upsert"; readonly name: string; readonly shapes: readonly Shape[] }
+  | { readonly do: "upsert"; readonly name: string; readonly shapes: readonly QuotaShape[] }
   | { readonly do: "limits"; readonly name: string; readonly limit: number; readonly paused: boolean }
   | { readonly do: "pool"; readonly limit: number }
   | { readonly do: "remove" | "revive"; readonly name: string };
 
-export interface World {
+export interface Scenario {
   readonly skewCapMs: number;
   readonly leaseTimeoutMs: number;
   readonly maxWaiting: number;
-  readonly pool: readonly Shape[];
-  readonly a: readonly Shape[];
-  readonly b: readonly Shape[];
+  readonly pool: readonly QuotaShape[];
+  readonly a: readonly QuotaShape[];
+  readonly b: readonly QuotaShape[];
 }
 
 const LISTED = { chat: ["a", "b"], mail: ["b"], solo: ["a"] } as const;
@@ -66,8 +66,8 @@ const FIRST_COOLDOWN_MS = 2_000;
 const LENIENT = true;
 
 interface Waiter {
-  readonly wish: Wish;
-  readonly needs: Needs;
+  readonly wish: RequestedAmounts;
+  readonly needs: Demand;
   readonly priority: number;
   readonly order: number;
   readonly deadline: number;
@@ -77,46 +77,46 @@ interface Waiter {
   isGone: boolean;
 }
 
-const needsOf = ({ requests, tokens }: Wish): Needs => ({ requests, tokens, concurrency: 1 });
-const quotasOf = (shapes: readonly Shape[]): QuotaConfig[] =>
+const needsOf = ({ requests, tokens }: RequestedAmounts): Demand => ({ requests, tokens, concurrency: 1 });
+const quotasOf = (shapes: readonly QuotaShape[]): QuotaConfig[] =>
   shapes.map(({ dimension, limit, seconds }) =>
     dimension === "concurrency" ? { dimension, limit } : { dimension, limit, window: { seconds } },
   );
-const modelQuota = ({ dimension, limit, seconds }: Shape) =>
+const modelQuota = ({ dimension, limit, seconds }: QuotaShape) =>
   new ModelQuota(dimension, dimension === "concurrency" ? null : seconds * 1_000, limit);
 
-export class Run {
+export class LeaseModelRun {
   readonly clock = new CountingClock();
   readonly limiter: GrateLimiter;
   readonly model: Model;
   readonly leases: { lease: Lease; model: ModelLease }[] = [];
   readonly waiters: Waiter[] = [];
-  readonly #world: World;
+  readonly #scenario: Scenario;
   readonly #pool: { quotas: ModelQuota[] };
-  readonly #told: { readonly at: number; readonly lease?: Lease; readonly refusal?: Refusal }[] = [];
+  readonly #answers: { readonly at: number; readonly lease?: Lease; readonly refusal?: Refusal }[] = [];
   #now = 0;
   #lastActivity = 0;
   #order = 0;
 
-  constructor(world: World) {
-    this.#world = world;
-    this.model = new Model(world.skewCapMs);
+  constructor(scenario: Scenario) {
+    this.#scenario = scenario;
+    this.model = new Model(scenario.skewCapMs);
     this.limiter = new GrateLimiter({
       clock: this.clock,
-      ...{ skewCapMs: world.skewCapMs, leaseTimeoutMs: world.leaseTimeoutMs, maxWaiting: world.maxWaiting },
+      ...{ skewCapMs: scenario.skewCapMs, leaseTimeoutMs: scenario.leaseTimeoutMs, maxWaiting: scenario.maxWaiting },
       minimumHealthScore: 0,
       health: { cooldownTriggerCount: 1_000_000 },
-      pools: { org: { quotas: quotasOf(world.pool) } },
-      providers: [this.#config("a", world.a), this.#config("b", world.b)],
+      pools: { org: { quotas: quotasOf(scenario.pool) } },
+      providers: [this.#config("a", scenario.a), this.#config("b", scenario.b)],
       capabilities: { chat: ["a", "b"], mail: ["b"], solo: ["a"] },
     });
-    this.#pool = { quotas: world.pool.map(modelQuota) };
-    for (const name of ["a", "b"] as const) this.#register(name).own = world[name].map(modelQuota);
-    this.limiter.on("leaseGranted", ({ lease }) => this.#told.push({ lease, at: this.#read() }));
-    this.limiter.on("refused", ({ refusal }) => this.#told.push({ refusal, at: this.#read() }));
+    this.#pool = { quotas: scenario.pool.map(modelQuota) };
+    for (const name of ["a", "b"] as const) this.#register(name).own = scenario[name].map(modelQuota);
+    this.limiter.on("leaseGranted", ({ lease }) => this.#answers.push({ lease, at: this.#read() }));
+    this.limiter.on("refused", ({ refusal }) => this.#answers.push({ refusal, at: this.#read() }));
   }
 
-  #config(name: string, shapes: readonly Shape[]): ProviderConfig {
+  #config(name: string, shapes: readonly QuotaShape[]): ProviderConfig {
     return { name, quotas: quotasOf(shapes), pools: ["org"], cooldownSeconds: FIRST_COOLDOWN_MS / 1_000 };
   }
 
@@ -166,7 +166,7 @@ export class Run {
         if (waiter === undefined) break;
         waiter.isGone = true;
         waiter.controller.abort(waiter);
-        await turns();
+        await flushPromises();
         if (waiter.error !== waiter)
           throw new Error(`an aborted waiter was not rejected with its reason: ${waiter.error}`);
         break;
@@ -212,7 +212,7 @@ export class Run {
         for (const quota of this.#pool.quotas) quota.limit = step.limit;
         this.limiter.upsertPool({
           name: "org",
-          quotas: quotasOf(this.#world.pool.map((shape) => ({ ...shape, limit: step.limit }))),
+          quotas: quotasOf(this.#scenario.pool.map((shape) => ({ ...shape, limit: step.limit }))),
         });
         break;
       case "remove":
@@ -250,7 +250,7 @@ export class Run {
   }
 
   /** A changed quota starts empty with the reservations in flight: those that do not count yet, or all open ones. */
-  #upsert(name: string, shapes: readonly Shape[], now: number): void {
+  #upsert(name: string, shapes: readonly QuotaShape[], now: number): void {
     const had = this.model.providers.get(name);
     const provider = had ?? this.#register(name);
     provider.dead = false;
@@ -303,14 +303,18 @@ export class Run {
     }
   }
 
-  async #tryAcquire(wish: Wish): Promise<void> {
+  async #tryAcquire(wish: RequestedAmounts): Promise<void> {
     const { requests, tokens, exclude } = wish;
     const answer = this.limiter.tryAcquire(wish.capability, { requests, tokens, exclude });
     await this.#replay(answer.granted ? { lease: answer, wish } : null);
     if (!answer.granted) this.#checkRefusal(answer, wish);
   }
 
-  async #acquire({ maxWaitMs, priority, ...wish }: Wish & { maxWaitMs: number; priority: number }): Promise<void> {
+  async #acquire({
+    maxWaitMs,
+    priority,
+    ...wish
+  }: RequestedAmounts & { maxWaitMs: number; priority: number }): Promise<void> {
     const now = this.#now;
     const controller = new AbortController();
     const { requests, tokens, exclude } = wish;
@@ -330,7 +334,7 @@ export class Run {
         },
       );
     this.waiters.push(waiter);
-    await turns();
+    await flushPromises();
     if (waiter.error !== null && NoAvailableProviders.is(waiter.error)) {
       const { kind } = waiter.error;
       waiter.isGone = true;
@@ -341,7 +345,7 @@ export class Run {
         waiter,
       );
       if (kind === "queue_full") {
-        if (wasWaiting < this.#world.maxWaiting) throw new Error(`queue_full with ${wasWaiting} waiting`);
+        if (wasWaiting < this.#scenario.maxWaiting) throw new Error(`queue_full with ${wasWaiting} waiting`);
       } else if (kind === "refused") {
         if (this.#mayCome(wish, waiter.deadline - 1, now))
           throw new Error(`refused immediately, although capacity can come by ${waiter.deadline}`);
@@ -355,9 +359,9 @@ export class Run {
   }
 
   /** Records the grants since the last call, each at its instant, and checks them. */
-  async #replay(own: { lease: Lease; wish: Wish } | null = null, isRetry = false): Promise<void> {
-    await turns();
-    for (const { lease, refusal, at } of this.#told.splice(0)) {
+  async #replay(own: { lease: Lease; wish: RequestedAmounts } | null = null, isRetry = false): Promise<void> {
+    await flushPromises();
+    for (const { lease, refusal, at } of this.#answers.splice(0)) {
       if (lease === undefined) this.#bookRefusal(refusal!, at);
       else this.#bookGrant(lease, own, at);
       this.#lastActivity = at;
@@ -377,7 +381,7 @@ export class Run {
     this.#lastActivity = now;
   }
 
-  #bookGrant(lease: Lease, own: { lease: Lease; wish: Wish } | null, at: number): void {
+  #bookGrant(lease: Lease, own: { lease: Lease; wish: RequestedAmounts } | null, at: number): void {
     const waiter = this.waiters.find((one) => one.lease === lease);
     const wish = lease === own?.lease ? own.wish : waiter?.wish;
     if (wish === undefined) throw new Error("a lease without a call");
@@ -385,7 +389,7 @@ export class Run {
     this.model.read(at);
     this.#checkGrant(lease, wish, waiter ?? null, at);
     const provider = this.model.providers.get(lease.provider)!;
-    const model = this.model.grant(provider, needsOf(wish), at, this.#world.leaseTimeoutMs);
+    const model = this.model.grant(provider, needsOf(wish), at, this.#scenario.leaseTimeoutMs);
     this.leases.push({ lease, model });
     if (waiter !== undefined) this.waiters.splice(this.waiters.indexOf(waiter), 1);
   }
@@ -397,7 +401,8 @@ export class Run {
     if (waiter === undefined || waiter.isGone) return;
     waiter.isGone = true;
     const { kind } = waiter.error as NoAvailableProviders;
-    const description = () => `${kind} at ${at}, deadline ${waiter.deadline}: ${JSON.stringify([waiter.wish, reasons])}`;
+    const description = () =>
+      `${kind} at ${at}, deadline ${waiter.deadline}: ${JSON.stringify([waiter.wish, reasons])}`;
     if (kind === "refused" ? at >= waiter.deadline : kind !== "timed_out" || at < waiter.deadline)
       throw new Error(description());
     if (kind === "refused" && at < waiter.deadline && this.#mayCome(waiter.wish, waiter.deadline - 1, at))
@@ -408,7 +413,7 @@ export class Run {
     return this.waiters.filter(({ isGone }) => !isGone).sort((x, y) => y.priority - x.priority || x.order - y.order);
   }
 
-  #candidates({ capability, exclude }: Wish): string[] {
+  #candidates({ capability, exclude }: RequestedAmounts): string[] {
     return LISTED[capability].filter((name) => !exclude.includes(name));
   }
 
@@ -458,7 +463,7 @@ export class Run {
     if (passed === waiter) throw new Error(`granted late, at ${at}`);
   }
 
-  #checkGrant(lease: Lease, wish: Wish, waiter: Waiter | null, at: number): void {
+  #checkGrant(lease: Lease, wish: RequestedAmounts, waiter: Waiter | null, at: number): void {
     const needs = needsOf(wish);
     const describe = () => `${lease.provider} at ${at} for ${JSON.stringify(wish)}`;
     if (!this.#candidates(wish).includes(lease.provider)) throw new Error(`granted on ${describe()}, no candidate`);
@@ -488,7 +493,7 @@ export class Run {
     }
   }
 
-  #checkRefusal({ reasons, retryAfterMs }: Refusal, wish: Wish, waiter: Waiter | null = null): void {
+  #checkRefusal({ reasons, retryAfterMs }: Refusal, wish: RequestedAmounts, waiter: Waiter | null = null): void {
     const now = this.#begin();
     const needs = needsOf(wish);
     const names = reasons.map(({ provider }) => provider);
@@ -512,8 +517,8 @@ export class Run {
         obstacles.push("waiters_ahead");
       if (provider !== undefined && ahead.has(provider) && (provider.trialDue || provider.isRampedAt(now)))
         obstacles.push("waiters_ahead");
-      const told = reason.reason === "ramping" ? ["trial", "ramp"] : [reason.reason];
-      if (!told.some((one) => obstacles.includes(one))) {
+      const reported = reason.reason === "ramping" ? ["trial", "ramp"] : [reason.reason];
+      if (!reported.some((one) => obstacles.includes(one))) {
         throw new Error(
           `${name} refused for ${reason.reason} at ${now}, true are [${obstacles}]: ${JSON.stringify(wish)}`,
         );
@@ -524,7 +529,7 @@ export class Run {
 
   #checkQuotaReason(
     reason: Extract<Refusal["reasons"][number], { dimension: unknown }>,
-    needs: Needs,
+    needs: Demand,
     now: number,
   ): void {
     const { provider, dimension, window, pool, limit, remaining, needed } = reason;
@@ -540,7 +545,7 @@ export class Run {
   }
 
   /** True if time alone, or the best endings of requests in flight, can free capacity by `deadline`. */
-  #mayCome(wish: Wish, deadline: number, now: number, isLenient = false): boolean {
+  #mayCome(wish: RequestedAmounts, deadline: number, now: number, isLenient = false): boolean {
     if (deadline <= now) return false;
     const needs = needsOf(wish);
     return this.#candidates(wish).some((name) => {
@@ -591,9 +596,9 @@ export class Run {
             throw new Error(`${name} counts ${used} ${dimension} at ${now}, not ${least} to ${most}`);
         }
         if (used !== mine.used || inFlight !== mine.inFlight || remaining !== left) {
-          const told = JSON.stringify([used, inFlight, remaining]);
+          const reported = JSON.stringify([used, inFlight, remaining]);
           throw new Error(
-            `${name} tells ${told} of ${dimension} at ${now}, not ${JSON.stringify([mine.used, mine.inFlight, left])}`,
+            `${name} reports ${reported} of ${dimension} at ${now}, not ${JSON.stringify([mine.used, mine.inFlight, left])}`,
           );
         }
       }

@@ -4,7 +4,7 @@ import type { StatusClass } from "../../src/index.ts";
 
 export const DIMENSIONS = ["requests", "tokens", "concurrency"] as const;
 export type ModelDimension = (typeof DIMENSIONS)[number];
-export type Needs = { readonly [dimension in ModelDimension]: number };
+export type Demand = { readonly [dimension in ModelDimension]: number };
 
 const RESOLUTION = 512;
 const LONGEST_LATE_MS = 1_000;
@@ -188,7 +188,7 @@ export class ModelLease {
   freeAt = Number.POSITIVE_INFINITY;
   expired = false;
 
-  constructor(provider: ModelProvider, needs: Needs, now: number, skewCapMs: number, timeoutMs: number) {
+  constructor(provider: ModelProvider, needs: Demand, now: number, skewCapMs: number, timeoutMs: number) {
     this.provider = provider;
     this.needs = { ...needs };
     this.grantedAt = now;
@@ -243,7 +243,7 @@ export class Model {
     }
   }
 
-  grant(provider: ModelProvider, needs: Needs, now: number, timeoutMs: number): ModelLease {
+  grant(provider: ModelProvider, needs: Demand, now: number, timeoutMs: number): ModelLease {
     const lease = new ModelLease(provider, needs, now, this.skewCapMs, timeoutMs);
     const spacingMs = this.#rampSpacingMs(provider);
     if (spacingMs > 0) provider.rampUntil = Math.max(provider.rampUntil, now) + spacingMs * needs.requests;
@@ -329,7 +329,7 @@ export class Model {
   }
 
   /** The reasons against the provider: capacity and recovery, without the queue. Empty: none. "ramp": possible only. */
-  obstacles(name: string, needs: Needs, now: number): string[] {
+  obstacles(name: string, needs: Demand, now: number): string[] {
     const provider = this.providers.get(name);
     if (provider === undefined) return ["not_registered"];
     const found: string[] = [];

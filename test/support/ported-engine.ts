@@ -135,14 +135,15 @@ export class PortedEngine {
 
   observe(
     name: string,
-    told: { requests: number; tokens?: number | undefined; bytes?: number | undefined },
+    reported: { requests: number; tokens?: number | undefined; bytes?: number | undefined },
     status: PortedStatus,
     latency: number,
     now: number,
   ): void {
     const runtime = this.#providers.get(name)!;
     for (const [i, { dimension }] of runtime.config.quotas.entries()) {
-      const amount = dimension === "tokens" ? told.tokens : dimension === "bytes" ? told.bytes : told.requests;
+      const amount =
+        dimension === "tokens" ? reported.tokens : dimension === "bytes" ? reported.bytes : reported.requests;
       if (amount !== undefined && amount > 0) runtime.trackers[i]!.record(amount, now);
     }
     const elapsed = now - runtime.healthAt;

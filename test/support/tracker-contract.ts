@@ -183,15 +183,15 @@ export const LAWS = {
       back.used(latest);
       for (const [i, { at, amount }] of plan.uses.entries()) {
         const setBack = backs[i % backs.length] ?? null;
-        const told = setBack === null ? at : at - exact(setBack * plan.windowMs);
-        latest = Math.max(latest, told);
-        back.record(amount, told);
+        const reading = setBack === null ? at : at - exact(setBack * plan.windowMs);
+        latest = Math.max(latest, reading);
+        back.record(amount, reading);
         // Recorded amounts are known from then on, and no earlier instant is accepted.
         if (amount > 0) still.push({ at: latest, amount });
         const steady = after(subject, { ...plan, uses: still });
         steady.used(latest);
         expectSame(answers(back, latest, latest, ahead), answers(steady, latest, latest, ahead));
-        expectSame(answers(back, told, latest, ahead), answers(steady, latest, latest, ahead));
+        expectSame(answers(back, reading, latest, ahead), answers(steady, latest, latest, ahead));
       }
     });
   },

@@ -7,7 +7,7 @@ import type { WindowAlgorithm } from "../../support/http/server-limits.ts";
 import { seededRandom } from "../../support/seeded-random.ts";
 import { type Draft, SaturatedSender } from "../../support/simulation/saturated-sender.ts";
 import { mean, type ServedShare, servedShare } from "../../support/simulation/served-share.ts";
-import { SimulatedServer, WINDOW_MS, World } from "../../support/simulation/simulated-servers.ts";
+import { SimulatedNetwork, SimulatedServer, WINDOW_MS } from "../../support/simulation/simulated-servers.ts";
 
 const WINDOWS = 12;
 const UNTIL_MS = WINDOWS * WINDOW_MS;
@@ -43,33 +43,33 @@ interface Setting {
 function saturate(setting: Setting, seed: number): ServedShare {
   const { workload, says, requestsPerWindow, algorithm, start, retryAfterMs } = setting;
   const clock = new MockClock();
-  const world = new World(clock, seededRandom(seed));
+  const network = new SimulatedNetwork(clock, seededRandom(seed));
   const tokens = Math.round(requestsPerWindow * (meanOf(workload.input) + meanOf(workload.output)));
   const limit = { algorithm, counts: "tokens", limit: tokens } as const;
-  const server = new SimulatedServer(world, [limit]);
+  const server = new SimulatedServer(network, [limit]);
   const limiter = new GrateLimiter({
     clock,
-    random: world.random,
+    random: network.random,
     providers: [{ name: "p", limits: { tpm: tokens } }],
     capabilities: { c: ["p"] },
   });
   const draft = (): Draft => {
-    const inputTokens = Math.ceil(world.logNormal(...workload.input));
-    const outputTokens = Math.ceil(world.logNormal(...workload.output));
+    const inputTokens = Math.ceil(network.logNormal(...workload.input));
+    const outputTokens = Math.ceil(network.logNormal(...workload.output));
     const needs: Usage = says === "its input" ? { inputTokens } : {};
     return {
       amounts: { requests: 1, tokens: inputTokens + outputTokens },
       needs,
       truth: { inputTokens, outputTokens },
-      workMs: world.between(20, 80),
-      bodyMs: world.between(0, 8_000),
+      workMs: network.between(20, 80),
+      bodyMs: network.between(0, 8_000),
     };
   };
-  const sender = new SaturatedSender(world, limiter, server, draft, retryAfterMs);
+  const sender = new SaturatedSender(network, limiter, server, draft, retryAfterMs);
   if (start === "simultaneous arrivals") sender.arrive(Number.POSITIVE_INFINITY);
   else {
-    for (let i = 0; i < requestsPerWindow; i++) world.after(world.between(0, WINDOW_MS), () => sender.arrive(1));
-    world.after(WINDOW_MS, () => sender.arrive(Number.POSITIVE_INFINITY));
+    for (let i = 0; i < requestsPerWindow; i++) network.after(network.between(0, WINDOW_MS), () => sender.arrive(1));
+    network.after(WINDOW_MS, () => sender.arrive(Number.POSITIVE_INFINITY));
   }
   clock.advanceMs(UNTIL_MS);
   return servedShare(server, limit, mean(sender.trips.map(({ ms }) => ms)), WINDOW_MS, UNTIL_MS);

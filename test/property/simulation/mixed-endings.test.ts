@@ -6,7 +6,12 @@ import { GrateLimiter, type Lease, MockClock, type Settlement } from "../../../s
 import { seededRandom } from "../../support/seeded-random.ts";
 import { type Draft, SaturatedSender } from "../../support/simulation/saturated-sender.ts";
 import { servedShare } from "../../support/simulation/served-share.ts";
-import { type ServerLimit, SimulatedServer, WINDOW_MS, World } from "../../support/simulation/simulated-servers.ts";
+import {
+  type ServerLimit,
+  SimulatedNetwork,
+  SimulatedServer,
+  WINDOW_MS,
+} from "../../support/simulation/simulated-servers.ts";
 
 const SEEDS = [1, 2, 3, 4, 5];
 const UNTIL_MS = 8 * WINDOW_MS;
@@ -64,17 +69,17 @@ class Endings {
   readonly server: SimulatedServer;
   readonly counts = new Map<string, number>();
   readonly sender: SaturatedSender;
-  readonly #world: World;
+  readonly #world: SimulatedNetwork;
   readonly #setting: Setting;
 
-  constructor(world: World, setting: Setting) {
-    this.#world = world;
+  constructor(network: SimulatedNetwork, setting: Setting) {
+    this.#world = network;
     this.#setting = setting;
     const { windows, places } = setting;
     const limitOf = (counts: ServerLimit["counts"]) => windows.find((window) => window.counts === counts)?.limit;
     this.limiter = new GrateLimiter({
-      clock: world.clock,
-      random: world.random,
+      clock: network.clock,
+      random: network.random,
       providers: [{ name: "p", limits: { rpm: limitOf("requests"), tpm: limitOf("tokens"), concurrency: places } }],
       capabilities: { c: ["p"] },
       // Failures must not keep requests from being sent, because that would make the test easy.
@@ -82,16 +87,16 @@ class Endings {
       minimumHealthScore: 0,
       leaseTimeoutMs: EXPIRY_MS,
     });
-    this.server = new SimulatedServer(world, windows, places);
-    this.sender = new SaturatedSender(world, this.limiter, this.server, () => this.#draft());
+    this.server = new SimulatedServer(network, windows, places);
+    this.sender = new SaturatedSender(network, this.limiter, this.server, () => this.#draft());
   }
 
   #draft(): Draft {
-    const world = this.#world;
-    const amounts = { requests: 1, tokens: Math.floor(world.between(20, 281)) };
-    const workMs = world.between(20, this.#setting.workMs);
-    const draft = { amounts, needs: { tokens: amounts.tokens }, workMs, bodyMs: world.between(0, 1_000) };
-    let point = world.between(0, 100);
+    const network = this.#world;
+    const amounts = { requests: 1, tokens: Math.floor(network.between(20, 281)) };
+    const workMs = network.between(20, this.#setting.workMs);
+    const draft = { amounts, needs: { tokens: amounts.tokens }, workMs, bodyMs: network.between(0, 1_000) };
+    let point = network.between(0, 100);
     if (point < NEVER_SENT) return { ...draft, send: (lease, again) => this.#release(lease, again) };
     point -= NEVER_SENT;
     const times = this.#setting.patienceMs === undefined ? 1 : 3;
@@ -174,8 +179,8 @@ describe("requests with every kind of ending", () => {
     const served: number[] = [];
     for (const seed of SEEDS) {
       const clock = new MockClock();
-      const world = new World(clock, seededRandom(seed));
-      const endings = new Endings(world, setting);
+      const network = new SimulatedNetwork(clock, seededRandom(seed));
+      const endings = new Endings(network, setting);
       const { server, limiter, counts, sender } = endings;
       sender.arrive(Number.POSITIVE_INFINITY);
       clock.advanceMs(UNTIL_MS);

@@ -1,5 +1,5 @@
 import type { GrateLimiter, Lease, Settlement, Usage } from "../../../src/index.ts";
-import type { Amounts, SimulatedServer, World } from "./simulated-servers.ts";
+import type { Amounts, SimulatedNetwork, SimulatedServer } from "./simulated-servers.ts";
 
 /** The data of one request before it is sent. */
 export interface Draft {
@@ -20,7 +20,7 @@ export interface Draft {
 export class SaturatedSender {
   /** Time from grant to headers of every request in ms, and the instants of the grants. */
   readonly trips: { readonly at: number; readonly ms: number }[] = [];
-  readonly #world: World;
+  readonly #world: SimulatedNetwork;
   readonly #limiter: GrateLimiter;
   readonly #server: SimulatedServer;
   readonly #draft: () => Draft;
@@ -32,13 +32,13 @@ export class SaturatedSender {
 
   /** `retryAfterMs`: the stated wait of a 429. Default: none. */
   constructor(
-    world: World,
+    network: SimulatedNetwork,
     limiter: GrateLimiter,
     server: SimulatedServer,
     draft: () => Draft,
     retryAfterMs?: number | undefined,
   ) {
-    this.#world = world;
+    this.#world = network;
     this.#limiter = limiter;
     this.#server = server;
     this.#draft = draft;

@@ -22,7 +22,7 @@ export interface ServerLimit {
   readonly limit: number;
 }
 
-export class World {
+export class SimulatedNetwork {
   readonly clock: MockClock;
   readonly random: () => number;
 
@@ -67,18 +67,18 @@ export interface Arrival {
 export class SimulatedServer {
   readonly arrivals: Arrival[] = [];
   mostAtOnce = 0;
-  readonly #world: World;
+  readonly #world: SimulatedNetwork;
   readonly #limits;
   readonly #places: number;
   #atOnce = 0;
 
   /** The phases of fixed windows are random. */
-  constructor(world: World, limits: readonly ServerLimit[], places: number = Number.POSITIVE_INFINITY) {
-    this.#world = world;
+  constructor(network: SimulatedNetwork, limits: readonly ServerLimit[], places: number = Number.POSITIVE_INFINITY) {
+    this.#world = network;
     this.#places = places;
     const windowTicks = WINDOW_MS * TICKS_PER_MS;
     this.#limits = limits.map(({ algorithm, counts, limit }) => {
-      const phase = Math.floor(windowTicks * world.random());
+      const phase = Math.floor(windowTicks * network.random());
       return { counts, limit: windowLimit(algorithm, limit, windowTicks, phase) };
     });
   }
@@ -95,16 +95,16 @@ export class SimulatedServer {
     readonly answered: (status: number) => void;
     readonly ended: (status: number) => void;
   }): { readonly hangUp: () => void } {
-    const world = this.#world;
+    const network = this.#world;
     let hasLeft = false;
     let arrived = false;
     let isKnownToHaveLeft = false;
     let free = () => {};
-    world.after(world.delay(), () => {
+    network.after(network.delay(), () => {
       arrived = true;
       const isAccepted = this.#arrive(request.amounts);
       const status = isAccepted ? 200 : 429;
-      const backMs = world.delay();
+      const backMs = network.delay();
       const [workMs, bodyMs] = isAccepted ? [request.workMs, request.bodyMs] : [0, 0];
       if (isAccepted) {
         let holds = true;
@@ -114,12 +114,12 @@ export class SimulatedServer {
           holds = false;
         };
         if (isKnownToHaveLeft) free();
-        world.after(workMs + bodyMs, () => free());
+        network.after(workMs + bodyMs, () => free());
       }
-      world.after(workMs + backMs, () => {
+      network.after(workMs + backMs, () => {
         if (!hasLeft) request.answered(status);
       });
-      world.after(workMs + bodyMs + backMs, () => {
+      network.after(workMs + bodyMs + backMs, () => {
         if (!hasLeft) request.ended(status);
       });
     });
@@ -127,7 +127,7 @@ export class SimulatedServer {
       hangUp: () => {
         if (hasLeft) return;
         hasLeft = true;
-        world.after(world.delay(), () => {
+        network.after(network.delay(), () => {
           isKnownToHaveLeft = true;
           if (arrived) free();
         });

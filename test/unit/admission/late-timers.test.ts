@@ -2,7 +2,7 @@
 // and when the last chance of a waiter has passed.
 import { describe, expect, it } from "vitest";
 import { GrateLimiter, MockClock, NoAvailableProviders } from "../../../src/index.ts";
-import { Desk, turns } from "../../support/limiter-fixture.ts";
+import { flushPromises, LimiterFixture } from "../../support/limiter-fixture.ts";
 
 /** A clock with late timers, like those of a real runtime. */
 class LateClock extends MockClock {
@@ -39,15 +39,15 @@ describe("a late timer", () => {
       capabilities: { chat: ["a"] },
     });
     const held = limiter.tryAcquire("chat");
-    let told: unknown = null;
+    let kind: unknown = null;
     limiter.acquire("chat", { maxWaitMs: 100 }).catch((error: unknown) => {
-      told = NoAvailableProviders.is(error) && error.kind;
+      kind = NoAvailableProviders.is(error) && error.kind;
     });
     await clock.advanceMsAsync(100.2);
-    expect(told).toBe(null);
+    expect(kind).toBe(null);
     if (held.granted) held.settle();
-    await turns();
-    expect(told).toBe("timed_out");
+    await flushPromises();
+    expect(kind).toBe("timed_out");
   });
 });
 
@@ -82,14 +82,17 @@ describe("a chance that passes without any call", () => {
   it.each([1, 2])(
     "a waiter that can no longer be served in time is rejected immediately, with %s requests a minute",
     async (rpm) => {
-      const one = new Desk({ providers: [{ name: "a", limits: { rpm } }], capabilities: { chat: ["a"] } });
-      if (rpm === 2) one.take().settle();
+      const fixture = new LimiterFixture({
+        providers: [{ name: "a", limits: { rpm } }],
+        capabilities: { chat: ["a"] },
+      });
+      if (rpm === 2) fixture.grant().settle();
       // The lease can still be released in its first second.
-      one.take();
-      const asked = one.ask({ maxWaitMs: 30_000 });
-      await one.at(999);
+      fixture.grant();
+      const asked = fixture.acquire({ maxWaitMs: 30_000 });
+      await fixture.advanceTo(999);
       expect(asked.state).toBe("waiting");
-      await one.at(1_000);
+      await fixture.advanceTo(1_000);
       expect([asked.state, asked.atMs]).toEqual(["rejected", 1_000]);
       expect(asked.error).toMatchObject({ kind: "refused" });
     },
@@ -97,12 +100,15 @@ describe("a chance that passes without any call", () => {
 });
 
 it("removing a capability rejects the waiters of that capability", async () => {
-  const one = new Desk({ providers: [{ name: "a", limits: { concurrency: 1 } }], capabilities: { chat: ["a"] } });
-  one.take();
-  const asked = one.ask({ maxWaitMs: 120_000 });
-  await one.later(10);
-  one.limiter.removeCapability("chat");
-  await turns();
+  const fixture = new LimiterFixture({
+    providers: [{ name: "a", limits: { concurrency: 1 } }],
+    capabilities: { chat: ["a"] },
+  });
+  fixture.grant();
+  const asked = fixture.acquire({ maxWaitMs: 120_000 });
+  await fixture.advance(10);
+  fixture.limiter.removeCapability("chat");
+  await flushPromises();
   expect(asked.error).toMatchObject({ kind: "refused", reasons: [] });
 });
 
@@ -111,13 +117,13 @@ it.each(["abort", "close"])(
   async (what) => {
     const controller = new AbortController();
     let isArmed = false;
-    const one: Desk = new Desk({
+    const fixture: LimiterFixture = new LimiterFixture({
       scoring: {
         score: () => {
           if (isArmed) {
             isArmed = false;
             if (what === "abort") controller.abort();
-            else one.limiter.close();
+            else fixture.limiter.close();
           }
           return 1;
         },
@@ -125,15 +131,15 @@ it.each(["abort", "close"])(
       providers: [{ name: "a", limits: { concurrency: 1 } }],
       capabilities: { chat: ["a"] },
     });
-    const lease = one.take();
-    const first = one.ask({ maxWaitMs: 1e6, requests: 1, priority: 1 });
-    const second = one.ask({ maxWaitMs: 1e6, requests: 0, signal: controller.signal });
-    await one.later(10);
+    const lease = fixture.grant();
+    const first = fixture.acquire({ maxWaitMs: 1e6, requests: 1, priority: 1 });
+    const second = fixture.acquire({ maxWaitMs: 1e6, requests: 0, signal: controller.signal });
+    await fixture.advance(10);
     isArmed = true;
     lease.settle();
-    await turns();
+    await flushPromises();
     expect(first.state).toBe(what === "abort" ? "granted" : "rejected");
     expect(second.state).toBe("rejected");
-    expect(one.limiter.inspect().waiting).toEqual({});
+    expect(fixture.limiter.inspect().waiting).toEqual({});
   },
 );

@@ -3,7 +3,7 @@
 import { describe, expect, it } from "vitest";
 import { GrateLimiter, type Lease, MockClock, type SelectOptions, type Usage } from "../../../src/index.ts";
 
-function desk() {
+function partialFixture() {
   const limiter = new GrateLimiter<string>({
     clock: new MockClock(),
     providers: [
@@ -28,7 +28,7 @@ function desk() {
 }
 
 describe("usage that is reported in part", () => {
-  it.each<[what: string, needs: SelectOptions, told: Usage, taken: number[]]>([
+  it.each<[what: string, needs: SelectOptions, reported: Usage, taken: number[]]>([
     ["the output of both", { inputTokens: 900, outputTokens: 300 }, { outputTokens: 200 }, [1_100, 900, 200, 13_000]],
     ["the input of both", { inputTokens: 900, outputTokens: 300 }, { inputTokens: 1_000 }, [1_300, 1_000, 300, 16_000]],
     ["the output of a whole", { tokens: 1_200 }, { outputTokens: 200 }, [1_200, 1_000, 200, 14_000]],
@@ -38,17 +38,17 @@ describe("usage that is reported in part", () => {
     ["the whole", { inputTokens: 900, outputTokens: 300 }, { tokens: 50 }, [50, 50, 50, 1_000]],
     ["nothing", { inputTokens: 900, outputTokens: 300 }, {}, [1_200, 900, 300, 15_000]],
     ["0", { inputTokens: 900, outputTokens: 300 }, { outputTokens: 0 }, [900, 900, 0, 9_000]],
-  ])("partial usage is completed by the estimate: %s", (_, needs, told, taken) => {
-    const { take, taken: now } = desk();
+  ])("partial usage is completed by the estimate: %s", (_, needs, reported, taken) => {
+    const { take, taken: now } = partialFixture();
     const lease = take(needs);
-    lease.report(told);
+    lease.report(reported);
     expect(now()).toEqual(taken);
-    lease.settle({ usage: told });
+    lease.settle({ usage: reported });
     expect(now()).toEqual(taken);
   });
 
   it("parts can be reported one after the other, as a stream does", () => {
-    const { take, taken } = desk();
+    const { take, taken } = partialFixture();
     const lease = take({ inputTokens: 1_000, outputTokens: 4_000 });
     lease.report({ inputTokens: 900 });
     expect(taken().slice(0, 3)).toEqual([4_900, 900, 4_000]);
@@ -59,7 +59,7 @@ describe("usage that is reported in part", () => {
   });
 
   it("a reported part replaces that part of a learned estimate", () => {
-    const { take, taken, limiter } = desk();
+    const { take, taken, limiter } = partialFixture();
     const usage = { inputTokens: 500, outputTokens: 100 };
     limiter.observe({ provider: "a", capability: "chat", usage, outcome: { status: 200 } });
     const lease = take();

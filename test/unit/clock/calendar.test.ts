@@ -161,9 +161,9 @@ describe("the end of a period against a walk through the minutes", () => {
   ])("days in %s end correctly around %s", (timeZone, date) => {
     for (const calendar of PERIODS) {
       for (let at = Date.parse(date) - 36 * HOUR; at < Date.parse(date) + 60 * HOUR; at += 5 * HOUR - 1) {
-        const told = `${calendar} of ${iso(at)}`;
-        expect(`${told} ends ${iso(endOfPeriod(at, calendar, timeZone))}`).toBe(
-          `${told} ends ${iso(walkedEnd(at, calendar, timeZone))}`,
+        const label = `${calendar} of ${iso(at)}`;
+        expect(`${label} ends ${iso(endOfPeriod(at, calendar, timeZone))}`).toBe(
+          `${label} ends ${iso(walkedEnd(at, calendar, timeZone))}`,
         );
       }
     }

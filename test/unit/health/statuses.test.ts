@@ -71,16 +71,16 @@ describe("the effect of a status", () => {
   it("every HTTP code from 100 to 599 has the effect of its class on health, events and state", () => {
     const traceOf = (status: StatusClass | number) => {
       const { limiter, ended } = one({ cooldownTriggerCount: 1, penalty403: 0.4 });
-      const told: unknown[] = [];
-      limiter.on("cooldownStarted", (event) => told.push(event));
-      limiter.on("providerDead", (event) => told.push(event));
+      const emitted: unknown[] = [];
+      limiter.on("cooldownStarted", (event) => emitted.push(event));
+      limiter.on("providerDead", (event) => emitted.push(event));
       ended("server_error");
       limiter.reviveProvider("only");
-      told.length = 0;
+      emitted.length = 0;
       limiter.upsertProvider({ name: "only", cooldownSeconds: 7 });
       ended("cancelled");
       ended(status, { latencyMs: 9 });
-      return { told, inspected: limiter.inspect().providers };
+      return { emitted, inspected: limiter.inspect().providers };
     };
     const byClass = new Map(Object.values(StatusClass).map((status) => [status, traceOf(status)]));
     for (const code of CODES) expect(traceOf(code), `HTTP ${code}`).toEqual(byClass.get(classOf(code)));

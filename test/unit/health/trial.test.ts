@@ -77,13 +77,16 @@ describe("a trial", () => {
     ["capped", 500_000, {}, 600_000],
     ["capped below the last", 7_200_000, {}, 600_000],
     ["capped below cooldownSeconds", 20_000, { maxCooldownSeconds: 25 }, 25_000],
-  ] as const)("a trial that ends with a failure starts a cooldown of the documented length: %s", (_, servedMs, health, expected) => {
-    for (const status of ["rate_limited", "server_error", "forbidden", "timeout", "overloaded"] as const) {
-      const { ended, preferred } = served({ servedMs, health });
-      ended(status);
-      expect(preferred(), status).toMatchObject({ state: "cooldown", cooldownMs: expected });
-    }
-  });
+  ] as const)(
+    "a trial that ends with a failure starts a cooldown of the documented length: %s",
+    (_, servedMs, health, expected) => {
+      for (const status of ["rate_limited", "server_error", "forbidden", "timeout", "overloaded"] as const) {
+        const { ended, preferred } = served({ servedMs, health });
+        ended(status);
+        expect(preferred(), status).toMatchObject({ state: "cooldown", cooldownMs: expected });
+      }
+    },
+  );
 
   it("a trial that ends with a failure and a stated wait starts a cooldown of that length", () => {
     const { clock, ended, preferred, started } = served({ servedMs: 40_000 });

@@ -11,7 +11,7 @@ import {
   type StatusClass,
   type Usage,
 } from "../../../src/index.ts";
-import { taken } from "../../support/expected-usage.ts";
+import { expectedUsage } from "../../support/expected-usage.ts";
 
 const COUNTED = Object.values(Dimension).filter((dimension) => dimension !== "concurrency");
 const HUGE = Number.MAX_SAFE_INTEGER;
@@ -54,10 +54,10 @@ const price: fc.Arbitrary<Price | undefined> = fc.option(
 describe("the usage of an observation", () => {
   it("usage is the reported amounts and those that follow from them, else one request only", () => {
     fc.assert(
-      fc.property(usage, price, (told, charged) => {
+      fc.property(usage, price, (reported, charged) => {
         const { ended, used, limiter } = wide(charged);
-        ended(told);
-        const expected = taken(told, charged);
+        ended(reported);
+        const expected = expectedUsage(reported, charged);
         for (const dimension of COUNTED) expect(used()[dimension], dimension).toBe(expected[dimension] ?? 0);
         expect(used().concurrency).toBe(0);
         expect(limiter.metrics).toMatchObject({ observations: 1, invalidUsages: 0 });
@@ -106,12 +106,12 @@ describe("the usage of an observation", () => {
     );
     fc.assert(
       fc.property(fields, strange, usage, (bad, value, rest) => {
-        const told = { ...rest };
-        for (const field of bad) delete told[field];
+        const reported = { ...rest };
+        for (const field of bad) delete reported[field];
         const { ended, used, limiter } = wide();
-        ended({ ...told, ...Object.fromEntries(bad.map((field) => [field, value])) });
+        ended({ ...reported, ...Object.fromEntries(bad.map((field) => [field, value])) });
         const expected = wide();
-        expected.ended(told);
+        expected.ended(reported);
         expect(used()).toEqual(expected.used());
         expect(limiter.metrics).toMatchObject({ observations: 1, invalidUsages: bad.length });
       }),
@@ -195,9 +195,9 @@ describe("an observation without a valid provider", () => {
 
   it("the limiter keeps no object of the observation, so later changes of it have no effect", () => {
     const { limiter, used } = wide();
-    const told = { requests: 2 };
-    limiter.observe({ provider: "only", usage: told, outcome: { status: "success" } });
-    told.requests = 99;
+    const reported = { requests: 2 };
+    limiter.observe({ provider: "only", usage: reported, outcome: { status: "success" } });
+    reported.requests = 99;
     expect(used().requests).toBe(2);
   });
 });

@@ -36,13 +36,13 @@ describe("a name", () => {
       providers: [{ name, pools: [name] }, { name: `${name}!` }],
       capabilities: record([[name, [{ provider: name, priority: 20 }, `${name}!`]]]),
     });
-    const heard: string[] = [];
-    limiter.on("limitReached", ({ provider, pool }) => heard.push(provider, pool ?? "none"));
+    const recorded: string[] = [];
+    limiter.on("limitReached", ({ provider, pool }) => recorded.push(provider, pool ?? "none"));
     const decision = limiter.select(name);
     expect(decision.provider).toBe(name);
     expect(decision.alternatives.map(({ provider }) => provider)).toEqual([`${name}!`]);
     limiter.observe({ provider: name, usage: { requests: 5 }, outcome: { status: "success" } });
-    expect(heard).toEqual([name, name]);
+    expect(recorded).toEqual([name, name]);
     expect(limiter.remainingQuota(name, "requests")).toBe(0);
     expect(limiter.select(name).provider).toBe(`${name}!`);
     limiter.upsertPool({ name, limits: { rpm: 9 } });

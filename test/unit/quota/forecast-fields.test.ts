@@ -234,9 +234,9 @@ describe("forecast", () => {
     });
     limiter.observe({ provider: "p", usage: { requests: 4, tokens: 100 }, outcome: { status: "success" } });
     limiter.observe({ provider: "q", usage: { requests: 3, tokens: 50 }, outcome: { status: "success" } });
-    const told = (name: string) =>
+    const summary = (name: string) =>
       limiter.forecast(name)?.map(({ dimension, window, pool, limit, used }) => [dimension, window, pool, limit, used]);
-    expect(told("p")).toEqual([
+    expect(summary("p")).toEqual([
       ["requests", "minute", null, 10, 4],
       ["concurrency", null, null, 3, 0],
       ["requests", "minute", null, 20, 4],
@@ -245,7 +245,7 @@ describe("forecast", () => {
       ["tokens", "minute", "org", 700, 150],
       ["requests", { seconds: 7 }, "org", 70, 7],
     ]);
-    expect(told("q")).toEqual([
+    expect(summary("q")).toEqual([
       ["tokens", "minute", "org", 700, 150],
       ["requests", { seconds: 7 }, "org", 70, 7],
     ]);
@@ -274,9 +274,9 @@ describe("forecast", () => {
     window.seconds = 1;
     clock.advanceMs(30_000);
     expect(JSON.stringify(before)).toBe(asTold);
-    const told = limiter.forecast("p")![0]! as { used: number };
+    const returned = limiter.forecast("p")![0]! as { used: number };
     try {
-      told.used = 0;
+      returned.used = 0;
     } catch {
       // A frozen object would be correct, too.
     }

@@ -2,7 +2,7 @@
 import { EventEmitter, on } from "node:events";
 import { describe, expect, it } from "vitest";
 import { GrateLimiter, MockClock, NoAvailableProviders } from "../../../src/index.ts";
-import { turns } from "../../support/limiter-fixture.ts";
+import { flushPromises } from "../../support/limiter-fixture.ts";
 
 const failing = (status: number) => Object.assign(new Error("down"), { status });
 
@@ -63,15 +63,15 @@ it("an item that is retried keeps its arrival time, however many others wait", a
     },
     { timeoutMs: 5_000, tokens: 30 },
   );
-  const told: [index: number, at: number][] = [];
+  const received: [index: number, at: number][] = [];
   const reading = (async () => {
-    for await (const { index } of results) told.push([index, clock.now()]);
+    for await (const { index } of results) received.push([index, clock.now()]);
   })();
   await clock.advanceMsAsync(3_900);
   if (held[0]!.granted) held[0]!.release();
   await clock.advanceMsAsync(60_000);
   await reading;
-  expect(told.find(([index]) => index === 0)).toEqual([0, 5_000]);
+  expect(received.find(([index]) => index === 0)).toEqual([0, 5_000]);
 });
 
 describe("a failover that a listener prevents", () => {
@@ -104,10 +104,10 @@ it("a stream gives up a source that never yields its first chunk", async () => {
   const socket = new EventEmitter();
   const limiter = new GrateLimiter({ clock, providers: [{ name: "a" }], capabilities: { chat: ["a"] } });
   const begun = limiter.stream("chat", () => on(socket, "message"), { attemptTimeoutMs: 1_000, maxAttempts: 1 });
-  const told = begun.catch((error: unknown) => NoAvailableProviders.is(error) && error.kind);
+  const outcome = begun.catch((error: unknown) => NoAvailableProviders.is(error) && error.kind);
   await clock.advanceMsAsync(1_000);
-  expect(await told).toBe("attempts_failed");
-  await turns();
+  expect(await outcome).toBe("attempts_failed");
+  await flushPromises();
   expect(socket.listenerCount("message")).toBe(0);
 });
 

@@ -211,12 +211,12 @@ describe("an error", () => {
       fc.property(
         fc.anything({ withNullPrototype: true, withMap: true, withSet: true, withDate: true }),
         (anything) => {
-          const told = [
+          const reported = [
             thrown(anything),
             thrown(error({ cause: anything })),
             thrown(error({ status: 429, headers: anything })),
           ];
-          for (const { status, settlement } of [...told, returned(anything)]) {
+          for (const { status, settlement } of [...reported, returned(anything)]) {
             expect(status).toBeTypeOf("string");
             expect(settlement.retryAfterMs ?? 0).toBeGreaterThanOrEqual(0);
           }
@@ -277,8 +277,8 @@ describe("Retry-After", () => {
     const date = fc.date({ min: new Date("1970-01-01"), max: new Date("2200-01-01"), noInvalidDate: true });
     fc.assert(
       fc.property(date, (at) => {
-        const told = { "retry-after": at.toUTCString(), date: "Thu, 01 Jan 1970 00:00:00 GMT" };
-        expect(waits(told)).toBe(Math.floor(at.getTime() / 1_000) * 1_000);
+        const reported = { "retry-after": at.toUTCString(), date: "Thu, 01 Jan 1970 00:00:00 GMT" };
+        expect(waits(reported)).toBe(Math.floor(at.getTime() / 1_000) * 1_000);
       }),
     );
   });
@@ -295,8 +295,8 @@ describe("Retry-After", () => {
 
 describe("the classification of the caller", () => {
   const limited = error({ status: 429, headers: { "retry-after": "3" } });
-  const by = (told: unknown, failure: unknown = limited) =>
-    judged({ ok: false, error: failure }, (() => told) as RunDefaults["classify"]);
+  const by = (reported: unknown, failure: unknown = limited) =>
+    judged({ ok: false, error: failure }, (() => reported) as RunDefaults["classify"]);
 
   it("classify receives the result itself", () => {
     const result: TaskResult = { ok: false, error: limited };
@@ -309,8 +309,8 @@ describe("the classification of the caller", () => {
     expect(asked[0]).toBe(result);
   });
 
-  it.each([undefined, null])("the built-in rules apply if classify returns %s", (told) => {
-    expect(by(told)).toMatchObject({ status: "rate_limited", settlement: { retryAfterMs: 3_000 } });
+  it.each([undefined, null])("the built-in rules apply if classify returns %s", (reported) => {
+    expect(by(reported)).toMatchObject({ status: "rate_limited", settlement: { retryAfterMs: 3_000 } });
   });
 
   it("classify can return a class, a code, or more, and stated waits are still parsed", () => {

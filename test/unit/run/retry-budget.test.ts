@@ -4,7 +4,7 @@ import { describe, expect, it } from "vitest";
 import type { RunOptions } from "../../../src/index.ts";
 import { backoffMs } from "../../../src/run/backoff.ts";
 import { RetryBudget } from "../../../src/run/retry-budget.ts";
-import { bench, HttpError, refusalOf, seen } from "../../support/run-fixture.ts";
+import { HttpError, refusalOf, runFixture, watch } from "../../support/run-fixture.ts";
 
 const taken = (budget: RetryBudget, now: number, most = 1_000) => {
   let count = 0;
@@ -76,13 +76,13 @@ describe("a retry after a failure that did no work", () => {
   const patient = { cooldownTriggerCount: 1e6, penalty429: 0 };
 
   it("the message of a failed call lists the attempted providers and their failures", async () => {
-    const { limiter } = bench(["a", "b"], { retryBudget: none });
+    const { limiter } = runFixture(["a", "b"], { retryBudget: none });
     const { message } = await refusalOf(limiter.run("chat", refused([])));
     expect(message).toMatch(/^no provider available for "chat": attempts failed: "a" rate limited, "b" rate limited/);
   });
 
   it("a retry on another provider is free", async () => {
-    const { limiter } = bench(["a", "b", "c"], { retryBudget: none });
+    const { limiter } = runFixture(["a", "b", "c"], { retryBudget: none });
     const sent: string[] = [];
     const { kind } = await refusalOf(limiter.run("chat", refused(sent)));
     expect([kind, sent]).toEqual(["attempts_failed", ["a", "b", "c"]]);
@@ -99,7 +99,11 @@ describe("a retry after a failure that did no work", () => {
   it.each(Object.entries(IN_VAIN))(
     "a retry draws on the budget if the other provider %s",
     async (_, { b, options }) => {
-      const { limiter } = bench(["a", { name: "b", ...b }], { retryBudget: none, health: patient, random: () => 0 });
+      const { limiter } = runFixture(["a", { name: "b", ...b }], {
+        retryBudget: none,
+        health: patient,
+        random: () => 0,
+      });
       limiter.observe({ provider: "b", outcome: { status: "success" } });
       for (let i = 0; i < 20; i++) {
         const sent: string[] = [];
@@ -112,7 +116,7 @@ describe("a retry after a failure that did no work", () => {
   );
 
   it("a call makes as many attempts as it has providers", async () => {
-    const { limiter, clock } = bench(["a", "b", "c", "d"], { health: patient, random: () => 0 });
+    const { limiter, clock } = runFixture(["a", "b", "c", "d"], { health: patient, random: () => 0 });
     for (const exclude of [["b", "c", "d"], ["d"], ["x"], []]) {
       const sent: string[] = [];
       await refusalOf(limiter.run("chat", refused(sent), { exclude }));
@@ -124,7 +128,7 @@ describe("a retry after a failure that did no work", () => {
 
 describe("backoff before the next attempt on a provider", () => {
   it("a call backs off if a waiter claims the capacity of the other provider", async () => {
-    const { limiter, clock } = bench(["a", { name: "b", limits: { tpm: 1_000 } }], { random: () => 0.999 });
+    const { limiter, clock } = runFixture(["a", { name: "b", limits: { tpm: 1_000 } }], { random: () => 0.999 });
     limiter.upsertCapability({ name: "big", providers: ["b"] });
     limiter.tryAcquire("big", { tokens: 500 });
     const waiting = limiter.acquire("big", { tokens: 900 });
@@ -151,7 +155,7 @@ describe("backoff before the next attempt on a provider", () => {
 describe("a lease that comes too late", () => {
   it("a lease that comes too late does not count as a failover", async () => {
     const quotas = [{ dimension: "requests" as const, limit: 1, window: { seconds: 1 } }];
-    const { limiter, clock, events } = bench(["a", { name: "b", quotas }], { random: () => 0 });
+    const { limiter, clock, events } = runFixture(["a", { name: "b", quotas }], { random: () => 0 });
     await limiter.run("chat", () => 0, { only: ["b"] });
     const call = refusalOf(limiter.run("chat", () => Promise.reject(new HttpError(401)), { timeoutMs: 1_000 }));
     await clock.advanceMsAsync(2_000);
@@ -163,7 +167,7 @@ describe("a lease that comes too late", () => {
 
 describe("a call in progress", () => {
   it("a call in progress uses the current list of the capability", async () => {
-    const { limiter } = bench(["a", "b"]);
+    const { limiter } = runFixture(["a", "b"]);
     const seen: string[] = [];
     const results = limiter.map("chat", [1, 2, 3], (_, { provider }) => seen.push(provider), { concurrency: 1 });
     for await (const _ of results) limiter.upsertCapability({ name: "chat", providers: ["b"] });
@@ -171,8 +175,8 @@ describe("a call in progress", () => {
   });
 
   it("a call in progress does not back off after the limiter was closed", async () => {
-    const { limiter, clock } = bench(["a"], { random: () => 0.999 });
-    const call = seen(
+    const { limiter, clock } = runFixture(["a"], { random: () => 0.999 });
+    const call = watch(
       limiter.run("chat", async () => {
         limiter.close();
         throw new HttpError(503);
@@ -185,8 +189,8 @@ describe("a call in progress", () => {
 
 describe("a call during backoff", () => {
   it("closing the limiter ends a call during backoff", async () => {
-    const { limiter, clock } = bench(["a"], { random: () => 0.999 });
-    const call = seen(limiter.run("chat", () => Promise.reject(new HttpError(500))));
+    const { limiter, clock } = runFixture(["a"], { random: () => 0.999 });
+    const call = watch(limiter.run("chat", () => Promise.reject(new HttpError(500))));
     await clock.advanceMsAsync(10);
     expect(call.state).toBe("open");
     limiter.close();

@@ -2,7 +2,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { GrateLimiter, MockClock, type ScoringWeights } from "../../../src/index.ts";
-import { ask, build, names, needs, world } from "../../support/random-limiter.ts";
+import { buildLimiter, demands, histories, listedNames, trySelect } from "../../support/random-limiter.ts";
 
 const weight = fc.constantFrom(undefined, 0, 0.1, 0.35, 1, 7.5);
 const weights: fc.Arbitrary<ScoringWeights> = fc.record({
@@ -15,15 +15,15 @@ const weights: fc.Arbitrary<ScoringWeights> = fc.record({
 describe("a decision", () => {
   it("a decision reports the parts of its score: weights x parts x provider weight", () => {
     fc.assert(
-      fc.property(world, needs, weights, (given, options, scoring) => {
-        const { limiter } = build(given, 0, { scoring });
-        for (const name of names(given)) {
-          const { decision } = ask(limiter, { ...options, only: [name] });
+      fc.property(histories, demands, weights, (history, options, scoring) => {
+        const { limiter } = buildLimiter(history, 0, { scoring });
+        for (const name of listedNames(history)) {
+          const { decision } = trySelect(limiter, { ...options, only: [name] });
           if (decision === null) continue;
           const { quotaScore, healthScore, priorityScore, latencyScore } = decision.breakdown;
           const { quota = 0.4, health = 0.35, priority = 0.2, latency = 0.05 } = scoring;
           const sum = quota * quotaScore + health * healthScore + priority * priorityScore + latency * latencyScore;
-          const own = given.providers.find((provider) => provider.name === name)?.weight ?? 1;
+          const own = history.providers.find((provider) => provider.name === name)?.weight ?? 1;
           expect(Math.abs(decision.score - sum * own)).toBeLessThanOrEqual(1e-12);
           for (const part of [quotaScore, healthScore, latencyScore, priorityScore]) {
             expect(part >= 0 && part <= 1, JSON.stringify(decision.breakdown)).toBe(true);
@@ -46,14 +46,14 @@ describe("a decision", () => {
 
   it("any number of decisions changes nothing except the counters", () => {
     fc.assert(
-      fc.property(world, needs, (given, options) => {
-        const quiet = build(given, 50);
-        const asked = build(given);
-        const first = ask(asked.limiter, options);
-        for (let i = 0; i < 50; i++) expect(ask(asked.limiter, options)).toEqual(first);
+      fc.property(histories, demands, (history, options) => {
+        const quiet = buildLimiter(history, 50);
+        const asked = buildLimiter(history);
+        const first = trySelect(asked.limiter, options);
+        for (let i = 0; i < 50; i++) expect(trySelect(asked.limiter, options)).toEqual(first);
         asked.clock.advanceMs(50);
         expect(asked.limiter.inspect().providers).toEqual(quiet.limiter.inspect().providers);
-        expect(ask(asked.limiter)).toEqual(ask(quiet.limiter));
+        expect(trySelect(asked.limiter)).toEqual(trySelect(quiet.limiter));
         expect(asked.limiter.metrics.selects).toBe(quiet.limiter.metrics.selects + 51);
       }),
       { numRuns: 100 },
@@ -62,18 +62,18 @@ describe("a decision", () => {
 
   it("a decision does not change during a thousand later calls", () => {
     fc.assert(
-      fc.property(world, needs, (given, options) => {
-        const { clock, limiter } = build(given);
-        const { decision } = ask(limiter, options);
+      fc.property(histories, demands, (history, options) => {
+        const { clock, limiter } = buildLimiter(history);
+        const { decision } = trySelect(limiter, options);
         if (decision === null) return;
         const then = JSON.stringify(decision);
         const { breakdown } = decision;
         for (let i = 0; i < 30; i++) {
           clock.advanceMs(77);
-          for (const { name } of given.providers) {
+          for (const { name } of history.providers) {
             limiter.observe({ provider: name, outcome: { status: i % 3 === 0 ? "timeout" : "success", latencyMs: i } });
           }
-          ask(limiter, options);
+          trySelect(limiter, options);
         }
         expect(JSON.stringify(decision)).toBe(then);
         expect(decision.breakdown).toBe(breakdown);
@@ -84,9 +84,9 @@ describe("a decision", () => {
 
   it("the same events at the same instants give the same decision", () => {
     fc.assert(
-      fc.property(world, needs, (given, options) => {
-        const [one, other] = [build(given), build(given)];
-        expect(JSON.stringify(ask(one.limiter, options))).toBe(JSON.stringify(ask(other.limiter, options)));
+      fc.property(histories, demands, (history, options) => {
+        const [one, other] = [buildLimiter(history), buildLimiter(history)];
+        expect(JSON.stringify(trySelect(one.limiter, options))).toBe(JSON.stringify(trySelect(other.limiter, options)));
         const inspected = JSON.stringify(one.limiter.inspect());
         expect(JSON.stringify(other.limiter.inspect())).toBe(inspected);
         expect(JSON.parse(inspected)).toEqual(one.limiter.inspect());

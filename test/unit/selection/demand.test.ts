@@ -10,7 +10,7 @@ import {
   type ProviderConfig,
   type SelectOptions,
 } from "../../../src/index.ts";
-import { taken } from "../../support/expected-usage.ts";
+import { expectedUsage } from "../../support/expected-usage.ts";
 
 const COUNTED = Object.values(Dimension).filter((dimension) => dimension !== "concurrency");
 
@@ -59,12 +59,12 @@ const price: fc.Arbitrary<Price | undefined> = fc.option(
 describe("the demand of a request", () => {
   it("the demand is the stated amounts and those that follow from them, else 1", () => {
     fc.assert(
-      fc.property(usage, price, (told, charged) => {
-        const needs = taken(told, charged);
+      fc.property(usage, price, (reported, charged) => {
+        const needs = expectedUsage(reported, charged);
         for (const dimension of COUNTED) {
           // With a price per token and no stated tokens the cost is not known either.
           if (dimension === "cost_usd" && charged !== undefined && needs.tokens === null) continue;
-          expect(neededOf(dimension, told, charged), dimension).toBe(needs[dimension] ?? 1);
+          expect(neededOf(dimension, reported, charged), dimension).toBe(needs[dimension] ?? 1);
         }
       }),
       { numRuns: 300 },

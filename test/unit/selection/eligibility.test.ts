@@ -2,7 +2,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { GrateLimiter, MockClock, type ProviderConfig, UnknownCapability } from "../../../src/index.ts";
-import { ask, build, names, needs, world } from "../../support/random-limiter.ts";
+import { buildLimiter, demands, histories, listedNames, trySelect } from "../../support/random-limiter.ts";
 
 function one(provider: Omit<ProviderConfig, "name"> = {}) {
   const clock = new MockClock();
@@ -19,10 +19,10 @@ function one(provider: Omit<ProviderConfig, "name"> = {}) {
 describe("a refusal", () => {
   it("a refusal has one reason per listed provider, in the order of the list, and the earliest of their times", () => {
     fc.assert(
-      fc.property(world, needs, (given, options) => {
-        const { refusal } = ask(build(given).limiter, options);
+      fc.property(histories, demands, (history, options) => {
+        const { refusal } = trySelect(buildLimiter(history).limiter, options);
         if (refusal === null) return;
-        expect(refusal.reasons.map(({ provider }) => provider)).toEqual(names(given));
+        expect(refusal.reasons.map(({ provider }) => provider)).toEqual(listedNames(history));
         const times = refusal.reasons.flatMap(({ retryAfterMs }) => retryAfterMs ?? []);
         expect(refusal.retryAfterMs).toBe(times.length === 0 ? null : Math.min(...times));
         expect(refusal.retryAfterSeconds).toBe(
@@ -38,12 +38,15 @@ describe("a refusal", () => {
 
   it("the time of a refusal is exact: the same request succeeds then, and not a millisecond before", () => {
     fc.assert(
-      fc.property(world, needs, (given, options) => {
-        const { refusal } = ask(build(given).limiter, options);
+      fc.property(histories, demands, (history, options) => {
+        const { refusal } = trySelect(buildLimiter(history).limiter, options);
         const retryAfterMs = refusal?.retryAfterMs ?? null;
         if (retryAfterMs === null) return;
-        expect(ask(build(given, retryAfterMs).limiter, options).decision, `after ${retryAfterMs} ms`).not.toBeNull();
-        expect(ask(build(given, retryAfterMs - 1).limiter, options).decision).toBeNull();
+        expect(
+          trySelect(buildLimiter(history, retryAfterMs).limiter, options).decision,
+          `after ${retryAfterMs} ms`,
+        ).not.toBeNull();
+        expect(trySelect(buildLimiter(history, retryAfterMs - 1).limiter, options).decision).toBeNull();
       }),
       { numRuns: 500 },
     );
@@ -52,33 +55,33 @@ describe("a refusal", () => {
   it("a request that is too large has no time, even if a cooldown ends earlier", () => {
     const { limiter, ended } = one({ limits: { tpm: 10 } });
     ended("rate_limited", 5_000);
-    expect(ask(limiter, { tokens: 11 }).refusal?.retryAfterMs).toBeNull();
+    expect(trySelect(limiter, { tokens: 11 }).refusal?.retryAfterMs).toBeNull();
   });
 
   it("an unregistered provider has the reason not_registered, and is used once it is registered", () => {
     const limiter = new GrateLimiter({ clock: new MockClock(), capabilities: { chat: ["ghost"] } });
-    expect(ask(limiter).refusal?.reasons).toEqual([
+    expect(trySelect(limiter).refusal?.reasons).toEqual([
       { provider: "ghost", reason: "not_registered", retryAfterMs: null },
     ]);
     limiter.upsertProvider({ name: "ghost" });
     expect(limiter.select("chat").provider).toBe("ghost");
     limiter.removeProvider("ghost");
-    expect(ask(limiter).refusal?.reasons[0]?.reason).toBe("not_registered");
+    expect(trySelect(limiter).refusal?.reasons[0]?.reason).toBe("not_registered");
   });
 
   it("the reason is excluded for both only and exclude", () => {
     const { limiter } = one();
     const excluded = [{ provider: "only", reason: "excluded", retryAfterMs: null }];
-    expect(ask(limiter, { exclude: ["only"] }).refusal?.reasons).toEqual(excluded);
-    expect(ask(limiter, { only: ["other"] }).refusal?.reasons).toEqual(excluded);
-    expect(ask(limiter, { only: [] }).refusal?.reasons).toEqual(excluded);
-    expect(ask(limiter, { only: ["only"], exclude: ["only"] }).refusal?.reasons).toEqual(excluded);
-    expect(ask(limiter, { only: ["only", "only"], exclude: [] }).decision?.provider).toBe("only");
+    expect(trySelect(limiter, { exclude: ["only"] }).refusal?.reasons).toEqual(excluded);
+    expect(trySelect(limiter, { only: ["other"] }).refusal?.reasons).toEqual(excluded);
+    expect(trySelect(limiter, { only: [] }).refusal?.reasons).toEqual(excluded);
+    expect(trySelect(limiter, { only: ["only"], exclude: ["only"] }).refusal?.reasons).toEqual(excluded);
+    expect(trySelect(limiter, { only: ["only", "only"], exclude: [] }).decision?.provider).toBe("only");
   });
 
   it("the reasons dead, paused and cooldown take precedence in this order", () => {
     const { clock, limiter, ended } = one();
-    const reason = () => ask(limiter).refusal?.reasons[0];
+    const reason = () => trySelect(limiter).refusal?.reasons[0];
     ended("rate_limited", 1_500.5);
     expect(reason()).toEqual({ provider: "only", reason: "cooldown", retryAfterMs: 1_501 });
     limiter.updateProvider("only", { paused: true });
@@ -98,7 +101,7 @@ describe("a refusal", () => {
     const { clock, limiter, ended } = one();
     ended("forbidden");
     ended("forbidden");
-    const { refusal } = ask(limiter);
+    const { refusal } = trySelect(limiter);
     // 1 - 0.5^(t / 300 s) = 0.2
     const heals = Math.ceil(300_000 * Math.log2(1 / 0.8));
     expect(refusal?.reasons).toEqual([{ provider: "only", reason: "unhealthy", retryAfterMs: heals }]);
@@ -115,12 +118,14 @@ describe("a refusal", () => {
       capabilities: { chat: ["only"] },
     });
     for (let i = 0; i < 2; i++) limiter.observe({ provider: "only", outcome: { status: "forbidden" } });
-    expect(ask(limiter).refusal?.reasons).toEqual([{ provider: "only", reason: "unhealthy", retryAfterMs: null }]);
+    expect(trySelect(limiter).refusal?.reasons).toEqual([
+      { provider: "only", reason: "unhealthy", retryAfterMs: null },
+    ]);
   });
 
   it("the reason for a limit of 0 is too_large", () => {
     for (const limits of [{ rpm: 0 }, { tpm: 0 }, { otpm: 0 }, { usdPerDay: 0 }, { concurrency: 0 }]) {
-      expect(ask(one({ limits }).limiter).refusal?.reasons[0]).toMatchObject({
+      expect(trySelect(one({ limits }).limiter).refusal?.reasons[0]).toMatchObject({
         reason: "too_large",
         limit: 0,
         remaining: 0,
@@ -129,14 +134,21 @@ describe("a refusal", () => {
       });
     }
     const { limiter } = one({ limits: { concurrency: 0, rpm: 1 } });
-    expect(ask(limiter).refusal?.reasons[0]).toMatchObject({ dimension: "concurrency", window: null, pool: null });
+    expect(trySelect(limiter).refusal?.reasons[0]).toMatchObject({
+      dimension: "concurrency",
+      window: null,
+      pool: null,
+    });
     const exact = one({ limits: { rpm: 1, tpm: 5, tpd: 6 } });
-    expect(ask(exact.limiter, { tokens: 6 }).refusal?.reasons[0]).toMatchObject({ dimension: "tokens", limit: 5 });
+    expect(trySelect(exact.limiter, { tokens: 6 }).refusal?.reasons[0]).toMatchObject({
+      dimension: "tokens",
+      limit: 5,
+    });
   });
 
   it("a refusal of an empty capability has no reasons", () => {
     const limiter = new GrateLimiter({ clock: new MockClock(), capabilities: { chat: [] } });
-    const { refusal } = ask(limiter);
+    const { refusal } = trySelect(limiter);
     expect(refusal).toMatchObject({ reasons: [], retryAfterMs: null, retryAfterSeconds: null });
     expect(limiter.metrics).toMatchObject({ selects: 1, noProviderAvailable: 1 });
   });
@@ -177,8 +189,8 @@ describe("only and exclude", () => {
 describe("counters", () => {
   it("the counters include selects and those without an available provider", () => {
     const { limiter } = one({ paused: true });
-    ask(limiter);
-    ask(limiter);
+    trySelect(limiter);
+    trySelect(limiter);
     limiter.updateProvider("only", { paused: false });
     limiter.select("chat");
     expect(limiter.metrics).toMatchObject({ selects: 3, noProviderAvailable: 2, observations: 0 });

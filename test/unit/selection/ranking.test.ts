@@ -3,18 +3,18 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { type Decision, GrateLimiter, MockClock, type QuotaConfig } from "../../../src/index.ts";
-import { ask, build, names, needs, world } from "../../support/random-limiter.ts";
+import { buildLimiter, demands, histories, listedNames, trySelect } from "../../support/random-limiter.ts";
 
 describe("the ranking", () => {
   it("the ranking equals that of the providers evaluated one by one", () => {
     fc.assert(
-      fc.property(world, needs, (given, options) => {
-        const { limiter } = build(given);
-        const alone = names(given).flatMap((name) => {
-          const { decision } = ask(limiter, { ...options, only: [name] });
+      fc.property(histories, demands, (history, options) => {
+        const { limiter } = buildLimiter(history);
+        const alone = listedNames(history).flatMap((name) => {
+          const { decision } = trySelect(limiter, { ...options, only: [name] });
           return decision === null ? [] : [decision];
         });
-        const { decision } = ask(limiter, options);
+        const { decision } = trySelect(limiter, options);
         if (decision === null) {
           expect(alone).toEqual([]);
           return;
@@ -31,14 +31,14 @@ describe("the ranking", () => {
 
   it("the first provider has capacity exactly at now + waitMs and not a millisecond before", () => {
     fc.assert(
-      fc.property(world, needs, (given, options) => {
-        const { decision } = ask(build(given).limiter, options);
+      fc.property(histories, demands, (history, options) => {
+        const { decision } = trySelect(buildLimiter(history).limiter, options);
         if (decision === null || decision.waitMs === null) return;
         expect(Number.isSafeInteger(decision.waitMs) && decision.waitMs >= 0).toBe(true);
         const same = { ...options, only: [decision.provider] };
-        expect(ask(build(given, decision.waitMs).limiter, same).decision?.waitMs).toBe(0);
+        expect(trySelect(buildLimiter(history, decision.waitMs).limiter, same).decision?.waitMs).toBe(0);
         if (decision.waitMs === 0) return;
-        expect(ask(build(given, decision.waitMs - 1).limiter, same).decision?.waitMs).toBe(1);
+        expect(trySelect(buildLimiter(history, decision.waitMs - 1).limiter, same).decision?.waitMs).toBe(1);
       }),
       { numRuns: 500 },
     );
@@ -46,11 +46,14 @@ describe("the ranking", () => {
 
   it("waitMs decreases as time passes", () => {
     fc.assert(
-      fc.property(world, needs, fc.double({ min: 0, max: 1, noNaN: true }), (given, options, share) => {
-        const { decision } = ask(build(given).limiter, options);
+      fc.property(histories, demands, fc.double({ min: 0, max: 1, noNaN: true }), (history, options, share) => {
+        const { decision } = trySelect(buildLimiter(history).limiter, options);
         if (!decision?.waitMs) return;
         const passedMs = Math.floor(decision.waitMs * share);
-        const later = ask(build(given, passedMs).limiter, { ...options, only: [decision.provider] }).decision;
+        const later = trySelect(buildLimiter(history, passedMs).limiter, {
+          ...options,
+          only: [decision.provider],
+        }).decision;
         expect(later?.waitMs).toBe(decision.waitMs - passedMs);
       }),
       { numRuns: 300 },
