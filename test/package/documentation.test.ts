@@ -1,17 +1,16 @@
-// The documentation's code is tested: every ```ts block of README.md and docs/, and every one in a docstring of src/,
-// must compile; and unless it is marked ```ts no-run, it is run, as a module of its own, and what its comments say must
-// be true:
+// The code in the documentation is tested. Every ```ts block of README.md and docs/ and of a docstring in src/ must
+// compile. Unless it is marked ```ts no-run, it is also run as a module, and the values in its comments must be right:
 //
-//   limiter.select("chat").provider; // "openai"                the value: any literal, compared deeply
+//   limiter.select("chat").provider; // "openai"                a literal is compared deeply
 //   limiter.select("chat").score; // ≈ 0.98                     equal in the digits that are shown
-//   limiter.select("chat").provider; // "openai": it is first   an explanation may follow after : , ; or (
-//   limiter.select("chta"); // throws UnknownCapability: chta   the error's name, and part of its message
-//   const score = 0.5 + 0.5; // 1                               what a constant was given
-//   console.log(provider); // "openai"                          what is printed
-//   clock.advanceSecs(30); // the cooldown is over              anything else of several words is prose
+//   limiter.select("chat").provider; // "openai": it is first   an explanation can follow after : , ; or (
+//   limiter.select("chta"); // throws UnknownCapability: chta   the name of the error and a part of its message
+//   const score = 0.5 + 0.5; // 1                               the value of a constant
+//   console.log(provider); // "openai"                          the printed value
+//   clock.advanceSecs(30); // the cooldown is over              any other text of several words is prose
 //
-// Every such line must be reached. A block imports what it uses from the package (a docstring need not); what it does
-// not declare, it may take from `test/support/documentation/prelude.ts`.
+// Every line with a value must be reached. A block imports the names of the package that it uses (a docstring does not
+// have to), and can use the names of `test/support/documentation/prelude.ts` without declaring them.
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -37,7 +36,7 @@ test.runIf(existsSync(join(root, "README.md")))("the README has code to test", (
   expect(blocks.filter(({ file }) => file === "README.md")).not.toEqual([]);
 });
 
-test.runIf(existsSync(join(root, "README.md")))("the README's test command is the one that CI calls", () => {
+test.runIf(existsSync(join(root, "README.md")))("the test command in the README is the one that CI calls", () => {
   const command = /^npm ci && npm test$/m;
   expect(textOf("README.md")).toMatch(command);
   expect(textOf(".ci/run")).toContain('"npm ci && npm test"');
@@ -54,7 +53,7 @@ describe("code in the documentation", () => {
     test(`${block.file}:${block.line} compiles`, () => {
       expect(errors[index]).toEqual([]);
     });
-    test.runIf(block.runs)(`${block.file}:${block.line} does what it says`, async () => {
+    test.runIf(block.runs)(`${block.file}:${block.line} gives the results that its comments state`, async () => {
       await runBlock(root, block, around(block));
     });
   }

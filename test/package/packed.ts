@@ -1,5 +1,5 @@
-// What a user gets: the tarball, installed into an empty project and used from ESM, CommonJS and TypeScript.
-// `npm run test:packed`, after `npm run build`.
+// The package as a user gets it: the tarball, installed into an empty project and used from ESM, CommonJS and
+// TypeScript. `npm run test:packed`, after `npm run build`.
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type Check, expectSameNames, runChecks } from "../support/packed/checks.ts";
@@ -29,7 +29,7 @@ const PUBLISHED = [
 const project = await packedProject();
 try {
   await runChecks([
-    // The slowest first: they share the processors with all that follows.
+    // The slowest check first, because it runs beside all others.
     ...(await typescriptChecks(project)),
     ...contentChecks(project),
     ...declarationChecks(project),
@@ -43,7 +43,7 @@ try {
 function contentChecks({ files, installed }: PackedProject): readonly Check[] {
   return [
     {
-      name: "the tarball holds what is published, and nothing else",
+      name: "the tarball contains the published files and no others",
       body: () => {
         expectSameNames(files, PUBLISHED);
         return `${files.length} files`;
@@ -68,7 +68,7 @@ function contentChecks({ files, installed }: PackedProject): readonly Check[] {
       },
     },
     {
-      name: "no file says where it was built",
+      name: "no file contains the path of the build",
       body: async () => {
         const texts = await Promise.all(files.map((file) => readFile(join(installed, file), "utf8")));
         expectSameNames(
@@ -117,12 +117,12 @@ function declarationChecks({ installed }: PackedProject): readonly Check[] {
 
 function runtimeChecks({ directory, installed }: PackedProject): readonly Check[] {
   const node = process.execPath;
-  // Where Node can require ES modules, `require` is answered with the one ESM copy; older ones get the CommonJS file.
+  // If Node can require ES modules, `require` returns the only ESM copy; older versions get the CommonJS file.
   const requiresEsm = process.features.require_module === true;
   const runs: { name: string; command: readonly string[]; loaded?: string }[] = [
     { name: "import", command: [node, "by-import.mjs"], loaded: "index.js" },
     { name: "require", command: [node, "by-require.cjs"], loaded: requiresEsm ? "index.js" : "index.cjs" },
-    { name: "both copies at once", command: [node, "both-copies.mjs"] },
+    { name: "both copies together", command: [node, "both-copies.mjs"] },
   ];
   if (requiresEsm) {
     const command = [node, "--no-experimental-require-module", "by-require.cjs"];
@@ -163,7 +163,7 @@ function linterChecks({ tarball, directory }: PackedProject): readonly Check[] {
     {
       name: "attw is clean",
       body: async () => {
-        // What `attw --pack` does, on the tarball that is packed already.
+        // The same checks as `attw --pack`, on the existing tarball.
         const output = await runOrThrow(binary("attw"), [tarball, "--no-definitely-typed", "--format", "ascii"], {
           cwd: directory,
         });

@@ -1,4 +1,4 @@
-// Lives through one random script with a limiter and with the model of its rules, and throws where they part.
+// Runs one random script with a limiter and with the model of its rules, and throws at the first difference.
 
 import {
   GrateLimiter,
@@ -10,16 +10,16 @@ import {
   type StatusClass,
 } from "../../src/index.ts";
 import { CountingClock } from "./counting-clock.ts";
-import { Model, type ModelDimension, type ModelLease, ModelProvider, ModelQuota, type Needs } from "./lease-model.ts";
-import { turns } from "./limiter-fixture.ts";
+import { type Demand, Model, type ModelDimension, type ModelLease, ModelProvider, ModelQuota } from "./lease-model.ts";
+import { flushPromises } from "./limiter-fixture.ts";
 
-export interface Shape {
+export interface QuotaShape {
   readonly dimension: ModelDimension;
   readonly limit: number;
   readonly seconds: number;
 }
 
-export interface Wish {
+export interface RequestedAmounts {
   readonly capability: "chat" | "mail" | "solo";
   readonly requests: number;
   readonly tokens: number;
@@ -28,8 +28,8 @@ export interface Wish {
 
 export type Step =
   | { readonly do: "advance" | "back"; readonly ms: number }
-  | ({ readonly do: "tryAcquire" } & Wish)
-  | ({ readonly do: "acquire"; readonly maxWaitMs: number; readonly priority: number } & Wish)
+  | ({ readonly do: "tryAcquire" } & RequestedAmounts)
+  | ({ readonly do: "acquire"; readonly maxWaitMs: number; readonly priority: number } & RequestedAmounts)
   | { readonly do: "headers" | "release" | "dispose" | "abort"; readonly which: number }
   | { readonly do: "report"; readonly which: number; readonly tokens: number }
   | {
@@ -46,28 +46,28 @@ export type Step =
       readonly tokens: number;
       readonly retryAfterMs: number;
     }
-  | { readonly do: "upsert"; readonly name: string; readonly shapes: readonly Shape[] }
+  | { readonly do: "upsert"; readonly name: string; readonly shapes: readonly QuotaShape[] }
   | { readonly do: "limits"; readonly name: string; readonly limit: number; readonly paused: boolean }
   | { readonly do: "pool"; readonly limit: number }
   | { readonly do: "remove" | "revive"; readonly name: string };
 
-export interface World {
+export interface Scenario {
   readonly skewCapMs: number;
   readonly leaseTimeoutMs: number;
   readonly maxWaiting: number;
-  readonly pool: readonly Shape[];
-  readonly a: readonly Shape[];
-  readonly b: readonly Shape[];
+  readonly pool: readonly QuotaShape[];
+  readonly a: readonly QuotaShape[];
+  readonly b: readonly QuotaShape[];
 }
 
 const LISTED = { chat: ["a", "b"], mail: ["b"], solo: ["a"] } as const;
 const FIRST_COOLDOWN_MS = 2_000;
-// D7: what several ends together cannot make is taken for possible.
+// D7: the model assumes that any combination of endings is possible.
 const LENIENT = true;
 
 interface Waiter {
-  readonly wish: Wish;
-  readonly needs: Needs;
+  readonly wish: RequestedAmounts;
+  readonly needs: Demand;
   readonly priority: number;
   readonly order: number;
   readonly deadline: number;
@@ -77,46 +77,46 @@ interface Waiter {
   isGone: boolean;
 }
 
-const needsOf = ({ requests, tokens }: Wish): Needs => ({ requests, tokens, concurrency: 1 });
-const quotasOf = (shapes: readonly Shape[]): QuotaConfig[] =>
+const needsOf = ({ requests, tokens }: RequestedAmounts): Demand => ({ requests, tokens, concurrency: 1 });
+const quotasOf = (shapes: readonly QuotaShape[]): QuotaConfig[] =>
   shapes.map(({ dimension, limit, seconds }) =>
     dimension === "concurrency" ? { dimension, limit } : { dimension, limit, window: { seconds } },
   );
-const modelQuota = ({ dimension, limit, seconds }: Shape) =>
+const modelQuota = ({ dimension, limit, seconds }: QuotaShape) =>
   new ModelQuota(dimension, dimension === "concurrency" ? null : seconds * 1_000, limit);
 
-export class Run {
+export class LeaseModelRun {
   readonly clock = new CountingClock();
   readonly limiter: GrateLimiter;
   readonly model: Model;
   readonly leases: { lease: Lease; model: ModelLease }[] = [];
   readonly waiters: Waiter[] = [];
-  readonly #world: World;
+  readonly #scenario: Scenario;
   readonly #pool: { quotas: ModelQuota[] };
-  readonly #told: { readonly at: number; readonly lease?: Lease; readonly refusal?: Refusal }[] = [];
+  readonly #answers: { readonly at: number; readonly lease?: Lease; readonly refusal?: Refusal }[] = [];
   #now = 0;
   #lastActivity = 0;
   #order = 0;
 
-  constructor(world: World) {
-    this.#world = world;
-    this.model = new Model(world.skewCapMs);
+  constructor(scenario: Scenario) {
+    this.#scenario = scenario;
+    this.model = new Model(scenario.skewCapMs);
     this.limiter = new GrateLimiter({
       clock: this.clock,
-      ...{ skewCapMs: world.skewCapMs, leaseTimeoutMs: world.leaseTimeoutMs, maxWaiting: world.maxWaiting },
+      ...{ skewCapMs: scenario.skewCapMs, leaseTimeoutMs: scenario.leaseTimeoutMs, maxWaiting: scenario.maxWaiting },
       minimumHealthScore: 0,
       health: { cooldownTriggerCount: 1_000_000 },
-      pools: { org: { quotas: quotasOf(world.pool) } },
-      providers: [this.#config("a", world.a), this.#config("b", world.b)],
+      pools: { org: { quotas: quotasOf(scenario.pool) } },
+      providers: [this.#config("a", scenario.a), this.#config("b", scenario.b)],
       capabilities: { chat: ["a", "b"], mail: ["b"], solo: ["a"] },
     });
-    this.#pool = { quotas: world.pool.map(modelQuota) };
-    for (const name of ["a", "b"] as const) this.#register(name).own = world[name].map(modelQuota);
-    this.limiter.on("leaseGranted", ({ lease }) => this.#told.push({ lease, at: this.#read() }));
-    this.limiter.on("refused", ({ refusal }) => this.#told.push({ refusal, at: this.#read() }));
+    this.#pool = { quotas: scenario.pool.map(modelQuota) };
+    for (const name of ["a", "b"] as const) this.#register(name).own = scenario[name].map(modelQuota);
+    this.limiter.on("leaseGranted", ({ lease }) => this.#answers.push({ lease, at: this.#read() }));
+    this.limiter.on("refused", ({ refusal }) => this.#answers.push({ refusal, at: this.#read() }));
   }
 
-  #config(name: string, shapes: readonly Shape[]): ProviderConfig {
+  #config(name: string, shapes: readonly QuotaShape[]): ProviderConfig {
     return { name, quotas: quotasOf(shapes), pools: ["org"], cooldownSeconds: FIRST_COOLDOWN_MS / 1_000 };
   }
 
@@ -132,7 +132,7 @@ export class Run {
     return this.#now;
   }
 
-  /** Its own time is the limiter's, which never goes back. */
+  /** The time of the model is the time of the limiter, which never goes back. */
   #begin(): number {
     const now = this.#read();
     this.model.read(now);
@@ -166,7 +166,7 @@ export class Run {
         if (waiter === undefined) break;
         waiter.isGone = true;
         waiter.controller.abort(waiter);
-        await turns();
+        await flushPromises();
         if (waiter.error !== waiter)
           throw new Error(`an aborted waiter was not rejected with its reason: ${waiter.error}`);
         break;
@@ -212,7 +212,7 @@ export class Run {
         for (const quota of this.#pool.quotas) quota.limit = step.limit;
         this.limiter.upsertPool({
           name: "org",
-          quotas: quotasOf(this.#world.pool.map((shape) => ({ ...shape, limit: step.limit }))),
+          quotas: quotasOf(this.#scenario.pool.map((shape) => ({ ...shape, limit: step.limit }))),
         });
         break;
       case "remove":
@@ -228,7 +228,7 @@ export class Run {
     await this.#replay();
   }
 
-  /** An amount that counted as 0 and turns out to be more has no entry of its own: lease-table.test.ts looks at that. */
+  /** An amount that counted as 0 and is corrected has no entry of its own; lease-endings.test.ts covers that. */
   #withoutSurprise(step: Step, model: ModelLease): Step {
     const isSurprise = model.needs.tokens === 0 && !Number.isNaN(model.stampedAt);
     return isSurprise && (step.do === "report" || step.do === "settle") ? { ...step, tokens: 0 } : step;
@@ -249,8 +249,8 @@ export class Run {
     lease.settle({ status, retryAfterMs, usage: tokens === undefined ? undefined : { tokens } });
   }
 
-  /** A changed quota starts empty with the reservations in flight carried in: those not counted yet, or all that are open. */
-  #upsert(name: string, shapes: readonly Shape[], now: number): void {
+  /** A changed quota starts empty with the reservations in flight: those that do not count yet, or all open ones. */
+  #upsert(name: string, shapes: readonly QuotaShape[], now: number): void {
     const had = this.model.providers.get(name);
     const provider = had ?? this.#register(name);
     provider.dead = false;
@@ -273,7 +273,8 @@ export class Run {
         } else if (Number.isNaN(lease.stampedAt)) lease.hold(fresh);
         else if (lease.isOpen && lease.stampedAt > now - fresh.windowMs) stamped.push(lease);
       }
-      // Either reading of "reservations in flight" will do; what is in flight is compared later, for waiters may have gone.
+      // Both readings of "reservations in flight" are accepted. The comparison comes later, because waiters might be
+      // gone.
       const { used } = seen[i]!;
       const counted = stamped.reduce((sum, lease) => sum + lease.needs[fresh.dimension], 0);
       if (used !== 0 && used !== counted) {
@@ -287,7 +288,7 @@ export class Run {
     });
   }
 
-  /** Stops at every deadline on the way, so that each is seen to be kept. */
+  /** Stops at every deadline, to check that each one is kept. */
   async #advance(ms: number): Promise<void> {
     const end = this.clock.now() + ms;
     for (;;) {
@@ -302,14 +303,18 @@ export class Run {
     }
   }
 
-  async #tryAcquire(wish: Wish): Promise<void> {
+  async #tryAcquire(wish: RequestedAmounts): Promise<void> {
     const { requests, tokens, exclude } = wish;
     const answer = this.limiter.tryAcquire(wish.capability, { requests, tokens, exclude });
     await this.#replay(answer.granted ? { lease: answer, wish } : null);
     if (!answer.granted) this.#checkRefusal(answer, wish);
   }
 
-  async #acquire({ maxWaitMs, priority, ...wish }: Wish & { maxWaitMs: number; priority: number }): Promise<void> {
+  async #acquire({
+    maxWaitMs,
+    priority,
+    ...wish
+  }: RequestedAmounts & { maxWaitMs: number; priority: number }): Promise<void> {
     const now = this.#now;
     const controller = new AbortController();
     const { requests, tokens, exclude } = wish;
@@ -329,7 +334,7 @@ export class Run {
         },
       );
     this.waiters.push(waiter);
-    await turns();
+    await flushPromises();
     if (waiter.error !== null && NoAvailableProviders.is(waiter.error)) {
       const { kind } = waiter.error;
       waiter.isGone = true;
@@ -340,23 +345,23 @@ export class Run {
         waiter,
       );
       if (kind === "queue_full") {
-        if (wasWaiting < this.#world.maxWaiting) throw new Error(`queue_full with ${wasWaiting} waiting`);
+        if (wasWaiting < this.#scenario.maxWaiting) throw new Error(`queue_full with ${wasWaiting} waiting`);
       } else if (kind === "refused") {
         if (this.#mayCome(wish, waiter.deadline - 1, now))
-          throw new Error(`refused at once, though room may come by ${waiter.deadline}`);
-      } else if (maxWaitMs > 0) throw new Error(`rejected at once with ${kind}`);
+          throw new Error(`refused immediately, although capacity can come by ${waiter.deadline}`);
+      } else if (maxWaitMs > 0) throw new Error(`rejected immediately with ${kind}`);
     } else if (waiter.lease === null && waiter.error === null) {
       if (maxWaitMs === 0) throw new Error("waits, though it must not");
       if (!this.#mayCome(wish, waiter.deadline + 1, now, LENIENT))
-        throw new Error(`waits until ${waiter.deadline} in vain`);
+        throw new Error(`waits until ${waiter.deadline} without a chance`);
     }
     await this.#replay();
   }
 
-  /** Books what was granted since, each at its instant, and judges it. */
-  async #replay(own: { lease: Lease; wish: Wish } | null = null, isRetry = false): Promise<void> {
-    await turns();
-    for (const { lease, refusal, at } of this.#told.splice(0)) {
+  /** Records the grants since the last call, each at its instant, and checks them. */
+  async #replay(own: { lease: Lease; wish: RequestedAmounts } | null = null, isRetry = false): Promise<void> {
+    await flushPromises();
+    for (const { lease, refusal, at } of this.#answers.splice(0)) {
       if (lease === undefined) this.#bookRefusal(refusal!, at);
       else this.#bookGrant(lease, own, at);
       this.#lastActivity = at;
@@ -365,7 +370,7 @@ export class Run {
     for (const { error, isGone } of this.waiters) if (error !== null && !isGone) throw error;
     this.waiters.splice(0, this.waiters.length, ...this.waiters.filter(({ isGone }) => !isGone));
     let passed = this.#passedOver(now, null);
-    // Times of waiting are whole milliseconds, rounded up.
+    // Waiting times are integer milliseconds, rounded up.
     if (passed !== null && !isRetry) {
       this.clock.set(this.clock.now() + 1);
       await this.#replay(null, true);
@@ -376,42 +381,43 @@ export class Run {
     this.#lastActivity = now;
   }
 
-  #bookGrant(lease: Lease, own: { lease: Lease; wish: Wish } | null, at: number): void {
+  #bookGrant(lease: Lease, own: { lease: Lease; wish: RequestedAmounts } | null, at: number): void {
     const waiter = this.waiters.find((one) => one.lease === lease);
     const wish = lease === own?.lease ? own.wish : waiter?.wish;
-    if (wish === undefined) throw new Error("a lease that nobody asked for");
+    if (wish === undefined) throw new Error("a lease without a call");
     if (waiter !== undefined) this.#checkLateness(waiter, at);
     this.model.read(at);
     this.#checkGrant(lease, wish, waiter ?? null, at);
     const provider = this.model.providers.get(lease.provider)!;
-    const model = this.model.grant(provider, needsOf(wish), at, this.#world.leaseTimeoutMs);
+    const model = this.model.grant(provider, needsOf(wish), at, this.#scenario.leaseTimeoutMs);
     this.leases.push({ lease, model });
     if (waiter !== undefined) this.waiters.splice(this.waiters.indexOf(waiter), 1);
   }
 
-  /** Of one who waited: at its deadline, or because nothing can come in time any more. */
+  /** The rejection of a waiter: at its deadline, or because it cannot be served in time any more. */
   #bookRefusal({ reasons }: Refusal, at: number): void {
     this.model.read(at);
     const waiter = this.waiters.find(({ error }) => NoAvailableProviders.is(error) && error.reasons === reasons);
     if (waiter === undefined || waiter.isGone) return;
     waiter.isGone = true;
     const { kind } = waiter.error as NoAvailableProviders;
-    const told = () => `${kind} at ${at}, deadline ${waiter.deadline}: ${JSON.stringify([waiter.wish, reasons])}`;
+    const description = () =>
+      `${kind} at ${at}, deadline ${waiter.deadline}: ${JSON.stringify([waiter.wish, reasons])}`;
     if (kind === "refused" ? at >= waiter.deadline : kind !== "timed_out" || at < waiter.deadline)
-      throw new Error(told());
+      throw new Error(description());
     if (kind === "refused" && at < waiter.deadline && this.#mayCome(waiter.wish, waiter.deadline - 1, at))
-      throw new Error(`room may come: ${told()}`);
+      throw new Error(`capacity is announced for: ${description()}`);
   }
 
   #inOrder(): Waiter[] {
     return this.waiters.filter(({ isGone }) => !isGone).sort((x, y) => y.priority - x.priority || x.order - y.order);
   }
 
-  #candidates({ capability, exclude }: Wish): string[] {
+  #candidates({ capability, exclude }: RequestedAmounts): string[] {
     return LISTED[capability].filter((name) => !exclude.includes(name));
   }
 
-  /** Quotas, and providers on trial or ramp, of which a waiter needs something, wherever it may go. */
+  /** The quotas, and the providers in a trial or ramp, that a waiter needs at any of its providers. */
   #claims(waiter: Waiter): (ModelQuota | ModelProvider)[] {
     return this.#candidates(waiter.wish).flatMap((name) => {
       const provider = this.model.providers.get(name);
@@ -420,10 +426,10 @@ export class Run {
     });
   }
 
-  /** The first in line (before `end`) that could go and needs nothing that anybody ahead of it may claim. */
+  /** The first waiter (before `end`) that can be served and needs nothing that a waiter ahead can claim. */
   #passedOver(now: number, end: Waiter | null): Waiter | null {
     const claimed = new Set<ModelQuota | ModelProvider>();
-    // What those ahead need of a quota that has room for all of them: no more than that is theirs.
+    // If a quota has capacity for all waiters ahead, their claims are exactly their demands.
     const reserved = new Map<ModelQuota, number>();
     const isShort = (quota: ModelQuota, need: number) =>
       claimed.has(quota) || !quota.hasRoom(need + (reserved.get(quota) ?? 0), now);
@@ -448,7 +454,7 @@ export class Run {
     return null;
   }
 
-  /** A waiter is served within a millisecond of the instant at which it could be. */
+  /** A waiter is served within a millisecond of the first possible instant. */
   #checkLateness(waiter: Waiter, at: number): void {
     const before = at - 1;
     if (before <= this.#lastActivity) return;
@@ -457,7 +463,7 @@ export class Run {
     if (passed === waiter) throw new Error(`granted late, at ${at}`);
   }
 
-  #checkGrant(lease: Lease, wish: Wish, waiter: Waiter | null, at: number): void {
+  #checkGrant(lease: Lease, wish: RequestedAmounts, waiter: Waiter | null, at: number): void {
     const needs = needsOf(wish);
     const describe = () => `${lease.provider} at ${at} for ${JSON.stringify(wish)}`;
     if (!this.#candidates(wish).includes(lease.provider)) throw new Error(`granted on ${describe()}, no candidate`);
@@ -466,7 +472,7 @@ export class Run {
     if (waiter !== null && waiter.deadline < at) throw new Error("granted after the deadline");
     const passed = this.#passedOver(at, waiter);
     if (passed !== null && passed !== waiter) throw new Error(`${describe()} overtook ${JSON.stringify(passed.wish)}`);
-    // Room that one ahead waits for is not taken by anybody.
+    // No other request takes the capacity that a waiter ahead waits for.
     const taken = this.model.providers.get(lease.provider)!.quotas.filter(({ dimension }) => needs[dimension] > 0);
     for (const ahead of this.#inOrder()) {
       if (ahead === waiter) break;
@@ -475,7 +481,7 @@ export class Run {
         if (against.some((obstacle) => obstacle !== "quota" && obstacle !== "concurrency")) continue;
         const lacks = this.model.providers
           .get(name)!
-          // Of the first it is also what has room for it, and would not have it any more.
+          // The claims of the first waiter also include quotas with capacity that would otherwise lose it.
           .quotas.filter((quota) => {
             const also = ahead === this.#inOrder()[0] && taken.includes(quota) ? needs[quota.dimension] : 0;
             const need = ahead.needs[quota.dimension];
@@ -487,7 +493,7 @@ export class Run {
     }
   }
 
-  #checkRefusal({ reasons, retryAfterMs }: Refusal, wish: Wish, waiter: Waiter | null = null): void {
+  #checkRefusal({ reasons, retryAfterMs }: Refusal, wish: RequestedAmounts, waiter: Waiter | null = null): void {
     const now = this.#begin();
     const needs = needsOf(wish);
     const names = reasons.map(({ provider }) => provider);
@@ -511,8 +517,8 @@ export class Run {
         obstacles.push("waiters_ahead");
       if (provider !== undefined && ahead.has(provider) && (provider.trialDue || provider.isRampedAt(now)))
         obstacles.push("waiters_ahead");
-      const told = reason.reason === "ramping" ? ["trial", "ramp"] : [reason.reason];
-      if (!told.some((one) => obstacles.includes(one))) {
+      const reported = reason.reason === "ramping" ? ["trial", "ramp"] : [reason.reason];
+      if (!reported.some((one) => obstacles.includes(one))) {
         throw new Error(
           `${name} refused for ${reason.reason} at ${now}, true are [${obstacles}]: ${JSON.stringify(wish)}`,
         );
@@ -523,7 +529,7 @@ export class Run {
 
   #checkQuotaReason(
     reason: Extract<Refusal["reasons"][number], { dimension: unknown }>,
-    needs: Needs,
+    needs: Demand,
     now: number,
   ): void {
     const { provider, dimension, window, pool, limit, remaining, needed } = reason;
@@ -538,8 +544,8 @@ export class Run {
     }
   }
 
-  /** Whether by `deadline` time alone, or the ends of requests in flight at their best, can make room somewhere. */
-  #mayCome(wish: Wish, deadline: number, now: number, isLenient = false): boolean {
+  /** True if time alone, or the best endings of requests in flight, can free capacity by `deadline`. */
+  #mayCome(wish: RequestedAmounts, deadline: number, now: number, isLenient = false): boolean {
     if (deadline <= now) return false;
     const needs = needsOf(wish);
     return this.#candidates(wish).some((name) => {
@@ -554,7 +560,7 @@ export class Run {
         for (const part of quota.parts) {
           const lease = this.model.leases.find((one) => one.parts.get(quota) === part);
           const isOpen = lease?.isOpen === true;
-          // What was answered has used one request at least.
+          // An answered request has used at least one request.
           const isAnswered = quota.dimension === "requests" && isOpen && !Number.isNaN(lease.stampedAt);
           const left = isAnswered ? Math.min(1, part.amount) : isOpen ? 0 : part.amount;
           const freeAt =
@@ -571,7 +577,7 @@ export class Run {
   }
 
   async #compare(): Promise<void> {
-    // A read may find that somebody waits in vain.
+    // A read can detect that a waiter can never be served.
     this.limiter.inspect();
     await this.#replay();
     const now = this.#begin();
@@ -590,9 +596,9 @@ export class Run {
             throw new Error(`${name} counts ${used} ${dimension} at ${now}, not ${least} to ${most}`);
         }
         if (used !== mine.used || inFlight !== mine.inFlight || remaining !== left) {
-          const told = JSON.stringify([used, inFlight, remaining]);
+          const reported = JSON.stringify([used, inFlight, remaining]);
           throw new Error(
-            `${name} tells ${told} of ${dimension} at ${now}, not ${JSON.stringify([mine.used, mine.inFlight, left])}`,
+            `${name} reports ${reported} of ${dimension} at ${now}, not ${JSON.stringify([mine.used, mine.inFlight, left])}`,
           );
         }
       }
@@ -605,7 +611,7 @@ export class Run {
     }
   }
 
-  /** Ends everything; nothing may be left. */
+  /** Ends all leases. Nothing must remain. */
   async #finish(): Promise<void> {
     await this.#advance(this.#read() - this.clock.now());
     for (let round = 0; round < 40; round++) {

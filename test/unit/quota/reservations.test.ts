@@ -1,5 +1,5 @@
-// What a quota asks of those who hold some of it: as little as it can, for a refusal must cost no more when ten thousand
-// requests are under way.
+// A quota reads as few of its reservations as possible, because a refusal must not cost more with ten thousand requests
+// in flight.
 import { describe, expect, it } from "vitest";
 import { BurnRate } from "../../../src/quota/burn-rate.ts";
 import { Quota } from "../../../src/quota/quota.ts";
@@ -15,7 +15,7 @@ function quotaOf(limit: number): Quota {
   return new Quota(spec!, null, new SlidingWindow(limit, WINDOW_MS), new BurnRate());
 }
 
-/** Holds one until an instant, and counts how often it was asked. */
+/** A reservation that ends at an instant and counts its reads. */
 class CountingHolder implements Holder {
   static asked = 0;
   isHolding = true;
@@ -47,8 +47,8 @@ class CountingHolder implements Holder {
   }
 }
 
-describe("those who hold some of a quota", () => {
-  it("are not asked where what was counted long ago makes the room", () => {
+describe("the reservations of a quota", () => {
+  it("reservations are not read if usage from before them frees the capacity", () => {
     const quota = quotaOf(LIMIT);
     for (let i = 0; i < LIMIT / 2; i++) quota.record(1, i);
     const holders = Array.from({ length: LIMIT / 2 }, (_, i) => new CountingHolder(LIMIT + i));
@@ -62,7 +62,7 @@ describe("those who hold some of a quota", () => {
     expect(CountingHolder.asked).toBe(0);
   });
 
-  it("are forgotten when they have left, in whatever order", () => {
+  it("reservations can leave in any order and are not read afterwards", () => {
     const quota = quotaOf(LIMIT);
     const stays = new CountingHolder(5);
     quota.holders.join(stays);
@@ -77,12 +77,12 @@ describe("those who hold some of a quota", () => {
       }
     }
     CountingHolder.asked = 0;
-    // All of it: the one that stays is counted at 5, and gone a window later.
+    // The whole limit: the remaining reservation starts to count at 5 and is gone a window later.
     expect(quota.waitMs(LIMIT, 0, 0, true)).toBe(WINDOW_MS + 5);
     expect(CountingHolder.asked).toBeLessThan(10);
   });
 
-  it("are asked in order of instant, whoever came first", () => {
+  it("reservations are read in the order of their instants, whatever the order of arrival", () => {
     const quota = quotaOf(3);
     for (const at of [900, 300, 600]) {
       quota.hold(1, 0);
