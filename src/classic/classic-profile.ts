@@ -80,7 +80,7 @@ export const classic: Profile = {
     reading[at + STANDS_UNTIL] = -Infinity;
   },
 
-  fitsAt: (_quotas, _needs, now) => now,
+  earliestFit: (_quotas, _needs, now) => now,
 
   requireLeases() {
     throw new GrateLimiterError("unsupported", `leases: ${WHY}`);

@@ -3,6 +3,7 @@ import type { EngineTime } from "../clock/engine-time.ts";
 import type { Health } from "../health/health.ts";
 import type { HealthSettings } from "../health/health-settings.ts";
 import type { Counters } from "../metrics.ts";
+import type { FitOptions } from "../quota/availability.ts";
 import type { Quota } from "../quota/quota.ts";
 import type { QuotaSpec } from "../quota/quota-spec.ts";
 import type { Demand, UsageVector } from "../quota/usage-vector.ts";
@@ -48,8 +49,8 @@ export interface Profile {
   /** Reads what the score and the room come to, into the places from `at` on (see forecast/quota-reading.ts). */
   readQuotas(quotas: readonly Quota[], reading: Float64Array, at: number, now: number): void;
 
-  /** The very instant at which they have, by what is counted already; Infinity: not by that. */
-  fitsAt(quotas: readonly Quota[], needs: Demand, now: number): number;
+  /** The first instant at which all of the quotas have room; see availability.ts. */
+  earliestFit(quotas: readonly Quota[], needs: Demand, now: number, options?: FitOptions): number;
 
   /** Throws if it knows no leases. */
   requireLeases(): void;
