@@ -159,7 +159,7 @@ export class Reserver {
       const gateMs = provider.recoveryDelayMs(provider.state(now, minimumHealth), now);
       if (gateMs < Infinity && now + gateMs > deadline) return false;
       // The sizes that are learned until then might be smaller.
-      if (!request.isTold && provider.hasSizes && open.teach(capability.learning)) return true;
+      if (!request.isFullySpecified && provider.hasSizes && open.teach(capability.learning)) return true;
       const needs = request.needs(capability, entry, true);
       return provider.quotas.every((quota) => {
         const fitsAt = earliestFit(quota, needs, now, IF_LEASES_END);

@@ -1,10 +1,7 @@
 // When does a demand fit into a quota? Planning beside accounting: nothing here changes a quota.
 //
 //   excess = taken + claimed + amount + margin - capacity        fits at the first instant at which excess <= 0
-//   margin = min(3 x sqrt(V + V^2 / (300 v)), capacity - amount) whole, for an estimate with variance v; else 0
-//
-//   V: variance of all open estimates together, this one's included; the second term is the error of the mean that they
-//   share, as one of 300 samples
+//   margin = min(safety margin, capacity - amount), whole, for an estimate (see safety-margin.ts); else 0
 //
 // Regimes, by what becomes of the reservations:
 //   "stay":    only usage that is counted already is released.
@@ -16,11 +13,9 @@
 import { wholeMsUntil } from "../clock/whole-ms.ts";
 import type { Quota } from "./quota.ts";
 import type { Reservation } from "./reservation.ts";
+import { safetyMargin } from "./safety-margin.ts";
 import type { Tracker } from "./tracker.ts";
 import { type Demand, demandFor, varianceOf } from "./usage-vector.ts";
-
-const GUARD_DEVIATIONS = 3;
-const SAMPLES = 300;
 
 /**
  * In place of an instant: it is not known yet whether and when the demand fits. No tracker in this process gives that answer;
@@ -78,14 +73,9 @@ export function releaseInMs(tracker: Tracker, amount: number, now: number): numb
 }
 
 function excessOf(quota: Quota, amount: number, variance: number, others: number, now: number): number {
-  const margin = variance > 0 ? marginOf(quota, amount, variance, others + variance) : 0;
-  return quota.taken(now) + amount + margin - quota.capacity;
-}
-
-function marginOf(quota: Quota, amount: number, variance: number, sum: number): number {
-  const margin = GUARD_DEVIATIONS * Math.sqrt(sum + sum ** 2 / (variance * SAMPLES));
-  // A single request always fits.
-  return Math.min(Math.ceil(margin), quota.capacity - amount);
+  // A single request always fits, whatever its margin.
+  const margin = Math.min(Math.ceil(safetyMargin(variance, others + variance)), quota.capacity - amount);
+  return quota.taken(now) + amount + (variance > 0 ? margin : 0) - quota.capacity;
 }
 
 /**

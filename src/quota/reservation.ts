@@ -17,7 +17,6 @@
 import type { BurnMeter } from "./burn-rate.ts";
 import { REQUESTS } from "./dimension-index.ts";
 import type { QuotaSpec } from "./quota-spec.ts";
-import { type QuotaState, STEADY_UNTIL, USED } from "./quota-state.ts";
 import type { Tracker } from "./tracker.ts";
 
 /** Usage and reservations of one quota. */
@@ -41,14 +40,12 @@ export class Account {
   pinned = 0;
   /** Variance of the sum of the estimates of open leases. */
   estimateVariance = 0;
-  readonly #state: QuotaState;
 
   constructor(spec: QuotaSpec, tracker: Tracker, burn: BurnMeter) {
     this.spec = spec;
     this.tracker = tracker;
     this.burn = burn;
     this.index = spec.index;
-    this.#state = tracker.state;
   }
 
   /** The limit in force, which requests are measured against. */
@@ -63,8 +60,8 @@ export class Account {
 
   /** Used and reserved together. */
   taken(now: number): number {
-    const state = this.#state;
-    return (now < state[STEADY_UNTIL]! ? state[USED]! : this.tracker.used(now)) + this.reserved;
+    const { tracker } = this;
+    return (now < tracker.unchangedUntil ? tracker.usedNow : tracker.used(now)) + this.reserved;
   }
 
   remaining(now: number): number {

@@ -15,7 +15,7 @@ const WINDOW_MS = 60_000;
 
 function quotaOf(limit: number, tracker: Tracker = new SlidingWindow(limit, WINDOW_MS)): Quota {
   const [spec] = quotaSpecs(undefined, [{ dimension: "tokens", limit, window: "minute" }], null);
-  return new Quota(spec!, null, tracker, new BurnRate(tracker.state));
+  return new Quota(spec!, null, tracker, new BurnRate());
 }
 
 function tokens(amount: number, variance = 0): Demand {

@@ -13,7 +13,7 @@ const WINDOW_MS = 60_000;
 function quotaOf(dimension: "requests" | "tokens", limit = 100): Quota {
   const [spec] = quotaSpecs(undefined, [{ dimension, limit, window: "minute" }], null);
   const tracker = new SlidingWindow(limit, WINDOW_MS);
-  return new Quota(spec!, null, tracker, new BurnRate(tracker.state));
+  return new Quota(spec!, null, tracker, new BurnRate());
 }
 
 /** Reservations in the order of the quota's schedule. */

@@ -1,0 +1,175 @@
+// The package as a user gets it: the tarball, installed into an empty project and used from ESM, CommonJS and
+// TypeScript. `npm run test:packed`, after `npm run build`.
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { type Check, expectSameNames, runChecks } from "../support/packed/checks.ts";
+import { runOrThrow } from "../support/packed/command.ts";
+import {
+  consumerFile,
+  installedPackages,
+  type PackedProject,
+  packedProject,
+  root,
+} from "../support/packed/packed-project.ts";
+import { importedNames, readPublishedTypes } from "../support/packed/published-types.ts";
+import { runScenario } from "../support/packed/run-scenario.ts";
+import { typescriptChecks } from "../support/packed/typescript-consumers.ts";
+
+const PUBLISHED = [
+  "CHANGELOG.md",
+  "LICENSE",
+  "README.md",
+  "dist/index.cjs",
+  "dist/index.d.cts",
+  "dist/index.d.ts",
+  "dist/index.js",
+  "package.json",
+];
+
+const project = await packedProject();
+try {
+  await runChecks([
+    // The slowest check first, because it runs beside all others.
+    ...(await typescriptChecks(project)),
+    ...contentChecks(project),
+    ...declarationChecks(project),
+    ...runtimeChecks(project),
+    ...linterChecks(project),
+  ]);
+} finally {
+  await project.remove();
+}
+
+function contentChecks({ files, installed }: PackedProject): readonly Check[] {
+  return [
+    {
+      name: "the tarball contains the published files and no others",
+      body: () => {
+        expectSameNames(files, PUBLISHED);
+        return `${files.length} files`;
+      },
+    },
+    {
+      name: "it installs alone: no dependencies, no scripts that run",
+      body: async () => {
+        expectSameNames(await installedPackages(project), ["grate-limiter"]);
+        const manifest = JSON.parse(await readFile(join(installed, "package.json"), "utf8")) as {
+          [field: string]: object | undefined;
+        };
+        for (const field of ["dependencies", "peerDependencies", "optionalDependencies", "bundleDependencies"]) {
+          expectSameNames(Object.keys(manifest[field] ?? {}), []);
+        }
+        const scripts = Object.keys(manifest["scripts"] ?? {});
+        expectSameNames(
+          scripts.filter((script) => /^(pre|post)?install$|^prepare$/.test(script)),
+          [],
+        );
+        return undefined;
+      },
+    },
+    {
+      name: "no file contains the path of the build",
+      body: async () => {
+        const texts = await Promise.all(files.map((file) => readFile(join(installed, file), "utf8")));
+        expectSameNames(
+          files.filter((_, index) => texts[index]!.includes(root)),
+          [],
+        );
+        return undefined;
+      },
+    },
+  ];
+}
+
+function declarationChecks({ installed }: PackedProject): readonly Check[] {
+  const declarations = ["dist/index.d.ts", "dist/index.d.cts"];
+  return [
+    ...declarations.map((file) => ({
+      name: `${file}: brings the lib entry that it needs, mentions no any`,
+      body: async () => {
+        const { firstLine, mentionsOfAny } = await readPublishedTypes(join(installed, file));
+        const wanted = '/// <reference lib="esnext.disposable" />';
+        if (firstLine !== wanted) throw new Error(`expected ${wanted} as its first line, got ${firstLine}`);
+        if (mentionsOfAny.length > 0) throw new Error(mentionsOfAny.join("\n"));
+        return undefined;
+      },
+    })),
+    {
+      name: "both declaration files export the same names",
+      body: async () => {
+        const [esm, commonJs] = await Promise.all(
+          declarations.map((file) => readPublishedTypes(join(installed, file))),
+        );
+        expectSameNames(commonJs!.names, esm!.names);
+        return `${esm!.names.length} names`;
+      },
+    },
+    {
+      name: "the typed program uses every exported name",
+      body: async () => {
+        const { names } = await readPublishedTypes(join(installed, "dist/index.d.ts"));
+        expectSameNames(importedNames(await consumerFile("typed-program.ts")), names);
+        return `${names.length} names`;
+      },
+    },
+  ];
+}
+
+function runtimeChecks({ directory, installed }: PackedProject): readonly Check[] {
+  const node = process.execPath;
+  // If Node can require ES modules, `require` returns the only ESM copy; older versions get the CommonJS file.
+  const requiresEsm = process.features.require_module === true;
+  const runs: { name: string; command: readonly string[]; loaded?: string }[] = [
+    { name: "import", command: [node, "by-import.mjs"], loaded: "index.js" },
+    { name: "require", command: [node, "by-require.cjs"], loaded: requiresEsm ? "index.js" : "index.cjs" },
+    { name: "both copies together", command: [node, "both-copies.mjs"] },
+  ];
+  if (requiresEsm) {
+    const command = [node, "--no-experimental-require-module", "by-require.cjs"];
+    runs.push({ name: "require, as older Nodes do", command, loaded: "index.cjs" });
+  }
+  return [
+    ...runs.map(({ name, command, loaded }) => ({
+      name,
+      body: async () => {
+        const report = await runScenario(command, directory);
+        if (loaded !== undefined) expectSameNames([report.loaded], [loaded]);
+        return `${report.runtime} ${report.version}, ${report.loaded}, ${report.answers.length} answers`;
+      },
+    })),
+    {
+      name: "what is exported is what is declared",
+      body: async () => {
+        const { values } = await readPublishedTypes(join(installed, "dist/index.d.ts"));
+        const { exportedNames } = await runScenario([node, "by-import.mjs"], directory);
+        expectSameNames(exportedNames, values);
+        return `${values.length} values`;
+      },
+    },
+  ];
+}
+
+function linterChecks({ tarball, directory }: PackedProject): readonly Check[] {
+  const binary = (name: string) => join(root, "node_modules/.bin", name);
+  return [
+    {
+      name: "publint is clean, suggestions included",
+      body: async () => {
+        const output = await runOrThrow(binary("publint"), ["run", tarball, "--strict"], { cwd: directory });
+        if (!output.includes("All good!")) throw new Error(output);
+        return undefined;
+      },
+    },
+    {
+      name: "attw is clean",
+      body: async () => {
+        // The same checks as `attw --pack`, on the existing tarball.
+        const output = await runOrThrow(binary("attw"), [tarball, "--no-definitely-typed", "--format", "ascii"], {
+          cwd: directory,
+        });
+        if (!output.includes("No problems found")) throw new Error(output);
+        return undefined;
+      },
+    },
+  ];
+}
