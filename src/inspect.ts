@@ -3,6 +3,7 @@ import type { Inspection, ProviderInspection } from "./api/inspection.ts";
 import type { QuotaForecast } from "./api/quota-forecast.ts";
 import type { Provider } from "./provider/provider.ts";
 import type { Registry } from "./provider/registry.ts";
+import { quotaForecast } from "./quota/quota-summary.ts";
 
 /** All providers in the order of their declaration, and the counters. */
 export function inspect(registry: Registry, admission: Admission, minimumHealth: number, now: number): Inspection {
@@ -25,5 +26,5 @@ function inspectProvider(provider: Provider, minimumHealth: number, now: number)
 
 /** Every quota of a provider, own ones first, then its pools'. */
 export function forecasts(provider: Provider, now: number): QuotaForecast[] {
-  return provider.quotas.map((quota) => quota.forecast(now));
+  return provider.quotas.map((quota) => quotaForecast(quota, now));
 }
