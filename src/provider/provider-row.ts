@@ -11,6 +11,8 @@ export class ProviderRow implements QuotaReading {
   quotasValidUntil: number = -Infinity;
   /** Incremented whenever the facts are read again, so that a list can see that its scores are out of date. */
   revision = 0;
+  /** Incremented whenever something was counted or changed, and not by time alone. */
+  changes = 0;
   isEligible = false;
   healthScore = 1;
   /** Mean latency (ms); 0: unknown. */

@@ -76,6 +76,15 @@ export class Quota extends Account {
     return pressureOf(rest + this.burn.perSecond(now) * seconds, taken, capacity);
   }
 
+  /**
+   * True if the instant at which a demand fits changes only when something is counted or reserved. Resets are searched
+   * again with the wall clock, and an even refill has no instants of its own.
+   */
+  get isFixedInTime(): boolean {
+    const { strategy } = this.spec;
+    return this.reserved === 0 && (strategy === "sliding_window" || strategy === "concurrency");
+  }
+
   /** Share of the quota that is left, 0 to 1. */
   ratio(now: number): number {
     const { capacity } = this.tracker;

@@ -27,6 +27,9 @@ export class RankedEntry {
   priorityScore = 0;
   latencyScore = 0;
   waitMs: number = NOT_ELIGIBLE;
+  /** Instant from which the request fits, and the `changes` of the row for which it was found; -1: it has to be found. */
+  fitsAt = 0;
+  fitsSince = -1;
   /** Shared by all decisions until the score changes. */
   alternative: Alternative;
   readonly ownPriority: number | null;

@@ -7,6 +7,7 @@
 // collects those whose score or wait can have changed. Each of them is scored and moved to its new rank; if many changed,
 // the whole order is sorted.
 import type { Decision } from "../api/decision.ts";
+import { wholeMsUntil } from "../clock/whole-ms.ts";
 import { TOO_LARGE } from "../profile/profile.ts";
 import type { Capability } from "../provider/capability.ts";
 import type { Provider } from "../provider/provider.ts";
@@ -148,6 +149,7 @@ export class Ranking {
           (entry === this.#preferred ? priority !== this.#maxPriority : priority > this.#maxPriority);
       }
       // Capacity that was there remains until something is counted; a wait becomes shorter.
+      if (isEverything) entry.fitsSince = -1;
       if (isEverything || isRead || (row.isEligible && entry.waitMs !== 0)) changed[changes++] = entry;
     }
     if (haveMaximaChanged && this.#findMaxima()) {
@@ -215,10 +217,15 @@ export class Ranking {
     ) {
       return 0;
     }
-    const needs = request.needs(this.#capability!, entry.listed, this.#isLease);
-    const waitMs = profile.waitMs(provider.quotas, needs, now, !this.#isLease);
+    if (entry.fitsSince === row.changes) return Math.min(wholeMsUntil(entry.fitsAt, now), NO_KNOWN_TIME);
+    const demand = request.needs(this.#capability!, entry.listed, this.#isLease);
+    const waitMs = profile.waitMs(provider.quotas, demand, now, !this.#isLease);
     if (waitMs === TOO_LARGE) return NOT_ELIGIBLE;
-    return waitMs < NO_KNOWN_TIME ? waitMs : NO_KNOWN_TIME;
+    if (waitMs > 0 && provider.quotas.every(({ isFixedInTime }) => isFixedInTime)) {
+      entry.fitsAt = profile.earliestFit(provider.quotas, demand, now);
+      entry.fitsSince = row.changes;
+    }
+    return Math.min(waitMs, NO_KNOWN_TIME);
   }
 
   #score(entry: RankedEntry, { strategy, weighted, scoreCap }: SelectionContext, now: number): number {

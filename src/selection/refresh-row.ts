@@ -17,6 +17,7 @@ export function refreshRow(provider: Provider, context: RowContext, now: number)
   const hasChanged = row.validUntil === -Infinity;
   const state = provider.state(now, minimumHealth);
   row.revision++;
+  if (hasChanged) row.changes++;
   row.isEligible = state === "available" || state === "ramping" || state === "trial";
   row.latencyMs = health.latencyMs ?? 0;
   // `+ 0` turns -0 into 0, which JSON cannot tell apart.
