@@ -70,8 +70,8 @@ export function parseSettlement(
   dialect: Vocabulary,
 ): Omit<ParsedObservation, "amounts"> & { readonly amounts: UsageVector | null } {
   const told: { readonly [key in keyof Observation["outcome"] | "usage"]?: unknown } = isRecord(ending) ? ending : {};
-  const { usage, latencyMs, retryAfterMs, reported } = told;
-  const known = isTold(told.status) + isTold(usage) + isTold(latencyMs) + isTold(retryAfterMs) + isTold(reported);
+  const { usage, latencyMs, retryAfterMs } = told;
+  const known = isTold(told.status) + isTold(usage) + isTold(latencyMs) + isTold(retryAfterMs);
   const isWhole = isRecord(ending) && (known > 0 || isPlain(ending)) && hasNoOther(ending, known, ENDING_KEYS);
   // Who says it in words that are none (`settle(429)`, `{ code: 429 }`) does not mean that all went well.
   const status = told.status === undefined && isWhole ? "success" : statusOf(told.status, dialect);
@@ -89,17 +89,17 @@ function isPlain(value: object): boolean {
 function isWellShaped(observation: Observation): boolean {
   if (!isRecord(observation) || !isRecord(observation.outcome)) return false;
   const { provider, usage, capability, outcome } = observation;
-  const { latencyMs, retryAfterMs, reported } = outcome;
+  const { latencyMs, retryAfterMs } = outcome;
   return (
     typeof provider === "string" &&
     provider !== "" &&
     hasNoOther(observation, 2 + isTold(usage) + isTold(capability), OBSERVATION_KEYS) &&
-    hasNoOther(outcome, 1 + isTold(latencyMs) + isTold(retryAfterMs) + isTold(reported), OUTCOME_KEYS)
+    hasNoOther(outcome, 1 + isTold(latencyMs) + isTold(retryAfterMs), OUTCOME_KEYS)
   );
 }
 
 const OBSERVATION_KEYS: ReadonlySet<string> = new Set(["provider", "capability", "usage", "outcome"]);
-const OUTCOME_KEYS: ReadonlySet<string> = new Set(["status", "latencyMs", "retryAfterMs", "reported"]);
+const OUTCOME_KEYS: ReadonlySet<string> = new Set(["status", "latencyMs", "retryAfterMs"]);
 const ENDING_KEYS: ReadonlySet<string> = new Set([...OUTCOME_KEYS, "usage"]);
 
 function isTold(value: unknown): number {
@@ -134,7 +134,7 @@ const outcomeCheck: Check = (value, problems) => {
   else problems.at("status", statusCheck, undefined);
 };
 
-const outcomeShape = { status: statusCheck, latencyMs: anything, retryAfterMs: anything, reported: anything };
+const outcomeShape = { status: statusCheck, latencyMs: anything, retryAfterMs: anything };
 const observationShape = {
   provider: name,
   capability: anything,

@@ -52,7 +52,7 @@ const CODES: readonly (readonly [codes: RegExp, verdict: Verdict])[] = [
  *
  * @experimental
  */
-export function classify(result: TaskResult, epochNow: EpochNow): Verdict {
+export function classifyResult(result: TaskResult, epochNow: EpochNow): Verdict {
   try {
     if (!result.ok) return verdictOfError(result.error, MAX_CAUSE_DEPTH, epochNow) ?? UNKNOWN;
     const value = result.value as { readonly ok?: unknown } | null | undefined;
@@ -64,11 +64,11 @@ export function classify(result: TaskResult, epochNow: EpochNow): Verdict {
 }
 
 /**
- * Verdict on the result of an attempt, by the caller's own classifier if it answers. `classify` fills in a status and a
+ * Verdict on the result of an attempt, by the caller's own classifier if it answers. The rules fill in a status and a
  * waiting time that the answer leaves out. Throws what the classifier throws, and TypeError if it returns a promise.
  */
 export function classifyBy(classifier: RunDefaults["classify"], result: TaskResult, epochNow: EpochNow): Verdict {
-  const defaultVerdict = classify(result, epochNow);
+  const defaultVerdict = classifyResult(result, epochNow);
   const answer = classifier?.(result);
   if (answer === undefined || answer === null) return defaultVerdict;
   if (typeof safeGet(answer, "then") === "function") {

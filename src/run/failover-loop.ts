@@ -29,7 +29,8 @@ import { RetryPolicy } from "./retry-policy.ts";
 import { type RunDependencies, type Signal, timeoutError } from "./run-dependencies.ts";
 import type { Semaphore } from "./semaphore.ts";
 
-const MAX_WAIT_MS = 60_000;
+/** Default of `maxWaitMs`. */
+export const MAX_WAIT_MS = 60_000;
 const FINAL_STATUSES: readonly StatusClass[] = ["success", "client_error", "cancelled"];
 
 const STILL_OPEN = { status: "success", neverConnected: false } as const;

@@ -452,12 +452,14 @@ describe("what is settled badly", () => {
     const one = table();
     const heard = one.listen();
     one.take(ESTIMATE).settle({ status: 429, retryAfter: 3 } as never);
-    one.take(ESTIMATE).settle({ status: undefined, usage: undefined, reported: [] });
+    one.take(ESTIMATE).settle({ status: undefined, usage: undefined });
+    one.take(ESTIMATE).settle({ status: undefined, usage: undefined, reported: [] } as never);
     expect(heard.filter(({ event }) => event === "leaseSettled").map(({ told }) => told)).toMatchObject([
       { status: "rate_limited" },
       { status: "success" },
+      { status: "cancelled" },
     ]);
-    expect(one.limiter.metrics.invalidUsages).toBe(1);
+    expect(one.limiter.metrics.invalidUsages).toBe(2);
   });
 
   it.each([Number.NaN, -1, Number.POSITIVE_INFINITY, "12", null])("amount %s is ignored and counted", (bad) => {
