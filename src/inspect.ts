@@ -7,7 +7,7 @@ import type { WindowSpec } from "./api/window.ts";
 import type { Provider } from "./provider/provider.ts";
 import { quotaKey } from "./quota/quota-spec.ts";
 
-/** Queries about the state of one limiter. Each is a step of its own; null: no such provider. */
+/** Queries about the state of one limiter. */
 export class Inspector {
   readonly #admission: Admission;
 
@@ -15,26 +15,26 @@ export class Inspector {
     this.#admission = admission;
   }
 
-  health(provider: string): number | null {
-    return this.#read(provider, ({ health }, now) => health.score(now));
+  /** Answer of `query` about the current state of a provider; null: no such provider. */
+  read<T>(name: string, query: (provider: Provider, now: number) => T): T | null {
+    const { registry, events } = this.#admission.selection;
+    const provider = registry.providers.get(name);
+    if (provider === undefined) return null;
+    const now = this.#admission.beginStep();
+    provider.emitEndedCooldown(events, now);
+    const answer = query(provider, now);
+    this.#admission.endStep();
+    return answer;
   }
 
-  isInCooldown(provider: string): boolean | null {
-    return this.#read(provider, (known, now) => known.cooldownMs(now) > 0);
-  }
-
-  /** Amount that can be granted now; null also if the provider has no such quota. */
+  /** Amount that can be granted now; null: no such provider or quota. */
   remaining(provider: string, dimension: Dimension, window: WindowSpec | undefined): number | null {
     const { profile } = this.#admission;
     const key = window === undefined ? null : quotaKey(dimension, window);
-    return this.#read(provider, ({ quotas }, now) => {
+    return this.read(provider, ({ quotas }, now) => {
       const asked = quotas.filter(({ spec }) => spec.dimension === dimension && (key === null || spec.key === key));
       return asked.length === 0 ? null : profile.remaining(asked, now);
     });
-  }
-
-  forecast(provider: string): readonly QuotaForecast[] | null {
-    return this.#read(provider, forecastsOf);
   }
 
   /** Copy of the counters, leases that have expired by now included. */
@@ -57,17 +57,6 @@ export class Inspector {
     admission.endStep();
     return inspection;
   }
-
-  #read<T>(name: string, query: (provider: Provider, now: number) => T): T | null {
-    const { registry, events } = this.#admission.selection;
-    const provider = registry.providers.get(name);
-    if (provider === undefined) return null;
-    const now = this.#admission.beginStep();
-    provider.emitEndedCooldown(events, now);
-    const answer = query(provider, now);
-    this.#admission.endStep();
-    return answer;
-  }
 }
 
 function inspectProvider(provider: Provider, minimumHealth: number, now: number): ProviderInspection {
@@ -83,6 +72,6 @@ function inspectProvider(provider: Provider, minimumHealth: number, now: number)
 }
 
 /** Forecasts of a provider's own quotas, then of those of its pools. */
-function forecastsOf(provider: Provider, now: number): QuotaForecast[] {
+export function forecastsOf(provider: Provider, now: number): QuotaForecast[] {
   return provider.quotas.map((quota) => quota.forecast(now));
 }

@@ -25,7 +25,7 @@ import { EngineTime } from "./clock/engine-time.ts";
 import { RealClock } from "./clock/real-clock.ts";
 import { Events } from "./events.ts";
 import { healthSettings } from "./health/health-settings.ts";
-import { Inspector } from "./inspect.ts";
+import { forecastsOf, Inspector } from "./inspect.ts";
 import { newCounters } from "./metrics.ts";
 import { applyObservation } from "./observation/apply-observation.ts";
 import { parseObservation } from "./observation/parse-observation.ts";
@@ -33,6 +33,8 @@ import { anticipatory } from "./profile/anticipatory.ts";
 import type { Profile } from "./profile/profile.ts";
 import { Registry } from "./provider/registry.ts";
 import { Calls } from "./run/calls.ts";
+import { run } from "./run/run.ts";
+import { stream } from "./run/stream.ts";
 import { isBuiltInWeightedScorer, strategyOf, WeightedScorer } from "./scoring/weighted-scorer.ts";
 import { observedProvider, requestedCapability, requireProvider } from "./selection/known-names.ts";
 import { requestSpecFor } from "./selection/request-spec.ts";
@@ -184,9 +186,8 @@ export class GrateLimiter<P extends string = string, Routes extends Record<strin
     task: (context: TaskContext<Routes[C]>) => T | PromiseLike<T>,
     options?: RunOptions<Routes[C]>,
   ): Promise<RunResult<T, Routes[C]>> {
-    return this.#calls.run(capability, task as (context: TaskContext) => T, options) as Promise<
-      RunResult<T, Routes[C]>
-    >;
+    const result: Promise<unknown> = this.#calls.start(run, checks.run, capability, task as never, options);
+    return result as Promise<RunResult<T, Routes[C]>>;
   }
 
   /** `run` for streams: resolves at the first chunk, fails over until then and never after, and holds the lease until the end. */
@@ -195,7 +196,7 @@ export class GrateLimiter<P extends string = string, Routes extends Record<strin
     task: (context: TaskContext<Routes[C]>) => AsyncIterable<Chunk> | PromiseLike<AsyncIterable<Chunk>>,
     options?: StreamOptions<Routes[C]>,
   ): Promise<RunResult<AsyncIterableIterator<Chunk>, Routes[C]>> {
-    const result: Promise<unknown> = this.#calls.stream(capability, task as never, options);
+    const result: Promise<unknown> = this.#calls.start(stream, checks.stream, capability, task as never, options);
     return result as Promise<RunResult<AsyncIterableIterator<Chunk>, Routes[C]>>;
   }
 
@@ -235,12 +236,12 @@ export class GrateLimiter<P extends string = string, Routes extends Record<strin
 
   /** Health from 0 to 1, recovery up to now included; null: no such provider. */
   providerHealth(name: P): number | null {
-    return this.#inspector.health(name);
+    return this.#inspector.read(name, ({ health }, now) => health.score(now));
   }
 
   /** True if the provider is in a cooldown; null: no such provider. */
   providerInCooldown(name: P): boolean | null {
-    return this.#inspector.isInCooldown(name);
+    return this.#inspector.read(name, (provider, now) => provider.cooldownMs(now) > 0);
   }
 
   /**
@@ -260,7 +261,7 @@ export class GrateLimiter<P extends string = string, Routes extends Record<strin
 
   /** Forecasts of all quotas of a provider, its own ones first, then those of its pools; null: no such provider. */
   forecast(name: P): readonly QuotaForecast[] | null {
-    return this.#inspector.forecast(name);
+    return this.#inspector.read(name, forecastsOf);
   }
 
   /** Copy of the counters. */

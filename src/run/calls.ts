@@ -1,20 +1,18 @@
 import type { Admission } from "../admission/admission.ts";
-import type { MapResult, RunResult, TaskContext } from "../api/attempt.ts";
+import type { MapResult, TaskContext } from "../api/attempt.ts";
 import type { Lease } from "../api/lease.ts";
 import type { GrateLimiterOptions } from "../api/options.ts";
-import type { AcquireOptions, MapOptions, RunOptions, SelectOptions, StreamOptions } from "../api/run-options.ts";
+import type { AcquireOptions, MapOptions, RunOptions, SelectOptions } from "../api/run-options.ts";
 import type { EngineTime } from "../clock/engine-time.ts";
 import type { Capability } from "../provider/capability.ts";
 import { requestedCapability } from "../selection/known-names.ts";
-import { requestSpecFor } from "../selection/request-spec.ts";
+import { type RequestSpec, requestSpecFor } from "../selection/request-spec.ts";
 import type { Check } from "../validation/problems.ts";
 import * as checks from "../validation/schemas.ts";
 import { MAX_WAIT_MS } from "./failover-loop.ts";
 import { map } from "./map.ts";
 import { RetryBudget } from "./retry-budget.ts";
-import { run } from "./run.ts";
 import type { RunDependencies } from "./run-dependencies.ts";
-import { stream } from "./stream.ts";
 
 const NO_OPTIONS: RunOptions = {};
 
@@ -24,8 +22,14 @@ export interface CallSettings extends Pick<GrateLimiterOptions, "defaults" | "re
   readonly random: () => number;
 }
 
-/** Task of `run` or `stream`. */
-type Task<T> = (context: TaskContext) => T | PromiseLike<T>;
+/** Starts a call whose arguments are valid: `run` or `stream`. */
+type Start<Task, Options, Result> = (
+  parts: RunDependencies,
+  capability: Capability,
+  task: Task,
+  options: Options,
+  request: RequestSpec,
+) => Promise<Result>;
 
 /** Calls that wait for a lease: checks their arguments, applies the defaults, and starts them. */
 export class Calls {
@@ -33,11 +37,10 @@ export class Calls {
 
   constructor(admission: Admission, time: EngineTime, { defaults, retryBudget, maxWaiting, random }: CallSettings) {
     const { counters, events } = admission.selection;
-    const budget = new RetryBudget(retryBudget);
     this.#parts = {
       ...{ admission, time, counters, events, random, maxWaiting },
       defaults: { ...defaults },
-      retryBudget: budget,
+      retryBudget: new RetryBudget(retryBudget),
     };
   }
 
@@ -45,33 +48,30 @@ export class Calls {
   acquire(name: string, options: AcquireOptions | undefined): Promise<Lease> {
     const { admission, defaults } = this.#parts;
     try {
-      const capability = requestedCapability(checks.acquire, name, options, admission.selection);
+      const capability = this.#check(checks.acquire, name, options);
       const maxWaitMs = options?.maxWaitMs ?? defaults.maxWaitMs ?? MAX_WAIT_MS;
-      return Promise.resolve(admission.acquire(capability, requestSpecFor(options), options ?? NO_OPTIONS, maxWaitMs));
+      const lease = admission.acquire(capability, requestSpecFor(options), options ?? NO_OPTIONS, maxWaitMs);
+      return Promise.resolve(lease);
     } catch (error) {
       return Promise.reject(error);
     }
   }
 
-  /** Rejects also if an argument is invalid. */
-  run<T>(name: string, task: Task<T>, options: RunOptions | undefined): Promise<RunResult<T>> {
-    try {
-      const capability = this.#checkTask(checks.run, name, task, options);
-      return run(this.#parts, capability, task, copyOf(options), requestSpecFor(options));
-    } catch (error) {
-      return Promise.reject(error);
-    }
-  }
-
-  /** Rejects also if an argument is invalid. */
-  stream<Chunk>(
+  /** Starts `run` or `stream`. Rejects also if an argument is invalid. */
+  start<Task, Options extends RunOptions, Result>(
+    start: Start<Task, Options, Result>,
+    check: Check,
     name: string,
-    task: Task<AsyncIterable<Chunk>>,
-    options: StreamOptions | undefined,
-  ): Promise<RunResult<AsyncIterableIterator<Chunk>>> {
+    task: Task,
+    options: Options | undefined,
+  ): Promise<Result> {
     try {
-      const capability = this.#checkTask(checks.stream, name, task, options);
-      return stream(this.#parts, capability, task, copyOf(options), requestSpecFor(options));
+      this.#parts.admission.requireOpen();
+      const capability = this.#check(check, name, options);
+      if (typeof task !== "function") this.#validate(checks.task, { task });
+      // A copy, because the caller can change the object while the call waits.
+      const own = (options === undefined ? NO_OPTIONS : { ...options }) as Options;
+      return start(this.#parts, capability, task, own, requestSpecFor(options));
     } catch (error) {
       return Promise.reject(error);
     }
@@ -86,7 +86,7 @@ export class Calls {
   ): AsyncIterableIterator<MapResult<Item, T>> {
     const { admission, defaults } = this.#parts;
     admission.requireOpen();
-    const capability = requestedCapability(checks.map, name, options, admission.selection);
+    const capability = this.#check(checks.map, name, options);
     const needs = options?.needs;
     const own = {
       ...options,
@@ -98,12 +98,8 @@ export class Calls {
     return map(this.#parts, capability, items, task, own, requestSpecFor(options));
   }
 
-  #checkTask(check: Check, name: string, task: unknown, options: SelectOptions | undefined): Capability {
-    const { admission } = this.#parts;
-    admission.requireOpen();
-    const capability = requestedCapability(check, name, options, admission.selection);
-    if (typeof task !== "function") this.#validate(checks.task, { task });
-    return capability;
+  #check(check: Check, name: string, options: SelectOptions | undefined): Capability {
+    return requestedCapability(check, name, options, this.#parts.admission.selection);
   }
 
   #validNeeds(needs: SelectOptions): SelectOptions {
@@ -114,9 +110,4 @@ export class Calls {
   #validate(check: Check, value: unknown): void {
     checks.validate(check, value, this.#parts.admission.profile.vocabulary);
   }
-}
-
-/** A copy, because the caller can change the object while the call waits. */
-function copyOf(options: StreamOptions | undefined): StreamOptions {
-  return options === undefined ? NO_OPTIONS : { ...options };
 }
