@@ -2,22 +2,19 @@
 // `npm run test:packed`, after `npm run build`.
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
+import { CORE_ENTRY, ENTRIES, OWN_IMPORTS, subpathOf } from "../../scripts/entries.ts";
 import { type Check, expectSameNames, runChecks } from "./checks.ts";
 import { runOrThrow } from "./command.ts";
 import { consumerFile, installedPackages, type PackedProject, packedProject, root } from "./packed-project.ts";
-import { importedNames, readPublishedTypes } from "./published-types.ts";
+import { importedNames, importedSpecifiers, readPublishedTypes } from "./published-types.ts";
 import { runScenario } from "./run-scenario.ts";
 import { typescriptChecks } from "./typescript-consumers.ts";
 
+const ENTRY_NAMES = Object.keys(ENTRIES);
+const EXTENSIONS = ["cjs", "d.cts", "d.ts", "js"];
 const PUBLISHED = [
-  "CHANGELOG.md",
-  "LICENSE",
-  "README.md",
-  "dist/index.cjs",
-  "dist/index.d.cts",
-  "dist/index.d.ts",
-  "dist/index.js",
-  "package.json",
+  ...["CHANGELOG.md", "LICENSE", "README.md", "package.json"],
+  ...ENTRY_NAMES.flatMap((name) => EXTENSIONS.map((extension) => `dist/${name}.${extension}`)),
 ];
 
 const project = await packedProject();
@@ -26,6 +23,7 @@ try {
     // The slowest first: they share the processors with all that follows.
     ...(await typescriptChecks(project)),
     ...contentChecks(project),
+    ...ENTRY_NAMES.flatMap((name) => entryChecks(project, name)),
     ...declarationChecks(project),
     ...runtimeChecks(project),
     ...linterChecks(project),
@@ -75,9 +73,41 @@ function contentChecks({ files, installed }: PackedProject): readonly Check[] {
   ];
 }
 
-function declarationChecks({ installed }: PackedProject): readonly Check[] {
-  const declarations = ["dist/index.d.ts", "dist/index.d.cts"];
+/** Checks of one entry: how `exports` leads to it, what it imports, and its types. */
+function entryChecks({ installed }: PackedProject, name: string): readonly Check[] {
+  const declarations = [`dist/${name}.d.ts`, `dist/${name}.d.cts`];
   return [
+    {
+      name: `${subpathOf(name)}: exports leads ESM and CommonJS to its files and types`,
+      body: async () => {
+        const { exports } = JSON.parse(await readFile(join(installed, "package.json"), "utf8")) as {
+          exports: { [subpath: string]: unknown };
+        };
+        const files = (types: string, code: string) => ({
+          types: `./dist/${name}.${types}`,
+          default: `./dist/${name}.${code}`,
+        });
+        const esm = files("d.ts", "js");
+        const wanted = JSON.stringify({ "module-sync": esm, import: esm, require: files("d.cts", "cjs") });
+        const actual = JSON.stringify(exports[subpathOf(name)]);
+        if (actual !== wanted) throw new Error(`expected ${wanted}, got ${actual}`);
+        return undefined;
+      },
+    },
+    {
+      name: `${subpathOf(name)}: imports ${name === CORE_ENTRY ? "nothing" : "other entries by name, and no file"}`,
+      body: async () => {
+        const specifiers = await Promise.all(
+          EXTENSIONS.map((extension) => importedSpecifiers(join(installed, `dist/${name}.${extension}`))),
+        );
+        const isAllowed = (specifier: string) => name !== CORE_ENTRY && OWN_IMPORTS.test(specifier);
+        expectSameNames(
+          specifiers.flat().filter((specifier) => !isAllowed(specifier)),
+          [],
+        );
+        return undefined;
+      },
+    },
     ...declarations.map((file) => ({
       name: `${file}: brings the lib entry that it needs, mentions no any`,
       body: async () => {
@@ -89,13 +119,26 @@ function declarationChecks({ installed }: PackedProject): readonly Check[] {
       },
     })),
     {
-      name: "both declaration files export the same names",
+      name: `${subpathOf(name)}: both declaration files export the same names`,
       body: async () => {
         const [esm, commonJs] = await Promise.all(
           declarations.map((file) => readPublishedTypes(join(installed, file))),
         );
         expectSameNames(commonJs!.names, esm!.names);
         return `${esm!.names.length} names`;
+      },
+    },
+  ];
+}
+
+function declarationChecks({ installed }: PackedProject): readonly Check[] {
+  return [
+    {
+      name: "exports has the entries and package.json, and nothing else",
+      body: async () => {
+        const { exports } = JSON.parse(await readFile(join(installed, "package.json"), "utf8")) as { exports: object };
+        expectSameNames(Object.keys(exports), [...ENTRY_NAMES.map(subpathOf), "./package.json"]);
+        return undefined;
       },
     },
     {
