@@ -1,5 +1,8 @@
-// Entries of the package. The build, the size budgets and the checks of the packed package read this table; a new entry is one
-// line here and its paths in the `exports` of package.json, which the checks of the packed package compare.
+// Entries of the package. The build, the size budgets and the checks of the packed package read this table.
+//
+// A new entry needs a line here, and in package.json its paths in `exports`, as those of the core, and for the older module
+// resolution of TypeScript `"typesVersions": { "*": { "NAME": ["./dist/NAME.d.cts"] } }`. The checks of the packed package
+// compare all of them with this table.
 
 /** One entry of the package. `dist/NAME.js`, `.cjs`, `.d.ts` and `.d.cts` are built from `source`. */
 export interface Entry {

@@ -73,6 +73,17 @@ function contentChecks({ files, installed }: PackedProject): readonly Check[] {
   ];
 }
 
+/** Fields of a package.json that lead to entries. */
+interface Manifest {
+  readonly exports: { readonly [subpath: string]: unknown };
+  readonly types: string;
+  readonly typesVersions?: { readonly [versions: string]: { readonly [name: string]: readonly string[] } };
+}
+
+async function manifestOf(installed: string): Promise<Manifest> {
+  return JSON.parse(await readFile(join(installed, "package.json"), "utf8"));
+}
+
 /** Checks of one entry: how `exports` leads to it, what it imports, and its types. */
 function entryChecks({ installed }: PackedProject, name: string): readonly Check[] {
   const declarations = [`dist/${name}.d.ts`, `dist/${name}.d.cts`];
@@ -80,9 +91,7 @@ function entryChecks({ installed }: PackedProject, name: string): readonly Check
     {
       name: `${subpathOf(name)}: exports leads ESM and CommonJS to its files and types`,
       body: async () => {
-        const { exports } = JSON.parse(await readFile(join(installed, "package.json"), "utf8")) as {
-          exports: { [subpath: string]: unknown };
-        };
+        const { exports, types, typesVersions } = await manifestOf(installed);
         const files = (types: string, code: string) => ({
           types: `./dist/${name}.${types}`,
           default: `./dist/${name}.${code}`,
@@ -91,6 +100,10 @@ function entryChecks({ installed }: PackedProject, name: string): readonly Check
         const wanted = JSON.stringify({ "module-sync": esm, import: esm, require: files("d.cts", "cjs") });
         const actual = JSON.stringify(exports[subpathOf(name)]);
         if (actual !== wanted) throw new Error(`expected ${wanted}, got ${actual}`);
+        // TypeScript's older resolution ("node10") reads no exports.
+        const older = name === CORE_ENTRY ? types : typesVersions?.["*"]?.[name]?.[0];
+        const wantedOlder = `./dist/${name}.d.${name === CORE_ENTRY ? "ts" : "cts"}`;
+        if (older !== wantedOlder) throw new Error(`expected ${wantedOlder} for older resolution, got ${older}`);
         return undefined;
       },
     },
@@ -136,7 +149,7 @@ function declarationChecks({ installed }: PackedProject): readonly Check[] {
     {
       name: "exports has the entries and package.json, and nothing else",
       body: async () => {
-        const { exports } = JSON.parse(await readFile(join(installed, "package.json"), "utf8")) as { exports: object };
+        const { exports } = await manifestOf(installed);
         expectSameNames(Object.keys(exports), [...ENTRY_NAMES.map(subpathOf), "./package.json"]);
         return undefined;
       },
