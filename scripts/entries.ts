@@ -7,7 +7,7 @@
 /** One entry of the package. `dist/NAME.js`, `.cjs`, `.d.ts` and `.d.cts` are built from `source`. */
 export interface Entry {
   readonly source: string;
-  /** Import whose size counts, as an application writes it. */
+  /** Measured import, as an application writes it. */
   readonly program: string;
   /** Largest size of that import: minified, gzipped, without the core for other entries than the core. */
   readonly budgetBytes: number;

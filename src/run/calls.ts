@@ -22,7 +22,7 @@ export interface CallSettings extends Pick<GrateLimiterOptions, "defaults" | "re
   readonly random: () => number;
 }
 
-/** Starts a call whose arguments are valid: `run` or `stream`. */
+/** Function that starts a call with valid arguments: `run` or `stream`. */
 type Start<Task, Options, Result> = (
   parts: RunDependencies,
   capability: Capability,

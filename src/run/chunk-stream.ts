@@ -59,7 +59,7 @@ export class ChunkStream<Chunk> implements AsyncIterableIterator<Chunk> {
     });
   }
 
-  /** True from the beginning for an empty stream, whose lease this class does not settle. */
+  /** True from the beginning for an empty stream. In that case this class does not settle the lease. */
   get isOver(): boolean {
     return this.#isOver;
   }

@@ -34,7 +34,7 @@ export interface FailedAttempt {
   readonly random: () => number;
 }
 
-/** Terms of a retry, or the reason why there is none. */
+/** Terms of a retry, or the reason for stopping. */
 export type RetryDecision =
   | { readonly kind: "stop"; readonly reason: "attempts_failed" | "retry_budget" }
   /** `leaveAloneUntil`: instant until which providers that failed this call get no request of it. */
