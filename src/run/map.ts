@@ -79,9 +79,10 @@ class MapIterator<Item, T> implements AsyncIterableIterator<MapResult<Item, T>> 
     this.#concurrency = concurrency;
     this.#signal = options.signal as Signal | undefined;
     this.#turns = turns;
+    const shared = { ...options, signal };
     this.#serve = async (item, index) => {
       const ownNeeds = needs?.(item, index);
-      const itemOptions = { ...options, ...omitUndefined(ownNeeds ?? {}), signal };
+      const itemOptions = ownNeeds === undefined ? shared : { ...shared, ...omitUndefined(ownNeeds), signal };
       const itemRequest = ownNeeds === undefined ? request : requestSpecFor(itemOptions);
       const call = new FailoverLoop(parts, capability, itemOptions, itemRequest, turns);
       const { value, provider } = await call.serve((context) => task(item, context));
