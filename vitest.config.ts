@@ -1,7 +1,7 @@
 import { fileURLToPath } from "node:url";
 import { defineConfig } from "vitest/config";
 
-const IN_REAL_TIME = ["test/http/**/*.test.ts", "test/examples/**/*.test.ts"];
+const IN_REAL_TIME = ["test/integration/http/**/*.test.ts", "test/integration/examples/**/*.test.ts"];
 
 export default defineConfig({
   resolve: { alias: { "grate-limiter": fileURLToPath(new URL("./src/index.ts", import.meta.url)) } },
@@ -9,7 +9,7 @@ export default defineConfig({
     // All processors, and what the files share is loaded once for each: no test leaves anything behind.
     maxWorkers: "100%",
     isolate: false,
-    setupFiles: ["test/property/seed.ts"],
+    setupFiles: ["test/support/seed.ts"],
     // Of use against what never ends alone: no test may fail because the machine is slow or busy.
     testTimeout: 300_000,
     hookTimeout: 300_000,
@@ -22,7 +22,7 @@ export default defineConfig({
     projects: [
       {
         extends: true,
-        test: { name: "unit", include: ["test/**/*.test.ts"], exclude: ["test/packed/**", ...IN_REAL_TIME] },
+        test: { name: "unit", include: ["test/**/*.test.ts"], exclude: IN_REAL_TIME },
       },
       {
         extends: true,

@@ -10,7 +10,7 @@ if (!(minutes > 0)) throw new Error(`minutes: a number above 0, got ${process.ar
 const files = readdirSync("test", { recursive: true, encoding: "utf8" })
   .map((name) => join("test", name))
   .filter(
-    (name) => name.endsWith(".test.ts") && /"fast-check"|withSeed|tracker-suite/.test(readFileSync(name, "utf8")),
+    (name) => name.endsWith(".test.ts") && /"fast-check"|withSeed|tracker-contract/.test(readFileSync(name, "utf8")),
   );
 
 const end = performance.now() + minutes * 60_000;

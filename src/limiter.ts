@@ -28,7 +28,7 @@ import { healthSettings } from "./health/health-settings.ts";
 import { forecastsOf, Inspector } from "./inspect.ts";
 import { newCounters } from "./metrics.ts";
 import { applyObservation } from "./observation/apply-observation.ts";
-import { parseObservation } from "./observation/parse-observation.ts";
+import { ObservationReader } from "./observation/observation-reader.ts";
 import { anticipatory } from "./profile/anticipatory.ts";
 import type { Profile } from "./profile/profile.ts";
 import { Registry } from "./provider/registry.ts";
@@ -55,6 +55,7 @@ const OPTIONS: Check = checks.optionsFor(Object.keys(PROFILES));
  */
 export class GrateLimiter<P extends string = string, Routes extends Record<string, P> = Record<string, P>> {
   readonly #context: SelectionContext;
+  readonly #observed: ObservationReader;
   readonly #admission: Admission;
   readonly #configuration: Reconfiguration;
   readonly #calls: Calls;
@@ -81,6 +82,7 @@ export class GrateLimiter<P extends string = string, Routes extends Record<strin
       counters: newCounters(),
       events: new Events(),
     };
+    this.#observed = new ObservationReader(profile.vocabulary);
     const admissionOptions = { skewCapMs, leaseTimeoutMs, maxWaiting, spread, random };
     this.#admission = new Admission(this.#context, time, admissionOptions);
     this.#configuration = new Reconfiguration(registry, this.#admission);
@@ -222,7 +224,8 @@ export class GrateLimiter<P extends string = string, Routes extends Record<strin
    */
   observe(observation: Observation<P>): void {
     const context = this.#context;
-    const observed = parseObservation(observation, context.profile.vocabulary);
+    const observed = this.#observed;
+    observed.read(observation);
     const now = this.#admission.beginStep();
     try {
       const provider = observedProvider(context, observation.provider);

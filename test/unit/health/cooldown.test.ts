@@ -1,0 +1,291 @@
+// The start and the length of cooldowns, and observations during one.
+import { describe, expect, it } from "vitest";
+import { GrateLimiter, type HealthOptions, MockClock, type QuotaConfig, type StatusClass } from "../../../src/index.ts";
+
+const HOUR_MS = 3_600_000;
+
+interface Given {
+  health?: HealthOptions;
+  cooldownSeconds?: number | undefined;
+  defaultCooldownSeconds?: number;
+  quotas?: QuotaConfig[];
+  epochMs?: number;
+}
+
+function one({ health = {}, cooldownSeconds = 30, defaultCooldownSeconds, quotas = [], epochMs = 0 }: Given = {}) {
+  const clock = new MockClock({ epochMs });
+  const limiter = new GrateLimiter({
+    clock,
+    health,
+    defaultCooldownSeconds,
+    providers: [{ name: "only", cooldownSeconds, quotas }],
+    capabilities: { chat: ["only"] },
+  });
+  const started: number[] = [];
+  limiter.on("cooldownStarted", ({ durationMs }) => started.push(durationMs));
+  const ended = (status: StatusClass, retryAfterMs?: number) =>
+    limiter.observe({ provider: "only", outcome: { status, retryAfterMs } });
+  const left = () => limiter.inspect().providers[0]!.cooldownMs;
+  return { clock, limiter, ended, left, started };
+}
+
+describe("the streak", () => {
+  it.each(["rate_limited", "forbidden", "server_error", "overloaded", "timeout"] as const)(
+    "three consecutive %s outcomes start a cooldown of cooldownSeconds, and two do not",
+    (status) => {
+      const { clock, limiter, ended, left } = one();
+      ended(status);
+      clock.advanceSecs(1);
+      ended(status);
+      expect(limiter.providerInCooldown("only")).toBe(false);
+      clock.advanceSecs(3_600);
+      ended(status);
+      expect(left()).toBe(30_000);
+      clock.advanceMs(29_999);
+      expect(limiter.providerInCooldown("only")).toBe(true);
+      clock.advanceMs(1);
+      expect(limiter.providerInCooldown("only")).toBe(false);
+    },
+  );
+
+  it("rate limits and failures have separate streaks, and neither kind changes the streak of the other", () => {
+    const { ended, left, limiter } = one();
+    for (const status of ["rate_limited", "server_error", "rate_limited", "forbidden"] as const) ended(status);
+    expect(limiter.providerInCooldown("only")).toBe(false);
+    ended("timeout");
+    expect(left()).toBe(30_000);
+    const other = one();
+    for (const status of ["timeout", "rate_limited", "overloaded", "rate_limited"] as const) other.ended(status);
+    expect(other.left()).toBe(0);
+    other.ended("rate_limited");
+    expect(other.left()).toBe(30_000);
+  });
+
+  it.each(["success", "client_error"] as const)("a %s ends both streaks", (status) => {
+    const { ended, left } = one();
+    for (const failure of ["rate_limited", "rate_limited", "timeout", "timeout"] as const) ended(failure);
+    ended(status);
+    for (const failure of ["rate_limited", "rate_limited", "timeout", "timeout"] as const) ended(failure);
+    expect(left()).toBe(0);
+  });
+
+  it("a streak is not ended by cancelled, unauthorized, an update, an upsert, or time", () => {
+    const { clock, limiter, ended, left } = one();
+    ended("rate_limited");
+    ended("rate_limited");
+    ended("cancelled");
+    ended("unauthorized");
+    limiter.updateProvider("only", { priority: 1 });
+    limiter.upsertProvider({ name: "only", cooldownSeconds: 20 });
+    clock.advanceSecs(1e6);
+    ended("rate_limited");
+    expect(left()).toBe(20_000);
+  });
+
+  it("the length of the streak can be configured", () => {
+    const { ended, left } = one({ health: { cooldownTriggerCount: 1 } });
+    ended("timeout");
+    expect(left()).toBe(30_000);
+  });
+});
+
+describe("the length of a cooldown", () => {
+  it("the length is that of the provider, or defaultCooldownSeconds, or 60, with fractions", () => {
+    const lengthOf = (given: { own?: number; byDefault?: number }) => {
+      const limiter = new GrateLimiter({
+        clock: new MockClock(),
+        health: { cooldownTriggerCount: 1 },
+        defaultCooldownSeconds: given.byDefault,
+        providers: [{ name: "only", cooldownSeconds: given.own }],
+      });
+      limiter.observe({ provider: "only", outcome: { status: "timeout" } });
+      return limiter.inspect().providers[0]!.cooldownMs;
+    };
+    expect(lengthOf({})).toBe(60_000);
+    expect(lengthOf({ byDefault: 7 })).toBe(7_000);
+    expect(lengthOf({ own: 0.75, byDefault: 7 })).toBe(750);
+    expect(lengthOf({ own: 0, byDefault: 7 })).toBe(0);
+    expect(lengthOf({ own: 1_000 })).toBe(600_000);
+  });
+
+  it("each failed trial multiplies the length, without rounding, up to maxCooldownSeconds", () => {
+    const { clock, ended, started } = one({
+      cooldownSeconds: 1.5,
+      health: { cooldownMultiplier: 1.5, maxCooldownSeconds: 7 },
+    });
+    for (let i = 0; i < 8; i++) {
+      ended("server_error");
+      clock.advanceSecs(10);
+    }
+    expect(started).toEqual([1_500, 2_250, 3_375, 5_062.5, 7_000, 7_000]);
+  });
+});
+
+describe("retryAfterMs", () => {
+  it("retryAfterMs starts a cooldown of that length immediately, after any failure", () => {
+    for (const status of ["rate_limited", "quota_exhausted", "forbidden", "overloaded", "server_error"] as const) {
+      const { ended, left } = one();
+      ended(status, 1_234.5);
+      expect(left(), status).toBe(1_234.5);
+    }
+  });
+
+  it("retryAfterMs is an absolute deadline, and the later deadline applies", () => {
+    const { clock, ended, left, started, limiter } = one();
+    ended("rate_limited", 10_000);
+    clock.advanceMs(4_000);
+    ended("rate_limited", 5_999);
+    expect(left()).toBe(6_000);
+    ended("server_error", 6_000);
+    ended("timeout");
+    expect(left()).toBe(6_000);
+    ended("overloaded", 6_001);
+    expect(left()).toBe(6_001);
+    expect(started).toEqual([10_000, 6_001]);
+    expect(limiter.metrics.cooldownsTriggered).toBe(1);
+  });
+
+  it("retryAfterMs is capped at 48 hours, also as an extension, and the event carries the capped value", () => {
+    const { clock, ended, left, started } = one();
+    ended("rate_limited", 48 * HOUR_MS + 1);
+    expect(left()).toBe(48 * HOUR_MS);
+    clock.advanceMs(HOUR_MS);
+    ended("rate_limited", Number.MAX_VALUE);
+    expect(left()).toBe(48 * HOUR_MS);
+    expect(started).toEqual([48 * HOUR_MS, 48 * HOUR_MS]);
+  });
+
+  it("retryAfterMs is not capped by maxCooldownSeconds", () => {
+    const { ended, left } = one({ health: { maxCooldownSeconds: 5 } });
+    ended("rate_limited", 3_600_000);
+    expect(left()).toBe(3_600_000);
+  });
+
+  it("retryAfterMs of 0 sets nothing, and is ignored with a success or a cancellation", () => {
+    const { ended, left, started } = one();
+    ended("rate_limited", 0);
+    ended("success", 5_000);
+    ended("client_error", 5_000);
+    ended("cancelled", 5_000);
+    expect(left()).toBe(0);
+    expect(started).toEqual([]);
+  });
+
+  it("an invalid retryAfterMs is ignored and counted", () => {
+    const { ended, left, limiter } = one();
+    for (const strange of [Number.NaN, -1, "5", null, 5n] as never[]) {
+      ended("rate_limited", strange);
+      ended("success");
+    }
+    expect(left()).toBe(0);
+    expect(limiter.metrics.invalidUsages).toBe(5);
+  });
+});
+
+describe("outcomes during a cooldown", () => {
+  it("outcomes during a cooldown change health, and neither extend nor end the cooldown", () => {
+    const { clock, limiter, ended, left, started } = one();
+    for (let i = 0; i < 3; i++) ended("rate_limited");
+    clock.advanceSecs(10);
+    const before = limiter.providerHealth("only")!;
+    ended("forbidden");
+    expect(limiter.providerHealth("only")).toBeCloseTo(Math.max(0, before - 0.5), 12);
+    for (let i = 0; i < 50; i++) ended("server_error");
+    expect(limiter.providerHealth("only")).toBe(0);
+    ended("success");
+    expect(limiter.providerHealth("only")).toBeCloseTo(0.02, 12);
+    expect(left()).toBe(20_000);
+    expect(started).toEqual([30_000]);
+  });
+});
+
+describe("quota_exhausted", () => {
+  const NOON = Date.UTC(2025, 2, 14, 12);
+
+  it("quota_exhausted starts a cooldown immediately, of retryAfterMs if it is present", () => {
+    const quotas: QuotaConfig[] = [{ dimension: "tokens", limit: 10, window: { calendar: "day" } }];
+    const { ended, left } = one({ epochMs: NOON, quotas });
+    ended("quota_exhausted", 2_000);
+    expect(left()).toBe(2_000);
+  });
+
+  it("quota_exhausted starts a cooldown until the known reset of a calendar quota", () => {
+    const quotas: QuotaConfig[] = [
+      { dimension: "tokens", limit: 10, window: { calendar: "day", timeZone: "Asia/Tokyo" } },
+    ];
+    const { clock, ended, left } = one({ epochMs: NOON, quotas });
+    clock.advanceMs(1);
+    ended("quota_exhausted", 0);
+    expect(left()).toBe(3 * HOUR_MS - 1);
+  });
+
+  it("quota_exhausted starts a cooldown until the known reset of a fixed window", () => {
+    const quotas: QuotaConfig[] = [
+      { dimension: "requests", limit: 10, window: "hour", strategy: "fixed_window", resetEpochMs: NOON - 1_000 },
+    ];
+    const { ended, left } = one({ epochMs: NOON, quotas });
+    ended("quota_exhausted");
+    expect(left()).toBe(HOUR_MS - 1_000);
+  });
+
+  it("quota_exhausted without a known reset starts the growing cooldown, from the first outcome on", () => {
+    const quotas: QuotaConfig[] = [
+      { dimension: "requests", limit: 10, window: "hour" },
+      { dimension: "requests", limit: 10, window: "day", strategy: "token_bucket" },
+    ];
+    const { clock, ended, started } = one({ quotas });
+    for (let i = 0; i < 6; i++) {
+      ended("quota_exhausted");
+      clock.advanceSecs(700);
+    }
+    expect(started).toEqual([30_000, 60_000, 120_000, 240_000, 480_000, 600_000]);
+  });
+});
+
+describe("cooldownThreshold", () => {
+  it("a failure that leaves health below cooldownThreshold starts a cooldown of cooldownSeconds", () => {
+    const { clock, ended, left } = one({ health: { cooldownThreshold: 0.5 } });
+    ended("forbidden");
+    expect(left()).toBe(0);
+    clock.advanceSecs(1);
+    ended("server_error");
+    expect(left()).toBe(30_000);
+  });
+
+  it("cooldownThreshold is off by default", () => {
+    const { ended, left } = one({ health: { penalty5xx: 1 } });
+    ended("server_error");
+    ended("server_error");
+    expect(left()).toBe(0);
+  });
+});
+
+describe("changes during a cooldown", () => {
+  it("a cooldown survives an upsert, an update and the removal of the capability, but not a revival", () => {
+    const { clock, limiter, ended, left } = one();
+    ended("rate_limited", 30_000);
+    clock.advanceSecs(10);
+    limiter.upsertProvider({ name: "only", cooldownSeconds: 1 });
+    limiter.updateProvider("only", { cooldownSeconds: 2, limits: { rpm: 5 } });
+    limiter.removeCapability("chat");
+    expect(left()).toBe(20_000);
+    limiter.reviveProvider("only");
+    expect(left()).toBe(0);
+    expect(limiter.inspect().providers[0]).toMatchObject({ state: "available", health: 1 });
+    ended("rate_limited");
+    ended("rate_limited");
+    expect(left()).toBe(0);
+    ended("rate_limited");
+    expect(left()).toBe(2_000);
+  });
+
+  it("a cooldown does not survive the removal of the provider: a provider that is declared again is new", () => {
+    const { limiter, ended, left } = one();
+    ended("rate_limited", 30_000);
+    expect(limiter.removeProvider("only")).toBe(true);
+    expect(limiter.providerInCooldown("only")).toBeNull();
+    limiter.upsertProvider({ name: "only" });
+    expect(left()).toBe(0);
+    expect(limiter.providerHealth("only")).toBe(1);
+  });
+});
