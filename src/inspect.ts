@@ -6,6 +6,7 @@ import type { QuotaForecast } from "./api/quota-forecast.ts";
 import type { WindowSpec } from "./api/window.ts";
 import type { Provider } from "./provider/provider.ts";
 import { quotaKey } from "./quota/quota-spec.ts";
+import { quotaForecast } from "./quota/quota-summary.ts";
 
 /** Queries about the state of one limiter. */
 export class Inspector {
@@ -73,5 +74,5 @@ function inspectProvider(provider: Provider, minimumHealth: number, now: number)
 
 /** Forecasts of a provider's own quotas, then of those of its pools. */
 export function forecastsOf(provider: Provider, now: number): QuotaForecast[] {
-  return provider.quotas.map((quota) => quota.forecast(now));
+  return provider.quotas.map((quota) => quotaForecast(quota, now));
 }

@@ -19,7 +19,9 @@ import type { RequestSpec } from "../selection/request-spec.ts";
 import { rank } from "../selection/select.ts";
 import type { SelectionContext } from "../selection/selection-context.ts";
 import { type Abortable, AbortSignals } from "./abort-signals.ts";
-import type { HeldLease, LeaseContext } from "./lease-context.ts";
+import type { ActiveLease } from "./active-lease.ts";
+import type { LeaseContext } from "./lease-context.ts";
+import { OpenLeasesByName } from "./open-leases.ts";
 import { QueueScheduler } from "./queue-scheduler.ts";
 import { type AdmissionOptions, type LeaseOptions, Reserver } from "./reserver.ts";
 import { type Due, TimerHeap } from "./timer-heap.ts";
@@ -37,7 +39,9 @@ interface Alarm extends Due {
 
 /** Leases, and the line of those who wait for one. */
 export class Admission implements LeaseContext {
-  readonly held: TimerHeap<HeldLease> = new TimerHeap();
+  /** Leases that something becomes due of. */
+  readonly leases: TimerHeap<ActiveLease> = new TimerHeap();
+  readonly openLeases: OpenLeasesByName = new OpenLeasesByName();
   readonly #parts: SelectionContext;
   readonly #time: EngineTime;
   readonly #options: AdmissionOptions;
@@ -92,7 +96,7 @@ export class Admission implements LeaseContext {
   oldestLeaseMs(now: number): number | null {
     let oldest = now;
     let isOpen = false;
-    for (const { lease } of this.held) {
+    for (const lease of this.leases) {
       if (lease.hasEnded) continue;
       isOpen = true;
       oldest = Math.min(oldest, lease.grantedAt);
@@ -115,8 +119,9 @@ export class Admission implements LeaseContext {
   /** These providers draw from these quotas now, instead of what they had: their leases follow, and those that took from it. */
   changed(providers: readonly Provider[], quotas: readonly Quota[], had: readonly Quota[], now: number): void {
     // In the order in which they count, for stamps never go back.
-    const leases = [...this.held].map(({ lease }) => lease).sort((a, b) => a.countsFrom - b.countsFrom);
-    for (const lease of leases) if (lease.isAmong(providers, had)) lease.migrateTo(quotas, now);
+    const [ofProviders, ofQuotas] = [new Set(providers), new Set(had)];
+    const leases = [...this.leases].filter((lease) => lease.isAmong(ofProviders, ofQuotas));
+    for (const lease of leases.sort((a, b) => a.countsFrom - b.countsFrom)) lease.migrateTo(quotas, now);
     for (const quota of quotas) quota.inheritedFrom = null;
     this.capacityFreed();
   }
@@ -124,8 +129,8 @@ export class Admission implements LeaseContext {
   /** Reads the clock once, and brings leases and line up to date; the instant (ms). */
   beginStep(): number {
     const now = this.#time.read();
-    for (let due = this.held.first; due !== undefined && due.dueAt <= now; due = this.held.first) {
-      due.lease.onDue(due.dueAt);
+    for (let due = this.leases.first; due !== undefined && due.dueAt <= now; due = this.leases.first) {
+      due.onDue(due.dueAt);
     }
     this.#acquiring.serve(now);
     return now;

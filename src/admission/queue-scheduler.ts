@@ -17,15 +17,14 @@ import type { RequestSpec } from "../selection/request-spec.ts";
 import { rank } from "../selection/select.ts";
 import type { SelectionContext } from "../selection/selection-context.ts";
 import type { Abortable } from "./abort-signals.ts";
-import type { HeldLease } from "./lease-context.ts";
 import type { Reserver } from "./reserver.ts";
-import type { TimerHeap } from "./timer-heap.ts";
+import type { Due, TimerHeap } from "./timer-heap.ts";
 import type { ClaimTarget, Verdict, WaitQueue } from "./wait-queue.ts";
 import { Waiter, type WaitOptions } from "./waiter.ts";
 
 /** What those who wait ask of the limiter. */
 export interface WaitingHost {
-  readonly held: TimerHeap<HeldLease>;
+  readonly leases: TimerHeap<Due>;
   beginStep(): number;
   endStep(): void;
   watch(signal: AbortSignal | undefined, atMs: number, act: () => void): () => void;
@@ -168,14 +167,14 @@ export class QueueScheduler {
       const needs = ranking.needs(rank);
       const gateMs = provider.recoveryDelayMs(provider.state(now, minimumHealth), now);
       const isRoom = ranking.waitMs(rank) === 0;
-      const fitsAt = isRoom ? now : profile.fitsAt(provider.quotas, needs, now);
+      const fitsAt = isRoom ? now : profile.earliestFit(provider.quotas, needs, now);
       const roomAt = this.#line.opensAt(provider, needs, priority, now);
       if (roomAt !== null) {
         const opensAt = Math.max(now + gateMs, roomAt);
         // What is held and not counted yet can be waited for once it comes due; so can the place of a trial.
         soonestAt = Math.min(soonestAt, opensAt < Infinity ? opensAt : this.#heldUntil());
       }
-      isHeld ||= fitsAt > now && provider.quotas.some((quota) => !quota.isHeldToEnd && quota.inFlight > 0);
+      isHeld ||= fitsAt > now && provider.quotas.some((quota) => !quota.isHeldToEnd && quota.reserved > 0);
       wanted.push({ provider, needs, isGated: isRoom && gateMs > 0 });
     }
     for (const entry of registry.listed(capability)) {
@@ -193,7 +192,7 @@ export class QueueScheduler {
       if (state !== "cooldown" && state !== "unhealthy") continue;
       const { health } = provider;
       const opensAt = state === "cooldown" ? health.cooldownUntil : now + health.healsInMs(minimumHealth, now);
-      const fitsAt = profile.fitsAt(provider.quotas, needs, now);
+      const fitsAt = profile.earliestFit(provider.quotas, needs, now);
       soonestAt = Math.min(soonestAt, fitsAt < Infinity ? Math.max(opensAt, fitsAt) : opensAt);
       // From then on it claims there what it needs.
       lookAt = Math.min(lookAt, opensAt);
@@ -214,7 +213,7 @@ export class QueueScheduler {
 
   /** When the next of what leases hold comes due; Infinity: nothing does. */
   #heldUntil(): number {
-    return this.#host.held.first?.dueAt ?? Infinity;
+    return this.#host.leases.first?.dueAt ?? Infinity;
   }
 
   /** Its signal has aborted, or its deadline come: with it a last look. */

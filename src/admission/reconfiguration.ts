@@ -33,7 +33,11 @@ export class Reconfiguration {
   }
 
   removeProvider(name: string): boolean {
-    return this.#change(() => this.#registry.removeProvider(name));
+    return this.#change(() => {
+      const isRemoved = this.#registry.removeProvider(name);
+      this.#admission.openLeases.dropIfUnused(name);
+      return isRemoved;
+    });
   }
 
   reviveProvider(provider: Provider): void {

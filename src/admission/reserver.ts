@@ -10,7 +10,8 @@
 import type { Refusal } from "../api/refusal.ts";
 import type { Capability } from "../provider/capability.ts";
 import type { Provider } from "../provider/provider.ts";
-import { type Demand, demandFor, varianceOf } from "../quota/usage-vector.ts";
+import { earliestFit, type FitOptions } from "../quota/availability.ts";
+import { type Demand, demandFor } from "../quota/usage-vector.ts";
 import type { Ranking } from "../selection/ranking.ts";
 import { refusalOf } from "../selection/refusal.ts";
 import { refusalReasonFor } from "../selection/refusal-reason.ts";
@@ -29,6 +30,7 @@ export interface AdmissionOptions {
   readonly random: () => number;
 }
 
+const IF_LEASES_END: FitOptions = { reservations: "may-end" };
 // Reasons that the end of a request in flight can do away with.
 const ENDS_HELP: readonly string[] = ["quota", "concurrency", "cooldown", "unhealthy"];
 // "headroom": among those within a quarter of the best.
@@ -141,29 +143,27 @@ export class Reserver {
   mayComeBy(deadline: number, capability: Capability, request: RequestSpec, now: number): boolean {
     if (deadline <= now) return false;
     const { retryAfterMs, reasons } = this.#refusal(capability, request, now);
-    // Which is rounded up.
+    // The time of a refusal is rounded up to whole ms.
     if (retryAfterMs !== null && now + retryAfterMs < deadline + 1) return true;
-    const open = new Set([...this.#host.held].map(({ lease }) => lease).filter(({ hasEnded }) => !hasEnded));
-    const isAnyOpen = (is: (lease: ActiveLease) => boolean) => [...open].some(is);
     const { registry, minimumHealth } = this.#parts;
     return registry.listed(capability).some((entry, place) => {
       const { reason, retryAfterMs: knownMs } = reasons[place]!;
       if (reason === "waiters_ahead" || (reason === "ramping" && knownMs === null)) return true;
       const { provider } = entry;
       if (provider === null || !ENDS_HELP.includes(reason) || now + provider.cooldownMs(now) > deadline) return false;
+      const open = this.#host.openLeases.of(provider);
       if (reason === "unhealthy" && now + provider.health.healsInMs(minimumHealth, now) > deadline) {
         // Only an answer of its own heals it before its time.
-        if (!isAnyOpen((lease) => lease.provider === provider.name)) return false;
+        if (open.total === 0) return false;
       }
       const gateMs = provider.recoveryDelayMs(provider.state(now, minimumHealth), now);
       if (gateMs < Infinity && now + gateMs > deadline) return false;
-      // What is learned until then may be less.
-      if (!request.isFullySpecified && provider.hasSizes && isAnyOpen((lease) => lease.teaches(capability, entry.name)))
-        return true;
+      // The sizes that are learned until then might be smaller.
+      if (!request.isFullySpecified && provider.hasSizes && open.teach(capability.learning)) return true;
       const needs = request.needs(capability, entry, true);
       return provider.quotas.every((quota) => {
-        const { index } = quota;
-        return quota.mayFitBy(deadline, demandFor(needs.amounts, index), varianceOf(needs, index), open, now);
+        const fitsAt = earliestFit(quota, needs, now, IF_LEASES_END);
+        return now + Math.ceil(fitsAt - now) < deadline + 1;
       });
     });
   }

@@ -11,8 +11,9 @@
 // the providers, the next smaller one of its kind may fit there, and the pass looks on.
 
 import type { Provider } from "../provider/provider.ts";
+import { earliestFit } from "../quota/availability.ts";
 import type { Quota } from "../quota/quota.ts";
-import { type Demand, demandFor, varianceOf } from "../quota/usage-vector.ts";
+import { type Demand, demandFor } from "../quota/usage-vector.ts";
 import type { RequestSpec } from "../selection/request-spec.ts";
 import { type Due, TimerHeap } from "./timer-heap.ts";
 
@@ -193,11 +194,7 @@ export class WaitQueue {
   }
 
   #opensAt(quota: Quota, needs: Demand, priority: number, now: number): number {
-    const need = demandFor(needs.amounts, quota.index);
-    if (need === 0) return now;
-    const ahead = this.#ahead(quota, priority);
-    if (ahead === Infinity) return ahead;
-    return quota.fitsAt(need + ahead, varianceOf(needs, quota.index), now);
+    return earliestFit(quota, needs, now, { claimed: this.#ahead(quota, priority) });
   }
 
   #count(capability: string, change: number): void {

@@ -52,8 +52,6 @@ export const classic: Profile = {
 
   waitMs: () => 0,
 
-  roomAt: (_quotas, _needs, now) => now,
-
   readQuotas(quotas, reading, now) {
     // The smallest ratio and the nearest exhaustion can come from different quotas.
     let leastRatio = 1;
@@ -75,7 +73,7 @@ export const classic: Profile = {
     return -Infinity;
   },
 
-  fitsAt: (_quotas, _needs, now) => now,
+  earliestFit: (_quotas, _needs, now) => now,
 
   requireLeases() {
     throw new GrateLimiterError("unsupported", `leases: ${WHY}`);

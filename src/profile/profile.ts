@@ -3,6 +3,7 @@ import type { EngineTime } from "../clock/engine-time.ts";
 import type { Health } from "../health/health.ts";
 import type { HealthSettings } from "../health/health-settings.ts";
 import type { Counters } from "../metrics.ts";
+import type { FitOptions } from "../quota/availability.ts";
 import type { Quota } from "../quota/quota.ts";
 import type { QuotaReading } from "../quota/quota-reading.ts";
 import type { QuotaSpec } from "../quota/quota-spec.ts";
@@ -43,17 +44,14 @@ export interface Profile {
   /** In how many whole ms the quotas have room for the request: 0 now, Infinity at no known time, TOO_LARGE never. */
   waitMs(quotas: readonly Quota[], needs: Demand, now: number, isExact: boolean): number;
 
-  /** The instant from which they have, if nothing is counted until then; Infinity: never by time alone; NaN: it may change. */
-  roomAt(quotas: readonly Quota[], needs: Demand, now: number): number;
-
   /**
    * Reads the quotas of a provider into `reading`. Returns the instant until which time alone changes nothing of it;
    * -Infinity: it changes at every instant.
    */
   readQuotas(quotas: readonly Quota[], reading: QuotaReading, now: number): number;
 
-  /** The very instant at which they have, by what is counted already; Infinity: not by that. */
-  fitsAt(quotas: readonly Quota[], needs: Demand, now: number): number;
+  /** The first instant at which all of the quotas have room; see availability.ts. */
+  earliestFit(quotas: readonly Quota[], needs: Demand, now: number, options?: FitOptions): number;
 
   /** Throws if it knows no leases. */
   requireLeases(): void;

@@ -7,6 +7,8 @@ import type { QuotaReading } from "../quota/quota-reading.ts";
 export class ProviderRow implements QuotaReading {
   /** Instant from which the facts have to be read again; -Infinity: something was counted or changed. */
   validUntil: number = -Infinity;
+  /** The same for the facts of its quotas alone: health that heals changes at every instant, quotas do not. */
+  quotasValidUntil: number = -Infinity;
   /** Incremented whenever the facts are read again, so that a list can see that its scores are out of date. */
   revision = 0;
   isEligible = false;

@@ -14,6 +14,7 @@ export function refreshRow(provider: Provider, context: RowContext, now: number)
   const { row, health, settings } = provider;
   const { profile, minimumHealth, events } = context;
   if (now >= provider.cooldownEndDueAt) provider.emitEndedCooldown(events, now);
+  const hasChanged = row.validUntil === -Infinity;
   const state = provider.state(now, minimumHealth);
   row.revision++;
   row.isEligible = state === "available" || state === "ramping" || state === "trial";
@@ -25,8 +26,11 @@ export function refreshRow(provider: Provider, context: RowContext, now: number)
   if (row.isEligible) {
     // A trial is scored as healthy: the cooldown before it was the penalty.
     row.healthScore = state === "trial" ? 1 : health.score(now);
-    validUntil = Math.min(validUntil, profile.readQuotas(provider.quotas, row, now));
-  }
+    if (hasChanged || now >= row.quotasValidUntil) {
+      row.quotasValidUntil = profile.readQuotas(provider.quotas, row, now);
+    }
+    validUntil = Math.min(validUntil, row.quotasValidUntil);
+  } else row.quotasValidUntil = -Infinity;
   // Facts that change at every instant are valid at this one.
   row.validUntil = validUntil === -Infinity ? now : validUntil;
 }

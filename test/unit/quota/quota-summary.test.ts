@@ -55,7 +55,7 @@ describe.each(Object.keys(trackers))("the share of a %s", (strategy) => {
           for (let looks = 1; looks <= 5; looks++) share(often, now + Math.floor((gap * looks) / 5));
           now += gap;
           for (const quota of [often, once]) {
-            if (holds) quota.hold(amount, now);
+            if (holds) quota.reserve(amount, 0, now, now, Infinity);
             else quota.record(amount, now);
           }
         }
