@@ -1,16 +1,6 @@
 import type { TaskContext } from "../api/attempt.ts";
 import type { Lease } from "../api/lease.ts";
-
-interface Controller {
-  readonly signal: AbortSignal;
-  abort(reason: unknown): void;
-}
-const runtime = globalThis as unknown as { readonly AbortController: new () => Controller };
-
-/** Creates a signal together with the function that aborts it. */
-export function newController(): Controller {
-  return new runtime.AbortController();
-}
+import { type Controller, newController } from "./abort-controller.ts";
 
 /** One attempt: the context that its task gets, and the state of its abort. */
 export class AttemptContext implements TaskContext {

@@ -2,8 +2,9 @@ import type { Settlement } from "../api/lease.ts";
 import type { TaskResult } from "../api/run-options.ts";
 import type { AttemptContext } from "./attempt-context.ts";
 import { TIMEOUT, UNKNOWN } from "./classify.ts";
+import { closeIterator } from "./close-iterator.ts";
 import type { FailoverLoop } from "./failover-loop.ts";
-import { timeoutError } from "./run-dependencies.ts";
+import { timeoutError } from "./timeout-error.ts";
 
 const DONE = { done: true, value: undefined } as const;
 
@@ -158,9 +159,4 @@ export class ChunkStream<Chunk> implements AsyncIterableIterator<Chunk> {
     this.#unwatch?.();
     this.#context.lease.settle({ ...settlement, latencyMs: settlement.latencyMs ?? this.#latencyMs });
   }
-}
-
-/** Calls the `return` of an iterator, if it has one. */
-export async function closeIterator(source: AsyncIterator<unknown> | Iterator<unknown>): Promise<void> {
-  await source.return?.();
 }

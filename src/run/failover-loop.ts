@@ -26,8 +26,9 @@ import { classifyBy, TIMEOUT, UNKNOWN } from "./classify.ts";
 import { hasCapacity, isUnable, refusalReasons } from "./refusal-reasons.ts";
 import { retryCandidates } from "./retry-candidates.ts";
 import { RetryPolicy } from "./retry-policy.ts";
-import { type RunDependencies, type Signal, timeoutError } from "./run-dependencies.ts";
+import type { RunDependencies, Signal } from "./run-dependencies.ts";
 import type { Semaphore } from "./semaphore.ts";
+import { timeoutError } from "./timeout-error.ts";
 
 /** Default of `maxWaitMs`. */
 export const MAX_WAIT_MS = 60_000;

@@ -21,10 +21,3 @@ export interface RunDependencies {
 
 /** An AbortSignal with the members that this package reads; the type names no runtime's library. */
 export type Signal = AbortSignal & { readonly aborted: boolean; readonly reason: unknown };
-
-/** Error of a time-out, with the name that runtimes give it. */
-export function timeoutError(what: string): Error {
-  const error = new Error(`${what} timed out`);
-  error.name = "TimeoutError";
-  return error;
-}
