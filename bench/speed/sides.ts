@@ -33,8 +33,8 @@ async function compiled(outdir: string, alias: { [name: string]: string }): Prom
   await build({
     entryPoints: files.map((file) => join(here, `sides/${file}.ts`)),
     absWorkingDir: root,
-    // This configuration resolves the package by its name, and tsconfig.tools.json would resolve it to src.
-    tsconfig: join(root, "tsconfig.json"),
+    // The configurations of this repository would resolve the package's name to src.
+    tsconfigRaw: {},
     alias,
     bundle: true,
     format: "esm",

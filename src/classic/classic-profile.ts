@@ -19,7 +19,7 @@ export const classic: Profile = {
     windows: ["named"],
     windowByDefault: "minute",
     without: [
-      ...["pools", "spread", "snapshot", "price", "paused", "itpm", "otpm"],
+      ...["pools", "spread", "price", "paused", "itpm", "otpm"],
       ...["strategy", "burst", "resetEpochMs", "countsAtEnd"],
       ...["recoveredHealth", "ewmaAlpha", "cooldownThreshold"],
       ...["maxOutputTokens", "only", "exclude", ...USAGE_FIELDS],

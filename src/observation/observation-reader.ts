@@ -8,7 +8,7 @@ import { observationCheck } from "./observation-check.ts";
 import { hasOnlyKnownKeys, isGiven, readDuration, readUsage, statusNamed } from "./outcome-fields.ts";
 
 const OBSERVATION_KEYS: ReadonlySet<string> = new Set(["provider", "capability", "usage", "outcome"]);
-const OUTCOME_KEYS: ReadonlySet<string> = new Set(["status", "latencyMs", "retryAfterMs", "reported"]);
+const OUTCOME_KEYS: ReadonlySet<string> = new Set(["status", "latencyMs", "retryAfterMs"]);
 
 /** Reads one observation after the other into its own fields, so that an observation allocates nothing. */
 export class ObservationReader implements Outcome {
@@ -56,11 +56,11 @@ export class ObservationReader implements Outcome {
 function isWellShaped(observation: Observation): boolean {
   if (!isRecord(observation) || !isRecord(observation.outcome)) return false;
   const { provider, usage, capability, outcome } = observation;
-  const { latencyMs, retryAfterMs, reported } = outcome;
+  const { latencyMs, retryAfterMs } = outcome;
   return (
     typeof provider === "string" &&
     provider !== "" &&
     hasOnlyKnownKeys(observation, 2 + isGiven(usage) + isGiven(capability), OBSERVATION_KEYS) &&
-    hasOnlyKnownKeys(outcome, 1 + isGiven(latencyMs) + isGiven(retryAfterMs) + isGiven(reported), OUTCOME_KEYS)
+    hasOnlyKnownKeys(outcome, 1 + isGiven(latencyMs) + isGiven(retryAfterMs), OUTCOME_KEYS)
   );
 }

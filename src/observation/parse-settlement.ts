@@ -16,14 +16,13 @@ export interface ParsedSettlement extends Outcome {
   readonly invalid: number;
 }
 
-const SETTLEMENT_KEYS: ReadonlySet<string> = new Set(["status", "usage", "latencyMs", "retryAfterMs", "reported"]);
+const SETTLEMENT_KEYS: ReadonlySet<string> = new Set(["status", "usage", "latencyMs", "retryAfterMs"]);
 
 /** Parses anything as a settlement: an unknown status, or an object without any known field, means "cancelled". */
 export function parseSettlement(settlement: unknown, vocabulary: Vocabulary): ParsedSettlement {
   const fields: { readonly [key in keyof Settlement]?: unknown } = isRecord(settlement) ? settlement : {};
-  const { usage, latencyMs, retryAfterMs, reported } = fields;
-  const given =
-    isGiven(fields.status) + isGiven(usage) + isGiven(latencyMs) + isGiven(retryAfterMs) + isGiven(reported);
+  const { usage, latencyMs, retryAfterMs } = fields;
+  const given = isGiven(fields.status) + isGiven(usage) + isGiven(latencyMs) + isGiven(retryAfterMs);
   const isSettlement =
     isRecord(settlement) && (given > 0 || isPlain(settlement)) && hasOnlyKnownKeys(settlement, given, SETTLEMENT_KEYS);
   // A settlement that cannot be read (`settle(429)`, `{ code: 429 }`) does not mean success.

@@ -454,16 +454,18 @@ describe("invalid settlements", () => {
     expect(fixture.limiter.providerHealth("a")).toBeLessThan(1);
   });
 
-  it("an unknown key beside a valid status is counted, and the status is used", () => {
+  it("an unknown key is counted, and a valid status beside it is used", () => {
     const fixture = endingFixture();
     const recorded = fixture.recordEvents();
     fixture.grant(ESTIMATE).settle({ status: 429, retryAfter: 3 } as never);
-    fixture.grant(ESTIMATE).settle({ status: undefined, usage: undefined, reported: [] });
+    fixture.grant(ESTIMATE).settle({ status: undefined, usage: undefined });
+    fixture.grant(ESTIMATE).settle({ status: undefined, usage: undefined, reported: [] } as never);
     expect(recorded.filter(({ event }) => event === "leaseSettled").map(({ data }) => data)).toMatchObject([
       { status: "rate_limited" },
       { status: "success" },
+      { status: "cancelled" },
     ]);
-    expect(fixture.limiter.metrics.invalidUsages).toBe(1);
+    expect(fixture.limiter.metrics.invalidUsages).toBe(2);
   });
 
   it.each([Number.NaN, -1, Number.POSITIVE_INFINITY, "12", null])(

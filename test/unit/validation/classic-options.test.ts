@@ -25,7 +25,6 @@ const NEW_PROVIDER_PARTS: readonly [path: string, part: object][] = [
 const NEW_OPTIONS: readonly [path: string, options: object][] = [
   ["pools", { pools: {} }],
   ["spread", { spread: "score" }],
-  ["snapshot", { snapshot: { version: 1, takenEpochMs: 0, state: {} } }],
   ["health.recoveredHealth", { health: { recoveredHealth: 0.9 } }],
   ["health.ewmaAlpha", { health: { ewmaAlpha: 0.3 } }],
   ["health.cooldownThreshold", { health: { cooldownThreshold: 0 } }],

@@ -49,7 +49,6 @@ const FULL = {
   skewCapMs: 1,
   maxWaiting: 1,
   retryBudget: { ratio: 1, perMinute: 1 },
-  snapshot: null,
 } as const satisfies GrateLimiterOptions;
 
 const NUMBERS = [
@@ -138,7 +137,6 @@ describe("the constructor", () => {
   it.each([
     ["clock", [5, "x", true, null, [], () => 5]],
     ["random", [5, "x", true, null, [], {}]],
-    ["snapshot", [5, "x", true, [], () => 5]],
   ])("the constructor rejects an invalid value of %s", (path, values) => {
     for (const value of values) expect(pathsWith(path, value), String(value)).toEqual([path]);
   });
