@@ -2,7 +2,8 @@
 // refusal is false, no waiter is forgotten, overtaken or late, and nothing remains at the end.
 import * as fc from "fast-check";
 import { expect, it } from "vitest";
-import { LeaseModelRun, type QuotaShape, type Scenario, type Step } from "../support/lease-model-run.ts";
+import { LeaseModelRun } from "../support/lease-model-run.ts";
+import type { QuotaShape, Scenario, Step } from "../support/lease-scenario.ts";
 
 const seconds = fc.constantFrom(5, 20, 60);
 const shapes: fc.Arbitrary<QuotaShape[]> = fc.uniqueArray(

@@ -3,7 +3,8 @@
 import * as fc from "fast-check";
 import { expect, it } from "vitest";
 import type { Demand } from "../support/lease-model.ts";
-import { LeaseModelRun, type QuotaShape, type Scenario, type Step } from "../support/lease-model-run.ts";
+import { LeaseModelRun } from "../support/lease-model-run.ts";
+import type { QuotaShape, Scenario, Step } from "../support/lease-scenario.ts";
 
 const RESOLUTION = 512;
 const shape = (dimension: QuotaShape["dimension"]): fc.Arbitrary<QuotaShape> =>
