@@ -1,5 +1,5 @@
-// Measures what the README promises, and prints one line per number. Seeded, so that a rerun prints the same but for the
-// times:  npm run bench:guarantees
+// Measures the promises of the README and prints one line per number: `npm run bench:guarantees`. The random numbers are seeded,
+// so another run prints the same numbers except for the times.
 import { GrateLimiter, MockClock } from "grate-limiter";
 import { SlidingWindow } from "../src/quota/sliding-window.ts";
 import { seededRandom } from "./seeded-random.ts";
@@ -7,7 +7,7 @@ import { seededRandom } from "./seeded-random.ts";
 const MINUTE_MS = 60_000;
 const LIMIT = 600;
 
-/** A server that refuses what is over its limit; the three kinds against which a sliding window is safe. */
+/** A server that refuses requests over its limit. A sliding window is safe against all three kinds. */
 interface Server {
   readonly name: string;
   admits(now: number): boolean;
@@ -55,7 +55,7 @@ function tokenBucket(): Server {
   };
 }
 
-/** Bursty arrivals at 1.5 times the limit for two hours: what is sent, refused, and the share of what was allowed. */
+/** Bursts at 1.5 times the limit for two hours: requests sent, requests refused, and the used share of the limit. */
 function saturate(server: Server): string {
   const random = seededRandom(7);
   const clock = new MockClock();
@@ -80,7 +80,7 @@ function saturate(server: Server): string {
   return `${server.name}: ${sent} sent, ${refused} refused, ${((sent * 100) / (LIMIT * 120)).toFixed(1)} % of limit x time used`;
 }
 
-/** How late the last of many random amounts is released, as a share of the window, and how many entries that took. */
+/** Longest delay of a release as a share of the window, and the largest number of entries, for many random amounts. */
 function lateness(): string {
   const random = seededRandom(11);
   const tracker = new SlidingWindow(1e9, MINUTE_MS);
@@ -104,7 +104,7 @@ function lateness(): string {
   return `released at most ${((worst * 100) / MINUTE_MS).toFixed(3)} % of the window late; at most ${entries} entries`;
 }
 
-/** The quota part that pressure takes away under an evenly spaced load, at its worst after the first window. */
+/** Largest share of the quota score that pressure removes under a steady load, after the first window. */
 function pressureAt(load: number): string {
   const clock = new MockClock();
   const limiter = new GrateLimiter({
@@ -123,7 +123,7 @@ function pressureAt(load: number): string {
   return `pressure at a steady ${load * 100} %: at most ${worst.toFixed(3)}`;
 }
 
-/** One select and one observe with a moving clock, best of several rounds, in ns. */
+/** Time of one select and one observe with `capability`, best of several rounds. */
 function decisionNs(providers: number): string {
   const names = Array.from({ length: providers }, (_, i) => `p${i}`);
   let best = Number.POSITIVE_INFINITY;
@@ -139,7 +139,7 @@ function decisionNs(providers: number): string {
     for (let i = 0; i < times; i++) {
       clock.advanceMs(1);
       const { provider } = limiter.select("c");
-      limiter.observe({ provider, usage: { tokens: 100 }, outcome: { status: 200, latencyMs: 50 } });
+      limiter.observe({ provider, capability: "c", usage: { tokens: 100 }, outcome: { status: 200, latencyMs: 50 } });
     }
     best = Math.min(best, ((performance.now() - start) * 1e6) / times);
   }

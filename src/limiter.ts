@@ -29,7 +29,7 @@ import { healthSettings } from "./health/health-settings.ts";
 import { forecasts, inspect } from "./inspect.ts";
 import { newCounters } from "./metrics.ts";
 import { applyObservation } from "./observation/apply-observation.ts";
-import { parseObservation } from "./observation/parse-observation.ts";
+import { ObservationReader } from "./observation/observation-reader.ts";
 import { anticipatory } from "./profile/anticipatory.ts";
 import type { Capability } from "./provider/capability.ts";
 import type { Provider } from "./provider/provider.ts";
@@ -60,6 +60,7 @@ export class GrateLimiter<P extends string = string, Routes extends Record<strin
   readonly #time: EngineTime;
   readonly #registry: Registry;
   readonly #parts: SelectionContext;
+  readonly #observed: ObservationReader;
   readonly #admission: Admission;
   readonly #configuration: Reconfiguration;
   readonly #runs: RunDependencies;
@@ -87,6 +88,7 @@ export class GrateLimiter<P extends string = string, Routes extends Record<strin
     const random = options.random ?? Math.random;
     this.#admission = new Admission(parts, this.#time, { skewCapMs, leaseTimeoutMs, maxWaiting, spread, random });
     this.#parts = parts;
+    this.#observed = new ObservationReader(profile.vocabulary);
     this.#configuration = new Reconfiguration(this.#registry, this.#admission);
     this.#runs = {
       ...{
@@ -245,7 +247,8 @@ export class GrateLimiter<P extends string = string, Routes extends Record<strin
    * and times that are none are left out and counted in `metrics.invalidUsages`.
    */
   observe(observation: Observation<P>): void {
-    const observed = parseObservation(observation, this.#parts.profile.vocabulary);
+    const observed = this.#observed;
+    observed.read(observation);
     const now = this.#admission.beginStep();
     const provider = this.#registry.providers.get(observation.provider);
     if (provider === undefined) {

@@ -1,6 +1,6 @@
-// Charts as SVG text: axes in powers of ten, for what is compared here differs by a thousand.
+// Charts of ratios as SVG text. The axes are powers of ten, because the values differ by a factor of a thousand.
 
-/** One line of a chart; a point is (what grows, time in ns). */
+/** One line of a chart; y is a ratio of times. */
 export interface Series {
   readonly name: string;
   readonly points: readonly { readonly x: number; readonly y: number }[];
@@ -12,10 +12,10 @@ const LEFT = 80;
 const RIGHT = 190;
 const TOP = 40;
 const BOTTOM = 50;
-// Told apart by everybody, the colour-blind among them (Okabe and Ito).
+// A palette for readers with any colour vision (Okabe and Ito).
 const COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000"];
 
-/** Lines over the same axis: `xTitle` to the right, nanoseconds upwards. */
+/** Lines over the same axes. */
 export function lineChart(title: string, xTitle: string, series: readonly Series[]): string {
   const all = series.flatMap(({ points }) => points);
   const x = scale(
@@ -30,7 +30,7 @@ export function lineChart(title: string, xTitle: string, series: readonly Series
   );
   const parts = [
     ...y.ticks.map((value) => line(LEFT, y.at(value), WIDTH - RIGHT, y.at(value), "#ddd")),
-    ...y.ticks.map((value) => text(LEFT - 8, y.at(value) + 4, duration(value), "end")),
+    ...y.ticks.map((value) => text(LEFT - 8, y.at(value) + 4, ratio(value), "end")),
     ...x.ticks.map((value) => text(x.at(value), HEIGHT - BOTTOM + 20, value.toLocaleString("en"), "middle")),
     text((LEFT + WIDTH - RIGHT) / 2, HEIGHT - 10, xTitle, "middle"),
     ...series.map(({ points }, i) => {
@@ -42,11 +42,15 @@ export function lineChart(title: string, xTitle: string, series: readonly Series
   return picture(title, parts);
 }
 
-/** One bar for each, shortest time first. */
+/** One bar for each entry, shortest time first. */
 export function barChart(title: string, bars: readonly { readonly name: string; readonly y: number }[]): string {
   const sorted = [...bars].sort((a, b) => a.y - b.y);
   const left = 230;
-  const x = scale([1, ...sorted.map((bar) => bar.y)], left, WIDTH - 80);
+  const x = scale(
+    sorted.map((bar) => bar.y),
+    left,
+    WIDTH - 80,
+  );
   const height = (HEIGHT - TOP - BOTTOM) / sorted.length;
   const parts = sorted.flatMap(({ name, y }, i) => {
     const top = TOP + i * height;
@@ -55,13 +59,13 @@ export function barChart(title: string, bars: readonly { readonly name: string; 
     return [
       `<rect x="${left}" y="${(top + 4).toFixed(1)}" width="${width}" height="${(height - 8).toFixed(1)}" fill="${colour(0)}"/>`,
       text(left - 8, middle, name, "end"),
-      text(x.at(y) + 6, middle, duration(y), "start"),
+      text(x.at(y) + 6, middle, ratio(y), "start"),
     ];
   });
   return picture(title, parts);
 }
 
-/** From the power of ten below the least to the one above the most. */
+/** Maps values to positions, between the powers of ten below and above all values. */
 function scale(values: readonly number[], from: number, to: number) {
   const least = Math.floor(Math.log10(Math.min(...values)));
   const most = Math.max(least + 1, Math.ceil(Math.log10(Math.max(...values))));
@@ -104,7 +108,6 @@ function colour(i: number): string {
   return COLOURS[i % COLOURS.length]!;
 }
 
-function duration(ns: number): string {
-  const [amount, unit] = ns < 1e3 ? [ns, "ns"] : ns < 1e6 ? [ns / 1e3, "µs"] : [ns / 1e6, "ms"];
-  return `${Number(amount.toPrecision(3)).toLocaleString("en")} ${unit}`;
+function ratio(value: number): string {
+  return `${Number(value.toPrecision(2)).toLocaleString("en")}x`;
 }

@@ -1,12 +1,12 @@
 import { spawnSync } from "node:child_process";
 import { cpus, loadavg, totalmem } from "node:os";
 
-/** What the numbers were measured on; nothing that names the machine. */
+/** Hardware, software and load of the run. It contains no name of the machine. */
 export interface Machine {
   readonly processor: string;
   readonly cores: number;
   readonly memoryGb: number;
-  /** How many processes wanted to run, over the last minute, before the run and after it. */
+  /** Load average of the last minute, before the run and after it. */
   readonly loadBefore: number;
   readonly loadAfter: number;
   readonly versions: { readonly [name: string]: string };

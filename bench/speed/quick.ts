@@ -2,27 +2,28 @@
 // For work on the engine: it takes about a minute, prints a table of ratios, and stores nothing.
 //
 //   npm run bench:quick -- --against PATH/dist/index.js    also measures another build of the package
-//   npm run bench:quick -- --rounds 9                      default 7
-import { decisionGroup, earlierName, PROFILES, profilePrograms, SIZES } from "./decision-groups.ts";
+//   npm run bench:quick -- --processes 2 --rounds 4          of each side; these are the defaults
+import { decisionGroup, earlierName, PROFILES, profilePrograms, SIZES, WITH_CAPABILITY } from "./decision-groups.ts";
 import { options } from "./options.ts";
 import { type Measured, measured } from "./rounds.ts";
 import { compiledAgainst, compiledSides, rust } from "./sides.ts";
 import { ordinary } from "./work.ts";
 
-const { against, rounds } = options([], 7);
+const { against, processes, rounds } = options([], { processes: 2, rounds: 4 });
 const crate = rust();
 const earlier = against === undefined ? undefined : await compiledAgainst(against);
-const programs = [...profilePrograms(await compiledSides(), earlier), ...(crate === null ? [] : [crate])];
+const programs = [...profilePrograms("decisions", await compiledSides(), earlier), ...(crate === null ? [] : [crate])];
 const sides = programs.map(({ name }) => name);
 
 const groups: Measured[] = [];
 for (const size of SIZES) {
-  groups.push(await measured(decisionGroup("select + observe", programs, ordinary("both", size)), rounds));
+  const group = decisionGroup(WITH_CAPABILITY, programs, ordinary("both", size));
+  groups.push(await measured(group, { processes, rounds }));
   console.log(`${size} providers: ${sides.map((side) => `${side} ${time(groups.at(-1)!, side)}`).join(", ")}`);
 }
 
 console.log(
-  `\nselect + observe with capability, alternatives read; best of ${rounds} rounds; above 1: this build is faster\n`,
+  `\nselect + observe with capability, alternatives read; best of ${processes * rounds} rounds in ${processes} processes; above 1: this build is faster\n`,
 );
 row("providers", SIZES.map(String));
 for (const profile of PROFILES) {

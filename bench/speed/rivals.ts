@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { runOrThrow } from "../../test/support/packed/command.ts";
 import { cache } from "./sides.ts";
 
-/** What people would put in front of a call instead; exact, so that a run can be done again. */
+/** Other limiters that users could choose. Exact versions, so that a run can be repeated. */
 export const RIVALS: { readonly [name: string]: string } = {
   bottleneck: "2.19.5",
   "p-queue": "9.3.5",
@@ -13,7 +13,7 @@ export const RIVALS: { readonly [name: string]: string } = {
   cockatiel: "3.2.1",
 };
 
-/** The folder that has them, fetched on demand: nothing here is a dependency of the repository. */
+/** Folder with these packages. They are fetched on demand, because they are not dependencies of the repository. */
 export async function fetchedRivals(): Promise<string> {
   const folder = join(cache, "rivals");
   if ((await problems(folder)).length === 0) return folder;
@@ -23,7 +23,7 @@ export async function fetchedRivals(): Promise<string> {
   const packages = Object.entries(RIVALS).map(([name, version]) => `${name}@${version}`);
   await runOrThrow("npm", ["install", "--prefix", folder, ...flags, ...packages], { cwd: folder });
   const wrong = await problems(folder);
-  if (wrong.length > 0) throw new Error(`not as asked for: ${wrong.join(", ")}`);
+  if (wrong.length > 0) throw new Error(`wrong packages: ${wrong.join(", ")}`);
   return folder;
 }
 

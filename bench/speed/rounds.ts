@@ -4,7 +4,7 @@ import { type Summary, summary } from "./statistics.ts";
 export interface Group {
   readonly name: string;
   readonly sides: readonly Side[];
-  /** In every round, of every side. */
+  /** Operations of every side in every round. */
   readonly operations: number;
 }
 
@@ -14,14 +14,32 @@ export interface Measured {
   readonly sides: { readonly [name: string]: Summary };
 }
 
-// Not counted: machines and engines warm up. Engines that compile while they run are still at it after two rounds.
+/** How often a group is measured. */
+export interface Repetition {
+  /** Fresh processes of each side: the same build differed by up to 10 % from process to process, but little within one. */
+  readonly processes: number;
+  /** Counted rounds of each process. */
+  readonly rounds: number;
+}
+
+// Not counted: machines and engines warm up. An engine that compiles while it runs is not ready after two short rounds.
 const WARM_UP_ROUNDS = 2;
 const WARM_UP_NS = 1e9;
 
-/** Rounds go from side to side, each round in another order, so that what the machine does meanwhile meets all of them. */
-export async function measured({ name, sides, operations }: Group, rounds: number): Promise<Measured> {
+/** Rounds of all sides in turn, in another order each time, so that a disturbance of the machine affects all sides. */
+export async function measured(group: Group, { processes, rounds }: Repetition): Promise<Measured> {
+  const times = new Map<string, number[]>(group.sides.map(({ name }) => [name, []]));
+  for (let i = 0; i < processes; i++) await measureOnce(group, rounds, times);
+  const { name, operations } = group;
+  return { name, operations, sides: Object.fromEntries([...times].map(([side, ns]) => [side, summary(ns)])) };
+}
+
+async function measureOnce(
+  { sides, operations }: Group,
+  rounds: number,
+  times: ReadonlyMap<string, number[]>,
+): Promise<void> {
   const processes: SideProcess[] = [];
-  const times = new Map<string, number[]>(sides.map((side) => [side.name, []]));
   try {
     for (const side of sides) {
       const process = await SideProcess.start(side);
@@ -38,5 +56,4 @@ export async function measured({ name, sides, operations }: Group, rounds: numbe
   } finally {
     for (const process of processes) process.end();
   }
-  return { name, operations, sides: Object.fromEntries([...times].map(([side, ns]) => [side, summary(ns)])) };
 }

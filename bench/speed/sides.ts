@@ -29,7 +29,7 @@ export async function compiledAgainst(path: string): Promise<Programs> {
 }
 
 async function compiled(outdir: string, alias: { [name: string]: string }): Promise<Programs> {
-  const files = ["decisions", "calls", "growth", "reference"];
+  const files = ["calls", "cold", "decisions", "growth", "reference", "scaling"];
   await build({
     entryPoints: files.map((file) => join(here, `sides/${file}.ts`)),
     absWorkingDir: root,

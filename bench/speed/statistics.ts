@@ -1,8 +1,8 @@
-/** What the rounds of one side come to (ns per operation). */
+/** Summary of the rounds of one side (ns per operation). */
 export interface Summary {
   readonly best: number;
   readonly median: number;
-  /** Of the slowest round, above the best, as a share of it. */
+  /** Slowest round / best round - 1. */
   readonly spread: number;
 }
 
@@ -12,7 +12,7 @@ export function summary(rounds: readonly number[]): Summary {
   return { best, median: sorted[sorted.length >> 1]!, spread: sorted.at(-1)! / best - 1 };
 }
 
-/** The slope of the line that fits log y against log x best: 0 is flat, 1 proportional. */
+/** Slope of the best fit of log y against log x. 0: flat. 1: proportional. */
 export function slope(points: readonly { readonly x: number; readonly y: number }[]): number {
   const logs = points.map(({ x, y }) => ({ x: Math.log(x), y: Math.log(y) }));
   const meanX = logs.reduce((sum, { x }) => sum + x, 0) / logs.length;

@@ -6,7 +6,6 @@
 //   select: the clock advances, `select`, the score and the name and score of every alternative are read
 //   observe: the clock advances, `observe` of the next provider
 //   both: the clock advances, `select`, all read as above, `observe` of the selected provider
-//   both-unread: like "both", but the alternatives are not read
 //   lease, acquire: the clock advances, `tryAcquire` or `acquire`, then `settle` with the same usage and outcome
 //   run: the clock advances, `run` of an empty function
 //
@@ -15,7 +14,7 @@
 // 3 ms.
 import { seededRandom } from "../seeded-random.ts";
 
-export type Work = "select" | "observe" | "both" | "both-unread" | "lease" | "acquire" | "run";
+export type Work = "select" | "observe" | "both" | "lease" | "acquire" | "run";
 
 /** The inputs of operation i are at index i modulo the length, which is a power of two. */
 export interface Tape {

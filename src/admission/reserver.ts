@@ -158,7 +158,7 @@ export class Reserver {
       const gateMs = provider.recoveryDelayMs(provider.state(now, minimumHealth), now);
       if (gateMs < Infinity && now + gateMs > deadline) return false;
       // What is learned until then may be less.
-      if (!request.isTold && provider.hasSizes && isAnyOpen((lease) => lease.teaches(capability, entry.name)))
+      if (!request.isFullySpecified && provider.hasSizes && isAnyOpen((lease) => lease.teaches(capability, entry.name)))
         return true;
       const needs = request.needs(capability, entry, true);
       return provider.quotas.every((quota) => {

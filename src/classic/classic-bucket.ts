@@ -10,13 +10,15 @@
 // Source: the behaviour of grate-limiter 0.1.1 for Python.
 
 import { firstInstant } from "../clock/first-instant.ts";
-import { newQuotaState, type QuotaState, STEADY_UNTIL } from "../quota/quota-state.ts";
 import type { Tracker } from "../quota/tracker.ts";
 
 /** The classic profile's tracker, and its own burn meter. */
 export class ClassicBucket implements Tracker {
   capacity: number;
-  readonly state: QuotaState = newQuotaState();
+  readonly usedNow = 0;
+  // Reading refills the bucket, which shows in the last bits: every reader has to call `used`.
+  readonly unchangedUntil: number = -Infinity;
+  readonly bound = 0;
   readonly #window: number;
   #tokens: number;
   #refilledAt: number;
@@ -25,8 +27,6 @@ export class ClassicBucket implements Tracker {
 
   /** Whole `limit`; whole `windowMs`; full at `now`. */
   constructor(limit: number, windowMs: number, now: number) {
-    // Reading refills, and that shows in the last bits.
-    this.state[STEADY_UNTIL] = -Infinity;
     this.capacity = limit;
     this.#window = windowMs;
     this.#tokens = limit;

@@ -54,13 +54,14 @@ export class ClassicHealth implements Health {
     return now < this.#cooldownUntil ? this.#cooldownUntil : Infinity;
   }
 
-  observe(outcome: Outcome, _grantedAt: number, cooldownSeconds: number, now: number): void {
+  observe(outcome: Outcome, _grantedAt: number, cooldownSeconds: number, now: number): boolean {
     this.#decay(now);
     this.#outcomes++;
     this.#at = Math.max(this.#at, now);
     const { penalty } = HEALTH_EFFECTS[outcome.status];
     if (penalty === null) this.#succeed(outcome.latencyMs ?? 0);
     else this.#fail(this.#settings[penalty], cooldownSeconds, now);
+    return false;
   }
 
   revive(now: number): void {

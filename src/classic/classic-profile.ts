@@ -5,7 +5,6 @@ import type { BurnMeter } from "../quota/burn-rate.ts";
 import { Concurrency } from "../quota/concurrency.ts";
 import { CONCURRENCY, REQUESTS } from "../quota/dimension-index.ts";
 import { Quota } from "../quota/quota.ts";
-import { REPORTED, REQUESTS_ROOM, SCORE, SIZES_ROOM, STANDS_UNTIL } from "../quota/quota-reading.ts";
 import { UNSPECIFIED } from "../quota/usage-vector.ts";
 import { ClassicBucket } from "./classic-bucket.ts";
 import { ClassicHealth } from "./classic-health.ts";
@@ -55,29 +54,25 @@ export const classic: Profile = {
 
   roomAt: (_quotas, _needs, now) => now,
 
-  readQuotas(quotas, reading, at, now) {
-    // The least ratio and the nearest exhaustion may come from different quotas.
+  readQuotas(quotas, reading, now) {
+    // The smallest ratio and the nearest exhaustion can come from different quotas.
     let leastRatio = 1;
     let exhaustionSeconds = Infinity;
     for (let i = 0; i < quotas.length; i++) {
-      const quota = quotas[i]!;
-      const { tracker } = quota;
+      const { tracker, burn } = quotas[i]!;
       const { capacity } = tracker;
-      // No lease holds any of it.
       const left = Math.max(0, capacity - tracker.used(now));
-      // The ports subtract the usage ratio from 1, which was 1 minus the share that is left: both roundings are theirs.
+      // The ports subtract the usage ratio from 1, which was itself 1 minus the remaining share: both roundings are kept.
       const ratio = capacity === 0 ? 0 : 1 - (1 - left / capacity);
       if (ratio < leastRatio) leastRatio = ratio;
-      const rate = quota.burn.perSecond(now);
+      const rate = burn.perSecond(now);
       if (rate > 0 && left / rate < exhaustionSeconds) exhaustionSeconds = left / rate;
     }
     const burnPenalty = exhaustionSeconds < Infinity && leastRatio < 0.5 ? 0.1 : 0;
-    reading[at + SCORE] = Math.max(0, leastRatio - exhaustionPenalty(exhaustionSeconds) - burnPenalty);
-    reading[at + REPORTED] = leastRatio;
-    reading[at + REQUESTS_ROOM] = Infinity;
-    reading[at + SIZES_ROOM] = Infinity;
-    // Reading a bucket refills it, and the ports read every one at every select.
-    reading[at + STANDS_UNTIL] = -Infinity;
+    reading.quotaScore = Math.max(0, leastRatio - exhaustionPenalty(exhaustionSeconds) - burnPenalty);
+    reading.reportedQuotaScore = leastRatio;
+    // Reading a bucket refills it, and the ports read every bucket at every select.
+    return -Infinity;
   },
 
   fitsAt: (_quotas, _needs, now) => now,
@@ -85,8 +80,6 @@ export const classic: Profile = {
   requireLeases() {
     throw new GrateLimiterError("unsupported", `leases: ${WHY}`);
   },
-
-  healthScore: (health, _isTrial, now) => health.score(now),
 
   scoreCap: 1,
 
@@ -111,4 +104,4 @@ function exhaustionPenalty(seconds: number): number {
   return seconds >= 10 ? 0.5 : 0.8;
 }
 
-const NO_BURN: BurnMeter = { count() {}, perSecond: () => 0 };
+const NO_BURN: BurnMeter = { bound: 0, count() {}, perSecond: () => 0 };

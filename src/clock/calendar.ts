@@ -27,12 +27,24 @@ const FIRST_YEAR_MS = Date.UTC(1001, 0);
 const LAST_YEAR_MS = Date.UTC(9999, 0);
 
 /**
- * The end of the calendar period that `epochMs` falls into: always later than `epochMs`, whole Unix ms. Infinity outside
- * the years 1001 to 9998, into which only a clock that is wrong can fall.
+ * Returns the function that finds the end of the calendar period of an instant, whole Unix ms and always later than the
+ * instant; Infinity outside the years 1001 to 9998, which only a wrong clock can show. A search formats about thirty dates,
+ * so the function keeps the last two periods: the current one, and the one after it.
  */
-export function endOfPeriod(epochMs: number, period: CalendarPeriod, timeZone: string): number {
-  if (!(epochMs > FIRST_YEAR_MS && epochMs < LAST_YEAR_MS)) return Infinity;
+export function periodEnds(period: CalendarPeriod, timeZone: string): (epochMs: number) => number {
   const dateAt = dateIn(timeZone);
+  let known: readonly { readonly from: number; readonly end: number }[] = [];
+  return (epochMs) => {
+    const found = known.find(({ from, end }) => epochMs >= from && epochMs < end);
+    if (found !== undefined) return found.end;
+    const end = endOfPeriod(epochMs, period, dateAt);
+    known = [{ from: epochMs, end }, ...known.slice(0, 1)];
+    return end;
+  };
+}
+
+function endOfPeriod(epochMs: number, period: CalendarPeriod, dateAt: (epochMs: number) => number): number {
+  if (!(epochMs > FIRST_YEAR_MS && epochMs < LAST_YEAR_MS)) return Infinity;
   let low = Math.floor(epochMs);
   const next = nextStart(dateAt(low), period);
   let high = low + LONGEST_PERIOD_MS[period];

@@ -1,5 +1,5 @@
 import type { CalendarPeriod } from "../api/window.ts";
-import { endOfPeriod, LONGEST_PERIOD_MS } from "./calendar.ts";
+import { LONGEST_PERIOD_MS, periodEnds } from "./calendar.ts";
 import type { EngineTime } from "./engine-time.ts";
 
 /**
@@ -47,7 +47,7 @@ export function alignedWindows(resetEpochMs: number, windowMs: number, time: Eng
 export function calendarPeriods(period: CalendarPeriod, timeZone: string, time: EngineTime): ResetSchedule {
   return {
     positionAt: (now) => time.epochAt(now),
-    resetAfter: (position) => endOfPeriod(position, period, timeZone),
+    resetAfter: periodEnds(period, timeZone),
     longestMs: LONGEST_PERIOD_MS[period],
     reviewMs: WALL_CLOCK_REVIEW_MS,
     isKnown: true,

@@ -32,8 +32,11 @@ export interface Health {
   healsInMs(minimum: number, now: number): number;
   /** Until when time alone changes neither the state nor the score that counts in it; an instant that has passed: at every instant. */
   steadyUntil(now: number): number;
-  /** Learns from a request granted at `grantedAt`; of one without a lease, that is when its end was observed. */
-  observe(outcome: Outcome, grantedAt: number, cooldownSeconds: number, now: number): void;
+  /**
+   * Learns from a request granted at `grantedAt`; without a lease, that is the instant of the observation. True if the
+   * request was a trial that succeeded.
+   */
+  observe(outcome: Outcome, grantedAt: number, cooldownSeconds: number, now: number): boolean;
   /** Ends death, cooldown and bad health. */
   revive(now: number): void;
   /** Ends death alone; true if it was dead. */

@@ -12,47 +12,60 @@
 // and 86 to 93 % served in the first window; steps of 5 s leave a window of 1 s with 33 %. Steps by the shortest window
 // have 32 429s where a minute stands beside a second, these 0.2.
 
-import { REQUESTS } from "../quota/dimension-index.ts";
-import type { QuotaSpec } from "../quota/quota-spec.ts";
-
 const LONGEST_STEP_MS = 5_000;
 const STEPS_PER_WINDOW = 12;
 const SHARES: readonly number[] = [0.5, 0.75];
 const LONGEST_WINDOW_MS = 3_600_000;
 
-/** Spaces the leases of one provider after its recovery; knows no clock. */
+/** A limit, as far as a ramp reads it. */
+export interface WindowLimit {
+  readonly limit: number;
+  /** Length of a rolling window in ms; null: none. */
+  readonly windowMs: number | null;
+  /** True for a limit on requests. */
+  readonly isOfRequests: boolean;
+}
+
+/** Spaces the leases of one provider after its recovery; it knows no clock. */
 export class Ramp {
   /** Of the full rate, in requests per ms; 0: there is none to ramp. */
   #perMs = 0;
   #stepMs = LONGEST_STEP_MS;
   #from = -Infinity;
+  #until = -Infinity;
   #next = -Infinity;
 
-  /** Takes rate and steps from the provider's quotas, from now on also of a ramp that is on. */
-  follow(specs: readonly QuotaSpec[]): void {
-    let shortest: QuotaSpec | null = null;
+  /** Takes rate and steps from the limits of the provider, also for a ramp in progress. */
+  follow(limits: readonly WindowLimit[]): void {
+    let shortest: WindowLimit | null = null;
+    let shortestMs = Infinity;
     let longestMs = 0;
-    for (const spec of specs) {
-      if (spec.windowMs === null || spec.windowMs > LONGEST_WINDOW_MS || spec.limit === 0) continue;
-      longestMs = Math.max(longestMs, spec.windowMs);
-      if (spec.index === REQUESTS && (shortest === null || spec.windowMs < shortest.windowMs!)) shortest = spec;
+    for (const limit of limits) {
+      const { windowMs } = limit;
+      if (windowMs === null || windowMs > LONGEST_WINDOW_MS || limit.limit === 0) continue;
+      longestMs = Math.max(longestMs, windowMs);
+      if (!limit.isOfRequests || windowMs >= shortestMs) continue;
+      shortest = limit;
+      shortestMs = windowMs;
     }
-    this.#perMs = shortest === null ? 0 : shortest.limit / shortest.windowMs!;
+    this.#perMs = shortest === null ? 0 : shortest.limit / shortestMs;
     this.#stepMs = Math.min(LONGEST_STEP_MS, longestMs / STEPS_PER_WINDOW);
+    this.#until = this.#from + this.#stepMs * SHARES.length;
   }
 
   start(now: number): void {
     this.#from = now;
+    this.#until = now + this.#stepMs * SHARES.length;
     this.#next = now;
   }
 
   isOn(now: number): boolean {
-    return now < this.#end() && this.#perMs > 0;
+    return now < this.#until && this.#perMs > 0;
   }
 
   /** In how many whole ms the next lease goes; 0: now. */
   waitMs(now: number): number {
-    return Math.max(0, Math.ceil(Math.min(this.#next, this.#end()) - now));
+    return Math.max(0, Math.ceil(Math.min(this.#next, this.#until) - now));
   }
 
   /** A lease of so many requests goes. */
@@ -63,9 +76,6 @@ export class Ramp {
 
   stop(): void {
     this.#from = -Infinity;
-  }
-
-  #end(): number {
-    return this.#from + this.#stepMs * SHARES.length;
+    this.#until = -Infinity;
   }
 }

@@ -19,6 +19,8 @@ const NEVER = -Infinity;
 
 /** Health of the anticipatory profile. */
 export class TimedHealth implements Health {
+  cooldownUntil: number = NEVER;
+  isDead = false;
   readonly #settings: HealthSettings;
   #score = 1;
   #at: number;
@@ -29,11 +31,9 @@ export class TimedHealth implements Health {
   #latencyMs = NaN;
   #rateLimits = 0;
   #failures = 0;
-  #cooldownUntil = NEVER;
   #cooldownFrom = NEVER;
   #lastCooldownMs = 0;
   #isTrialDue = false;
-  #isDead = false;
 
   constructor(settings: HealthSettings, now: number) {
     this.#settings = settings;
@@ -42,14 +42,6 @@ export class TimedHealth implements Health {
 
   get latencyMs(): number | null {
     return Number.isNaN(this.#latencyMs) ? null : this.#latencyMs;
-  }
-
-  get cooldownUntil(): number {
-    return this.#cooldownUntil;
-  }
-
-  get isDead(): boolean {
-    return this.#isDead;
   }
 
   score(now: number): number {
@@ -64,8 +56,8 @@ export class TimedHealth implements Health {
   }
 
   state(now: number, minimum: number): HealthState {
-    if (this.#isDead) return "dead";
-    if (now < this.#cooldownUntil) return "cooldown";
+    if (this.isDead) return "dead";
+    if (now < this.cooldownUntil) return "cooldown";
     if (this.#isTrialDue) return "trial";
     return minimum > 0 && this.score(now) < minimum ? "unhealthy" : "available";
   }
@@ -81,26 +73,27 @@ export class TimedHealth implements Health {
   }
 
   steadyUntil(now: number): number {
-    if (now < this.#cooldownUntil && !this.#isDead) return this.#cooldownUntil;
-    const isSteady = this.#isDead || this.#isTrialDue || this.#score === 1;
+    if (now < this.cooldownUntil && !this.isDead) return this.cooldownUntil;
+    const isSteady = this.isDead || this.#isTrialDue || this.#score === 1;
     return isSteady ? Infinity : -Infinity;
   }
 
-  observe(outcome: Outcome, grantedAt: number, cooldownSeconds: number, now: number): void {
+  observe(outcome: Outcome, grantedAt: number, cooldownSeconds: number, now: number): boolean {
     const { kind, penalty } = HEALTH_EFFECTS[outcome.status];
-    if (kind === "nothing") return;
+    if (kind === "nothing") return false;
     if (kind === "death") {
-      this.#isDead = true;
-      return;
+      this.isDead = true;
+      return false;
     }
     this.#score = this.score(now);
     this.#at = Math.max(this.#at, now);
     this.#healedAt = NaN;
     // Whether the outcome is one of the cooldown itself: then it teaches the score, and decides nothing.
-    const isOld = grantedAt < this.#cooldownUntil;
+    const isOld = grantedAt < this.cooldownUntil;
     this.#score = Math.max(0, this.#score - (penalty === null ? 0 : this.#settings[penalty]));
-    if (penalty === null) this.#succeed(outcome.latencyMs, isOld);
-    else this.#fail(outcome, kind === "rate_limit", cooldownSeconds, isOld, now);
+    if (penalty === null) return this.#succeed(outcome.latencyMs, isOld);
+    this.#fail(outcome, kind === "rate_limit", cooldownSeconds, isOld, now);
+    return false;
   }
 
   revive(now: number): void {
@@ -108,36 +101,38 @@ export class TimedHealth implements Health {
     this.#at = now;
     this.#rateLimits = 0;
     this.#failures = 0;
-    this.#cooldownUntil = NEVER;
+    this.cooldownUntil = NEVER;
     this.#lastCooldownMs = 0;
     this.#isTrialDue = false;
-    this.#isDead = false;
+    this.isDead = false;
   }
 
   clearDead(): boolean {
-    const wasDead = this.#isDead;
-    this.#isDead = false;
+    const wasDead = this.isDead;
+    this.isDead = false;
     return wasDead;
   }
 
-  #succeed(latencyMs: number | null, isOld: boolean): void {
+  #succeed(latencyMs: number | null, isOld: boolean): boolean {
     this.#score = Math.min(1, this.#score + this.#settings.boostSuccess);
     if (latencyMs !== null) {
       const weight = this.#settings.ewmaAlpha;
       this.#latencyMs = Number.isNaN(this.#latencyMs) ? latencyMs : weight * latencyMs + (1 - weight) * this.#latencyMs;
     }
-    if (isOld) return;
+    if (isOld) return false;
+    const hasRecovered = this.#isTrialDue && !this.isDead;
     if (this.#isTrialDue) this.#score = Math.max(this.#score, this.#settings.recoveredHealth);
     this.#isTrialDue = false;
     this.#rateLimits = 0;
     this.#failures = 0;
     this.#lastCooldownMs = 0;
+    return hasRecovered;
   }
 
   #fail(outcome: Outcome, isRateLimit: boolean, cooldownSeconds: number, isOld: boolean, now: number): void {
     const askedMs = Math.min(outcome.retryAfterMs ?? 0, LONGEST_ASKED_MS);
     if (isOld) {
-      if (askedMs > 0 && now + askedMs > this.#cooldownUntil) this.#startCooldown(askedMs, now);
+      if (askedMs > 0 && now + askedMs > this.cooldownUntil) this.#startCooldown(askedMs, now);
       return;
     }
     const streak = isRateLimit ? ++this.#rateLimits : ++this.#failures;
@@ -168,9 +163,9 @@ export class TimedHealth implements Health {
 
   #startCooldown(ms: number, now: number): void {
     // One that is lengthened counts from its start.
-    if (now >= this.#cooldownUntil) this.#cooldownFrom = now;
-    this.#cooldownUntil = now + ms;
-    this.#lastCooldownMs = this.#cooldownUntil - this.#cooldownFrom;
+    if (now >= this.cooldownUntil) this.#cooldownFrom = now;
+    this.cooldownUntil = now + ms;
+    this.#lastCooldownMs = this.cooldownUntil - this.#cooldownFrom;
     this.#isTrialDue = true;
   }
 }

@@ -6,7 +6,7 @@ import type { Provider } from "../provider/provider.ts";
 import type { SizeEstimate } from "../provider/size-estimate.ts";
 import type { Quota } from "../quota/quota.ts";
 import { UNSPECIFIED } from "../quota/usage-vector.ts";
-import type { ParsedObservation } from "./parse-observation.ts";
+import type { ObservationReader } from "./observation-reader.ts";
 import { UNSERVED } from "./status-code.ts";
 
 /** The parts of a limiter that an observation writes to. */
@@ -16,10 +16,10 @@ export interface ObservationParts {
   readonly events: Events;
 }
 
-/** The one way in which the end of a request reaches trackers and health. */
+/** Applies an observation to trackers, size estimate and health. */
 export function applyObservation(
   provider: Provider,
-  observed: ParsedObservation,
+  observed: ObservationReader,
   size: SizeEstimate | null,
   parts: ObservationParts,
   now: number,
@@ -34,10 +34,10 @@ export function applyObservation(
   updateHealth(provider, observed, now, parts, now);
 }
 
-function countUsage(provider: Provider, observed: ParsedObservation, parts: ObservationParts, now: number): void {
+function countUsage(provider: Provider, observed: ObservationReader, parts: ObservationParts, now: number): void {
   const { amounts, status } = observed;
   const { price } = provider.settings;
-  // Where nothing was done, no price is due.
+  // A request without work costs nothing.
   parts.profile.countObserved(amounts, price !== null && UNSERVED.includes(status) ? null : price);
   const { quotas } = provider;
   for (let i = 0; i < quotas.length; i++) {
@@ -52,7 +52,7 @@ export function raiseLimitReached(events: Events, provider: string, quota: Quota
   events.emit("limitReached", { provider, dimension, window, pool: quota.pool });
 }
 
-/** Lets health learn from how a request ended, and tells what that started. */
+/** Updates the health of a provider, and emits the cooldown, death or recovery that follows. */
 export function updateHealth(
   provider: Provider,
   outcome: Outcome,
@@ -63,23 +63,22 @@ export function updateHealth(
   const { health, settings, name } = provider;
   const { status } = outcome;
   const wasDead = health.isDead;
-  const wasTrial = health.state(now, 0) === "trial";
   const endBefore = health.cooldownUntil;
   const known =
     status === "quota_exhausted" ? { ...outcome, knownResetAt: resetOfFullest(provider.quotas, now) } : outcome;
-  health.observe(known, grantedAt, settings.cooldownSeconds, now);
+  const hasRecovered = health.observe(known, grantedAt, settings.cooldownSeconds, now);
   provider.invalidate();
   const end = health.cooldownUntil;
   if (end !== endBefore) {
     const before = Math.max(0, endBefore - now);
     const durationMs = Math.max(0, end - now);
-    // One of no length has neither a start nor an end.
+    // A cooldown of no length has neither a start nor an end.
     if (durationMs + before > 0) provider.cooldownStartEmitted();
     if (durationMs > before) {
       if (before === 0) parts.counters.cooldownsTriggered++;
       parts.events.emit("cooldownStarted", { provider: name, status, durationMs });
     }
-  } else if (wasTrial && health.state(now, 0) === "available") provider.ramp.start(now);
+  } else if (hasRecovered) provider.ramp.start(now);
   if (health.isDead && !wasDead) parts.events.emit("providerDead", { provider: name });
 }
 

@@ -8,7 +8,6 @@ import { Concurrency } from "../quota/concurrency.ts";
 import { CONCURRENCY } from "../quota/dimension-index.ts";
 import { FixedWindow } from "../quota/fixed-window.ts";
 import { Quota } from "../quota/quota.ts";
-import { REPORTED, REQUESTS_ROOM, SCORE, SIZES_ROOM, STANDS_UNTIL } from "../quota/quota-reading.ts";
 import { type QuotaSpec, sameSpec } from "../quota/quota-spec.ts";
 import { SlidingWindow } from "../quota/sliding-window.ts";
 import { TokenBucket } from "../quota/token-bucket.ts";
@@ -34,8 +33,7 @@ export const anticipatory: Profile = {
   createHealth: (settings, now) => new TimedHealth(settings, now),
 
   createQuota(spec, pool, time, now) {
-    const tracker = createTracker(spec, time, now);
-    return new Quota(spec, pool, tracker, new BurnRate(tracker.state));
+    return new Quota(spec, pool, createTracker(spec, time, now), new BurnRate());
   },
 
   upsertQuotas(specs, had, create) {
@@ -79,13 +77,15 @@ export const anticipatory: Profile = {
     return latest;
   },
 
-  readQuotas(quotas, reading, at, now) {
-    reading[at + SCORE] = 1;
-    reading[at + REQUESTS_ROOM] = Infinity;
-    reading[at + SIZES_ROOM] = Infinity;
-    reading[at + STANDS_UNTIL] = Infinity;
-    for (let i = 0; i < quotas.length; i++) quotas[i]!.read(reading, at, now);
-    reading[at + REPORTED] = reading[at + SCORE]!;
+  readQuotas(quotas, reading, now) {
+    reading.quotaScore = 1;
+    reading.requestsLeft = Infinity;
+    reading.sizeLeft = Infinity;
+    reading.openVariance = 0;
+    let validUntil = Infinity;
+    for (let i = 0; i < quotas.length; i++) validUntil = Math.min(validUntil, quotas[i]!.read(reading, now));
+    reading.reportedQuotaScore = reading.quotaScore;
+    return validUntil;
   },
 
   fitsAt(quotas, needs, now) {
@@ -96,8 +96,6 @@ export const anticipatory: Profile = {
   },
 
   requireLeases() {},
-
-  healthScore: (health, isTrial, now) => (isTrial ? 1 : health.score(now)),
 
   scoreCap: Infinity,
 

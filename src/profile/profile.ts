@@ -4,6 +4,7 @@ import type { Health } from "../health/health.ts";
 import type { HealthSettings } from "../health/health-settings.ts";
 import type { Counters } from "../metrics.ts";
 import type { Quota } from "../quota/quota.ts";
+import type { QuotaReading } from "../quota/quota-reading.ts";
 import type { QuotaSpec } from "../quota/quota-spec.ts";
 import type { Demand, UsageVector } from "../quota/usage-vector.ts";
 import type { Vocabulary } from "../validation/vocabulary.ts";
@@ -45,17 +46,17 @@ export interface Profile {
   /** The instant from which they have, if nothing is counted until then; Infinity: never by time alone; NaN: it may change. */
   roomAt(quotas: readonly Quota[], needs: Demand, now: number): number;
 
-  /** Reads what the score and the room come to, into the places from `at` on (see forecast/quota-reading.ts). */
-  readQuotas(quotas: readonly Quota[], reading: Float64Array, at: number, now: number): void;
+  /**
+   * Reads the quotas of a provider into `reading`. Returns the instant until which time alone changes nothing of it;
+   * -Infinity: it changes at every instant.
+   */
+  readQuotas(quotas: readonly Quota[], reading: QuotaReading, now: number): number;
 
   /** The very instant at which they have, by what is counted already; Infinity: not by that. */
   fitsAt(quotas: readonly Quota[], needs: Demand, now: number): number;
 
   /** Throws if it knows no leases. */
   requireLeases(): void;
-
-  /** The health part of the score. */
-  healthScore(health: Health, isTrial: boolean, now: number): number;
 
   /** No score of a strategy that came with the package counts more. */
   readonly scoreCap: number;

@@ -2,10 +2,11 @@ import type { Price, ProviderConfig } from "../api/provider-config.ts";
 import type { Events } from "../events.ts";
 import type { Health } from "../health/health.ts";
 import { Ramp } from "../health/ramp.ts";
+import { COST_USD, REQUESTS } from "../quota/dimension-index.ts";
 import type { Quota } from "../quota/quota.ts";
 import { SIZE_DIMENSIONS } from "../quota/usage-vector.ts";
 import type { Pool } from "./pool.ts";
-import type { Standings } from "./standings.ts";
+import { ProviderRow } from "./provider-row.ts";
 
 /** What a provider's configuration says, complete. */
 export interface ProviderSettings {
@@ -31,11 +32,16 @@ export interface Trial {
 export class Provider {
   readonly name: string;
   readonly health: Health;
+  readonly row: ProviderRow = new ProviderRow();
   settings: ProviderSettings;
   #ownQuotas: readonly Quota[] = [];
   #pools: readonly Pool[] = [];
-  #quotas: readonly Quota[] = [];
-  #hasSizes = false;
+  /** Own quotas, then those of its pools. */
+  quotas: readonly Quota[] = [];
+  /** True if one of its quotas counts amounts that depend on the size of a request. */
+  hasSizes = false;
+  /** True if it has a quota of dollars, and a price from which the cost of a request follows. */
+  isPriced = false;
   readonly ramp: Ramp = new Ramp();
   /** The lease that holds the place of its trial; null: free. */
   trial: Trial | null = null;
@@ -43,28 +49,18 @@ export class Provider {
   isRegistered = true;
   /** Leases that have not let go of it. */
   leases = 0;
-  // The end of a cooldown is told once, by whoever reads the provider first after it.
-  #cooldownIsToldUntil = Infinity;
+  /** Instant at which the end of a cooldown is to be emitted, by the first call that reads the provider; Infinity: none. */
+  cooldownEndDueAt: number = Infinity;
 
-  readonly #standings: Standings;
-  /** Where its standing is. */
-  readonly standsAt: number;
-
-  constructor(name: string, settings: ProviderSettings, health: Health, standings: Standings) {
+  constructor(name: string, settings: ProviderSettings, health: Health) {
     this.name = name;
     this.settings = settings;
     this.health = health;
-    this.#standings = standings;
-    this.standsAt = standings.take(this);
   }
 
-  /** Something changed that a ranking reads. */
+  /** A fact that selections read has changed. */
   invalidate(): void {
-    this.#standings.touch(this.standsAt);
-  }
-
-  get quotas(): readonly Quota[] {
-    return this.#quotas;
+    this.row.validUntil = -Infinity;
   }
 
   get ownQuotas(): readonly Quota[] {
@@ -80,25 +76,23 @@ export class Provider {
     this.detach();
     this.#ownQuotas = ownQuotas;
     this.#pools = [...new Set(pools)];
-    this.#quotas = [...ownQuotas, ...this.#pools.flatMap((pool) => pool.quotas)];
-    const specs = this.#quotas.map((quota) => quota.spec);
-    this.#hasSizes = specs.some((spec) => SIZE_DIMENSIONS.includes(spec.index));
-    this.ramp.follow(specs);
-    for (const quota of this.#quotas) quota.dependents.push(this);
+    this.quotas = [...ownQuotas, ...this.#pools.flatMap((pool) => pool.quotas)];
+    const specs = this.quotas.map((quota) => quota.spec);
+    this.hasSizes = specs.some((spec) => SIZE_DIMENSIONS.includes(spec.index));
+    this.isPriced = this.settings.price !== null && specs.some((spec) => spec.index === COST_USD);
+    this.ramp.follow(
+      specs.map(({ limit, windowMs, index }) => ({ limit, windowMs, isOfRequests: index === REQUESTS })),
+    );
+    for (const quota of this.quotas) quota.dependents.push(this);
     this.invalidate();
   }
 
   /** Draws from nothing any more, as far as its quotas are concerned. */
   detach(): void {
-    for (const { dependents } of this.#quotas) {
+    for (const { dependents } of this.quotas) {
       const at = dependents.indexOf(this);
       if (at >= 0) dependents.splice(at, 1);
     }
-  }
-
-  /** True if one of its quotas counts what depends on a request's size. */
-  get hasSizes(): boolean {
-    return this.#hasSizes;
   }
 
   state(now: number, minimumHealth: number): ProviderState {
@@ -124,7 +118,7 @@ export class Provider {
   /** Requests in flight: leases that hold it; in the classic profile what its concurrency has counted. */
   inFlight(now: number): number {
     let most = this.leases;
-    for (const quota of this.#quotas) {
+    for (const quota of this.quotas) {
       if (quota.spec.strategy === "concurrency") most = Math.max(most, quota.tracker.used(now));
     }
     return most;
@@ -137,23 +131,18 @@ export class Provider {
 
   /** A cooldown was told to listeners: its end will have to be told as well. */
   cooldownStartEmitted(): void {
-    this.#cooldownIsToldUntil = this.health.cooldownUntil;
+    this.cooldownEndDueAt = this.health.cooldownUntil;
   }
 
   /** The first public call that reads the provider after a cooldown tells its end. */
   emitEndedCooldown(events: Events, now: number): void {
-    if (now >= this.#cooldownIsToldUntil) this.endCooldown(events);
-  }
-
-  /** When that will be; Infinity: there is none to be told. */
-  get cooldownEndDueAt(): number {
-    return this.#cooldownIsToldUntil;
+    if (now >= this.cooldownEndDueAt) this.endCooldown(events);
   }
 
   /** Tells the end of a cooldown of which only the start was told, whatever the time is. */
   endCooldown(events: Events): void {
-    if (this.#cooldownIsToldUntil === Infinity) return;
-    this.#cooldownIsToldUntil = Infinity;
+    if (this.cooldownEndDueAt === Infinity) return;
+    this.cooldownEndDueAt = Infinity;
     events.emit("cooldownEnded", { provider: this.name });
   }
 }

@@ -16,20 +16,17 @@ import type { Pool } from "./pool.ts";
 import { DEFAULT_PRIORITY, Provider, type ProviderSettings, priceOf } from "./provider.ts";
 import { type Listed, ProviderLists } from "./provider-list.ts";
 import type { SizeEstimate } from "./size-estimate.ts";
-import { Standings } from "./standings.ts";
 
 /** Every provider, pool and capability by name; what it is given has passed the validator. */
 export class Registry {
   readonly providers: Map<string, Provider> = new Map();
   readonly pools: Map<string, Pool> = new Map();
   readonly capabilities: Map<string, Capability> = new Map();
-  readonly standings: Standings = new Standings();
   readonly #profile: Profile;
   readonly #time: EngineTime;
   readonly #health: HealthSettings;
   readonly #defaultCooldownSeconds: number;
   readonly #lists = new ProviderLists();
-  #revision = 0;
 
   constructor(profile: Profile, time: EngineTime, health: HealthSettings, defaultCooldownSeconds: number) {
     this.#profile = profile;
@@ -48,12 +45,12 @@ export class Registry {
     const pools = this.#poolsOf(config.pools ?? []);
     const create = (spec: QuotaSpec) => this.#quota(spec, null, now);
     const quotas = this.#profile.upsertQuotas(specs, had?.ownQuotas ?? [], create);
-    const provider = had ?? new Provider(name, settings, this.#profile.createHealth(this.#health, now), this.standings);
+    const provider = had ?? new Provider(name, settings, this.#profile.createHealth(this.#health, now));
     provider.settings = settings;
     provider.attach(quotas, pools);
     if (had === undefined) {
       this.providers.set(name, provider);
-      this.#revision++;
+      this.#lists.providerChanged(name);
     }
     return provider;
   }
@@ -79,8 +76,7 @@ export class Registry {
     this.providers.delete(name);
     provider.isRegistered = false;
     provider.detach();
-    this.standings.giveBack(provider.standsAt);
-    this.#revision++;
+    this.#lists.providerChanged(name);
     return true;
   }
 
@@ -111,16 +107,15 @@ export class Registry {
     return true;
   }
 
-  /** The list, its providers looked up. */
+  /** The entries of the capability's list with their providers. */
   listed({ list }: Capability): readonly Listed[] {
-    return list.listed(this.providers, this.#revision);
+    return list.resolved(this.providers);
   }
 
-  /** How large such requests are on that provider; null: it is not registered with the capability. */
+  /** Size estimate of the capability's requests on a provider; null: the capability does not list it. */
   sizeOf(capability: string | undefined, provider: Provider): SizeEstimate | null {
     const known = capability === undefined ? undefined : this.capabilities.get(capability);
-    const isListed = known?.list.entries.some(({ name }) => name === provider.name);
-    return isListed ? known!.sizeOn(provider.name) : null;
+    return known?.list.names.has(provider.name) ? known.sizeOn(provider.name) : null;
   }
 
   #settings(config: ProviderConfig): ProviderSettings {

@@ -10,6 +10,7 @@
 // wastes 1 to 4 % of a window, where a 90th percentile for each request wastes 16 %.
 
 import { INPUT_TOKENS, OUTPUT_TOKENS, TOKENS } from "../quota/dimension-index.ts";
+import { safetyMargin } from "../quota/safety-margin.ts";
 import { UNSPECIFIED, type UsageVector } from "../quota/usage-vector.ts";
 
 const LONGEST_MEMORY = 300;
@@ -23,6 +24,8 @@ export interface Learning {
 
 /** Constant memory. */
 export class SizeEstimate {
+  /** True once a request has reported its tokens. */
+  isKnown = false;
   readonly #learning: Learning;
   #samples = 0;
   #tokens = 0;
@@ -33,11 +36,6 @@ export class SizeEstimate {
 
   constructor(learning: Learning) {
     this.#learning = learning;
-  }
-
-  /** True once there is something to expect. */
-  get isKnown(): boolean {
-    return this.#samples > 0;
   }
 
   /** Of the error of one expectation, in tokens squared. */
@@ -54,6 +52,7 @@ export class SizeEstimate {
       this.#isUntold = true;
       return;
     }
+    this.isKnown = true;
     this.#learning.isAnyKnown = true;
     const samples = Math.min(++this.#samples, LONGEST_MEMORY);
     const error = tokens - (expected === UNSPECIFIED || samples === 1 ? this.#tokens : expected);
@@ -70,7 +69,7 @@ export class SizeEstimate {
     const input = amounts[INPUT_TOKENS]!;
     const output = amounts[OUTPUT_TOKENS]!;
     if (amounts[TOKENS] !== UNSPECIFIED || (input !== UNSPECIFIED && output !== UNSPECIFIED)) return false;
-    const isKnown = this.#samples > 0;
+    const { isKnown } = this;
     if (!isKnown) {
       if (maxOutputTokens === undefined || output !== UNSPECIFIED) return false;
       amounts[input === UNSPECIFIED ? TOKENS : OUTPUT_TOKENS] = Math.ceil(maxOutputTokens);
@@ -82,6 +81,20 @@ export class SizeEstimate {
       if (output === UNSPECIFIED) amounts[OUTPUT_TOKENS] = Math.ceil(most);
     }
     return isKnown;
+  }
+
+  /**
+   * Upper bound of every amount of tokens that `fillIn` would give, with the safety margin of the estimate beside others of
+   * variance `openVariance`; `input` and `output` can be UNSPECIFIED. Something must be known.
+   */
+  upperBound(input: number, output: number, maxOutputTokens: number, openVariance: number): number {
+    let bound = Math.max(this.#tokens, input, output);
+    if (this.#outputSamples > 0) {
+      const ownInput = input === UNSPECIFIED ? Math.max(0, this.#tokens - this.#output) : input;
+      bound = ownInput + (output === UNSPECIFIED ? Math.min(this.#output, maxOutputTokens) : output);
+    }
+    // Input, output and margin are each rounded up.
+    return bound + 3 + safetyMargin(this.#variance, openVariance + this.#variance);
   }
 
   /** What a lease takes of a quota of `limit` for an amount of which nothing is known. */

@@ -1,11 +1,11 @@
-import { newQuotaState, type QuotaState, USED } from "./quota-state.ts";
 import type { Tracker } from "./tracker.ts";
 
-/** Counts places that are taken for good: those that leases hold, and give back, are counted by who draws from it. */
+/** Counts places that are taken for good; places that leases reserve and give back are counted by the quota. */
 export class Concurrency implements Tracker {
   capacity: number;
   readonly refillPerMs = 0;
-  readonly state: QuotaState = newQuotaState();
+  usedNow: number = 0;
+  readonly unchangedUntil: number = Infinity;
 
   /** Whole number of places. */
   constructor(capacity: number) {
@@ -13,11 +13,11 @@ export class Concurrency implements Tracker {
   }
 
   used(): number {
-    return this.state[USED]!;
+    return this.usedNow;
   }
 
   record(amount: number): void {
-    this.state[USED] = Math.min(this.state[USED]! + amount, Number.MAX_SAFE_INTEGER);
+    this.usedNow = Math.min(this.usedNow + amount, Number.MAX_SAFE_INTEGER);
   }
 
   releasedBy(): number {

@@ -7,15 +7,17 @@
 // The resets come from a schedule on a time line of its own (see clock/reset-schedule.ts).
 
 import type { ResetSchedule } from "../clock/reset-schedule.ts";
-import { LATEST, newQuotaState, type QuotaState, STEADY_UNTIL, USED } from "./quota-state.ts";
 import type { Resets, Tracker } from "./tracker.ts";
 
 /** For servers whose resets are known; constant memory, O(1). */
 export class FixedWindow implements Tracker {
   capacity: number;
   readonly refillPerMs = 0;
-  readonly state: QuotaState = newQuotaState();
+  usedNow = 0;
+  unchangedUntil: number = -Infinity;
   readonly #schedule: ResetSchedule;
+  /** The latest instant given. */
+  #latest: number;
   /** The last reset, in our instants. */
   #since = -Infinity;
   /** The next reset, on the schedule's time line, and at which instant of ours that will be. */
@@ -27,32 +29,31 @@ export class FixedWindow implements Tracker {
     this.capacity = capacity;
     this.#schedule = schedule;
     this.#reset = schedule.resetAfter(schedule.positionAt(now));
-    this.state[LATEST] = now;
-    this.state[STEADY_UNTIL] = -Infinity;
+    this.#latest = now;
     this.#roll(now);
   }
 
   used(now: number): number {
     this.#roll(now);
-    return this.state[USED]!;
+    return this.usedNow;
   }
 
   record(amount: number, now: number): void {
     if (amount <= 0) return;
     this.#roll(now);
     // Beyond what a double counts exactly it is full anyway.
-    this.state[USED] = Math.min(this.state[USED]! + amount, Number.MAX_SAFE_INTEGER);
+    this.usedNow = Math.min(this.usedNow + amount, Number.MAX_SAFE_INTEGER);
   }
 
   releasedBy(atMs: number, now: number): number {
     this.#roll(now);
-    return atMs >= this.#resetAt ? this.state[USED]! : 0;
+    return atMs >= this.#resetAt ? this.usedNow : 0;
   }
 
   releaseAt(amount: number, now: number): number {
     this.#roll(now);
-    if (amount <= 0) return this.state[LATEST]!;
-    return amount <= this.state[USED]! ? this.#resetAt : Infinity;
+    if (amount <= 0) return this.#latest;
+    return amount <= this.usedNow ? this.#resetAt : Infinity;
   }
 
   forgottenAt(now: number): number {
@@ -66,12 +67,13 @@ export class FixedWindow implements Tracker {
 
   amend(delta: number, stamp: number, now: number): void {
     this.#roll(now);
-    if (stamp >= this.#since) this.state[USED] = Math.max(0, this.state[USED]! + delta);
+    if (stamp >= this.#since) this.usedNow = Math.max(0, this.usedNow + delta);
   }
 
   copy(): FixedWindow {
-    const copy = new FixedWindow(this.capacity, this.#schedule, this.state[LATEST]!);
-    copy.state.set(this.state);
+    const copy = new FixedWindow(this.capacity, this.#schedule, this.#latest);
+    copy.usedNow = this.usedNow;
+    copy.unchangedUntil = this.unchangedUntil;
     copy.#since = this.#since;
     copy.#reset = this.#reset;
     copy.#resetAt = this.#resetAt;
@@ -85,19 +87,18 @@ export class FixedWindow implements Tracker {
   }
 
   #roll(now: number): void {
-    const { state } = this;
-    if (now > state[LATEST]!) state[LATEST] = now;
-    const latest = state[LATEST]!;
-    if (latest < state[STEADY_UNTIL]!) return;
+    if (now > this.#latest) this.#latest = now;
+    const latest = this.#latest;
+    if (latest < this.unchangedUntil) return;
     const position = this.#schedule.positionAt(latest);
     // A wall clock that was set back must not reset a second time soon; one that was set far back must not block for ever.
     const isReset = position >= this.#reset;
     if (isReset || this.#reset - position > this.#schedule.longestMs) this.#reset = this.#schedule.resetAfter(position);
     if (isReset) {
-      state[USED] = 0;
+      this.usedNow = 0;
       this.#since = this.#resetAt;
     }
     this.#resetAt = latest + (this.#reset - position);
-    state[STEADY_UNTIL] = Math.min(this.#resetAt, latest + this.#schedule.reviewMs);
+    this.unchangedUntil = Math.min(this.#resetAt, latest + this.#schedule.reviewMs);
   }
 }

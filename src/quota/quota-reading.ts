@@ -1,10 +1,13 @@
-// What is read of a provider's quotas together: numbers that stand side by side among others.
-/** The quota part of the score. */
-export const SCORE = 0;
-/** The quota part that a decision reports. */
-export const REPORTED = 1;
-/** What fits in every quota of requests and places, and in every other. */
-export const REQUESTS_ROOM = 2;
-export const SIZES_ROOM = 3;
-/** Until when time alone changes none of these; an instant that has passed: at every instant. */
-export const STANDS_UNTIL = 4;
+/** Facts that a selection reads from all quotas of a provider together. */
+export interface QuotaReading {
+  /** Quota part of the score, 0 to 1. */
+  quotaScore: number;
+  /** Quota part that a decision reports. */
+  reportedQuotaScore: number;
+  /** Smallest rest of all quotas of requests and places. */
+  requestsLeft: number;
+  /** Smallest rest of all quotas whose amounts depend on the size of a request. */
+  sizeLeft: number;
+  /** Largest variance of the estimates that open leases hold of one such quota. */
+  openVariance: number;
+}

@@ -4,9 +4,8 @@ import type { BurnMeter } from "./burn-rate.ts";
 import { CONCURRENCY, REQUESTS } from "./dimension-index.ts";
 import { exhaustedInMs } from "./exhaustion.ts";
 import { CALM_SHARE, horizonMs, pressureOf } from "./pressure.ts";
-import { REQUESTS_ROOM, SCORE, SIZES_ROOM, STANDS_UNTIL } from "./quota-reading.ts";
+import type { QuotaReading } from "./quota-reading.ts";
 import type { QuotaSpec } from "./quota-spec.ts";
-import { MOST_BURN, type QuotaState, STEADY_UNTIL, USED } from "./quota-state.ts";
 import { type Holder, Holders, type Pending } from "./reservations.ts";
 import type { Tracker } from "./tracker.ts";
 
@@ -33,20 +32,17 @@ export class Quota {
   readonly index: number;
   /** True if it counts requests or places, whatever their size. */
   readonly isOfRequests: boolean;
-  readonly #state: QuotaState;
   #inFlight = 0;
   #variance = 0;
   readonly holders: Holders = new Holders(this);
   /** Whose usage it took over, until the leases have followed; null: nobody's. */
   inheritedFrom: Quota | null = null;
 
-  /** The burn meter is one that writes to the tracker's state, if it measures anything. */
   constructor(spec: QuotaSpec, pool: string | null, tracker: Tracker, burn: BurnMeter) {
     this.spec = spec;
     this.pool = pool;
     this.tracker = tracker;
     this.burn = burn;
-    this.#state = tracker.state;
     this.isHeldToEnd = spec.countsAtEnd || spec.strategy === "concurrency";
     this.index = spec.index;
     this.isOfRequests = spec.index === REQUESTS || spec.index === CONCURRENCY;
@@ -64,8 +60,8 @@ export class Quota {
   }
 
   #taken(now: number): number {
-    const state = this.#state;
-    return (now < state[STEADY_UNTIL]! ? state[USED]! : this.tracker.used(now)) + this.#inFlight;
+    const { tracker } = this;
+    return (now < tracker.unchangedUntil ? tracker.usedNow : tracker.used(now)) + this.#inFlight;
   }
 
   /** Something was counted, held or given back: whoever draws from it is to read it again. */
@@ -75,26 +71,30 @@ export class Quota {
   }
 
   /**
-   * Lowers what is read, from place `at` on (see quota-reading.ts), to what this quota makes of it: the share that is left,
-   * less what pressure takes of it, and the room.
+   * Lowers `reading` to what this quota allows: its rest, and the share of it that pressure leaves. Returns the instant
+   * until which time alone changes nothing of that; -Infinity: it changes at every instant.
    */
-  read(reading: Float64Array, at: number, now: number): void {
+  read(reading: QuotaReading, now: number): number {
+    const { tracker } = this;
+    const { capacity } = tracker;
     const taken = this.#taken(now);
-    const { capacity } = this.tracker;
-    const state = this.#state;
-    let share = capacity > taken ? 1 - taken / capacity : 0;
-    let until = state[STEADY_UNTIL]!;
-    // Rates only fall until something is counted, and more and more will have been released: no pressure, none later.
-    if (share > 0 && taken + state[MOST_BURN]! * (this.#horizonMs / 1_000) > CALM_SHARE * capacity) {
+    let validUntil = tracker.unchangedUntil;
+    const left = capacity > taken ? capacity - taken : 0;
+    let share = left > 0 ? 1 - taken / capacity : 0;
+    // Rates only fall until the next amount, and time only releases: a quota without pressure stays without it.
+    if (left > 0 && taken + this.burn.bound * (this.#horizonMs / 1_000) > CALM_SHARE * capacity) {
       const pressure = this.#pressure(taken, now);
       share *= 1 - pressure;
-      if (pressure > 0) until = -Infinity;
+      if (pressure > 0) validUntil = -Infinity;
     }
-    const left = capacity > taken ? capacity - taken : 0;
-    const room = at + (this.isOfRequests ? REQUESTS_ROOM : SIZES_ROOM);
-    if (share < reading[at + SCORE]!) reading[at + SCORE] = share;
-    if (left < reading[room]!) reading[room] = left;
-    if (until < reading[at + STANDS_UNTIL]!) reading[at + STANDS_UNTIL] = until;
+    if (share < reading.quotaScore) reading.quotaScore = share;
+    if (this.isOfRequests) {
+      if (left < reading.requestsLeft) reading.requestsLeft = left;
+    } else {
+      if (left < reading.sizeLeft) reading.sizeLeft = left;
+      if (this.#variance > reading.openVariance) reading.openVariance = this.#variance;
+    }
+    return validUntil;
   }
 
   /** 0 calm to 1 running out; see pressure.ts. Bounds show for less where it is 0. */
@@ -102,7 +102,7 @@ export class Quota {
     const { capacity } = this.tracker;
     const seconds = this.#horizonMs / 1_000;
     const rest = taken - this.tracker.releasedBy(now + this.#horizonMs, now);
-    if (pressureOf(rest + this.#state[MOST_BURN]! * seconds, taken, capacity) === 0) return 0;
+    if (pressureOf(rest + this.burn.bound * seconds, taken, capacity) === 0) return 0;
     return pressureOf(rest + this.burn.perSecond(now) * seconds, taken, capacity);
   }
 

@@ -12,7 +12,6 @@
 // this capacity, because every interval of one window holds at most the limit.
 
 import { firstInstant } from "../clock/first-instant.ts";
-import { LATEST, newQuotaState, OPENED_AT, type QuotaState, STEADY_UNTIL, USED } from "./quota-state.ts";
 import type { Tracker } from "./tracker.ts";
 
 const RESOLUTION = 512;
@@ -22,7 +21,12 @@ const FIRST_SLOTS = 4;
 export class SlidingWindow implements Tracker {
   capacity: number;
   readonly refillPerMs = 0;
-  readonly state: QuotaState;
+  usedNow = 0;
+  unchangedUntil: number = Infinity;
+  /** The latest instant given. */
+  #latest = -Infinity;
+  /** Instant at which the newest entry was opened. */
+  #openedAt = -Infinity;
   readonly #window: number;
   readonly #quantum: number;
   // Ring of entries, oldest at #head: two numbers each, the latest instant and the amount.
@@ -37,31 +41,29 @@ export class SlidingWindow implements Tracker {
   #aheadTo = -Infinity;
 
   /** `capacity` whole; `windowMs` > 0. */
-  constructor(capacity: number, windowMs: number, state: QuotaState = newQuotaState()) {
+  constructor(capacity: number, windowMs: number) {
     this.capacity = capacity;
-    this.state = state;
     this.#window = windowMs;
     this.#quantum = windowMs / RESOLUTION;
   }
 
   used(now: number): number {
     this.#expire(now);
-    return this.state[USED]!;
+    return this.usedNow;
   }
 
   record(amount: number, now: number): void {
     if (amount <= 0) return;
-    const { state } = this;
-    if (now >= state[STEADY_UNTIL]!) this.#expire(now);
-    if (now > state[LATEST]!) state[LATEST] = now;
-    this.#add(amount, state[LATEST]!);
+    if (now >= this.unchangedUntil) this.#expire(now);
+    if (now > this.#latest) this.#latest = now;
+    this.#add(amount, this.#latest);
   }
 
   releasedBy(atMs: number, now: number): number {
     const horizon = atMs - this.#window;
-    if (now < this.state[STEADY_UNTIL]! && horizon >= this.#aheadFrom && horizon < this.#aheadTo) return this.#aheadSum;
+    if (now < this.unchangedUntil && horizon >= this.#aheadFrom && horizon < this.#aheadTo) return this.#aheadSum;
     this.#expire(now);
-    if (this.state[USED]! > Number.MAX_SAFE_INTEGER) this.#lookAgain();
+    if (this.usedNow > Number.MAX_SAFE_INTEGER) this.#lookAgain();
     // Walking all of it at every select took half the time of one whose windows are full.
     while (this.#ahead < this.#length && this.#lastOf(this.#ahead) <= horizon) {
       this.#aheadSum += this.#amountOf(this.#ahead++);
@@ -76,7 +78,7 @@ export class SlidingWindow implements Tracker {
 
   releaseAt(amount: number, now: number): number {
     this.#expire(now);
-    if (amount <= 0) return this.state[LATEST]!;
+    if (amount <= 0) return this.#latest;
     let released = 0;
     for (let i = 0; i < this.#length; i++) {
       released += this.#amountOf(i);
@@ -89,7 +91,7 @@ export class SlidingWindow implements Tracker {
 
   forgottenAt(now: number): number {
     this.#expire(now);
-    return this.state[LATEST]! + this.#window;
+    return this.#latest + this.#window;
   }
 
   resize(_limit: number, capacity: number): void {
@@ -98,7 +100,7 @@ export class SlidingWindow implements Tracker {
 
   amend(delta: number, stamp: number, now: number): void {
     this.#expire(now);
-    if (stamp <= this.state[LATEST]! - this.#window) return;
+    if (stamp <= this.#latest - this.#window) return;
     // Stamps never go back, so that an amount stands in the first entry that ends at its stamp or later.
     let low = 0;
     for (let high = this.#length; low < high; ) {
@@ -110,17 +112,21 @@ export class SlidingWindow implements Tracker {
       if (delta > 0) this.#add(delta, stamp);
       return;
     }
-    if (this.state[USED]! > Number.MAX_SAFE_INTEGER) this.#lookAgain();
+    if (this.usedNow > Number.MAX_SAFE_INTEGER) this.#lookAgain();
     const place = this.#slot(low) + 1;
     const amount = Math.max(0, this.#ring[place]! + delta);
     const change = amount - this.#ring[place]!;
-    this.state[USED]! += change;
+    this.usedNow += change;
     if (low < this.#ahead) this.#aheadSum += change;
     this.#ring[place] = amount;
   }
 
   copy(): SlidingWindow {
-    const copy = new SlidingWindow(this.capacity, this.#window, this.state.slice());
+    const copy = new SlidingWindow(this.capacity, this.#window);
+    copy.usedNow = this.usedNow;
+    copy.unchangedUntil = this.unchangedUntil;
+    copy.#latest = this.#latest;
+    copy.#openedAt = this.#openedAt;
     copy.#ring = this.#ring.slice();
     copy.#head = this.#head;
     copy.#length = this.#length;
@@ -134,11 +140,10 @@ export class SlidingWindow implements Tracker {
 
   /** Counts at an instant that is not before that of any entry. */
   #add(amount: number, at: number): void {
-    const { state } = this;
     const length = this.#length;
     // The newest entry ends later now, or there is another after it.
     if (this.#ahead === length) this.#aheadTo = -Infinity;
-    if (length > 0 && at - state[OPENED_AT]! < this.#quantum) {
+    if (length > 0 && at - this.#openedAt < this.#quantum) {
       const newest = this.#slot(length - 1);
       const ring = this.#ring;
       ring[newest] = at;
@@ -149,22 +154,21 @@ export class SlidingWindow implements Tracker {
       const slot = this.#slot(this.#length++);
       this.#ring[slot] = at;
       this.#ring[slot + 1] = amount;
-      state[OPENED_AT] = at;
+      this.#openedAt = at;
     }
     if (this.#length === 1) this.#findEnd();
-    state[USED]! += amount;
+    this.usedNow += amount;
   }
 
   #expire(now: number): void {
-    const { state } = this;
-    if (now > state[LATEST]!) state[LATEST] = now;
+    if (now > this.#latest) this.#latest = now;
     if (this.#length === 0) return;
-    const horizon = state[LATEST]! - this.#window;
+    const horizon = this.#latest - this.#window;
     if (this.#lastOf(0) > horizon) return;
-    const isInexact = state[USED]! > Number.MAX_SAFE_INTEGER;
+    const isInexact = this.usedNow > Number.MAX_SAFE_INTEGER;
     do {
       const amount = this.#amountOf(0);
-      state[USED]! -= amount;
+      this.usedNow -= amount;
       if (this.#ahead > 0) {
         this.#ahead--;
         this.#aheadSum -= amount;
@@ -175,15 +179,15 @@ export class SlidingWindow implements Tracker {
     this.#findEnd();
     // Sums beyond what a double counts exactly are taken anew, so that no error stays behind.
     if (!isInexact) return;
-    state[USED] = 0;
-    for (let i = 0; i < this.#length; i++) state[USED]! += this.#amountOf(i);
+    this.usedNow = 0;
+    for (let i = 0; i < this.#length; i++) this.usedNow += this.#amountOf(i);
     this.#lookAgain();
   }
 
   /** Until when the oldest entry counts: a little earlier, for the sum may round up. */
   #findEnd(): void {
     const end = this.#length === 0 ? Infinity : this.#lastOf(0) + this.#window;
-    this.state[STEADY_UNTIL] = end === Infinity ? end : end - Math.abs(end) * Number.EPSILON;
+    this.unchangedUntil = end === Infinity ? end : end - Math.abs(end) * Number.EPSILON;
   }
 
   /** The next look ahead begins with the oldest entry, with a sum that no rounding has touched. */

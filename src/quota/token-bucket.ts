@@ -11,14 +11,16 @@
 
 import { firstInstant } from "../clock/first-instant.ts";
 import { ceilWithTolerance } from "./ceil-with-tolerance.ts";
-import { LATEST, newQuotaState, type QuotaState, STEADY_UNTIL, USED } from "./quota-state.ts";
 import { RunningMinimum } from "./running-minimum.ts";
 import type { Tracker } from "./tracker.ts";
 
 /** For servers that enforce a token bucket of at least this burst; constant memory, O(1). */
 export class TokenBucket implements Tracker {
   capacity: number;
-  readonly state: QuotaState = newQuotaState();
+  usedNow = 0;
+  unchangedUntil: number = Infinity;
+  /** The latest instant given. */
+  #latest = -Infinity;
   #limit: number;
   readonly #window: number;
   // Debt x window.
@@ -38,28 +40,27 @@ export class TokenBucket implements Tracker {
   }
 
   used(now: number): number {
-    const { state } = this;
-    if (now > state[LATEST]!) state[LATEST] = now;
-    state[USED] = this.#usedAt(state[LATEST]!);
-    return state[USED]!;
+    if (now > this.#latest) this.#latest = now;
+    this.usedNow = this.#usedAt(this.#latest);
+    return this.usedNow;
   }
 
   record(amount: number, now: number): void {
     if (amount <= 0) return;
     const debt = this.#debtNow(now);
-    this.#lows.note(this.state[LATEST]!, debt);
+    this.#lows.note(this.#latest, debt);
     this.#setDebt(Math.min(debt + amount * this.#window, this.#most()));
   }
 
   releasedBy(atMs: number, now: number): number {
-    return this.used(now) - this.#usedAt(Math.max(atMs, this.state[LATEST]!));
+    return this.used(now) - this.#usedAt(Math.max(atMs, this.#latest));
   }
 
   releaseAt(amount: number, now: number): number {
     const left = this.used(now) - amount;
-    if (amount <= 0) return this.state[LATEST]!;
+    if (amount <= 0) return this.#latest;
     if (left < 0 || this.#limit === 0) return Infinity;
-    const paidAt = this.state[LATEST]! + (this.#debtNow(now) - left * this.#window) / this.#limit;
+    const paidAt = this.#latest + (this.#debtNow(now) - left * this.#window) / this.#limit;
     return firstInstant(paidAt, (at) => this.#usedAt(at) <= left);
   }
 
@@ -87,22 +88,23 @@ export class TokenBucket implements Tracker {
     copy.#debt = this.#debt;
     copy.#at = this.#at;
     copy.#lows = this.#lows.copy();
-    copy.state.set(this.state);
+    copy.usedNow = this.usedNow;
+    copy.unchangedUntil = this.unchangedUntil;
+    copy.#latest = this.#latest;
     return copy;
   }
 
   #debtNow(now: number): number {
-    const { state } = this;
-    if (now > state[LATEST]!) state[LATEST] = now;
-    return this.#debtAt(state[LATEST]!);
+    if (now > this.#latest) this.#latest = now;
+    return this.#debtAt(this.#latest);
   }
 
   #setDebt(debt: number): void {
     this.#debt = debt;
-    this.#at = this.state[LATEST]!;
-    this.state[USED] = 0;
+    this.#at = this.#latest;
+    this.usedNow = 0;
     // It falls at every instant.
-    this.state[STEADY_UNTIL] = debt === 0 ? Infinity : -Infinity;
+    this.unchangedUntil = debt === 0 ? Infinity : -Infinity;
   }
 
   #debtAt(at: number): number {
@@ -112,7 +114,7 @@ export class TokenBucket implements Tracker {
   /** Also what is above the most that counts: a limit may be raised again, an amount turn out smaller. */
   #wholeDebt(now: number): number {
     this.#debtNow(now);
-    return Math.max(0, this.#debt - this.#paidAt(this.state[LATEST]!));
+    return Math.max(0, this.#debt - this.#paidAt(this.#latest));
   }
 
   #paidAt(at: number): number {

@@ -1,18 +1,19 @@
-import type { QuotaState } from "./quota-state.ts";
-
 /**
- * Counts what one quota has used. A tracker knows no clock: every method is told the instant (ms), and an instant
- * before the latest one counts as the latest. Amounts are whole numbers >= 0. What can be granted is `capacity - used`.
+ * Counts the usage of one quota. A tracker knows no clock: every method is given the instant (ms), and an instant before
+ * the latest one counts as the latest. Amounts are whole numbers >= 0. The amount that can be granted is
+ * `capacity - used`.
  *
- * All trackers run one conformance suite (test/support/tracker-contract.ts): recording `a` adds `a` to what is used, time
- * alone only releases, and `releaseAt` is the first millisecond at which an amount is gone, never too early.
+ * All trackers run one contract suite: recording `a` adds `a` to `used`, time alone only releases, and `releaseAt` is the
+ * first millisecond at which an amount is released, never too early.
  *
- * A tracker that leases draw from can also be amended and copied; the counters of places and of the ports cannot.
+ * A tracker from which leases reserve can also be amended and copied; the counters of places and of the ports cannot.
  */
 export interface Tracker {
-  /** What it counts, for who reads without a call: `USED` is `used(now)` at every instant before `STEADY_UNTIL`. */
-  readonly state: QuotaState;
-  /** The most that it holds at once. */
+  /** Equals `used(now)` at every instant before `unchangedUntil`, for readers on the hot path. */
+  readonly usedNow: number;
+  /** Time alone changes nothing of `usedNow` before this instant; -Infinity: call `used`. */
+  readonly unchangedUntil: number;
+  /** Largest amount that can be in use simultaneously: the limit in force. */
   readonly capacity: number;
   /** What comes back evenly, per ms; 0 where amounts are released at instants of their own. */
   readonly refillPerMs: number;

@@ -113,34 +113,24 @@ export function demandFor(needs: UsageVector, index: number): number {
   return need === UNSPECIFIED ? 1 : need;
 }
 
-/** What a caller told of the amounts, right or wrong. */
-export type RawUsage = { readonly [field in keyof Usage]?: unknown };
-
-/** Fills in what was told; what is no amount counts as not told: answers how many those are. */
-export function readUsageFields(told: RawUsage, amounts: UsageVector): number {
-  return (
-    readAmount(told.requests, REQUESTS, amounts) +
-    readAmount(told.tokens, TOKENS, amounts) +
-    readAmount(told.inputTokens, INPUT_TOKENS, amounts) +
-    readAmount(told.outputTokens, OUTPUT_TOKENS, amounts) +
-    readAmount(told.costMicroUsd, COST_USD, amounts) +
-    readAmount(told.bytes, BYTES, amounts)
-  );
+/** Writes the valid amounts of a `Usage` into `amounts`; returns the number of invalid amounts. */
+export function readUsageFields(usage: { readonly [field in keyof Usage]?: unknown }, amounts: UsageVector): number {
+  const { requests, tokens, inputTokens, outputTokens, costMicroUsd, bytes } = usage;
+  let invalid = 0;
+  if (requests !== undefined) invalid += writeAmount(requests, REQUESTS, amounts);
+  if (tokens !== undefined) invalid += writeAmount(tokens, TOKENS, amounts);
+  if (inputTokens !== undefined) invalid += writeAmount(inputTokens, INPUT_TOKENS, amounts);
+  if (outputTokens !== undefined) invalid += writeAmount(outputTokens, OUTPUT_TOKENS, amounts);
+  if (costMicroUsd !== undefined) invalid += writeAmount(costMicroUsd, COST_USD, amounts);
+  if (bytes !== undefined) invalid += writeAmount(bytes, BYTES, amounts);
+  return invalid;
 }
 
-function readAmount(told: unknown, index: number, amounts: UsageVector): number {
-  if (told === undefined) return 0;
-  const amount = wholeAmount(told);
-  if (Number.isNaN(amount)) return 1;
-  amounts[index] = amount;
+/** Writes an amount, fractions rounded up; returns 1 if it is invalid, else 0. */
+function writeAmount(value: unknown, index: number, amounts: UsageVector): number {
+  if (typeof value !== "number" || !(value >= 0) || value > Number.MAX_SAFE_INTEGER) return 1;
+  amounts[index] = Math.ceil(value) + 0;
   return 0;
-}
-
-/** A told amount made whole: fractions round up; NOT_TOLD for undefined; NaN for what is no amount. */
-export function wholeAmount(told: unknown): number {
-  if (told === undefined) return UNSPECIFIED;
-  if (typeof told !== "number" || !(told >= 0) || told > Number.MAX_SAFE_INTEGER) return NaN;
-  return Math.ceil(told) + 0;
 }
 
 /** The fields of `Usage`, each with the index of the dimension that it is an amount of. */

@@ -15,7 +15,7 @@ import type { RunDefaults, TaskResult } from "../api/run-options.ts";
 import { STATUSES, type StatusClass } from "../api/status-class.ts";
 import type { EngineTime } from "../clock/engine-time.ts";
 import { GrateLimiterError } from "../errors.ts";
-import { SUCCEEDED } from "../observation/parse-observation.ts";
+import { SUCCEEDED } from "../observation/parse-settlement.ts";
 import { statusClassOfCode } from "../observation/status-code.ts";
 import { retryAfterMs } from "./retry-after.ts";
 import { safeGet } from "./safe-get.ts";

@@ -1,322 +1,284 @@
-// The order of the providers of a list for one request.
+// Order of the providers of a list for one request.
 //
-//   those with room now first, then by how soon there is room (unknown last), then those that are not eligible;
-//   equals by score, then in the order of the list
+//   providers with capacity now first, then by how soon they have it (unknown last), then those that are not eligible;
+//   equals by score, then by their index in the list
 //
-// Regimes: little changes from one decision to the next. A provider is read again when something was counted there or an
-// instant has come at which time changes it, scored again when it was read, and asked for room again when it was read or
-// another request asks. The order starts as it was and is put right by insertion, which takes as many steps as there are
-// places changed; where that is too many, it is sorted anew.
-
-import type { Alternative, Decision } from "../api/decision.ts";
-import { wholeMsUntil } from "../clock/whole-ms.ts";
+// Regimes: little changes from one decision to the next. One loop reads again the providers whose facts are out of date, and
+// collects those whose score or wait can have changed. Each of them is scored and moved to its new rank; if many changed,
+// the whole order is sorted.
+import type { Decision } from "../api/decision.ts";
 import { TOO_LARGE } from "../profile/profile.ts";
 import type { Capability } from "../provider/capability.ts";
 import type { Provider } from "../provider/provider.ts";
-import { type Listed, priorityOf } from "../provider/provider-list.ts";
-import {
-  CHANGES,
-  HEALTH_SCORE,
-  IS_ELIGIBLE,
-  LATENCY,
-  PRIORITY,
-  QUOTA_SCORE,
-  REPORTED_SCORE,
-  ROOM_FOR_REQUESTS,
-  ROOM_FOR_SIZES,
-  SIZING,
-  type Standings,
-  UNTIL,
-  VERSION,
-  WEIGHT,
-} from "../provider/standings.ts";
+import { DEFAULT_PRIORITY } from "../provider/provider.ts";
+import type { Listed } from "../provider/provider-list.ts";
 import type { Demand } from "../quota/usage-vector.ts";
 import { finiteScore } from "../scoring/strategy.ts";
 import { CandidateContext } from "./candidate-context.ts";
 import { RankedDecision } from "./ranked-decision.ts";
-import { readStanding } from "./refresh-row.ts";
+import { compareEntries, NO_KNOWN_TIME, NOT_ELIGIBLE, RankedEntry } from "./ranked-entry.ts";
+import { refreshRow } from "./refresh-row.ts";
 import type { RequestSpec } from "./request-spec.ts";
 import type { SelectionContext } from "./selection-context.ts";
 
-/** In place of a wait: not eligible. */
-const OUT = Infinity;
-/** In place of a wait: eligible, but nobody knows when. */
-const UNKNOWN = Number.MAX_VALUE;
-const STEPS_PER_PLACE = 8;
+// Up to this many changed entries, moving each one is cheaper than sorting all.
+const MOVED_ONE_BY_ONE = 8;
 
-/** One object serves all calls for a list in turn, and is valid until the next. */
+/** One object serves all calls for a list in sequence, and is valid until the next call. */
 export class Ranking {
   readonly listed: readonly Listed[];
-  /** How many are eligible. */
+  /** Number of eligible providers. */
   size = 0;
-  readonly #standings: Standings;
-  // By place in the list: where the provider's standing is (-1: nowhere), the version of it that was scored, what follows.
-  readonly #standsAt: Int32Array;
-  /** NaN: that of the provider counts. */
-  readonly #ownPriorities: Float64Array;
-  readonly #scored: Float64Array;
-  readonly #scores: Float64Array;
-  readonly #waits: Float64Array;
-  /** From when on there is room, and for which state of changes that was asked; NaN: it is to be asked again. */
-  readonly #roomAt: Float64Array;
-  readonly #askedAt: Float64Array;
-  /** As they were handed out: nobody writes to them, so that one whose score has not changed is handed out again. */
-  readonly #alternatives: (Alternative | null)[];
-  // Places, best first.
-  readonly #order: Int32Array;
-  #isOrdered = true;
+  readonly #entries: readonly RankedEntry[];
+  // The same entries, best first.
+  readonly #order: RankedEntry[];
+  // Scratch space of `update`: the first #changes of these.
+  readonly #changed: RankedEntry[] = [];
+  #changes = 0;
+  readonly #unregisteredPriority: number;
   #capability: Capability | null = null;
   #request: RequestSpec | null = null;
   #isLease = false;
-  // The highest priority and mean latency of the list, and the places that have them.
   #maxPriority = -1;
   #maxLatencyMs = -1;
-  #preferred = -1;
-  #slowest = -1;
+  // Entries that have these maxima.
+  #preferred: RankedEntry | null = null;
+  #slowest: RankedEntry | null = null;
   readonly #context = new CandidateContext();
 
-  constructor(listed: readonly Listed[], standings: Standings) {
+  constructor(listed: readonly Listed[]) {
     this.listed = listed;
-    this.#standings = standings;
-    this.#standsAt = Int32Array.from(listed, ({ provider }) => provider?.standsAt ?? -1);
-    this.#ownPriorities = Float64Array.from(listed, (entry) => {
-      // `+ 0` turns -0 into 0, which JSON cannot tell apart.
-      return entry.provider === null || entry.ownPriority !== null ? priorityOf(entry) + 0 : NaN;
-    });
-    this.#scored = new Float64Array(listed.length).fill(NaN);
-    this.#scores = new Float64Array(listed.length);
-    this.#waits = new Float64Array(listed.length).fill(OUT);
-    this.#roomAt = new Float64Array(listed.length).fill(NaN);
-    this.#askedAt = new Float64Array(listed.length).fill(NaN);
-    this.#alternatives = new Array(listed.length).fill(null);
-    this.#order = Int32Array.from(listed, (_, place) => place);
+    const entries: RankedEntry[] = [];
+    // Entries that are not registered count for the highest priority of the list.
+    let unregisteredPriority = -1;
+    for (const [index, entry] of listed.entries()) {
+      if (entry.provider !== null) entries.push(new RankedEntry(index, entry, entry.provider, entries.length));
+      else unregisteredPriority = Math.max(unregisteredPriority, (entry.ownPriority ?? DEFAULT_PRIORITY) + 0);
+    }
+    this.#entries = entries;
+    this.#order = [...entries];
+    this.#unregisteredPriority = unregisteredPriority;
   }
 
   entry(rank: number): Listed {
-    return this.listed[this.#order[rank]!]!;
+    return this.#order[rank]!.listed;
   }
 
   provider(rank: number): Provider {
-    return this.entry(rank).provider!;
+    return this.#order[rank]!.provider;
   }
 
   score(rank: number): number {
-    return this.#scores[this.#order[rank]!]!;
+    return this.#order[rank]!.score;
   }
 
   waitMs(rank: number): number {
-    const wait = this.#waits[this.#order[rank]!]!;
-    return wait === UNKNOWN ? Infinity : wait;
+    const { waitMs } = this.#order[rank]!;
+    return waitMs === NO_KNOWN_TIME ? Infinity : waitMs;
   }
 
-  /** What the request takes from the one of that rank. */
+  /** Demand of the request on the provider of that rank. */
   needs(rank: number): Demand {
     return this.#request!.needs(this.#capability!, this.entry(rank), this.#isLease);
   }
 
-  /** Ranks anew, for a request at `now`; see `rank` in selector.ts. */
-  update(capability: Capability, request: RequestSpec, parts: SelectionContext, now: number, isLease: boolean): void {
-    const isOther = request !== this.#request || capability !== this.#capability || isLease !== this.#isLease;
+  /** Ranks for a request at `now`; see `rank` in select.ts. */
+  update(capability: Capability, request: RequestSpec, context: SelectionContext, now: number, isLease: boolean): void {
+    if (capability !== this.#capability) {
+      for (const entry of this.#entries) entry.size = capability.sizeOn(entry.listed.name);
+    }
+    const isOther = request !== this.#request || isLease !== this.#isLease || capability !== this.#capability;
     this.#capability = capability;
     this.#request = request;
     this.#isLease = isLease;
-    if (this.#read(parts, now)) this.#findMaxima();
-    this.#judge(isOther, request, parts, now);
-    if (!this.#isOrdered) this.#sort();
+    this.#collectChanged(isOther || context.weighted === null, context, now);
+    const changes = this.#changes;
+    const isFew = changes <= MOVED_ONE_BY_ONE;
+    let isOutOfOrder = false;
+    for (let i = 0; i < changes; i++) {
+      const entry = this.#changed[i]!;
+      if (!this.#evaluate(entry, context, now)) continue;
+      if (isFew) this.#move(entry);
+      else isOutOfOrder = true;
+    }
+    if (isOutOfOrder) this.#sort();
   }
 
-  /** The decision for the one of that rank, with the others as its alternatives; nothing writes to it later. */
+  /** Returns the decision for the provider of that rank, with the others as its alternatives. */
   decision(rank: number): Decision {
-    const best = this.#order[rank]!;
-    const alternatives = new Array<Alternative>(this.size - 1);
-    for (let other = 0; other < this.size; other++) {
-      if (other !== rank) alternatives[other < rank ? other : other - 1] = this.#alternative(this.#order[other]!);
+    const order = this.#order;
+    const best = order[rank]!;
+    const { size } = this;
+    const alternatives = new Array(size - 1);
+    for (let other = 0, to = 0; other < size; other++) {
+      if (other !== rank) alternatives[to++] = order[other]!.alternative;
     }
-    const { facts } = this.#standings;
-    const at = this.#standsAt[best]!;
+    const { row, waitMs } = best;
     const reasoning = {
-      quotaScore: facts[at + REPORTED_SCORE]!,
-      healthScore: facts[at + HEALTH_SCORE]!,
-      priorityScore: this.#priorityScore(best, at),
-      latencyScore: this.#latencyScore(at),
+      quotaScore: row.reportedQuotaScore,
+      healthScore: row.healthScore,
+      priorityScore: best.priorityScore,
+      latencyScore: best.latencyScore,
     };
-    const { name } = this.listed[best]!;
-    const waitMs = this.#waits[best]!;
-    return new RankedDecision(name, this.#scores[best]!, waitMs < UNKNOWN ? waitMs : null, reasoning, alternatives);
+    return new RankedDecision(
+      best.listed.name,
+      best.score,
+      waitMs < NO_KNOWN_TIME ? waitMs : null,
+      reasoning,
+      alternatives,
+    );
   }
 
-  #alternative(place: number): Alternative {
-    const kept = this.#alternatives[place]!;
-    if (kept !== null) return kept;
-    const alternative = { provider: this.listed[place]!.name, score: this.#scores[place]! };
-    this.#alternatives[place] = alternative;
-    return alternative;
-  }
-
-  /** Reads again who may have changed; true if one of them had, or now has, the highest priority or latency. */
-  #read(parts: SelectionContext, now: number): boolean {
-    const standsAt = this.#standsAt;
-    const { facts } = this.#standings;
-    let mayBeOther = false;
-    for (let place = 0; place < standsAt.length; place++) {
-      const at = standsAt[place]!;
-      if (at < 0) continue;
-      if (now >= facts[at + UNTIL]!) readStanding(at, this.#standings, parts, now);
-      if (this.#scored[place] === facts[at + VERSION]) continue;
-      const latencyMs = facts[at + LATENCY]!;
-      const priority = this.#priority(place, at);
-      mayBeOther ||=
-        (place === this.#slowest ? latencyMs !== this.#maxLatencyMs : latencyMs > this.#maxLatencyMs) ||
-        (place === this.#preferred ? priority !== this.#maxPriority : priority > this.#maxPriority);
+  /** Refreshes the rows that are out of date, and collects the entries whose wait or score can have changed. */
+  #collectChanged(isEverything: boolean, context: SelectionContext, now: number): void {
+    const entries = this.#entries;
+    const changed = this.#changed;
+    let changes = 0;
+    let haveMaximaChanged = this.#maxPriority < 0;
+    for (let i = 0; i < entries.length; i++) {
+      const entry = entries[i]!;
+      const { row } = entry;
+      if (now >= row.validUntil) refreshRow(entry.provider, context, now);
+      const isRead = row.revision !== entry.scoredRevision;
+      if (isRead) {
+        const { latencyMs } = row;
+        const { priority } = entry;
+        haveMaximaChanged ||=
+          (entry === this.#slowest ? latencyMs !== this.#maxLatencyMs : latencyMs > this.#maxLatencyMs) ||
+          (entry === this.#preferred ? priority !== this.#maxPriority : priority > this.#maxPriority);
+      }
+      // Capacity that was there remains until something is counted; a wait becomes shorter.
+      if (isEverything || isRead || (row.isEligible && entry.waitMs !== 0)) changed[changes++] = entry;
     }
-    return mayBeOther;
+    if (haveMaximaChanged && this.#findMaxima()) {
+      for (changes = 0; changes < entries.length; changes++) {
+        const entry = entries[changes]!;
+        entry.scoredRevision = -1;
+        changed[changes] = entry;
+      }
+    }
+    this.#changes = changes;
   }
 
-  /** If they are others than they were, so is every score (`fill` takes longer than all of this, for few). */
-  #findMaxima(): void {
-    const { facts } = this.#standings;
+  /** True if the highest priority or latency of the list is another one, and with it every score. */
+  #findMaxima(): boolean {
     const maxPriority = this.#maxPriority;
     const maxLatencyMs = this.#maxLatencyMs;
-    this.#maxPriority = -1;
+    this.#maxPriority = this.#unregisteredPriority;
     this.#maxLatencyMs = -1;
-    for (let place = 0; place < this.#standsAt.length; place++) {
-      const at = this.#standsAt[place]!;
-      const priority = this.#priority(place, at);
-      if (priority > this.#maxPriority) {
-        this.#maxPriority = priority;
-        this.#preferred = place;
+    this.#preferred = null;
+    this.#slowest = null;
+    for (const entry of this.#entries) {
+      if (entry.priority > this.#maxPriority) {
+        this.#maxPriority = entry.priority;
+        this.#preferred = entry;
       }
-      if (at < 0 || facts[at + LATENCY]! <= this.#maxLatencyMs) continue;
-      this.#maxLatencyMs = facts[at + LATENCY]!;
-      this.#slowest = place;
+      if (entry.row.latencyMs <= this.#maxLatencyMs) continue;
+      this.#maxLatencyMs = entry.row.latencyMs;
+      this.#slowest = entry;
     }
-    if (maxPriority === this.#maxPriority && maxLatencyMs === this.#maxLatencyMs) return;
-    for (let place = 0; place < this.#scored.length; place++) this.#scored[place] = NaN;
+    return maxPriority !== this.#maxPriority || maxLatencyMs !== this.#maxLatencyMs;
   }
 
-  /** Asks for room and scores, where the answers may be others than they were. */
-  #judge(isOther: boolean, request: RequestSpec, parts: SelectionContext, now: number): void {
-    const { facts } = this.#standings;
-    const { isTold, isChoosy, isSilent, mostRequests, mostSize } = request;
-    // Of most requests it is known what they need without a look at the provider.
-    const isStated = isTold || (isSilent && !this.#isLease && !this.#capability!.learning.isAnyKnown);
-    const mostSizing = isChoosy ? -1 : Number(isStated);
-    this.size = 0;
-    for (let place = 0; place < this.#standsAt.length; place++) {
-      const at = this.#standsAt[place]!;
-      if (at < 0) continue;
-      // Before a strategy is asked, which may have the provider read again.
-      const version = facts[at + VERSION]!;
-      const isScored = this.#scored[place] === version;
-      const waitedMs = this.#waits[place]!;
-      // Room that was there is there until something is counted; a wait grows shorter.
-      if (isOther || !isScored || waitedMs !== 0) {
-        let waitMs = OUT;
-        if (facts[at + IS_ELIGIBLE] === 1) {
-          const isKnown = facts[at + SIZING]! <= mostSizing;
-          const isRoom =
-            isKnown && mostRequests <= facts[at + ROOM_FOR_REQUESTS]! && mostSize <= facts[at + ROOM_FOR_SIZES]!;
-          if (isRoom) {
-            waitMs = 0;
-            this.#roomAt[place] = NaN;
-          } else {
-            const roomAt = this.#askedAt[place] === facts[at + CHANGES] ? this.#roomAt[place]! : NaN;
-            waitMs =
-              isOther || Number.isNaN(roomAt)
-                ? this.#askForRoom(place, at, request, parts, now)
-                : Math.min(wholeMsUntil(roomAt, now), UNKNOWN);
-          }
-        }
-        if (waitMs !== waitedMs) {
-          this.#waits[place] = waitMs;
-          this.#isOrdered = false;
-        }
-        // Who is left out is not asked about, and has no score to be kept.
-        if (waitMs === OUT) continue;
-      }
-      this.size++;
-      if (isScored && parts.weighted !== null) continue;
-      const score = this.#scoreOf(place, at, request, parts, now);
-      if (score !== this.#scores[place]) {
-        this.#scores[place] = score;
-        this.#alternatives[place] = null;
-        this.#isOrdered = false;
-      }
-      this.#scored[place] = version;
+  /** Finds wait and score of an entry; true if one of them is another. */
+  #evaluate(entry: RankedEntry, context: SelectionContext, now: number): boolean {
+    const { row } = entry;
+    // Before a strategy is called, which may have the row read again.
+    const { revision } = row;
+    const waitMs = row.isEligible ? this.#waitMs(entry, context, now) : NOT_ELIGIBLE;
+    const hasMoved = waitMs !== entry.waitMs;
+    if (hasMoved) {
+      if (waitMs === NOT_ELIGIBLE) this.size--;
+      else if (entry.waitMs === NOT_ELIGIBLE) this.size++;
+      entry.waitMs = waitMs;
     }
+    // Without a score; the row is read again before the provider is eligible again.
+    if (!row.isEligible) entry.scoredRevision = revision;
+    if (waitMs === NOT_ELIGIBLE) return hasMoved;
+    if (entry.scoredRevision === revision && context.weighted !== null) return hasMoved;
+    const score = this.#score(entry, context, now);
+    entry.scoredRevision = revision;
+    if (score === entry.score) return hasMoved;
+    entry.score = score;
+    entry.alternative = { provider: entry.listed.name, score };
+    return true;
   }
 
-  #askForRoom(place: number, at: number, request: RequestSpec, { profile }: SelectionContext, now: number): number {
-    this.#askedAt[place] = this.#standings.facts[at + CHANGES]!;
-    this.#roomAt[place] = NaN;
-    const entry = this.listed[place]!;
-    if (request.isChoosy && request.excludes(entry.name)) return OUT;
-    const { quotas } = entry.provider!;
-    const needs = request.needs(this.#capability!, entry, this.#isLease);
-    const waitMs = profile.waitMs(quotas, needs, now, !this.#isLease);
-    if (waitMs === TOO_LARGE) return OUT;
-    this.#roomAt[place] = waitMs === 0 ? NaN : profile.roomAt(quotas, needs, now);
-    return waitMs < UNKNOWN ? waitMs : UNKNOWN;
+  #waitMs(entry: RankedEntry, { profile }: SelectionContext, now: number): number {
+    const { row, provider } = entry;
+    const request = this.#request!;
+    if (request.isRestricted && request.excludes(entry.listed.name)) return NOT_ELIGIBLE;
+    // Most requests surely fit, which takes two comparisons to see.
+    if (
+      request.mostRequests <= row.requestsLeft &&
+      request.largestOn(entry.provider, entry.size!, this.#isLease) <= row.sizeLeft
+    ) {
+      return 0;
+    }
+    const needs = request.needs(this.#capability!, entry.listed, this.#isLease);
+    const waitMs = profile.waitMs(provider.quotas, needs, now, !this.#isLease);
+    if (waitMs === TOO_LARGE) return NOT_ELIGIBLE;
+    return waitMs < NO_KNOWN_TIME ? waitMs : NO_KNOWN_TIME;
   }
 
-  #scoreOf(place: number, at: number, request: RequestSpec, parts: SelectionContext, now: number): number {
-    const { facts } = this.#standings;
-    const { strategy, weighted, scoreCap } = parts;
-    const quotaScore = facts[at + QUOTA_SCORE]!;
-    const healthScore = facts[at + HEALTH_SCORE]!;
-    const priorityScore = this.#priorityScore(place, at);
-    const latencyScore = this.#latencyScore(at);
+  #score(entry: RankedEntry, { strategy, weighted, scoreCap }: SelectionContext, now: number): number {
+    const { row } = entry;
+    const priority = entry.ownPriority ?? row.priority;
+    const maxLatencyMs = this.#maxLatencyMs > 0 ? this.#maxLatencyMs : 1;
+    // As in the ports.
+    const priorityScore = this.#maxPriority === 0 ? 0.5 : priority / this.#maxPriority;
+    const latencyScore = 1 - row.latencyMs / maxLatencyMs;
+    entry.priorityScore = priorityScore;
+    entry.latencyScore = latencyScore;
     if (weighted !== null) {
-      const score = weighted.combine(quotaScore, healthScore, priorityScore, latencyScore, facts[at + WEIGHT]!);
+      const score = weighted.combine(row.quotaScore, row.healthScore, priorityScore, latencyScore, row.weight);
       return finiteScore(score > scoreCap ? scoreCap : score);
     }
     const context = this.#context;
-    context.begin(this.#capability!.name, request, this.#maxPriority, this.#slowestMs(), now);
+    context.begin(this.#capability!.name, this.#request!, this.#maxPriority, maxLatencyMs, now);
     context.priorityScore = priorityScore;
     context.latencyScore = latencyScore;
-    context.turnTo(this.listed[place]!.provider!, this.#priority(place, at), quotaScore, healthScore);
+    context.turnTo(entry.provider, priority, row.quotaScore, row.healthScore);
     return finiteScore(Math.min(scoreCap, strategy.score(context)));
   }
 
-  // As in the ports.
-  #priorityScore(place: number, at: number): number {
-    return this.#maxPriority === 0 ? 0.5 : this.#priority(place, at) / this.#maxPriority;
+  /** Moves one entry to its rank; all others are in order. */
+  #move(entry: RankedEntry): void {
+    const order = this.#order;
+    const from = entry.rank;
+    let to = this.#rankAmong(entry, 0, from);
+    if (to < from) {
+      for (let rank = from; rank > to; rank--) {
+        const other = order[rank - 1]!;
+        order[rank] = other;
+        other.rank = rank;
+      }
+    } else {
+      to = this.#rankAmong(entry, from + 1, order.length) - 1;
+      for (let rank = from; rank < to; rank++) {
+        const other = order[rank + 1]!;
+        order[rank] = other;
+        other.rank = rank;
+      }
+    }
+    order[to] = entry;
+    entry.rank = to;
   }
 
-  #latencyScore(at: number): number {
-    return 1 - this.#standings.facts[at + LATENCY]! / this.#slowestMs();
-  }
-
-  #slowestMs(): number {
-    return this.#maxLatencyMs > 0 ? this.#maxLatencyMs : 1;
-  }
-
-  #priority(place: number, at: number): number {
-    const own = this.#ownPriorities[place]!;
-    return Number.isNaN(own) ? this.#standings.facts[at + PRIORITY]! : own;
+  /** First rank from `low` on, below `high`, whose entry comes after this one; else `high`. */
+  #rankAmong(entry: RankedEntry, low: number, high: number): number {
+    const order = this.#order;
+    let first = low;
+    for (let end = high; first < end; ) {
+      const middle = (first + end) >> 1;
+      if (compareEntries(order[middle]!, entry) < 0) first = middle + 1;
+      else end = middle;
+    }
+    return first;
   }
 
   #sort(): void {
-    const order = this.#order;
-    this.#isOrdered = true;
-    let steps = STEPS_PER_PLACE * order.length;
-    for (let i = 1; i < order.length; i++) {
-      const place = order[i]!;
-      let to = i;
-      for (; to > 0 && this.#compare(place, order[to - 1]!) < 0; to--) order[to] = order[to - 1]!;
-      order[to] = place;
-      steps -= i - to;
-      if (steps < 0) {
-        order.sort((a, b) => this.#compare(a, b));
-        return;
-      }
-    }
-  }
-
-  #compare(a: number, b: number): number {
-    const waits = this.#waits;
-    if (waits[a] !== waits[b]) return waits[a]! - waits[b]!;
-    const scores = this.#scores;
-    return scores[a] === scores[b] ? a - b : scores[b]! - scores[a]!;
+    this.#order.sort(compareEntries);
+    for (let rank = 0; rank < this.#order.length; rank++) this.#order[rank]!.rank = rank;
   }
 }

@@ -1,7 +1,9 @@
 import type { Price } from "../api/provider-config.ts";
 import type { SelectOptions } from "../api/run-options.ts";
 import type { Capability } from "../provider/capability.ts";
+import type { Provider } from "../provider/provider.ts";
 import type { Listed } from "../provider/provider-list.ts";
+import type { SizeEstimate } from "../provider/size-estimate.ts";
 import {
   BYTES,
   CONCURRENCY,
@@ -24,14 +26,14 @@ import {
   unspecifiedUsage,
 } from "../quota/usage-vector.ts";
 
-/** A request that asks for a provider: its amounts, and who may serve it. */
+/** A request for a provider: its amounts, and the providers that can serve it. */
 export class RequestSpec {
-  readonly #told: UsageVector;
-  /** What it needs where nothing has to be learned or priced. */
+  readonly #specified: UsageVector;
+  /** Demand if nothing has to be estimated or priced. */
   readonly #stated: Demand;
-  /** Whether the tokens are stated. */
-  readonly isTold: boolean;
-  /** The most that it takes, as stated, of a quota of requests or places, and of any other. */
+  /** True if all amounts of tokens are specified, or follow from those that are. */
+  readonly isFullySpecified: boolean;
+  /** Largest specified demand on a quota of requests or places, and on any other quota. */
   readonly mostRequests: number;
   readonly mostSize: number;
   readonly #maxOutputTokens: number | undefined;
@@ -41,13 +43,13 @@ export class RequestSpec {
   #kind: string | undefined;
   #key: string | undefined;
 
-  /** `options` must have passed the validator; providers in `avoid` serve it only where no other has room. */
+  /** `options` must be valid; providers in `avoid` serve the request only if no other has capacity. */
   constructor(options: SelectOptions, avoid?: ReadonlySet<string>) {
-    this.#told = unspecifiedUsage();
-    readUsageFields(options, this.#told);
-    const amounts = this.#told.slice();
+    this.#specified = unspecifiedUsage();
+    readUsageFields(options, this.#specified);
+    const amounts = this.#specified.slice();
     completeUsage(amounts, null);
-    this.isTold =
+    this.isFullySpecified =
       amounts[TOKENS] !== UNSPECIFIED &&
       amounts[INPUT_TOKENS] !== UNSPECIFIED &&
       amounts[OUTPUT_TOKENS] !== UNSPECIFIED;
@@ -62,19 +64,19 @@ export class RequestSpec {
     this.#avoid = avoid;
   }
 
-  /** Equal for requests that want the same of the same providers, but for how much. */
+  /** Equal for requests that specify the same dimensions and the same providers, whatever the amounts. */
   get kind(): string {
     this.#kind ??= this.#keyOf(Math.sign);
     return this.#kind;
   }
 
-  /** Whether it takes at least as much of everything as another of its kind. */
+  /** True if no amount is smaller than that of another request of this kind. */
   isAtLeast(other: RequestSpec): boolean {
     const most = (request: RequestSpec) => request.#maxOutputTokens ?? 0;
-    return this.#told.every((amount, index) => amount >= other.#told[index]!) && most(this) >= most(other);
+    return this.#specified.every((amount, index) => amount >= other.#specified[index]!) && most(this) >= most(other);
   }
 
-  /** Equal for requests that want exactly the same. */
+  /** Equal for requests that specify the same amounts and providers. */
   get key(): string {
     this.#key ??= this.#keyOf((amount) => amount);
     return this.#key;
@@ -82,16 +84,15 @@ export class RequestSpec {
 
   #keyOf(of: (amount: number) => number): string {
     const sets = [this.#only, this.#exclude, this.#avoid].map((names) => names && [...names]);
-    return JSON.stringify([this.#told.map(of), this.#maxOutputTokens !== undefined && of(this.#maxOutputTokens), sets]);
+    return JSON.stringify([
+      this.#specified.map(of),
+      this.#maxOutputTokens !== undefined && of(this.#maxOutputTokens),
+      sets,
+    ]);
   }
 
-  /** Whether nothing at all is said of the tokens. */
-  get isSilent(): boolean {
-    return !this.isTold && this.#maxOutputTokens === undefined;
-  }
-
-  /** True if it does not go to everybody. */
-  get isChoosy(): boolean {
+  /** True if not every provider of the list can serve it. */
+  get isRestricted(): boolean {
     return this.#only !== undefined || this.#exclude !== undefined;
   }
 
@@ -103,21 +104,37 @@ export class RequestSpec {
     return this.#avoid?.has(provider) ?? false;
   }
 
-  /** What it takes from each dimension of a registered provider; for a lease also where nothing is known of it. */
+  /**
+   * Upper bound of the demand on every quota of a provider whose amounts depend on the size of a request, with the safety
+   * margin of an estimate; Infinity: only `needs` can compute it.
+   */
+  largestOn({ hasSizes, isPriced, row }: Provider, size: SizeEstimate, isLease: boolean): number {
+    if (!hasSizes) return this.mostSize;
+    if (isPriced) return Infinity;
+    if (this.isFullySpecified) return this.mostSize;
+    const max = this.#maxOutputTokens;
+    if (!size.isKnown) return max === undefined && !isLease ? this.mostSize : Infinity;
+    const input = this.#specified[INPUT_TOKENS]!;
+    const output = this.#specified[OUTPUT_TOKENS]!;
+    return Math.max(this.mostSize, size.upperBound(input, output, max ?? Infinity, row.openVariance));
+  }
+
+  /** Demand in each dimension of a registered provider; a lease also needs an estimate if nothing is known. */
   needs(capability: Capability, { name, provider }: Listed, isLease: boolean): Demand {
     const { settings, quotas, hasSizes } = provider!;
-    if (!hasSizes || (settings.price === null && this.isTold)) return this.#stated;
+    if (!hasSizes || (settings.price === null && this.isFullySpecified)) return this.#stated;
     const size = capability.sizeOn(name);
-    if (settings.price === null && !isLease && this.isSilent && !size.isKnown) return this.#stated;
-    const amounts = this.#told.slice();
+    if (settings.price === null && !isLease && this.#maxOutputTokens === undefined && !size.isKnown)
+      return this.#stated;
+    const amounts = this.#specified.slice();
     const isGuess = size.fillIn(amounts, this.#maxOutputTokens);
     const isKnown = isGuess || this.#maxOutputTokens !== undefined;
     completeUsage(amounts, settings.price);
-    if (isLease && !isKnown && !this.isTold) {
+    if (isLease && !isKnown && !this.isFullySpecified) {
       const told = [...amounts];
       for (const { spec, tracker } of quotas) {
         const { index } = spec;
-        if (!SIZE_DIMENSIONS.includes(index) || this.#told[index] !== UNSPECIFIED) continue;
+        if (!SIZE_DIMENSIONS.includes(index) || this.#specified[index] !== UNSPECIFIED) continue;
         // Of several limits the least decides; what follows from the part that was told is a floor.
         const guess = Math.max(size.unknownOf(tracker.capacity), told[index]!);
         if (amounts[index] === told[index] || guess < amounts[index]!) amounts[index] = guess;
@@ -131,7 +148,7 @@ export class RequestSpec {
 
   /** Lowers what is no more than a guess to what the limits can hold: else one large answer would keep out all that follow. */
   #fit(amounts: UsageVector, quotas: readonly Quota[], price: Price | null): void {
-    const least = this.#told.slice();
+    const least = this.#specified.slice();
     completeUsage(least, price);
     for (const { index, tracker } of quotas) {
       const most = Math.max(1, least[index]!, tracker.capacity);
@@ -141,10 +158,10 @@ export class RequestSpec {
 
   /** Micro-USD that it costs at this price; null: unknown. */
   cost(price: Price | null): number | null {
-    const told = this.#told[COST_USD]!;
+    const told = this.#specified[COST_USD]!;
     if (told !== UNSPECIFIED) return told;
-    if (price === null || !isCostKnown(this.#told, price)) return null;
-    const amounts = this.#told.slice();
+    if (price === null || !isCostKnown(this.#specified, price)) return null;
+    const amounts = this.#specified.slice();
     completeUsage(amounts, price);
     return amounts[COST_USD]!;
   }

@@ -49,5 +49,5 @@ function takeRanking(capability: Capability, parts: SelectionContext): Ranking {
   const { list } = capability;
   const kept = list.kept as Ranking | null;
   list.kept = null;
-  return kept !== null && kept.listed === listed ? kept : new Ranking(listed, parts.registry.standings);
+  return kept !== null && kept.listed === listed ? kept : new Ranking(listed);
 }

@@ -1,5 +1,4 @@
 import { describe, expect, it } from "vitest";
-import { newQuotaState, type QuotaState, STEADY_UNTIL, USED } from "../../src/quota/quota-state.ts";
 import type { Tracker } from "../../src/quota/tracker.ts";
 import { LAW_NAMES, LAWS, type LawName, type Subject } from "../support/tracker-contract.ts";
 import type { Use } from "../support/usage-history.ts";
@@ -53,14 +52,11 @@ class PlainLog implements Tracker {
     return this.read(now) + this.windowMs;
   }
 
-  get state(): QuotaState {
-    const state = newQuotaState();
-    state[USED] = this.counted(this.latest);
-    state[STEADY_UNTIL] = this.steadyUntil();
-    return state;
+  get usedNow(): number {
+    return this.counted(this.latest);
   }
 
-  protected steadyUntil(): number {
+  get unchangedUntil(): number {
     const ends = this.log.map(({ at }) => at + this.windowMs).filter((end) => end > this.latest);
     return Math.min(Number.POSITIVE_INFINITY, ...ends);
   }
@@ -196,8 +192,8 @@ class ForgetsTooSoon extends PlainLog {
 }
 
 class SteadyTooLong extends PlainLog {
-  protected override steadyUntil(): number {
-    return super.steadyUntil() + this.windowMs / 50;
+  override get unchangedUntil(): number {
+    return super.unchangedUntil + this.windowMs / 50;
   }
 }
 

@@ -4,7 +4,6 @@ import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { STEADY_UNTIL, USED } from "../../src/quota/quota-state.ts";
 import type { Tracker } from "../../src/quota/tracker.ts";
 import { exact, gap, type Plan, plans, share, type Use } from "./usage-history.ts";
 
@@ -245,9 +244,9 @@ export const LAWS = {
       const tracker = after(subject, plan);
       // The counted usage is visible without a call.
       if (isRead) tracker.used(plan.now);
-      const used = tracker.state[USED]!;
+      const used = tracker.usedNow;
       const from = isRead ? plan.now : Math.max(0, ...plan.uses.map(({ at }) => at));
-      const until = Math.min(tracker.state[STEADY_UNTIL]!, from + 9 * plan.windowMs);
+      const until = Math.min(tracker.unchangedUntil, from + 9 * plan.windowMs);
       for (const at of [from, from + (until - from) * part, until - 2 ** -9]) {
         if (at >= from && at < until) expect(tracker.used(at), `at ${at}, before ${until}`).toBe(used);
       }

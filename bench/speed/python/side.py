@@ -80,7 +80,7 @@ class Side:
         self.next += count
         return 0.0
 
-    def both(self, count, is_read=True):
+    def both(self, count):
         engine, clock, steps, mask = self.engine, self.clock, self.steps, self.mask
         tokens, latencies, statuses = self.tokens, self.latencies, self.statuses
         check = 0.0
@@ -89,9 +89,8 @@ class Side:
             clock.advance_ms(steps[at])
             decision = engine.select("c")
             check += decision.score
-            if is_read:
-                for other in decision.alternatives:
-                    check += other.score + len(other.provider)
+            for other in decision.alternatives:
+                check += other.score + len(other.provider)
             usage = Usage(requests=1, tokens=tokens[at])
             outcome = Outcome(status=statuses[at], latency_ms=latencies[at])
             engine.observe(Observation(
@@ -99,9 +98,6 @@ class Side:
             ))
         self.next += count
         return check
-
-    def both_unread(self, count):
-        return self.both(count, False)
 
 
 def answer(ns, check):
@@ -111,7 +107,7 @@ def answer(ns, check):
 def main():
     setup = json.loads(sys.stdin.readline())
     side = Side(setup)
-    work = {"select": side.select, "observe": side.observe, "both": side.both, "both-unread": side.both_unread}[setup["work"]]
+    work = {"select": side.select, "observe": side.observe, "both": side.both}[setup["work"]]
     answer(0, 0)
     for line in sys.stdin:
         start = process_time_ns()

@@ -1,13 +1,14 @@
-// One limiter in front of an async call that does nothing: `calls ours-run`, `calls p-queue`, ... Each with the options that its
-// documentation recommends for a limit of requests in a time and at once, set so high that nothing has to wait.
+// One limiter in front of an async call that does nothing: `calls ours-run`, `calls p-queue`, ... Each limiter has the options
+// that its documentation recommends for limits on requests per minute and on simultaneous calls. Both limits are so high that no
+// call waits.
 //
-// The rivals are read from the folder that the setup names; see ../rivals.ts.
+// The other limiters are imported from the folder that the setup names; see ../rivals.ts.
 import { createRequire } from "node:module";
 import { pathToFileURL } from "node:url";
 import { GrateLimiter, MockClock } from "grate-limiter";
 import { answerLines, type Operations } from "./answer-lines.ts";
 
-/** `together`: how many calls are under way at once. */
+/** `together`: number of simultaneous calls. */
 export interface CallSetup {
   readonly folder: string;
   readonly together: number;
@@ -39,7 +40,7 @@ function repeated(call: Call, together: number): Operations {
   };
 }
 
-// biome-ignore lint/suspicious/noExplicitAny: rivals are no dependencies, so that their types are unknown here.
+// biome-ignore lint/suspicious/noExplicitAny: these packages are not dependencies, so their types are unknown here.
 function imported(folder: string, name: string): Promise<any> {
   return import(pathToFileURL(createRequire(`${folder}/package.json`).resolve(name)).href);
 }
@@ -104,7 +105,7 @@ const calls: { readonly [name: string]: (folder: string) => Call | Promise<Call>
   },
 };
 
-/** Eight providers with three quotas each, and a clock that goes on by 1 ms. */
+/** Eight providers with three quotas each. The clock advances by 1 ms for each operation. */
 const leases: { readonly [name: string]: () => Operations } = {
   "ours-both": () => {
     const [limiter, clock] = eight();
@@ -115,7 +116,12 @@ const leases: { readonly [name: string]: () => Operations } = {
         const decision = limiter.select("c", { tokens: 100 });
         for (const { provider, score } of decision.alternatives) check += score + provider.length;
         const { provider } = decision;
-        limiter.observe({ provider, usage: { tokens: 100 }, outcome: { status: "success", latencyMs: 50 } });
+        limiter.observe({
+          provider,
+          capability: "c",
+          usage: { tokens: 100 },
+          outcome: { status: "success", latencyMs: 50 },
+        });
       }
       return check;
     };
@@ -159,7 +165,7 @@ const leases: { readonly [name: string]: () => Operations } = {
     });
     const waiting = Array.from({ length: 1_001 }, () => limiter.acquire("c"));
     let first = 0;
-    // Who has the place gives it up to the next in line, and somebody else joins the line.
+    // The end of each lease serves the first waiter, and a new waiter joins the queue.
     return async (count) => {
       let check = 0;
       for (let i = 0; i < count; i++) {

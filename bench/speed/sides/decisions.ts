@@ -77,17 +77,6 @@ function decisions(setup: Setup, profile: "anticipatory" | "classic"): Operation
     return check;
   }
 
-  function bothUnread(count: number): number {
-    let check = 0;
-    for (let i = 0; i < count; i++) {
-      const at = step();
-      const { provider, score } = decide(at);
-      check += score;
-      tell(provider, at);
-    }
-    return check;
-  }
-
   function lease(count: number): number {
     let check = 0;
     for (let i = 0; i < count; i++) {
@@ -132,7 +121,7 @@ function decisions(setup: Setup, profile: "anticipatory" | "classic"): Operation
   if (setup.hasCooldown) {
     limiter.observe({ provider: names[0]!, outcome: { status: 429, retryAfterMs: COOLDOWN_MS } });
   }
-  return { select, observe, both, "both-unread": bothUnread, lease, acquire, run }[setup.work];
+  return { select, observe, both, lease, acquire, run }[setup.work];
 }
 
 await answerLines((setup: Setup) => decisions(setup, process.argv[2] as "anticipatory" | "classic"));

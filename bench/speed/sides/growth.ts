@@ -1,16 +1,16 @@
-// How time and memory grow, and what collecting garbage takes: `growth time`, `growth memory`, `growth collecting`; one setup
+// How time and memory grow, and the share of garbage collection: `growth time`, `growth memory`, `growth collecting`. One setup
 // is one point.
 import { PerformanceObserver } from "node:perf_hooks";
 import { GrateLimiter, MockClock, type QuotaConfig } from "grate-limiter";
 import { answerLines, type Operations } from "./answer-lines.ts";
 
-/** One point: everything but what grows stays at what is named here. */
+/** One point of a series. A missing field has its default. */
 export interface TimeSetup {
-  /** Default 8. */
+  /** Number of providers; default 8. */
   readonly providers?: number;
-  /** Of each provider; default 2. */
+  /** Quotas of each provider; default 2. */
   readonly quotas?: number;
-  /** Of eight providers each; default 1. */
+  /** Capabilities with all providers; default 1. */
   readonly capabilities?: number;
   /** Requests in the window when it starts, evenly spaced; default one for each provider. */
   readonly events?: number;
@@ -39,34 +39,36 @@ function time(setup: TimeSetup): Operations {
   const stepMs = 50_000 / events;
   for (let i = 0; i < events; i++) {
     clock.advanceMs(stepMs);
-    limiter.observe({ provider: `p${i % providers}`, usage: { tokens: 100 }, outcome: { status: 200, latencyMs: 50 } });
+    const provider = `p${i % providers}`;
+    limiter.observe({ provider, capability: "c0", usage: { tokens: 100 }, outcome: { status: 200, latencyMs: 50 } });
   }
   const names = Array.from({ length: capabilities }, (_, i) => `c${i}`);
   let next = 0;
   return (count) => {
     let check = 0;
     for (let i = 0; i < count; i++) {
-      // So little that the window stays as full as it is.
+      // A step so small that the window stays as full as it is.
       clock.advanceMs(0.001);
-      // A stride, so that the next is not the neighbour in memory.
+      // A stride, so that the next capability is not the neighbour in memory.
       next = (next + 7_919) % capabilities;
-      const decision = limiter.select(names[next]!);
+      const capability = names[next]!;
+      const decision = limiter.select(capability);
       for (const { provider, score } of decision.alternatives) check += score + provider.length;
       const { provider } = decision;
-      limiter.observe({ provider, usage: { tokens: 100 }, outcome: { status: 200, latencyMs: 50 } });
+      limiter.observe({ provider, capability, usage: { tokens: 100 }, outcome: { status: 200, latencyMs: 50 } });
     }
     return check;
   };
 }
 
 function heldBytes(): number {
-  // Once is not enough for what finalizers let go.
+  // Objects that finalizers release need another collection.
   for (let i = 0; i < 3; i++) globalThis.gc!();
   const { heapUsed, external } = process.memoryUsage();
   return heapUsed + external;
 }
 
-/** Bytes each; kept alive until they are counted. */
+/** Bytes of each of the made things, which stay alive until they are counted. */
 function bytesOfEach(count: number, make: () => unknown): number {
   const before = heldBytes();
   const made = make();
@@ -131,7 +133,12 @@ function decision(limiter: GrateLimiter<string>, clock: MockClock): () => void {
   return () => {
     clock.advanceMs(1);
     const { provider } = limiter.select("c0");
-    limiter.observe({ provider, usage: { tokens: 100 }, outcome: { status: "success", latencyMs: 50 } });
+    limiter.observe({
+      provider,
+      capability: "c0",
+      usage: { tokens: 100 },
+      outcome: { status: "success", latencyMs: 50 },
+    });
   };
 }
 
@@ -140,7 +147,7 @@ function allocated(providers: number): number {
   return allocatedBy(decision(limiter, clock));
 }
 
-/** Bytes that one call allocates: with a young generation large enough that nothing is collected meanwhile. */
+/** Bytes that one call allocates. The young generation must be so large that no collection runs meanwhile. */
 function allocatedBy(act: () => void): number {
   for (let i = 0; i < 200_000; i++) act();
   globalThis.gc!();
@@ -149,7 +156,7 @@ function allocatedBy(act: () => void): number {
   return (process.memoryUsage().heapUsed - before) / 20_000;
 }
 
-/** Share of the time of so many decisions in which garbage is collected. */
+/** Share of the time of a million decisions in which garbage is collected. */
 async function collecting(what: string): Promise<number> {
   const [limiter, clock] = limiterOf(Number(/\d+/.exec(what)), 2, 1);
   const decide = decision(limiter, clock);
@@ -162,7 +169,7 @@ async function collecting(what: string): Promise<number> {
   const start = performance.now();
   for (let i = 0; i < 1_000_000; i++) decide();
   const elapsedMs = performance.now() - start;
-  // Told in a later turn.
+  // The observer gets its entries in a later turn of the event loop.
   await new Promise((resolve) => setTimeout(resolve, 100));
   observer.disconnect();
   return collectedMs / elapsedMs;

@@ -1,5 +1,5 @@
-// What decisions are compared with where there is no other engine: looking a name up and making an object, which every engine
-// that answers anything has to do. `reference`.
+// A fixed piece of work, for comparison where no other engine is installed: it looks a name up and makes an object, as every
+// engine must do. `reference`.
 import { answerLines } from "./answer-lines.ts";
 
 interface Made {
@@ -17,11 +17,11 @@ await answerLines(() => {
     let check = 0;
     made = [];
     for (let i = 0; i < count; i++) {
-      // A stride, so that the next is not the neighbour in memory.
+      // A stride, so that the next name is not the neighbour in memory.
       next = (next + 389) & 1_023;
       const name = names[next]!;
       const value = values.get(name)!;
-      // Kept for a while, so that it has to be made.
+      // Kept for a while, so that the compiler cannot remove the object.
       made[i & 1_023] = { name, value, parts: { a: value, b: i } };
       check += value + made[(i + 1) & 1_023 & i]!.value;
     }

@@ -2,7 +2,6 @@ import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { GrateLimiter, MockClock } from "../../../src/index.ts";
 import { BurnRate } from "../../../src/quota/burn-rate.ts";
-import { MOST_BURN, newQuotaState } from "../../../src/quota/quota-state.ts";
 
 // burn = (r_3s + r_30s) / 2. Each rate is a sum over all amounts: a / T x e^(-age / T). In the first 5 s after the
 // first amount: max(r_3s, sum / max(elapsed, 3 s)). 0 until a second amount.
@@ -131,8 +130,7 @@ describe("amounts that are returned", () => {
   it("after returned amounts the burn rate exceeds the bound at no instant", () => {
     fc.assert(
       fc.property(fc.array(step, { minLength: 1, maxLength: 40 }), fc.array(fc.nat(40_000)), (steps, looks) => {
-        const state = newQuotaState();
-        const burn = new BurnRate(state);
+        const burn = new BurnRate();
         const taken: number[] = [];
         let now = 0;
         for (const { gap, amount, back } of steps) {
@@ -141,7 +139,7 @@ describe("amounts that are returned", () => {
           if (earlier === undefined) taken.push(amount);
           burn.count(earlier === undefined ? amount : -earlier * back, now);
           for (const look of [0, ...looks]) {
-            expect(burn.perSecond(now + look)).toBeLessThanOrEqual(state[MOST_BURN]! * (1 + 1e-12));
+            expect(burn.perSecond(now + look)).toBeLessThanOrEqual(burn.bound * (1 + 1e-12));
           }
         }
       }),

@@ -6,7 +6,6 @@ import { everyWindow } from "../../../src/clock/reset-schedule.ts";
 import { BurnRate } from "../../../src/quota/burn-rate.ts";
 import { FixedWindow } from "../../../src/quota/fixed-window.ts";
 import { Quota } from "../../../src/quota/quota.ts";
-import { SCORE } from "../../../src/quota/quota-reading.ts";
 import { quotaSpecs } from "../../../src/quota/quota-spec.ts";
 import { SlidingWindow } from "../../../src/quota/sliding-window.ts";
 import { TokenBucket } from "../../../src/quota/token-bucket.ts";
@@ -22,14 +21,20 @@ const trackers: { readonly [strategy: string]: () => Tracker } = {
 
 /** The share that results from a reading of one quota. */
 function share(quota: Quota, now: number): number {
-  const reading = new Float64Array(5).fill(Number.POSITIVE_INFINITY);
-  quota.read(reading, 0, now);
-  return reading[SCORE]!;
+  const reading = {
+    quotaScore: 1,
+    reportedQuotaScore: 1,
+    requestsLeft: Number.POSITIVE_INFINITY,
+    sizeLeft: Number.POSITIVE_INFINITY,
+    openVariance: 0,
+  };
+  quota.read(reading, now);
+  return reading.quotaScore;
 }
 
 function quotaOf(tracker: Tracker): Quota {
   const [spec] = quotaSpecs(undefined, [{ dimension: "tokens", limit: LIMIT, window: "minute" }], null);
-  return new Quota(spec!, null, tracker, new BurnRate(tracker.state));
+  return new Quota(spec!, null, tracker, new BurnRate());
 }
 
 // Bursts that cause pressure, pauses in which it decays, and reads at any instant.

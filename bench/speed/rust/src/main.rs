@@ -1,13 +1,14 @@
 //! The published Rust crate as a side of the speed benchmark. The first line of stdin is the setup. Every later line is a number
 //! of operations, and is answered by a line {"ns", "check"}. The work is described in ../work.ts.
 
-use std::hint::black_box;
+mod cold;
+
 use std::io::{self, BufRead, Write};
 use std::sync::Arc;
 
 use grate_limiter::{
-    CapabilityConfig, CapabilityProvider, Dimension, EngineConfig, GrateLimiter, MockClock, Observation, Outcome, ProviderConfig,
-    QuotaConfig, StatusClass, Usage, Window,
+    CapabilityConfig, CapabilityProvider, Dimension, EngineConfig, GrateLimiter, MockClock, Observation, Outcome,
+    ProviderConfig, QuotaConfig, StatusClass, Usage, Window,
 };
 use serde::Deserialize;
 
@@ -66,7 +67,16 @@ impl Side {
         let providers = names.iter().map(|name| CapabilityProvider { provider: name.clone(), priority: 10 }).collect();
         engine.upsert_capability(CapabilityConfig { name: "c".into(), providers });
         let statuses = [StatusClass::Success, StatusClass::ServerError, StatusClass::RateLimited];
-        let mut side = Self { engine, clock, names, capability: setup.capability, tape: setup.tape, statuses, next: 0, check: 0.0 };
+        let mut side = Self {
+            engine,
+            clock,
+            names,
+            capability: setup.capability,
+            tape: setup.tape,
+            statuses,
+            next: 0,
+            check: 0.0,
+        };
         let part = |limit: u64| (limit as f64 * setup.drained).floor() as u64;
         for name in side.names.clone() {
             side.tell(name, part(setup.requests), part(setup.tokens), StatusClass::Success, 50);
@@ -110,17 +120,13 @@ impl Side {
         }
     }
 
-    fn both<const READ: bool>(&mut self, count: usize) {
+    fn both(&mut self, count: usize) {
         for _ in 0..count {
             let at = self.step();
             let decision = self.engine.select("c").unwrap();
             self.check += decision.score as f64;
-            if READ {
-                for other in &decision.alternatives {
-                    self.check += other.score as f64 + other.provider.len() as f64;
-                }
-            } else {
-                black_box(&decision);
+            for other in &decision.alternatives {
+                self.check += other.score as f64 + other.provider.len() as f64;
             }
             let status = self.statuses[self.tape.statuses[at] as usize].clone();
             self.tell(decision.provider, 1, self.tape.tokens[at], status, self.tape.latencies[at]);
@@ -137,14 +143,19 @@ fn processor_ns() -> i64 {
 }
 
 fn main() -> io::Result<()> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    if let [mode, setup] = arguments.as_slice() {
+        assert_eq!(mode, "cold");
+        cold::run(setup);
+        return Ok(());
+    }
     let mut lines = io::stdin().lock().lines();
     let mut out = io::stdout().lock();
     let setup: Setup = serde_json::from_str(&lines.next().expect("a setup")?)?;
     let work = match setup.work.as_str() {
         "select" => Side::select,
         "observe" => Side::observe,
-        "both" => Side::both::<true>,
-        "both-unread" => Side::both::<false>,
+        "both" => Side::both,
         other => panic!("unknown work {other}"),
     };
     let mut side = Side::new(setup);

@@ -1,0 +1,23 @@
+import type { QuotaReading } from "../quota/quota-reading.ts";
+
+/**
+ * Facts of one provider that every selection reads, as plain fields: reading them again costs nothing until `validUntil`.
+ * All lists that name the provider share its row.
+ */
+export class ProviderRow implements QuotaReading {
+  /** Instant from which the facts have to be read again; -Infinity: something was counted or changed. */
+  validUntil: number = -Infinity;
+  /** Incremented whenever the facts are read again, so that a list can see that its scores are out of date. */
+  revision = 0;
+  isEligible = false;
+  healthScore = 1;
+  /** Mean latency (ms); 0: unknown. */
+  latencyMs = 0;
+  priority = 0;
+  weight = 1;
+  quotaScore = 1;
+  reportedQuotaScore = 1;
+  requestsLeft: number = Infinity;
+  sizeLeft: number = Infinity;
+  openVariance = 0;
+}
