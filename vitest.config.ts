@@ -13,7 +13,6 @@ const config: ViteUserConfigFnObject = defineConfig(({ mode }) => ({
     maxWorkers: "100%",
     isolate: false,
     setupFiles: ["test/support/seed.ts"],
-    env: { TEST_EFFORT: mode === "full" ? "full" : "short" },
     // A limit for tests that never end. No test may fail because the machine is slow or busy.
     testTimeout: 300_000,
     hookTimeout: 300_000,
@@ -26,7 +25,7 @@ const config: ViteUserConfigFnObject = defineConfig(({ mode }) => ({
     projects: [
       {
         extends: true,
-        test: { name: "unit", include: ["test/**/*.test.ts"], exclude: REAL_TIME },
+        test: { name: "unit", include: ["test/**/*.test.ts"], exclude: REAL_TIME, env: { TEST_EFFORT: mode } },
       },
       {
         extends: true,
@@ -35,6 +34,7 @@ const config: ViteUserConfigFnObject = defineConfig(({ mode }) => ({
           name: "real time",
           include: REAL_TIME,
           exclude: mode === "full" ? [] : LONG,
+          env: { TEST_EFFORT: mode },
           sequence: { groupOrder: 1 },
         },
       },

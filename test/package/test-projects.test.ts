@@ -5,7 +5,12 @@ import { expect, it } from "vitest";
 import config from "../../vitest.config.ts";
 
 interface Project {
-  readonly test: { readonly name: string; readonly include: string[]; readonly exclude: string[] };
+  readonly test: {
+    readonly name: string;
+    readonly include: string[];
+    readonly exclude: string[];
+    readonly env: object;
+  };
 }
 
 /** Supports a path and the ending that the projects use: all test files below a folder. */
@@ -14,9 +19,13 @@ function matchesGlob(file: string, glob: string): boolean {
   return folder === glob ? file === glob : file.startsWith(folder) && file.endsWith(".test.ts");
 }
 
+function projectsIn(mode: string): readonly Project[] {
+  return config({ command: "serve", mode }).test!.projects as unknown as readonly Project[];
+}
+
 /** Returns the projects that contain a file in a mode of Vitest. */
 function projectsOf(file: string, mode: string): string[] {
-  const projects = config({ command: "serve", mode }).test!.projects as unknown as readonly Project[];
+  const projects = projectsIn(mode);
   const matches = (globs: readonly string[]) => globs.some((glob) => matchesGlob(file, glob));
   return projects.filter(({ test }) => matches(test.include) && !matches(test.exclude)).map(({ test }) => test.name);
 }
@@ -35,4 +44,10 @@ it("the short run leaves out only the two tests that saturate real servers", () 
     "test/integration/http/mixed-endings.test.ts",
     "test/integration/http/saturation.test.ts",
   ]);
+});
+
+it("every project knows its mode, so that the full run has the full number of seeds", () => {
+  for (const mode of ["full", "test"]) {
+    expect(projectsIn(mode).map(({ test }) => test.env)).toEqual([{ TEST_EFFORT: mode }, { TEST_EFFORT: mode }]);
+  }
 });
