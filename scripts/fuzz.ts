@@ -17,11 +17,15 @@ const end = performance.now() + minutes * 60_000;
 for (let round = 1; performance.now() < end; round++) {
   const seed = randomInt(2 ** 31);
   console.log(`round ${round}, SEED=${seed}, ${files.length} files`);
-  const { status } = spawnSync("npx", ["vitest", "run", "--project", "unit", "--reporter", "dot", ...files], {
-    env: { ...process.env, SEED: String(seed) },
-    stdio: ["ignore", "ignore", "inherit"],
-  });
+  const { status } = spawnSync(
+    "npx",
+    ["vitest", "run", "--mode", "full", "--project", "unit", "--reporter", "dot", ...files],
+    {
+      env: { ...process.env, SEED: String(seed) },
+      stdio: ["ignore", "ignore", "inherit"],
+    },
+  );
   if (status === 0) continue;
-  console.error(`failed: SEED=${seed} npx vitest run --project unit`);
+  console.error(`failed: SEED=${seed} npx vitest run --mode full --project unit`);
   process.exit(1);
 }

@@ -36,11 +36,15 @@ test.runIf(existsSync(join(root, "README.md")))("the README has code to test", (
   expect(blocks.filter(({ file }) => file === "README.md")).not.toEqual([]);
 });
 
-test.runIf(existsSync(join(root, "README.md")))("the test command in the README is the one that CI calls", () => {
-  const command = /^npm ci && npm test$/m;
-  expect(textOf("README.md")).toMatch(command);
-  expect(textOf(".ci/run")).toContain('"npm ci && npm test"');
-});
+test.runIf(existsSync(join(root, "README.md")))(
+  "CI calls the test command in the README, and then the full tests",
+  () => {
+    const command = /^npm ci && npm test$/m;
+    expect(textOf("README.md")).toMatch(command);
+    expect(textOf(".ci/run")).toContain('"npm ci && npm test"');
+    expect(textOf(".ci/run")).toContain('"npm run test:full"');
+  },
+);
 
 describe("code in the documentation", () => {
   let errors: readonly (readonly string[])[] = [];
