@@ -1,13 +1,13 @@
 import type { Tracker } from "./tracker.ts";
 
-/** Counts places that are taken for good; places that leases reserve and give back are counted by the quota. */
+/** Counts places that are never released. The quota itself counts the places that leases reserve and release. */
 export class Concurrency implements Tracker {
   capacity: number;
   readonly refillPerMs = 0;
   usedNow: number = 0;
   readonly unchangedUntil: number = Infinity;
 
-  /** Whole number of places. */
+  /** `capacity`: a whole number of places. */
   constructor(capacity: number) {
     this.capacity = capacity;
   }
