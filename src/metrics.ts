@@ -1,9 +1,9 @@
 import type { Metrics } from "./api/metrics.ts";
 
-/** The same counters, to be counted up. */
+/** Writable counters behind the public metrics. */
 export type Counters = { -readonly [K in keyof Metrics]: number };
 
-/** All counters at 0. */
+/** Returns all counters at 0. */
 export function newCounters(): Counters {
   return {
     selects: 0,
