@@ -80,7 +80,7 @@ export class Provider {
     const specs = this.quotas.map((quota) => quota.spec);
     this.hasSizes = specs.some((spec) => SIZE_DIMENSIONS.includes(spec.index));
     this.isPriced = this.settings.price !== null && specs.some((spec) => spec.index === COST_USD);
-    this.ramp.follow(
+    this.ramp.setLimits(
       specs.map(({ limit, windowMs, index }) => ({ limit, windowMs, isOfRequests: index === REQUESTS })),
     );
     for (const quota of this.quotas) quota.dependents.push(this);

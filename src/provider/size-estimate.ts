@@ -60,7 +60,8 @@ export class SizeEstimate {
     // The error of the first sample is its size. It counts only until there is a second sample.
     this.#variance += (error * error - this.#variance) / Math.max(1, samples - 1);
     this.#tokens += (tokens - this.#tokens) / samples;
-    const output = reported[OUTPUT_TOKENS] === UNSPECIFIED && input !== UNSPECIFIED ? tokens - input : reported[OUTPUT_TOKENS]!;
+    const output =
+      reported[OUTPUT_TOKENS] === UNSPECIFIED && input !== UNSPECIFIED ? tokens - input : reported[OUTPUT_TOKENS]!;
     if (output < 0) return;
     this.#output += (output - this.#output) / Math.min(++this.#outputSamples, MAX_SAMPLES);
   }

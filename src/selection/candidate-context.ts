@@ -3,7 +3,7 @@ import type { Provider } from "../provider/provider.ts";
 import type { Quota } from "../quota/quota.ts";
 import type { RequestSpec } from "./request-spec.ts";
 
-/** Facts of one candidate, for the scoring strategy. One object serves all candidates of all calls, one after the other. */
+/** Facts of one candidate that the scoring strategy reads. One object serves all candidates of all calls in sequence. */
 export class CandidateContext implements ProviderScoreContext {
   capability!: string;
   maxPriority!: number;

@@ -131,7 +131,7 @@ export class Ranking {
     );
   }
 
-  /** Refreshes the rows that are out of date, and collects the entries whose wait or score can have changed. */
+  /** Refreshes the rows that are out of date, and collects the entries with a possibly changed wait or score. */
   #collectChanged(isEverything: boolean, context: SelectionContext, now: number): void {
     const entries = this.#entries;
     const changed = this.#changed;

@@ -21,7 +21,7 @@ export function refreshRow(provider: Provider, context: RowContext, now: number)
   // `+ 0` turns -0 into 0, because JSON has no -0.
   row.priority = settings.priority + 0;
   row.weight = settings.weight;
-  let validUntil = Math.min(health.steadyUntil(now), provider.cooldownEndDueAt);
+  let validUntil = Math.min(health.unchangedUntil(now), provider.cooldownEndDueAt);
   if (row.isEligible) {
     // A trial is scored as healthy, because the cooldown before it was the penalty already.
     row.healthScore = state === "trial" ? 1 : health.score(now);
