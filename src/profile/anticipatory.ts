@@ -15,7 +15,7 @@ import type { Tracker } from "../quota/tracker.ts";
 import { completeUsage, demandFor, varianceOf } from "../quota/usage-vector.ts";
 import { type Profile, TOO_LARGE } from "./profile.ts";
 
-/** The default: limits are predicted, health heals with time, and what has no room ranks last. */
+/** Default profile: predicts limits, recovers health with time, and ranks providers without capacity last. */
 export const anticipatory: Profile = {
   vocabulary: {
     dimensions: DIMENSIONS,
@@ -36,43 +36,43 @@ export const anticipatory: Profile = {
     return new Quota(spec, pool, createTracker(spec, time, now), new BurnRate());
   },
 
-  upsertQuotas(specs, had, create) {
-    const left = [...had];
+  upsertQuotas(specs, previous, create) {
+    const unmatched = [...previous];
     return specs.map((spec) => {
-      const at = left.findIndex((quota) => sameSpec(quota.spec, spec));
-      return at < 0 ? create(spec) : left.splice(at, 1)[0]!;
+      const at = unmatched.findIndex((quota) => sameSpec(quota.spec, spec));
+      return at < 0 ? create(spec) : unmatched.splice(at, 1)[0]!;
     });
   },
 
   candidates(names) {
     const seen = new Set<string>();
-    return names.flatMap((name, place) => (seen.has(name) || !seen.add(name) ? [] : [place]));
+    return names.flatMap((name, index) => (seen.has(name) || !seen.add(name) ? [] : [index]));
   },
 
   countObserved(amounts, price) {
     completeUsage(amounts, price);
-    // A finished request holds no place; only a lease takes one.
+    // A finished request takes no concurrency; only an open lease does.
     amounts[CONCURRENCY] = 0;
   },
 
-  waitMs(quotas, needs, now, isExact) {
+  waitMs(quotas, demand, now, isExact) {
     let longest = 0;
     for (const quota of quotas) {
       const { index } = quota;
-      const need = demandFor(needs.amounts, index);
+      const need = demandFor(demand.amounts, index);
       if (need > quota.tracker.capacity) return TOO_LARGE;
-      const wait = quota.waitMs(need, varianceOf(needs, index), now, isExact);
+      const wait = quota.waitMs(need, varianceOf(demand, index), now, isExact);
       if (wait > longest) longest = wait;
     }
     return longest;
   },
 
-  roomAt(quotas, needs, now) {
+  roomAt(quotas, demand, now) {
     let latest = now;
     for (const quota of quotas) {
       const { index } = quota;
-      // NaN, once there, stays.
-      latest = Math.max(latest, quota.roomAt(demandFor(needs.amounts, index), varianceOf(needs, index), now));
+      // Math.max keeps a NaN.
+      latest = Math.max(latest, quota.roomAt(demandFor(demand.amounts, index), varianceOf(demand, index), now));
     }
     return latest;
   },
@@ -88,10 +88,10 @@ export const anticipatory: Profile = {
     return validUntil;
   },
 
-  fitsAt(quotas, needs, now) {
+  fitsAt(quotas, demand, now) {
     return quotas.reduce((latest, quota) => {
       const { index } = quota;
-      return Math.max(latest, quota.fitsAt(demandFor(needs.amounts, index), varianceOf(needs, index), now));
+      return Math.max(latest, quota.fitsAt(demandFor(demand.amounts, index), varianceOf(demand, index), now));
     }, now);
   },
 
@@ -127,7 +127,7 @@ function createTracker(spec: QuotaSpec, time: EngineTime, now: number): Tracker 
   }
 }
 
-/** When a fixed window resets. */
+/** Returns the reset schedule of a fixed window. */
 function scheduleOf({ window, windowMs, resetEpochMs }: QuotaSpec, time: EngineTime, now: number): ResetSchedule {
   if (typeof window === "object" && window !== null && "calendar" in window) {
     return calendarPeriods(window.calendar, window.timeZone ?? "UTC", time);
