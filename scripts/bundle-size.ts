@@ -1,5 +1,4 @@
-// What an application pays for an import of this package, measured as its bundler would: minified and gzipped, from the built
-// package.
+// Size that an import of this package adds to an application: bundled from the built package, minified and gzipped.
 import { existsSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -14,17 +13,17 @@ export const CORE = 'export { GrateLimiter } from "grate-limiter";';
 
 export const EVERYTHING = 'export * from "grate-limiter";';
 
-/** In bytes. */
+/** Sizes of a bundle in bytes. */
 export interface Size {
   readonly minified: number;
   readonly gzipped: number;
 }
 
-/** Throws if the package is not built, or if anything but it is in the bundle. */
+/** Returns the size of a program's bundle. Throws if the package is not built, or if another file is in the bundle. */
 export async function bundleSize(program: string): Promise<Size> {
   if (!existsSync(join(root, BUILT))) throw new Error(`${BUILT} is missing: run "npm run build" first`);
   const result = await build({
-    // Resolved by the package's own name, so that `exports` and `sideEffects` count as they do for a user.
+    // The import uses the package's own name, so that `exports` and `sideEffects` have the same effect as for a user.
     stdin: { contents: program, resolveDir: root, loader: "js" },
     absWorkingDir: root,
     bundle: true,
@@ -35,7 +34,7 @@ export async function bundleSize(program: string): Promise<Size> {
     metafile: true,
     logLevel: "warning",
   });
-  // Were anything but the built file measured, or nothing of it kept, the number would mean nothing.
+  // The size is only meaningful if the bundle has the built file, and nothing else.
   const inputs = Object.keys(result.metafile.inputs).filter((input) => input !== "<stdin>");
   const kept = Object.values(result.metafile.outputs)[0]?.inputs[BUILT]?.bytesInOutput ?? 0;
   if (inputs.join() !== BUILT || kept === 0) {
