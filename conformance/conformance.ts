@@ -2,7 +2,7 @@
 //
 //   conformance.ts                          every fixture in every language, then 1,000 random scenarios of a fixed seed
 //                                           and 200 of a seed from the clock
-//   conformance.ts --count N --seed S       every fixture, then N random scenarios of that seed (missing: from the clock)
+//   conformance.ts --count N --seed S       every fixture, then N random scenarios of that seed (default: from the clock)
 //
 // Exit 1: a fixture fails, or a random scenario violates the rule. Exit 2: a required tool is missing.
 import { fileURLToPath } from "node:url";

@@ -1,4 +1,4 @@
-// Writes fixtures for the mutants that random scenarios catch, but no fixture, in the last run of mutation.ts.
+// Writes fixtures for the mutants that, in the last run of mutation.ts, random scenarios caught but no fixture did.
 //
 // It works on the mutants of one declaration at a time. It takes the recorded scenario that catches most of them, and shrinks
 // it as long as it catches the same mutants and the three engines agree. The result goes to conformance/found. To keep a

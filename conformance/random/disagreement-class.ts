@@ -19,7 +19,7 @@ export const CLASSES = {
 /** Follows the answers of both engines to one scenario, and finds the class of each disagreement. */
 export class Classifier {
   readonly #state: ExactState;
-  /** Providers with different quotas since only one engine ranked them: an engine refills only the ones that it ranks. */
+  /** Providers with different quota levels in the two engines, because only one engine ranked (and so refilled) them. */
   readonly #diverged = new Map<string, DisagreementClass>();
   #countersDiverged: DisagreementClass | null = null;
 

@@ -47,7 +47,7 @@ export class ExactBucket {
     const added = BigInt(elapsed) * BigInt(this.#limit);
     const level = this.#level + added;
     if (!this.#isExact(added)) this.#inexactRefills++;
-    // If the bucket is full in spite of the largest rounding error, it is full in every engine.
+    // A bucket that is full even with the largest rounding error is full in every engine.
     if (this.#tokens(level - this.#full) > this.#maxError) this.#inexactRefills = 0;
     this.#level = level < this.#full ? level : this.#full;
     this.#refilledAt = now;

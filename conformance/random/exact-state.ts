@@ -27,7 +27,7 @@ export interface ExactProvider {
   observedAt: number;
 }
 
-/** State of a scenario in exact arithmetic. It follows the answers of one engine where the arithmetic does not decide. */
+/** State of a scenario in exact arithmetic. It follows the answers of one engine if the arithmetic does not decide. */
 export class ExactState {
   readonly providers: Map<string, ExactProvider> = new Map();
   readonly minimumHealth: number;

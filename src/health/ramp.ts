@@ -5,7 +5,7 @@
 //   a lease of r requests at t:  next = max(next, t) + r / rate(t);  the next lease starts at `next`, or at the end of the ramp
 //
 // Regimes: the rate is that of the shortest requests quota. The step is that of the longest quota of any dimension. Both
-// consider only windows of up to an hour, because longer windows do not limit the rate. A provider without such a requests
+// consider only windows of up to an hour, because longer windows do not define a rate. A provider without such a requests
 // quota has no ramp-up. For windows of a minute and more, a step is 5 s. Shorter windows need less time, because they fill
 // faster.
 // Source: measured. If all requests return after one probe, they exceed the limit again; with a ramp-up they do not. If the

@@ -22,7 +22,7 @@ const outcomeCheck: Check = (value, problems) => {
   else problems.at("status", statusCheck, undefined);
 };
 
-/** Finds every problem because of which an observation cannot be applied. */
+/** Finds all problems that prevent an observation from being applied. */
 export const observationCheck: Check = objectOf(
   { provider: name, capability: anything, usage: usageCheck, outcome: outcomeCheck },
   "provider",

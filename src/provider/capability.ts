@@ -1,7 +1,7 @@
 import type { ProviderList } from "./provider-list.ts";
 import { type Learning, SizeEstimate } from "./size-estimate.ts";
 
-/** Name of a job, and the providers that can do it. A capability that is declared again keeps its learned sizes. */
+/** The name of a job, and the providers that can do it. A capability that is declared again keeps its learned sizes. */
 export class Capability {
   readonly name: string;
   readonly list: ProviderList;

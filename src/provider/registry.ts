@@ -35,7 +35,7 @@ export class Registry {
     this.#defaultCooldownSeconds = defaultCooldownSeconds;
   }
 
-  /** Adds or replaces a provider. A replaced one keeps its health, and the usage of the quotas that the profile keeps. */
+  /** Adds or replaces a provider. A replaced provider keeps its health and those quotas that the profile keeps. */
   upsertProvider(config: ProviderConfig, now: number): Provider {
     const { name } = config;
     const previous = this.providers.get(name);

@@ -3,7 +3,7 @@
 //   an amount a at t:  r_T = r_T x e^(-dt / T) + a / T      T = 3 s and 30 s, dt: seconds since the last amount
 //   read at t:         r_T x e^(-dt / T);  burn = (r_3 + r_30) / 2
 //
-// Regimes: the burn is 0 until a second amount arrives, because one amount is no rate. In the first 5 s after the first
+// Regimes: the burn is 0 until a second amount arrives, because one amount defines no rate. In the first 5 s after the first
 // amount the slow rate has too little data: burn = max(r_3, sum of all amounts / max(elapsed, 3 s)). A refunded amount is
 // subtracted from the rates and from the sum, but it still counts as an arrival. A correction counts as if the amount had
 // been correct from the beginning, because the rates are linear in the amounts.

@@ -6,8 +6,8 @@ export interface QuotaReading {
   reportedQuotaScore: number;
   /** Smallest remaining amount of all quotas on requests and concurrency. */
   requestsLeft: number;
-  /** Smallest remaining amount of all other quotas, where a demand depends on the size of the request. */
+  /** Smallest remaining amount of all quotas on tokens, cost and bytes. */
   sizeLeft: number;
-  /** Largest variance of the estimates that open leases have reserved on one of those other quotas. */
+  /** Largest variance of the open estimates on one of the quotas on tokens, cost and bytes. */
   openVariance: number;
 }

@@ -23,7 +23,7 @@ export interface QuotaSpec {
   /** A known reset instant of a fixed window, in Unix ms; null: none. */
   readonly resetEpochMs: number | null;
   readonly countsAtEnd: boolean;
-  /** Equal for quotas of the same dimension and window. */
+  /** Key that is equal for quotas of the same dimension and window. */
   readonly key: string;
 }
 

@@ -59,7 +59,7 @@ export function completeUsage(amounts: UsageVector, price: Price | null): void {
   if (amounts[COST_USD] === UNSPECIFIED && price !== null) amounts[COST_USD] = costOf(amounts, isSplit, price);
 }
 
-/** Usage of a request: the reported amounts, and where these say nothing, the `estimate`. */
+/** Usage of a request: the reported amounts, with missing ones from the `estimate`. */
 export function correctedUsage(reported: UsageVector, estimate: UsageVector, price: Price | null): UsageVector {
   const amounts = [...reported];
   const reportsTokens = hasTokens(reported);
