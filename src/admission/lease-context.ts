@@ -1,5 +1,5 @@
 import type { Decision } from "../api/decision.ts";
-import type { ObservationParts } from "../observation/apply-observation.ts";
+import type { ObservationContext } from "../observation/apply-observation.ts";
 import type { Capability } from "../provider/capability.ts";
 import type { Provider, ProviderState } from "../provider/provider.ts";
 import type { Demand } from "../quota/usage-vector.ts";

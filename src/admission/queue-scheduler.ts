@@ -164,7 +164,7 @@ export class QueueScheduler {
     const wanted: ClaimTarget[] = [];
     for (let rank = 0; rank < ranking.size; rank++) {
       const provider = ranking.provider(rank);
-      const needs = ranking.needs(rank);
+      const needs = ranking.demand(rank);
       const gateMs = provider.recoveryDelayMs(provider.state(now, minimumHealth), now);
       const isRoom = ranking.waitMs(rank) === 0;
       const fitsAt = isRoom ? now : profile.earliestFit(provider.quotas, needs, now);
@@ -183,7 +183,7 @@ export class QueueScheduler {
       for (const { tracker } of provider.quotas) {
         lookAt = Math.min(lookAt, now + (tracker.resets?.(now).reviewMs ?? Infinity));
       }
-      const needs = request.needs(capability, entry, true);
+      const needs = request.demandOn(capability, entry, true);
       if (profile.waitMs(provider.quotas, needs, now, false) === TOO_LARGE) {
         isTooLarge = true;
         continue;

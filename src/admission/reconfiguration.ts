@@ -54,9 +54,9 @@ export class Reconfiguration {
 
   upsertPool(config: PoolConfig): void {
     this.#change((now) => {
-      const { pool, had, drawing } = this.#registry.upsertPool(config, now);
+      const { pool, previousQuotas, members } = this.#registry.upsertPool(config, now);
       // Also the leases of providers that have left it since.
-      this.#admission.changed(drawing, pool.quotas, had, now);
+      this.#admission.changed(members, pool.quotas, previousQuotas, now);
     });
   }
 

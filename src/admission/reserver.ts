@@ -89,7 +89,7 @@ export class Reserver {
       provider,
       capability,
       state: provider.state(now, minimumHealth),
-      needs: ranking.needs(best),
+      needs: ranking.demand(best),
       decision: ranking.decision(best),
     };
     const timeoutMs = leaseTimeoutMs ?? this.#options.leaseTimeoutMs;
@@ -103,7 +103,7 @@ export class Reserver {
   #isFree(ranking: Ranking, rank: number, priority: number, now: number): boolean {
     const provider = ranking.provider(rank);
     if (provider.recoveryDelayMs(provider.state(now, this.#parts.minimumHealth), now) > 0) return false;
-    return !this.#line.hasClaims || !this.#line.isBehind(provider, ranking.needs(rank), priority, now);
+    return !this.#line.hasClaims || !this.#line.isBehind(provider, ranking.demand(rank), priority, now);
   }
 
   /** One of those within a quarter of the best. */
@@ -115,7 +115,7 @@ export class Reserver {
     for (let rank = best; rank < ranking.size && ranking.waitMs(rank) === 0 && ranking.score(rank) >= least; rank++) {
       if (request.avoids(ranking.entry(rank).name) !== isAvoided || !this.#isFree(ranking, rank, priority, now))
         continue;
-      const headroom = headroomOf(ranking.provider(rank), ranking.needs(rank), now);
+      const headroom = headroomOf(ranking.provider(rank), ranking.demand(rank), now);
       all += headroom;
       near.push({ rank, headroom });
     }
