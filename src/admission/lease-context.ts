@@ -16,7 +16,7 @@ export interface Candidate {
 }
 
 /** What a lease needs of the limiter that granted it. */
-export interface LeaseContext extends ObservationParts {
+export interface LeaseContext extends ObservationContext {
   readonly skewCapMs: number;
   /** Leases that something becomes due of. */
   readonly leases: TimerHeap<Due>;

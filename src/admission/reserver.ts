@@ -160,7 +160,7 @@ export class Reserver {
       if (gateMs < Infinity && now + gateMs > deadline) return false;
       // The sizes that are learned until then might be smaller.
       if (!request.isFullySpecified && provider.hasSizes && open.teach(capability.learning)) return true;
-      const needs = request.needs(capability, entry, true);
+      const needs = request.demandOn(capability, entry, true);
       return provider.quotas.every((quota) => {
         const fitsAt = earliestFit(quota, needs, now, IF_LEASES_END);
         return now + Math.ceil(fitsAt - now) < deadline + 1;

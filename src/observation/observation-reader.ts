@@ -60,7 +60,7 @@ function isWellShaped(observation: Observation): boolean {
   return (
     typeof provider === "string" &&
     provider !== "" &&
-    hasOnlyKnownKeys(observation, 2 + isGiven(usage) + isGiven(capability), OBSERVATION_KEYS) &&
-    hasOnlyKnownKeys(outcome, 1 + isGiven(latencyMs) + isGiven(retryAfterMs), OUTCOME_KEYS)
+    hasOnlyKnownKeys(observation, 2 + isPresent(usage) + isPresent(capability), OBSERVATION_KEYS) &&
+    hasOnlyKnownKeys(outcome, 1 + isPresent(latencyMs) + isPresent(retryAfterMs), OUTCOME_KEYS)
   );
 }

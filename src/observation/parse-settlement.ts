@@ -22,7 +22,7 @@ const SETTLEMENT_KEYS: ReadonlySet<string> = new Set(["status", "usage", "latenc
 export function parseSettlement(settlement: unknown, vocabulary: Vocabulary): ParsedSettlement {
   const fields: { readonly [key in keyof Settlement]?: unknown } = isRecord(settlement) ? settlement : {};
   const { usage, latencyMs, retryAfterMs } = fields;
-  const given = isGiven(fields.status) + isGiven(usage) + isGiven(latencyMs) + isGiven(retryAfterMs);
+  const present = isPresent(fields.status) + isPresent(usage) + isPresent(latencyMs) + isPresent(retryAfterMs);
   const isSettlement =
     isRecord(settlement) &&
     (present > 0 || isPlain(settlement)) &&

@@ -61,8 +61,8 @@ export const anticipatory: Profile = {
   waitMs(quotas, demand, now, isExact) {
     let longest = 0;
     for (const quota of quotas) {
-      if (demandFor(needs.amounts, quota.index) > quota.capacity) return TOO_LARGE;
-      const wait = fitsInMs(quota, needs, now, isExact ? AS_SCHEDULED : undefined);
+      if (demandFor(demand.amounts, quota.index) > quota.capacity) return TOO_LARGE;
+      const wait = fitsInMs(quota, demand, now, isExact ? AS_SCHEDULED : undefined);
       if (wait > longest) longest = wait;
     }
     return longest;

@@ -45,12 +45,6 @@ export interface Profile {
   waitMs(quotas: readonly Quota[], needs: Demand, now: number, isExact: boolean): number;
 
   /**
-   * Instant from which the demand fits, if nothing more is counted or reserved until then. Infinity: never by time alone.
-   * NaN: unknown, because the instant can change by itself.
-   */
-  roomAt(quotas: readonly Quota[], demand: Demand, now: number): number;
-
-  /**
    * Reads the quotas of a provider into `reading`. Returns the instant until which time alone does not change it.
    * -Infinity: it changes at every instant.
    */

@@ -220,7 +220,7 @@ export class Ranking {
       return 0;
     }
     if (entry.fitsSince === row.changes) return Math.min(wholeMsUntil(entry.fitsAt, now), NO_KNOWN_TIME);
-    const demand = request.needs(this.#capability!, entry.listed, this.#isLease);
+    const demand = request.demandOn(this.#capability!, entry.listed, this.#isLease);
     const waitMs = profile.waitMs(provider.quotas, demand, now, !this.#isLease);
     if (waitMs === TOO_LARGE) return NOT_ELIGIBLE;
     if (waitMs > 0 && provider.quotas.every(({ isFixedInTime }) => isFixedInTime)) {
