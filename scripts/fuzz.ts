@@ -1,5 +1,6 @@
-// Plays the property tests again and again, each time with a seed that nobody has chosen, until the minutes are over
-// (`npm run fuzz -- 30`; default 10) or one fails.
+// Runs the property tests repeatedly, each time with a random seed, until the minutes are over or a test fails.
+//
+//   npm run fuzz -- 30      minutes; default 10
 import { spawnSync } from "node:child_process";
 import { randomInt } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";

@@ -3,7 +3,7 @@ import { existsSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
-import { Missing, readyPython } from "../../conformance/engines/languages.ts";
+import { MissingTool, readyPython } from "../../conformance/engines/languages.ts";
 import type { Side } from "./side-process.ts";
 
 const here = dirname(fileURLToPath(import.meta.url));
@@ -69,7 +69,7 @@ function python(): Program | null {
   try {
     return { name: "python", command: readyPython().command, args: [join(here, "python/side.py")], every: 40 };
   } catch (error) {
-    if (!(error instanceof Missing)) throw error;
+    if (!(error instanceof MissingTool)) throw error;
     console.error(`left out: the Python package\n${error.message}`);
     return null;
   }

@@ -1,5 +1,5 @@
 import type { Decision } from "../api/decision.ts";
-import type { ObservationParts } from "../observation/apply-observation.ts";
+import type { ObservationContext } from "../observation/apply-observation.ts";
 import type { Capability } from "../provider/capability.ts";
 import type { Provider, ProviderState } from "../provider/provider.ts";
 import type { Demand } from "../quota/usage-vector.ts";
@@ -16,7 +16,7 @@ export interface Candidate {
 }
 
 /** What a lease needs of the limiter that granted it. */
-export interface LeaseContext extends ObservationParts {
+export interface LeaseContext extends ObservationContext {
   readonly skewCapMs: number;
   /** Leases that something becomes due of. */
   readonly leases: TimerHeap<Due>;
@@ -25,4 +25,6 @@ export interface LeaseContext extends ObservationParts {
   capacityFreed(): void;
   beginStep(): number;
   endStep(): void;
+  /** Calls `act` once, when the signal aborts or at `atMs`; returns its cancel. */
+  watch(signal: AbortSignal | undefined, atMs: number, act: () => void): () => void;
 }
