@@ -90,7 +90,7 @@ async function manifestOf(installed: string): Promise<Manifest> {
   return JSON.parse(await readFile(join(installed, "package.json"), "utf8"));
 }
 
-/** Checks of one entry: how `exports` leads to it, what it imports, and its types. */
+/** Checks of one entry: its path in `exports`, its imports, and its types. */
 function entryChecks({ installed }: PackedProject, name: string): readonly Check[] {
   const declarations = [`dist/${name}.d.ts`, `dist/${name}.d.cts`];
   return [
