@@ -1,27 +1,26 @@
-// The documentation's code is tested: every ```ts block of README.md and docs/, and every one in a docstring of src/,
-// must compile; and unless it is marked ```ts no-run, it is run, as a module of its own, and what its comments say must
-// be true:
+// The code of the documentation is tested: every ```ts block of README.md, docs/ and examples/, and every one in a
+// docstring of src/, must compile. Unless it is marked ```ts no-run, it also runs as a separate module, and its comments
+// must be true:
 //
 //   limiter.select("chat").provider; // "openai"                the value: any literal, compared deeply
 //   limiter.select("chat").score; // ≈ 0.98                     equal in the digits that are shown
-//   limiter.select("chat").provider; // "openai": it is first   an explanation may follow after : , ; or (
+//   limiter.select("chat").provider; // "openai": it is first   an explanation can follow after : , ; or (
 //   limiter.select("chta"); // throws UnknownCapability: chta   the error's name, and part of its message
-//   const score = 0.5 + 0.5; // 1                               what a constant was given
-//   console.log(provider); // "openai"                          what is printed
-//   clock.advanceSecs(30); // the cooldown is over              anything else of several words is prose
+//   const score = 0.5 + 0.5; // 1                               the value of a constant
+//   console.log(provider); // "openai"                          the printed value
+//   clock.advanceSecs(30); // the cooldown is over              other comments of several words are prose
 //
-// Every such line must be reached. A block imports what it uses from the package (a docstring need not); what it does
-// not declare, it may take from `test/support/documentation/prelude.ts`.
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+// Every such line must be reached. A block has the imports that a reader needs (a docstring can omit those of the
+// package). Names that it does not declare come from `test/support/documentation/prelude.ts`.
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { beforeAll, describe, expect, test } from "vitest";
 import { exportedNames, moduleOf, type Surroundings } from "../support/documentation/block-module.ts";
 import { type CodeBlock, docstringBlocks, markdownBlocks } from "../support/documentation/code-blocks.ts";
+import { DOCUMENTS, filesIn, root } from "../support/documentation/files.ts";
 import { runBlock } from "../support/documentation/run-block.ts";
 import { type BlockModule, compilerErrors } from "../support/documentation/type-check.ts";
 
-const root = fileURLToPath(new URL("../..", import.meta.url));
 const prelude = surroundings(
   join(root, "test/support/documentation/prelude.ts"),
   "test/support/documentation/prelude.ts",
@@ -29,15 +28,15 @@ const prelude = surroundings(
 const ownPackage = surroundings("grate-limiter", "src/index.ts");
 
 const blocks = [
-  ...["README.md", ...filesIn("docs", ".md")].filter((file) => existsSync(join(root, file))).flatMap(blocksOf),
+  ...DOCUMENTS.flatMap(blocksOf),
   ...filesIn("src", ".ts").flatMap((file) => docstringBlocks(file, textOf(file))),
 ];
 
-test.runIf(existsSync(join(root, "README.md")))("the README has code to test", () => {
+test("the README has code to test", () => {
   expect(blocks.filter(({ file }) => file === "README.md")).not.toEqual([]);
 });
 
-test.runIf(existsSync(join(root, "README.md")))("the README's test command is the one that CI calls", () => {
+test("the README's test command is the one that CI calls", () => {
   const command = /^npm ci && npm test$/m;
   expect(textOf("README.md")).toMatch(command);
   expect(textOf(".ci/run")).toContain('"npm ci && npm test"');
@@ -54,7 +53,7 @@ describe("code in the documentation", () => {
     test(`${block.file}:${block.line} compiles`, () => {
       expect(errors[index]).toEqual([]);
     });
-    test.runIf(block.runs)(`${block.file}:${block.line} does what it says`, async () => {
+    test.runIf(block.runs)(`${block.file}:${block.line} runs, and its comments are true`, async () => {
       await runBlock(root, block, around(block));
     });
   }
@@ -70,12 +69,6 @@ function surroundings(specifier: string, file: string): Surroundings {
 
 function blocksOf(file: string): readonly CodeBlock[] {
   return markdownBlocks(file, textOf(file));
-}
-
-function filesIn(folder: string, extension: string): readonly string[] {
-  if (!existsSync(join(root, folder))) return [];
-  const files = readdirSync(join(root, folder), { recursive: true, encoding: "utf8" });
-  return files.filter((file) => file.endsWith(extension)).map((file) => join(folder, file));
 }
 
 function textOf(file: string): string {
