@@ -90,7 +90,7 @@ export function legend(): string {
   ].join("\n");
 }
 
-/** Both runs in one sentence, for the README. */
+/** Summary of both runs for the README. */
 export function readmeLine(ours: Run, rivals: Run, seed: number): string {
   const part = ({ counts, outcome }: Run): string => {
     const { served, refused } = totalOf(counts);

@@ -20,7 +20,7 @@ const RIGHT = 16;
 const PANEL_HEIGHT = 130;
 const TOPS = [64, 254] as const;
 const HEIGHT = 440;
-// Colours that can be told apart on white and on black, also without seeing red and green.
+// Colours with enough contrast on white and black, also for readers with colour blindness.
 const COLOURS = ["#0e7490", "#d97706"] as const;
 
 /** A picture of both runs: 429s so far, and requests without an answer, over time. */

@@ -1,7 +1,8 @@
-// What a user gets: the tarball, installed into an empty project and used from ESM, CommonJS and TypeScript.
+// Installs the tarball into an empty project and uses it from ESM, CommonJS and TypeScript, as a user would.
 // `npm run test:packed`, after `npm run build`.
-import { readFile } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { filesIn } from "../support/documentation/files.ts";
 import { type Check, expectSameNames, runChecks } from "../support/packed/checks.ts";
 import { runOrThrow } from "../support/packed/command.ts";
 import {
@@ -12,13 +13,19 @@ import {
   root,
 } from "../support/packed/packed-project.ts";
 import { importedNames, readPublishedTypes } from "../support/packed/published-types.ts";
+import { readmeProgram } from "../support/packed/readme-program.ts";
 import { runScenario } from "../support/packed/run-scenario.ts";
 import { typescriptChecks } from "../support/packed/typescript-consumers.ts";
 
 const PUBLISHED = [
   "CHANGELOG.md",
+  "CONTRIBUTING.md",
   "LICENSE",
   "README.md",
+  "SECURITY.md",
+  ...filesIn("docs", ".md"),
+  ...filesIn("docs", ".svg"),
+  ...filesIn("examples", ""),
   "dist/index.cjs",
   "dist/index.d.cts",
   "dist/index.d.ts",
@@ -68,7 +75,7 @@ function contentChecks({ files, installed }: PackedProject): readonly Check[] {
       },
     },
     {
-      name: "no file says where it was built",
+      name: "no file contains the path of this checkout",
       body: async () => {
         const texts = await Promise.all(files.map((file) => readFile(join(installed, file), "utf8")));
         expectSameNames(
@@ -138,7 +145,17 @@ function runtimeChecks({ directory, installed }: PackedProject): readonly Check[
       },
     })),
     {
-      name: "what is exported is what is declared",
+      name: "the quick start of the README runs, and prints the stated output",
+      body: async () => {
+        const { code, output } = readmeProgram(await readFile(join(installed, "README.md"), "utf8"));
+        await writeFile(join(directory, "quick-start.mjs"), code);
+        const printed = await runOrThrow(node, ["quick-start.mjs"], { cwd: directory });
+        if (printed !== output) throw new Error(`expected\n${output}got\n${printed}`);
+        return `${output.trim().split("\n").length} lines`;
+      },
+    },
+    {
+      name: "the exported values are the declared values",
       body: async () => {
         const { values } = await readPublishedTypes(join(installed, "dist/index.d.ts"));
         const { exportedNames } = await runScenario([node, "by-import.mjs"], directory);
