@@ -18,7 +18,7 @@ function hasCode(value: unknown, code?: ErrorCode): boolean {
   return code === undefined || (value as { code?: unknown }).code === code;
 }
 
-/** What every error of this package is; `code` tells them apart, also across two copies of the package. */
+/** Base class of all errors of this package. `code` distinguishes them, also across two copies of the package. */
 export class GrateLimiterError extends Error {
   readonly code: ErrorCode;
 
@@ -27,7 +27,7 @@ export class GrateLimiterError extends Error {
     this.code = code;
   }
 
-  /** True for an error of this package, whichever copy of it made the error. */
+  /** True for an error of this package, also one of another copy. */
   static is(value: unknown): value is GrateLimiterError {
     return hasCode(value);
   }
@@ -35,7 +35,7 @@ export class GrateLimiterError extends Error {
 Object.defineProperty(GrateLimiterError.prototype, brand, { value: true });
 nameErrors(GrateLimiterError, "GrateLimiterError");
 
-/** No capability of that name was declared; `capability` is the name that was asked for. */
+/** Error of a call with the name of an unknown capability. */
 export class UnknownCapability extends GrateLimiterError {
   declare readonly code: "unknown_capability";
   readonly capability: string;
@@ -51,7 +51,7 @@ export class UnknownCapability extends GrateLimiterError {
 }
 nameErrors(UnknownCapability, "UnknownCapability");
 
-/** No provider of that name is registered; `provider` is the name that was given. */
+/** Error of a call with the name of an unknown provider. */
 export class UnknownProvider extends GrateLimiterError {
   declare readonly code: "unknown_provider";
   readonly provider: string;
@@ -68,8 +68,8 @@ export class UnknownProvider extends GrateLimiterError {
 nameErrors(UnknownProvider, "UnknownProvider");
 
 /**
- * No provider of the capability can take the request: `reasons` says why for each, `retryAfterMs` when it is worth
- * asking again (null: no known time). `attempts` is empty if nothing was sent; else `cause` is the last attempt's error.
+ * Error of a request that no provider of its capability can take, with one reason per provider. `retryAfterMs`: earliest known
+ * time; null: none is known. `attempts` is empty if the request was never sent; else `cause` is the error of the last one.
  */
 export class NoAvailableProviders extends GrateLimiterError {
   declare readonly code: "no_available_providers";
@@ -80,7 +80,7 @@ export class NoAvailableProviders extends GrateLimiterError {
   readonly reasons: readonly RefusalReason[];
   readonly attempts: readonly Attempt[];
 
-  /** `how` is the limiter's own word for it. */
+  /** Only the limiter passes `how`. */
   constructor(
     capability: string,
     refusal: Refusal,
@@ -110,7 +110,7 @@ export class NoAvailableProviders extends GrateLimiterError {
 }
 nameErrors(NoAvailableProviders, "NoAvailableProviders");
 
-/** Something given was not allowed; `problems` lists everything that was wrong in that call, and nothing was changed. */
+/** Error of a call with invalid arguments. `problems` lists all of them. The call has changed nothing. */
 export class InvalidConfig extends GrateLimiterError {
   declare readonly code: "invalid_config";
   readonly problems: readonly Problem[];
@@ -126,12 +126,12 @@ export class InvalidConfig extends GrateLimiterError {
 }
 nameErrors(InvalidConfig, "InvalidConfig");
 
-// On the prototype, as for the built-in errors: not in JSON, and right even after a minifier renamed the class.
+// The name is on the prototype, as for built-in errors: not in JSON, and correct if a minifier renames the class.
 function nameErrors(errorClass: { readonly prototype: Error }, name: string): void {
   Object.defineProperty(errorClass.prototype, "name", { value: name, configurable: true, writable: true });
 }
 
-// Of JavaScript callers even a name may be anything.
+// A JavaScript caller can pass any value as a name.
 function quoted(name: unknown): string {
   return typeof name === "string" ? JSON.stringify(name) : `(${typeof name})`;
 }

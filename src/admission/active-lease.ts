@@ -1,14 +1,13 @@
-// What one lease holds, from its grant until nothing of it is left.
+// A granted lease: it applies the transitions of lease-state.ts to quotas, pools, health and sizes.
 //
-//   held (in flight) --stamp--> counted in the window until stamp + window
-//   stamp = when the headers came, else the end; at the latest grant + skewCapMs
+//   granted:     every quota of the provider reserves the amount of the request
+//   counted:     windows commit their reservations, places and quotas that count at the end keep theirs
+//   place freed: places are released, quotas that count at the end commit
+//   ended:       the amounts become what the request turned out to take: all of them for an answer, the request alone for a
+//                refusal, none for a request that was never sent
 //
-// Regimes: (1) a refusal gives back all but the request, a release all that is not counted yet. (2) Without an answer
-// (timeout, cancelled, disposed, expired) it may still be on its way or in work: its place is freed min(skewCapMs, 1 s) after
-// its end, and it counts from grant + skewCapMs on, or, where that is endless, from the later of its end and grant + 1 s.
-// (3) Places, and quotas that count at the end, are held until then. Stamps never go back: what comes due is done in order.
-// Source: measured; freeing the place of an aborted request at once costs 66 429s in 32,000, stamping late headers at their
-// true time 294 in 17,000, these rules 0.
+// Source: measured; freeing the place of an aborted request immediately costs 66 429s in 32,000, counting late headers from
+// their true time 294 in 17,000, these rules 0.
 
 import type { Decision } from "../api/decision.ts";
 import type { Lease, Settlement } from "../api/lease.ts";
@@ -18,11 +17,10 @@ import type { Outcome } from "../health/health.ts";
 import { raiseLimitReached, updateHealth } from "../observation/apply-observation.ts";
 import { readUsage } from "../observation/outcome-fields.ts";
 import { parseSettlement, SUCCEEDED } from "../observation/parse-settlement.ts";
-import type { Capability } from "../provider/capability.ts";
 import type { Provider } from "../provider/provider.ts";
 import { REQUESTS, TOKENS } from "../quota/dimension-index.ts";
 import type { Quota } from "../quota/quota.ts";
-import type { Holder, Pending } from "../quota/reservations.ts";
+import type { Reservation } from "../quota/reservation.ts";
 import {
   demandFor,
   UNSPECIFIED,
@@ -32,62 +30,73 @@ import {
   varianceOf,
 } from "../quota/usage-vector.ts";
 import { finalUsage } from "./final-usage.ts";
-import type { Candidate, HeldLease, LeaseContext } from "./lease-context.ts";
+import type { Candidate, LeaseContext } from "./lease-context.ts";
+import {
+  grantedState,
+  holdsPlace,
+  isOpen,
+  isUncounted,
+  type LeaseEvent,
+  type LeaseState,
+  type LeaseTerms,
+  nextInstantOf,
+  transition,
+} from "./lease-state.ts";
+import type { OpenLeases } from "./open-leases.ts";
+import type { Due } from "./timer-heap.ts";
 
-const LONGEST_LATE_MS = 1_000;
 const SUCCESS: Outcome = { status: "success", latencyMs: null, retryAfterMs: null, knownResetAt: null };
 
-/** A lease; what its public face does not show is for the admission alone. */
-export class ActiveLease implements Lease, Holder {
+/** A lease; members that its public interface does not have are for the admission alone. */
+export class ActiveLease implements Lease, Due, LeaseTerms {
   readonly granted = true;
   readonly provider: string;
   readonly capability: string;
-  readonly #host: LeaseContext;
+  readonly grantedAt: number;
+  readonly order: number;
+  dueAt: number;
+  place = -1;
+  readonly #context: LeaseContext;
   readonly #candidate: Candidate;
-  readonly #held: HeldLease;
-  readonly #grantedAt: number;
-  #quotas: readonly Quota[];
-  #counted: UsageVector;
-  #told: UsageVector | null = null;
-  #isAnswered = false;
-  #isStamped = false;
-  #hasEnded = false;
-  #isFree = false;
-  /** When it began to count in the windows, or will if nothing more is heard. */
-  #stampAt: number;
-  /** When it expires; once it has ended, when its place is free. */
-  #endAt: number;
+  readonly #reservations: Reservation<Quota>[] = [];
+  readonly #openLeases: OpenLeases;
+  #state: LeaseState;
+  /** Amounts that are reserved or counted. */
+  #amounts: UsageVector;
+  #reported: UsageVector | null = null;
 
-  constructor(host: LeaseContext, candidate: Candidate, order: number, now: number, timeout: number) {
+  constructor(context: LeaseContext, candidate: Candidate, order: number, now: number, timeoutMs: number) {
     const { provider, needs, state } = candidate;
     this.provider = provider.name;
     this.capability = candidate.capability.name;
-    this.#host = host;
-    this.#held = { lease: this, dueAt: now, order, place: -1 };
+    this.grantedAt = now;
+    this.order = order;
+    this.#context = context;
     this.#candidate = candidate;
-    this.#grantedAt = now;
-    this.#stampAt = now + host.skewCapMs;
-    this.#endAt = now + timeout;
-    this.#quotas = provider.quotas;
-    this.#counted = needs.amounts;
+    this.#amounts = needs.amounts;
+    this.#state = grantedState(this, timeoutMs);
+    this.dueAt = nextInstantOf(this.#state);
+    this.#openLeases = context.openLeases.of(provider);
+    this.#openLeases.add(candidate.capability.learning);
     provider.leases++;
     provider.takeRecoverySlot(state, needs.amounts[REQUESTS]!, this, now);
-    for (const quota of this.#quotas) this.#take(quota, now);
-    if (needs.variance > 0) for (const quota of this.#quotas) quota.doubt(varianceOf(needs, quota.index));
-    this.#schedule();
+    const { quotas } = provider;
+    for (let i = 0; i < quotas.length; i++) this.#reserve(quotas[i]!, now);
+    context.leases.put(this);
   }
 
-  get grantedAt(): number {
-    return this.#grantedAt;
+  get skewCapMs(): number {
+    return this.#context.skewCapMs;
   }
 
-  /** From when on it counts in the windows, or will if nothing more is heard. */
+  /** When the windows began to count it, or will if nothing more is heard. */
   get countsFrom(): number {
-    return this.#isStamped ? this.#stampAt : Math.min(this.#stampAt, Number.MAX_VALUE);
+    const state = this.#state;
+    return isUncounted(state) ? Math.min(state.countsAt, Number.MAX_VALUE) : state.countedFrom;
   }
 
   get hasEnded(): boolean {
-    return this.#hasEnded;
+    return !isOpen(this.#state);
   }
 
   get decision(): Decision {
@@ -99,232 +108,193 @@ export class ActiveLease implements Lease, Holder {
   }
 
   get settled(): boolean {
-    // Reading brings what has come due up to date, this lease's expiry among it.
-    this.#host.beginStep();
-    this.#host.endStep();
-    return this.#hasEnded;
+    // A read brings the limiter up to date, which includes the expiry of this lease.
+    this.#context.beginStep();
+    this.#context.endStep();
+    return this.hasEnded;
   }
 
   headersReceived(): void {
-    this.#whileOpen((now) => {
-      this.#isAnswered = true;
-      if (!this.#isStamped) this.#stamp(now);
-      this.#schedule();
-      this.#host.capacityFreed();
-    });
+    const now = this.#context.beginStep();
+    if (isOpen(this.#state)) {
+      this.#apply("headers", now);
+      this.#context.capacityFreed();
+    }
+    this.#context.endStep();
   }
 
   report(usage: Usage): void {
-    this.#whileOpen((now) => {
-      this.#told = unspecifiedUsage();
-      this.#host.counters.invalidUsages += readUsage(usage, this.#told);
-      this.#count(finalUsage("success", this.#told, this.#counted, this.#candidate.provider.settings.price), now);
-    });
+    const now = this.#context.beginStep();
+    if (isOpen(this.#state)) {
+      this.#reported = unspecifiedUsage();
+      this.#context.counters.invalidUsages += readUsage(usage, this.#reported);
+      this.#adjust("success", now);
+    }
+    this.#context.endStep();
   }
 
   settle(settlement: Settlement = SUCCEEDED): void {
-    const now = this.#host.beginStep();
-    if (!this.#hasEnded) this.#settle(settlement === SUCCEEDED ? SUCCESS : this.#read(settlement), now);
-    this.#host.endStep();
+    const now = this.#context.beginStep();
+    if (isOpen(this.#state)) this.#settle(settlement === SUCCEEDED ? SUCCESS : this.#read(settlement), now);
+    this.#context.endStep();
   }
 
   release(): void {
-    this.#whileOpen((now) => {
-      if (this.#isAnswered)
-        return this.#settle(parseSettlement({ status: "cancelled" }, this.#host.profile.vocabulary), now);
-      this.#host.counters.leasesReleased++;
-      for (const quota of this.#quotas) {
-        if (!this.holds(quota)) continue;
-        quota.hold(-this.#amountOf(quota), now, this.#grantedAt);
-        quota.holders.leave(this);
-      }
-      this.#isStamped = true;
-      this.#stampAt = now;
-      this.#letGo();
-      this.#end();
-    });
+    const now = this.#context.beginStep();
+    if (this.#state.kind === "answered") {
+      this.#settle(parseSettlement({ status: "cancelled" }, this.#context.profile.vocabulary), now);
+    } else if (isOpen(this.#state)) {
+      this.#context.counters.leasesReleased++;
+      for (const reservation of this.#reservations) if (reservation.isReserved) reservation.cancel(now);
+      this.#apply("release", now);
+    }
+    this.#context.endStep();
   }
 
   [Symbol.dispose](): void {
     this.settle({ status: "cancelled" });
   }
 
-  /** Does what is due at `at`, its own instant. */
+  /** Does everything that is due at `at`, its own instant. */
   onDue(at: number): void {
-    if (!this.#isStamped && at >= this.#stampAt) this.#stamp(at);
-    if (!this.#hasEnded && at >= this.#endAt) {
-      this.#host.counters.leasesExpired++;
-      this.#endAs("cancelled", at);
-      this.#host.events.emit("leaseExpired", { lease: this });
-    }
-    if (this.#hasEnded && !this.#isFree && at >= this.#endAt) this.#free(at);
-    this.#schedule();
+    if (isUncounted(this.#state) && at >= this.#state.countsAt) this.#apply("skewed", at);
+    const state = this.#state;
+    if (isOpen(state)) {
+      if (at < state.expiresAt) return;
+      this.#context.counters.leasesExpired++;
+      this.#apply("abandon", at);
+      this.#context.events.emit("leaseExpired", { lease: this });
+    } else if ("freeAt" in state && at >= state.freeAt) this.#apply("placeFreed", at);
   }
 
-  /** Whether it is of one of these providers, or takes from one of these quotas. */
-  isAmong(providers: readonly Provider[], quotas: readonly Quota[]): boolean {
-    return providers.includes(this.#candidate.provider) || quotas.some((quota) => this.#quotas.includes(quota));
+  /** True if it is of one of these providers, or takes part in one of these quotas. */
+  isAmong(providers: ReadonlySet<Provider>, quotas: ReadonlySet<Quota>): boolean {
+    return providers.has(this.#candidate.provider) || this.#reservations.some(({ quota }) => quotas.has(quota));
   }
 
-  /** Those of the quotas that are new take over what is in flight. */
+  /** Takes part in those of the quotas that are new, so that they count it as the ones before did. */
   migrateTo(quotas: readonly Quota[], now: number): void {
-    const before = this.#quotas;
-    const added = quotas.filter((quota) => !before.includes(quota));
-    this.#quotas = [...before, ...added];
-    for (const quota of added) {
-      const from = quota.inheritedFrom;
-      const [isOld, isCarried] = from !== null && before.includes(from) ? [true, !this.holds(from)] : [false, false];
-      if (this.holds(quota)) {
-        if (isCarried) quota.amend(-this.#amountOf(quota), this.#stampAt, now);
-        this.#take(quota, now);
-      } else if (!isCarried && (isOld || !this.#hasEnded)) quota.amend(this.#amountOf(quota), this.#stampAt, now);
-      if (!this.#hasEnded) quota.doubt(varianceOf(this.#candidate.needs, quota.index));
+    const before = new Map(this.#reservations.map((reservation) => [reservation.quota, reservation]));
+    for (const quota of quotas) if (!before.has(quota)) this.#migrate(quota, before, now);
+  }
+
+  #migrate(quota: Quota, before: ReadonlyMap<Quota, Reservation>, now: number): void {
+    const state = this.#state;
+    const amount = demandFor(this.#amounts, quota.index);
+    const source = quota.inheritedFrom === null ? undefined : before.get(quota.inheritedFrom);
+    // Usage that the new quota has inherited contains the amount already.
+    const isInherited = source !== undefined && !source.isReserved;
+    if (quota.isHeldToEnd ? holdsPlace(state) : isUncounted(state)) {
+      if (isInherited) quota.amend(-amount, this.countsFrom, now);
+      this.#reserve(quota, now);
+    } else {
+      if (!isInherited && (source !== undefined || isOpen(state))) quota.amend(amount, this.countsFrom, now);
+      const variance = isOpen(state) ? varianceOf(this.#candidate.needs, quota.index) : 0;
+      const reservation = quota.adopt(amount, variance, this.grantedAt, this.countsFrom);
+      if (!isOpen(state)) reservation.close();
+      this.#reservations.push(reservation);
     }
-  }
-
-  holds(quota: Quota): boolean {
-    return quota.isHeldToEnd ? !this.#isFree : !this.#isStamped;
-  }
-
-  /** Until when it holds of the quota what it holds, if nothing more is heard; null: nobody knows, or it holds nothing. */
-  pendingOn(quota: Quota): Pending | null {
-    if (!this.holds(quota) || (quota.isHeldToEnd && !this.#hasEnded)) return null;
-    const at = quota.isHeldToEnd ? this.#endAt : this.#stampAt;
-    return at === Infinity ? null : { at, amount: this.#amountOf(quota) };
-  }
-
-  openOn(quota: Quota): number {
-    return this.#hasEnded || !this.#quotas.includes(quota) ? 0 : this.#amountOf(quota);
-  }
-
-  mostBack(quota: Quota): number {
-    // A request counts once it was answered, whatever it was.
-    const isLost = quota.index === REQUESTS && (this.#isAnswered || !this.holds(quota));
-    return Math.max(0, this.openOn(quota) - Number(isLost));
-  }
-
-  /** Whether its end may teach how large this one's requests are there. */
-  teaches({ learning }: Capability, provider: string): boolean {
-    return !this.#hasEnded && this.provider === provider && this.#candidate.capability.learning === learning;
   }
 
   #read(settlement: Settlement): Outcome {
-    const { counters, profile } = this.#host;
+    const { counters, profile } = this.#context;
     const ending = parseSettlement(settlement, profile.vocabulary);
     counters.invalidUsages += ending.invalid;
-    this.#told = ending.amounts ?? this.#told;
+    this.#reported = ending.amounts ?? this.#reported;
     return ending;
   }
 
-  #whileOpen(act: (now: number) => void): void {
-    const now = this.#host.beginStep();
-    if (!this.#hasEnded) act(now);
-    this.#host.endStep();
+  #reserve(quota: Quota, now: number): void {
+    const state = this.#state;
+    const amount = demandFor(this.#amounts, quota.index);
+    const variance = isOpen(state) ? varianceOf(this.#candidate.needs, quota.index) : 0;
+    const reservation = quota.reserve(amount, variance, this.grantedAt, now, this.#scheduledAt(quota, state));
+    this.#reservations.push(reservation);
+    if (state.kind === "answered") reservation.confirmAnswer();
+    if (!isOpen(state)) reservation.close();
+    if (reservation.tookLast) raiseLimitReached(this.#context.events, this.provider, quota);
   }
 
-  #amountOf(quota: Quota): number {
-    return demandFor(this.#counted, quota.index);
+  /** When the reservation ends by itself in that state; Infinity: unknown. */
+  #scheduledAt({ isHeldToEnd }: Quota, state: LeaseState): number {
+    if (isHeldToEnd) return "freeAt" in state ? state.freeAt : Infinity;
+    return "countsAt" in state ? state.countsAt : Infinity;
   }
 
-  #take(quota: Quota, now: number): void {
-    this.#tell(quota, quota.hold(this.#amountOf(quota), now, this.#grantedAt));
-    quota.holders.join(this);
-  }
-
-  #tell(quota: Quota, isLimitReached: boolean): void {
-    if (isLimitReached) raiseLimitReached(this.#host.events, this.provider, quota);
-  }
-
-  #stamp(at: number): void {
-    this.#isStamped = true;
-    this.#stampAt = at;
-    for (const quota of this.#quotas) {
-      if (quota.isHeldToEnd) continue;
-      quota.stamp(this.#amountOf(quota), at);
-      quota.holders.leave(this);
-    }
-  }
-
-  /** Replaces what is held or counted. */
-  #count(amounts: UsageVector, now: number): void {
-    const before = this.#counted;
-    if (amounts === before) return;
-    this.#counted = amounts;
-    for (const quota of this.#quotas) {
-      const delta = demandFor(amounts, quota.index) - demandFor(before, quota.index);
-      if (delta === 0) continue;
-      if (this.holds(quota)) this.#tell(quota, quota.hold(delta, now, this.#grantedAt));
-      else this.#tell(quota, quota.amend(delta, this.#stampAt, now, this.#grantedAt));
-      if (delta < 0) this.#host.capacityFreed();
+  /** Adjusts the amounts to an ending with that status. */
+  #adjust(status: StatusClass, now: number): void {
+    const amounts = finalUsage(status, this.#reported, this.#amounts, this.#candidate.provider.settings.price);
+    if (amounts === this.#amounts) return;
+    this.#amounts = amounts;
+    for (const reservation of this.#reservations) {
+      const { quota, amount: before } = reservation;
+      const amount = demandFor(amounts, quota.index);
+      if (reservation.adjust(amount, now)) raiseLimitReached(this.#context.events, this.provider, quota);
+      if (amount < before) this.#context.capacityFreed();
     }
   }
 
   #settle(ending: Outcome, now: number): void {
-    const host = this.#host;
+    const context = this.#context;
     const { provider, capability, needs } = this.#candidate;
     const { status, retryAfterMs, knownResetAt } = ending;
-    const latencyMs = ending.latencyMs ?? now - this.#grantedAt;
-    host.counters.leasesSettled++;
+    const latencyMs = ending.latencyMs ?? now - this.grantedAt;
+    context.counters.leasesSettled++;
     if (status === "success" && provider.hasSizes && provider.isRegistered) {
       const expected = needs.variance > 0 ? needs.amounts[TOKENS]! : UNSPECIFIED;
-      capability.sizeOn(provider.name).learn(this.#told ?? unspecifiedUsage(), expected);
+      capability.sizeOn(provider.name).learn(this.#reported ?? unspecifiedUsage(), expected);
       provider.invalidate();
     }
-    this.#count(finalUsage(status, this.#told, this.#counted, provider.settings.price), now);
-    this.#endAs(status, now);
+    this.#adjust(status, now);
+    this.#apply(status === "timeout" || status === "cancelled" ? "abandon" : "settle", now);
     if (status !== "cancelled" && provider.isRegistered) {
-      updateHealth(provider, { status, latencyMs, retryAfterMs, knownResetAt }, this.#grantedAt, host, now);
+      updateHealth(provider, { status, latencyMs, retryAfterMs, knownResetAt }, this.grantedAt, context, now);
     }
-    if (host.events.hasListener("leaseSettled")) host.events.emit("leaseSettled", { lease: this, status, latencyMs });
+    if (context.events.hasListener("leaseSettled")) {
+      context.events.emit("leaseSettled", { lease: this, status, latencyMs });
+    }
   }
 
-  #endAs(status: StatusClass, now: number): void {
-    const { skewCapMs } = this.#host;
-    if (status !== "timeout" && status !== "cancelled") {
-      if (!this.#isStamped) this.#stamp(now);
-      this.#free(now);
-    } else {
-      const isEndless = !this.#isStamped && skewCapMs === Infinity;
-      if (isEndless) this.#stampAt = Math.max(now, this.#grantedAt + LONGEST_LATE_MS);
-      if (!this.#isStamped && this.#stampAt <= now) this.#stamp(now);
-      this.#endAt = now + Math.min(skewCapMs, LONGEST_LATE_MS);
-      if (this.#endAt <= now) this.#free(now);
+  /** Changes the state, and the reservations with it. */
+  #apply(event: LeaseEvent, now: number): void {
+    const before = this.#state;
+    const state = transition(before, event, now, this);
+    this.#state = state;
+    if (isUncounted(before) && !isUncounted(state)) this.#commit(false, now);
+    if (holdsPlace(before) && !holdsPlace(state)) {
+      this.#commit(true, now);
+      this.#candidate.provider.leases--;
+      this.#context.capacityFreed();
     }
-    this.#end();
+    if (isOpen(before) && !isOpen(state)) this.#close(state);
+    else if (event === "headers") for (const reservation of this.#reservations) reservation.confirmAnswer();
+    this.dueAt = nextInstantOf(state);
+    if (this.dueAt < Infinity) this.#context.leases.put(this);
+    else this.#context.leases.remove(this);
   }
 
-  /** Whatever the ending: nothing of the lease is open any more. */
-  #end(): void {
-    this.#hasEnded = true;
-    const { provider, needs } = this.#candidate;
+  /** Ends the reservations of the windows, or those that are held to the end. */
+  #commit(isHeldToEnd: boolean, at: number): void {
+    const reservations = this.#reservations;
+    for (let i = 0; i < reservations.length; i++) {
+      const reservation = reservations[i]!;
+      const { quota } = reservation;
+      if (quota.isHeldToEnd !== isHeldToEnd || !reservation.isReserved) continue;
+      if (quota.spec.strategy === "concurrency") reservation.release();
+      else reservation.commit(at);
+    }
+  }
+
+  /** Nothing of the lease is open any more, however it ended. */
+  #close(state: LeaseState): void {
+    const { provider, capability } = this.#candidate;
     if (provider.trial === this) provider.trial = null;
-    if (needs.variance > 0) for (const quota of this.#quotas) quota.doubt(-varianceOf(needs, quota.index));
-    this.#host.capacityFreed();
-    this.#schedule();
-  }
-
-  #free(at: number): void {
-    for (const quota of this.#quotas) {
-      if (!quota.isHeldToEnd) continue;
-      quota.holders.leave(this);
-      if (quota.spec.strategy === "concurrency") quota.free(this.#amountOf(quota));
-      else quota.stamp(this.#amountOf(quota), at);
+    this.#openLeases.remove(capability.learning);
+    if (!provider.isRegistered) this.#context.openLeases.dropIfUnused(provider.name);
+    for (const reservation of this.#reservations) {
+      reservation.close();
+      if (reservation.isReserved) reservation.schedule(this.#scheduledAt(reservation.quota, state));
     }
-    this.#letGo();
-  }
-
-  #letGo(): void {
-    this.#isFree = true;
-    this.#candidate.provider.leases--;
-    this.#host.capacityFreed();
-  }
-
-  #schedule(): void {
-    const held = this.#held;
-    const stampAt = this.#isStamped ? Infinity : this.#stampAt;
-    const endAt = this.#isFree ? Infinity : this.#endAt;
-    held.dueAt = stampAt < endAt ? stampAt : endAt;
-    if (held.dueAt < Infinity) this.#host.held.put(held);
-    else this.#host.held.remove(held);
+    this.#context.capacityFreed();
   }
 }

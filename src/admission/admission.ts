@@ -16,15 +16,16 @@ import type { Capability } from "../provider/capability.ts";
 import type { Provider } from "../provider/provider.ts";
 import type { Quota } from "../quota/quota.ts";
 import type { RequestSpec } from "../selection/request-spec.ts";
-import { rank } from "../selection/select.ts";
 import type { SelectionContext } from "../selection/selection-context.ts";
 import { type Abortable, AbortSignals } from "./abort-signals.ts";
-import type { HeldLease, LeaseContext } from "./lease-context.ts";
+import type { ActiveLease } from "./active-lease.ts";
+import { Claims } from "./claims.ts";
+import type { LeaseContext } from "./lease-context.ts";
+import { OpenLeasesByName } from "./open-leases.ts";
 import { QueueScheduler } from "./queue-scheduler.ts";
-import { type AdmissionOptions, type LeaseOptions, Reserver } from "./reserver.ts";
+import { type AdmissionOptions, Reserver } from "./reserver.ts";
 import { type Due, TimerHeap } from "./timer-heap.ts";
-import { WaitQueue } from "./wait-queue.ts";
-import type { WaitOptions } from "./waiter.ts";
+import type { LeaseOptions, WaitOptions } from "./waiter.ts";
 
 // Behind everybody who waits, of whatever priority.
 const BEHIND_ALL: LeaseOptions = { priority: -Infinity };
@@ -37,13 +38,14 @@ interface Alarm extends Due {
 
 /** Leases, and the line of those who wait for one. */
 export class Admission implements LeaseContext {
-  readonly held: TimerHeap<HeldLease> = new TimerHeap();
+  /** Leases that something becomes due of. */
+  readonly leases: TimerHeap<ActiveLease> = new TimerHeap();
+  readonly openLeases: OpenLeasesByName = new OpenLeasesByName();
   readonly #parts: SelectionContext;
   readonly #time: EngineTime;
   readonly #options: AdmissionOptions;
-  readonly #line = new WaitQueue();
-  readonly #granting: Reserver;
-  readonly #acquiring: QueueScheduler;
+  readonly #reserver: Reserver;
+  readonly #scheduler: QueueScheduler;
   readonly #alarms = new TimerHeap<Alarm>();
   readonly #signals = new AbortSignals();
   #order = 0;
@@ -55,8 +57,9 @@ export class Admission implements LeaseContext {
     this.#parts = parts;
     this.#time = time;
     this.#options = options;
-    this.#granting = new Reserver(this, this.#parts, this.#line, options);
-    this.#acquiring = new QueueScheduler(this, this.#parts, this.#line, this.#granting, options.maxWaiting);
+    const claims = new Claims();
+    this.#reserver = new Reserver(this, parts, claims, options);
+    this.#scheduler = new QueueScheduler(this, parts, claims, this.#reserver, options.maxWaiting);
   }
 
   get selection(): SelectionContext {
@@ -85,14 +88,14 @@ export class Admission implements LeaseContext {
 
   /** How many wait, by capability. */
   get waiting(): { readonly [capability: string]: number } {
-    return this.#line.counts;
+    return this.#scheduler.counts;
   }
 
   /** Age of the oldest open lease; null: none is open. */
   oldestLeaseMs(now: number): number | null {
     let oldest = now;
     let isOpen = false;
-    for (const { lease } of this.held) {
+    for (const lease of this.leases) {
       if (lease.hasEnded) continue;
       isOpen = true;
       oldest = Math.min(oldest, lease.grantedAt);
@@ -103,20 +106,25 @@ export class Admission implements LeaseContext {
   /** The provider that `acquire` would grant now; null: none. */
   wouldGrant(capability: Capability, request: RequestSpec, { priority = 0 }: LeaseOptions): string | null {
     const { now } = this.#time;
-    const ranking = rank(capability, request, this.#parts, now, true);
-    const best = this.#granting.best(request, ranking, priority, now);
+    const ranking = this.#scheduler.rank(capability, request, priority, now);
+    const best = this.#reserver.best(request, ranking, priority, now);
     return best < 0 ? null : ranking.entry(best).name;
   }
 
   capacityFreed(): void {
-    this.#acquiring.capacityFreed();
+    this.#scheduler.capacityFreed();
+  }
+
+  capabilityChanged(name: string): void {
+    this.#scheduler.capabilityChanged(name);
   }
 
   /** These providers draw from these quotas now, instead of what they had: their leases follow, and those that took from it. */
   changed(providers: readonly Provider[], quotas: readonly Quota[], had: readonly Quota[], now: number): void {
     // In the order in which they count, for stamps never go back.
-    const leases = [...this.held].map(({ lease }) => lease).sort((a, b) => a.countsFrom - b.countsFrom);
-    for (const lease of leases) if (lease.isAmong(providers, had)) lease.migrateTo(quotas, now);
+    const [ofProviders, ofQuotas] = [new Set(providers), new Set(had)];
+    const leases = [...this.leases].filter((lease) => lease.isAmong(ofProviders, ofQuotas));
+    for (const lease of leases.sort((a, b) => a.countsFrom - b.countsFrom)) lease.migrateTo(quotas, now);
     for (const quota of quotas) quota.inheritedFrom = null;
     this.capacityFreed();
   }
@@ -124,17 +132,17 @@ export class Admission implements LeaseContext {
   /** Reads the clock once, and brings leases and line up to date; the instant (ms). */
   beginStep(): number {
     const now = this.#time.read();
-    for (let due = this.held.first; due !== undefined && due.dueAt <= now; due = this.held.first) {
-      due.lease.onDue(due.dueAt);
+    for (let due = this.leases.first; due !== undefined && due.dueAt <= now; due = this.leases.first) {
+      due.onDue(due.dueAt);
     }
-    this.#acquiring.serve(now);
+    this.#scheduler.serve(now);
     return now;
   }
 
   /** After a step that may have changed something: serves the line, tells the listeners, sets the one timer. */
   endStep(): void {
-    const { isIdle } = this.#acquiring;
-    if (!isIdle) this.#acquiring.serve(this.#time.now);
+    const { isIdle } = this.#scheduler;
+    if (!isIdle) this.#scheduler.serve(this.#time.now);
     this.#parts.events.flush();
     if (!isIdle || this.#alarms.size > 0 || this.#timerAt < Infinity) this.#setTimer();
   }
@@ -144,9 +152,9 @@ export class Admission implements LeaseContext {
     this.requireOpen();
     const now = this.beginStep();
     try {
-      const ranking = rank(capability, request, this.#parts, now, true);
-      const lease = this.#granting.grant(capability, request, ranking, BEHIND_ALL, now, now);
-      return lease ?? this.#granting.refuse(capability, request, now);
+      const ranking = this.#scheduler.rank(capability, request, -Infinity, now);
+      const lease = this.#reserver.grant(capability, request, ranking, BEHIND_ALL, now, now);
+      return lease ?? this.#reserver.refuse(capability, request, now);
     } finally {
       this.endStep();
     }
@@ -168,7 +176,7 @@ export class Admission implements LeaseContext {
     if (signal?.aborted) throw signal.reason;
     const now = this.beginStep();
     try {
-      return this.#acquiring.begin(capability, request, asked, maxWaitMs, mayOverfill, now);
+      return this.#scheduler.begin(capability, request, asked, maxWaitMs, mayOverfill, now);
     } finally {
       this.endStep();
     }
@@ -197,7 +205,7 @@ export class Admission implements LeaseContext {
   /** Rejects whoever waits and whoever comes. */
   close(): void {
     this.#isClosed = true;
-    this.#acquiring.rejectAll(closed);
+    this.#scheduler.rejectAll(closed);
     for (const alarm of [...this.#alarms]) if (alarm.isPause) alarm.ring();
     this.endStep();
   }
@@ -209,7 +217,7 @@ export class Admission implements LeaseContext {
   }
 
   #setTimer(): void {
-    const at = Math.min(this.#acquiring.lookAt, this.#alarms.first?.dueAt ?? Infinity);
+    const at = Math.min(this.#scheduler.nextEvaluationAt, this.#alarms.first?.dueAt ?? Infinity);
     if (at === this.#timerAt) return;
     this.#cancelTimer?.();
     this.#timerAt = at;

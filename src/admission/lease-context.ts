@@ -1,12 +1,12 @@
 import type { Decision } from "../api/decision.ts";
-import type { ObservationParts } from "../observation/apply-observation.ts";
+import type { ObservationContext } from "../observation/apply-observation.ts";
 import type { Capability } from "../provider/capability.ts";
 import type { Provider, ProviderState } from "../provider/provider.ts";
 import type { Demand } from "../quota/usage-vector.ts";
-import type { ActiveLease } from "./active-lease.ts";
+import type { OpenLeasesByName } from "./open-leases.ts";
 import type { Due, TimerHeap } from "./timer-heap.ts";
 
-/** Whom a lease is granted from. */
+/** A provider that a lease is granted on, and the request that it is granted for. */
 export interface Candidate {
   readonly provider: Provider;
   readonly capability: Capability;
@@ -15,18 +15,16 @@ export interface Candidate {
   readonly decision: Decision;
 }
 
-/** What a lease asks of the limiter that granted it. */
-export interface LeaseContext extends ObservationParts {
+/** What a lease needs of the limiter that granted it. */
+export interface LeaseContext extends ObservationContext {
   readonly skewCapMs: number;
-  /** Leases that something comes due of. */
-  readonly held: TimerHeap<HeldLease>;
-  /** Room may have come. */
+  /** Leases that something becomes due of. */
+  readonly leases: TimerHeap<Due>;
+  readonly openLeases: OpenLeasesByName;
+  /** Capacity might have become available. */
   capacityFreed(): void;
   beginStep(): number;
   endStep(): void;
-}
-
-/** A lease's place among those of which something comes due. */
-export interface HeldLease extends Due {
-  readonly lease: ActiveLease;
+  /** Calls `act` once, when the signal aborts or at `atMs`; returns its cancel. */
+  watch(signal: AbortSignal | undefined, atMs: number, act: () => void): () => void;
 }

@@ -33,7 +33,11 @@ export class Reconfiguration {
   }
 
   removeProvider(name: string): boolean {
-    return this.#change(() => this.#registry.removeProvider(name));
+    return this.#change(() => {
+      const isRemoved = this.#registry.removeProvider(name);
+      this.#admission.openLeases.dropIfUnused(name);
+      return isRemoved;
+    });
   }
 
   reviveProvider(provider: Provider): void {
@@ -50,18 +54,25 @@ export class Reconfiguration {
 
   upsertPool(config: PoolConfig): void {
     this.#change((now) => {
-      const { pool, had, drawing } = this.#registry.upsertPool(config, now);
+      const { pool, previousQuotas, members } = this.#registry.upsertPool(config, now);
       // Also the leases of providers that have left it since.
-      this.#admission.changed(drawing, pool.quotas, had, now);
+      this.#admission.changed(members, pool.quotas, previousQuotas, now);
     });
   }
 
   upsertCapability(config: CapabilityConfig): void {
-    this.#change(() => this.#registry.upsertCapability(config));
+    this.#change(() => {
+      this.#registry.upsertCapability(config);
+      this.#admission.capabilityChanged(config.name);
+    });
   }
 
   removeCapability(name: string): boolean {
-    return this.#change(() => this.#registry.removeCapability(name));
+    return this.#change(() => {
+      const isRemoved = this.#registry.removeCapability(name);
+      this.#admission.capabilityChanged(name);
+      return isRemoved;
+    });
   }
 
   /** Any change may make room, or leave nobody to wait for. */

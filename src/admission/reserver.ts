@@ -10,15 +10,17 @@
 import type { Refusal } from "../api/refusal.ts";
 import type { Capability } from "../provider/capability.ts";
 import type { Provider } from "../provider/provider.ts";
-import { type Demand, demandFor, varianceOf } from "../quota/usage-vector.ts";
+import { earliestFit, type FitOptions } from "../quota/availability.ts";
+import { type Demand, demandFor } from "../quota/usage-vector.ts";
 import type { Ranking } from "../selection/ranking.ts";
 import { refusalOf } from "../selection/refusal.ts";
 import { refusalReasonFor } from "../selection/refusal-reason.ts";
 import type { RequestSpec } from "../selection/request-spec.ts";
 import type { SelectionContext } from "../selection/selection-context.ts";
 import { ActiveLease } from "./active-lease.ts";
+import type { Claims } from "./claims.ts";
 import type { LeaseContext } from "./lease-context.ts";
-import type { WaitQueue } from "./wait-queue.ts";
+import type { LeaseOptions } from "./waiter.ts";
 
 /** How the leases of a limiter are granted. */
 export interface AdmissionOptions {
@@ -29,30 +31,24 @@ export interface AdmissionOptions {
   readonly random: () => number;
 }
 
+const IF_LEASES_END: FitOptions = { reservations: "may-end" };
 // Reasons that the end of a request in flight can do away with.
 const ENDS_HELP: readonly string[] = ["quota", "concurrency", "cooldown", "unhealthy"];
 // "headroom": among those within a quarter of the best.
 const BAND = 0.75;
 
-/** How one lease is asked for. */
-export interface LeaseOptions {
-  /** Default 0. */
-  readonly priority?: number | undefined;
-  readonly leaseTimeoutMs?: number | undefined;
-}
-
 /** Grants and refuses, for one limiter; it waits for nothing. */
 export class Reserver {
-  readonly #host: LeaseContext;
+  readonly #context: LeaseContext;
   readonly #parts: SelectionContext;
-  readonly #line: WaitQueue;
+  readonly #claims: Claims;
   readonly #options: AdmissionOptions;
   #orders = 0;
 
-  constructor(host: LeaseContext, parts: SelectionContext, line: WaitQueue, options: AdmissionOptions) {
-    this.#host = host;
+  constructor(context: LeaseContext, parts: SelectionContext, claims: Claims, options: AdmissionOptions) {
+    this.#context = context;
     this.#parts = parts;
-    this.#line = line;
+    this.#claims = claims;
     this.#options = options;
   }
 
@@ -87,11 +83,11 @@ export class Reserver {
       provider,
       capability,
       state: provider.state(now, minimumHealth),
-      needs: ranking.needs(best),
+      needs: ranking.demand(best),
       decision: ranking.decision(best),
     };
     const timeoutMs = leaseTimeoutMs ?? this.#options.leaseTimeoutMs;
-    const lease = new ActiveLease(this.#host, candidate, this.#orders++, now, timeoutMs);
+    const lease = new ActiveLease(this.#context, candidate, this.#orders++, now, timeoutMs);
     counters.leasesGranted++;
     if (events.hasListener("leaseGranted")) events.emit("leaseGranted", { lease, waitedMs: now - since });
     return lease;
@@ -101,7 +97,7 @@ export class Reserver {
   #isFree(ranking: Ranking, rank: number, priority: number, now: number): boolean {
     const provider = ranking.provider(rank);
     if (provider.recoveryDelayMs(provider.state(now, this.#parts.minimumHealth), now) > 0) return false;
-    return !this.#line.hasClaims || !this.#line.isBehind(provider, ranking.needs(rank), priority, now);
+    return this.#claims.isEmpty || !this.#claims.isBehind(provider, ranking.demand(rank), priority, now);
   }
 
   /** One of those within a quarter of the best. */
@@ -113,7 +109,7 @@ export class Reserver {
     for (let rank = best; rank < ranking.size && ranking.waitMs(rank) === 0 && ranking.score(rank) >= least; rank++) {
       if (request.avoids(ranking.entry(rank).name) !== isAvoided || !this.#isFree(ranking, rank, priority, now))
         continue;
-      const headroom = headroomOf(ranking.provider(rank), ranking.needs(rank), now);
+      const headroom = headroomOf(ranking.provider(rank), ranking.demand(rank), now);
       all += headroom;
       near.push({ rank, headroom });
     }
@@ -141,32 +137,42 @@ export class Reserver {
   mayComeBy(deadline: number, capability: Capability, request: RequestSpec, now: number): boolean {
     if (deadline <= now) return false;
     const { retryAfterMs, reasons } = this.#refusal(capability, request, now);
-    // Which is rounded up.
+    // The time of a refusal is rounded up to whole ms.
     if (retryAfterMs !== null && now + retryAfterMs < deadline + 1) return true;
-    const open = new Set([...this.#host.held].map(({ lease }) => lease).filter(({ hasEnded }) => !hasEnded));
-    const isAnyOpen = (is: (lease: ActiveLease) => boolean) => [...open].some(is);
     const { registry, minimumHealth } = this.#parts;
     return registry.listed(capability).some((entry, place) => {
       const { reason, retryAfterMs: knownMs } = reasons[place]!;
       if (reason === "waiters_ahead" || (reason === "ramping" && knownMs === null)) return true;
       const { provider } = entry;
       if (provider === null || !ENDS_HELP.includes(reason) || now + provider.cooldownMs(now) > deadline) return false;
+      const open = this.#context.openLeases.of(provider);
       if (reason === "unhealthy" && now + provider.health.healsInMs(minimumHealth, now) > deadline) {
         // Only an answer of its own heals it before its time.
-        if (!isAnyOpen((lease) => lease.provider === provider.name)) return false;
+        if (open.total === 0) return false;
       }
       const gateMs = provider.recoveryDelayMs(provider.state(now, minimumHealth), now);
       if (gateMs < Infinity && now + gateMs > deadline) return false;
-      // What is learned until then may be less.
-      if (!request.isFullySpecified && provider.hasSizes && isAnyOpen((lease) => lease.teaches(capability, entry.name)))
-        return true;
-      const needs = request.needs(capability, entry, true);
-      return provider.quotas.every((quota) => {
-        const { index } = quota;
-        return quota.mayFitBy(deadline, demandFor(needs.amounts, index), varianceOf(needs, index), open, now);
-      });
+      // The sizes that are learned until then might be smaller.
+      if (!request.isFullySpecified && provider.hasSizes && open.teach(capability.learning)) return true;
+      return mayFitBy(deadline, provider, request.demandOn(capability, entry, true), now);
     });
   }
+
+  /** True if all requests with no larger demand and no earlier deadline may hope for that provider, which is eligible. */
+  isHopeful(deadline: number, provider: Provider, demand: Demand, now: number): boolean {
+    const gateMs = provider.recoveryDelayMs(provider.state(now, this.#parts.minimumHealth), now);
+    if (deadline <= now || (gateMs < Infinity && now + gateMs > deadline)) return false;
+    return mayFitBy(deadline, provider, demand, now);
+  }
+}
+
+/** True if known releases and the ends of leases might make room by the deadline. */
+function mayFitBy(deadline: number, { quotas }: Provider, demand: Demand, now: number): boolean {
+  return quotas.every((quota) => {
+    const fitsAt = earliestFit(quota, demand, now, IF_LEASES_END);
+    // As in a refusal, the time is rounded up to whole ms.
+    return now + Math.ceil(fitsAt - now) < deadline + 1;
+  });
 }
 
 /** How many more such requests would fit. */

@@ -3,6 +3,7 @@ import { STATUSES } from "../api/status-class.ts";
 import type { EngineTime } from "../clock/engine-time.ts";
 import { alignedWindows, calendarPeriods, everyWindow, type ResetSchedule } from "../clock/reset-schedule.ts";
 import { TimedHealth } from "../health/timed-health.ts";
+import { earliestFit, type FitOptions, fitsInMs } from "../quota/availability.ts";
 import { BurnRate } from "../quota/burn-rate.ts";
 import { Concurrency } from "../quota/concurrency.ts";
 import { CONCURRENCY } from "../quota/dimension-index.ts";
@@ -12,8 +13,10 @@ import { type QuotaSpec, sameSpec } from "../quota/quota-spec.ts";
 import { SlidingWindow } from "../quota/sliding-window.ts";
 import { TokenBucket } from "../quota/token-bucket.ts";
 import type { Tracker } from "../quota/tracker.ts";
-import { completeUsage, demandFor, varianceOf } from "../quota/usage-vector.ts";
+import { completeUsage, demandFor } from "../quota/usage-vector.ts";
 import { type Profile, TOO_LARGE } from "./profile.ts";
+
+const AS_SCHEDULED: FitOptions = { reservations: "commit" };
 
 /** The default: limits are predicted, health heals with time, and what has no room ranks last. */
 export const anticipatory: Profile = {
@@ -36,45 +39,33 @@ export const anticipatory: Profile = {
     return new Quota(spec, pool, createTracker(spec, time, now), new BurnRate());
   },
 
-  upsertQuotas(specs, had, create) {
-    const left = [...had];
+  upsertQuotas(specs, previous, create) {
+    const unmatched = [...previous];
     return specs.map((spec) => {
-      const at = left.findIndex((quota) => sameSpec(quota.spec, spec));
-      return at < 0 ? create(spec) : left.splice(at, 1)[0]!;
+      const at = unmatched.findIndex((quota) => sameSpec(quota.spec, spec));
+      return at < 0 ? create(spec) : unmatched.splice(at, 1)[0]!;
     });
   },
 
   candidates(names) {
     const seen = new Set<string>();
-    return names.flatMap((name, place) => (seen.has(name) || !seen.add(name) ? [] : [place]));
+    return names.flatMap((name, index) => (seen.has(name) || !seen.add(name) ? [] : [index]));
   },
 
   countObserved(amounts, price) {
     completeUsage(amounts, price);
-    // A finished request holds no place; only a lease takes one.
+    // A finished request takes no concurrency; only an open lease does.
     amounts[CONCURRENCY] = 0;
   },
 
-  waitMs(quotas, needs, now, isExact) {
+  waitMs(quotas, demand, now, isExact) {
     let longest = 0;
     for (const quota of quotas) {
-      const { index } = quota;
-      const need = demandFor(needs.amounts, index);
-      if (need > quota.tracker.capacity) return TOO_LARGE;
-      const wait = quota.waitMs(need, varianceOf(needs, index), now, isExact);
+      if (demandFor(demand.amounts, quota.index) > quota.capacity) return TOO_LARGE;
+      const wait = fitsInMs(quota, demand, now, isExact ? AS_SCHEDULED : undefined);
       if (wait > longest) longest = wait;
     }
     return longest;
-  },
-
-  roomAt(quotas, needs, now) {
-    let latest = now;
-    for (const quota of quotas) {
-      const { index } = quota;
-      // NaN, once there, stays.
-      latest = Math.max(latest, quota.roomAt(demandFor(needs.amounts, index), varianceOf(needs, index), now));
-    }
-    return latest;
   },
 
   readQuotas(quotas, reading, now) {
@@ -88,11 +79,10 @@ export const anticipatory: Profile = {
     return validUntil;
   },
 
-  fitsAt(quotas, needs, now) {
-    return quotas.reduce((latest, quota) => {
-      const { index } = quota;
-      return Math.max(latest, quota.fitsAt(demandFor(needs.amounts, index), varianceOf(needs, index), now));
-    }, now);
+  earliestFit(quotas, needs, now, options) {
+    let latest = now;
+    for (const quota of quotas) latest = Math.max(latest, earliestFit(quota, needs, now, options));
+    return latest;
   },
 
   requireLeases() {},
@@ -127,7 +117,7 @@ function createTracker(spec: QuotaSpec, time: EngineTime, now: number): Tracker 
   }
 }
 
-/** When a fixed window resets. */
+/** Returns the reset schedule of a fixed window. */
 function scheduleOf({ window, windowMs, resetEpochMs }: QuotaSpec, time: EngineTime, now: number): ResetSchedule {
   if (typeof window === "object" && window !== null && "calendar" in window) {
     return calendarPeriods(window.calendar, window.timeZone ?? "UTC", time);

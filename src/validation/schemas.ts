@@ -26,7 +26,7 @@ import {
 import { type Check, isRecord, Problems } from "./problems.ts";
 import type { Vocabulary } from "./vocabulary.ts";
 
-/** Names that are declared; a Map or Set of them. */
+/** Declared names, as a Map or Set. */
 interface Names {
   has(name: string): boolean;
 }
@@ -37,7 +37,7 @@ const fromZeroToInfinity = allowed("a number >= 0 or Infinity", (value) => typeo
 
 const zone = allowed("an IANA time zone", (value) => typeof value === "string" && isZone(value));
 const calendar = objectOf({ calendar: oneOf(["day", "week", "month"]), timeZone: zone }, "calendar");
-// From a millisecond to what a double counts in them.
+// From one millisecond to the largest number of milliseconds that a double counts exactly.
 const rolling = objectOf({ seconds: numberFrom(0.001, Number.MAX_SAFE_INTEGER / 1_000) }, "seconds");
 const NAMES: readonly string[] = Object.values(Window);
 const namedWindow = oneOf(NAMES);
@@ -65,7 +65,7 @@ const quotaShape = objectOf(
   "limit",
 );
 
-/** Besides its fields: what they may not say together. */
+/** Checks the fields of a quota one by one, then their combination. */
 const quota: Check = (value, problems) => {
   quotaShape(value, problems);
   if (!isRecord(value)) return;
@@ -135,11 +135,10 @@ const healthShape: { readonly [K in keyof HealthOptions]-?: Check } = {
   cooldownThreshold: share,
 };
 
-const optionsShape = objectOf({
+const optionsShape: Shape = {
   providers: listOf(provider),
   capabilities: recordOf(listed),
   pools: recordOf(objectOf(draws)),
-  profile: oneOf(["anticipatory", "classic"]),
   scoring: (value, problems) => {
     if (!isRecord(value) || value["score"] === undefined) weights(value, problems);
     else strategy(value, problems);
@@ -153,10 +152,9 @@ const optionsShape = objectOf({
   maxWaiting: wholeNumber,
   retryBudget: objectOf(each(["ratio", "perMinute"], fromZero)),
   defaults: objectOf(waits),
-  snapshot: nullOr(allowed("a snapshot or null", isRecord)),
   clock: allowed("an object with a now method", (value) => isRecord(value) && typeof value["now"] === "function"),
   random: anyFunction,
-});
+};
 
 const needs: Shape = {
   ...each([...USAGE_FIELDS, "maxOutputTokens"], numberFrom(0, Number.MAX_SAFE_INTEGER)),
@@ -174,14 +172,19 @@ const acquires: Shape = {
 };
 const runs: Shape = { ...acquires, ...waits };
 
-// What can be judged: the argument of each call that takes one.
-export const options: Check = (value, problems) => {
-  optionsShape(value, problems);
-  if (isRecord(value)) checkProviders(value, problems);
-};
+/** Check of the options of a limiter; `profiles` are the names of the known profiles. */
+export function optionsFor(profiles: readonly string[]): Check {
+  const shape = objectOf({ ...optionsShape, profile: oneOf(profiles) });
+  return (value, problems) => {
+    shape(value, problems);
+    if (isRecord(value)) checkProviders(value, problems);
+  };
+}
+
+// Checks of the arguments of the other public methods.
 export const patch: Check = objectOf({ ...providerShape, limits: objectOf(each(LIMIT_NAMES, nullOr(fromZero))) });
 const poolShape = objectOf({ name, ...draws }, "name");
-/** A dialect without pools refuses one by the name of the option that it knows. */
+/** A profile without pools rejects it under the name of the option `pools`. */
 export const pool: Check = (value, problems) => checkOf({ pools: poolShape }, "pools", problems)(value, problems);
 export const capability: Check = objectOf({ name, providers: listed }, "name", "providers");
 export const select: Check = objectOf(needs);
@@ -194,15 +197,15 @@ export const batch: Check = objectOf({ items: allowed("an iterable", isIterable)
 export const query: Check = objectOf({ dimension: oneOf(DIMENSIONS), window });
 export const listener: Check = objectOf({ event: oneOf(EVENT_NAMES), listener: anyFunction }, "event", "listener");
 
-/** Throws InvalidConfig with every problem of `value` at once; `pools` are those that it may name. */
-export function validate(check: Check, value: unknown, dialect?: Vocabulary, pools?: Names): void {
-  const problems = new Problems(dialect);
+/** Throws InvalidConfig with every problem of `value`. `pools` are the pools that it can name. */
+export function validate(check: Check, value: unknown, vocabulary?: Vocabulary, pools?: Names): void {
+  const problems = new Problems(vocabulary);
   check(value, problems);
   if (pools !== undefined && isRecord(value)) checkPools(value, pools, problems);
   problems.throwIfAny();
 }
 
-/** What the providers of one declaration may not say together. */
+/** Checks that the providers of one declaration have different names and declared pools. */
 function checkProviders(options: { readonly [key: string]: unknown }, problems: Problems): void {
   const declared = new Set(isRecord(options["pools"]) ? Object.keys(options["pools"]) : []);
   const names = new Set<unknown>();

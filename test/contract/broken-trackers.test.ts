@@ -3,11 +3,14 @@ import type { Tracker } from "../../src/quota/tracker.ts";
 import { LAW_NAMES, LAWS, type LawName, type Subject } from "../support/tracker-contract.ts";
 import type { Use } from "../support/usage-history.ts";
 
-// The suite must catch what it is for: each of these trackers breaks in one way, and the law against it must throw.
+// The contract must catch every violation: each of these trackers violates one law, and the test of that law must
+// throw.
 
 const RESOLUTION_LATE = 0.002;
 
-/** A plain log, never coalesced: correct in everything but its memory. The others are this one, with a mistake. */
+/**
+ * A plain log without merged entries: correct except for its memory. The other trackers are this one with a mistake.
+ */
 class PlainLog implements Tracker {
   capacity: number;
   readonly refillPerMs = 0;
@@ -87,7 +90,7 @@ class PlainLog implements Tracker {
   }
 }
 
-/** Sixty buckets, of which the oldest goes as a whole when its first moment is a window old. */
+/** Sixty buckets. The oldest is removed as a whole when its first instant is one window old. */
 class DropsBucketsEarly extends PlainLog {
   protected override counted(at: number): number {
     const bucket = this.windowMs / 60;
@@ -106,7 +109,7 @@ class ReleasesLate extends PlainLog {
   }
 }
 
-/** Estimates from two windows, as if what came a window ago had been evenly spread. */
+/** Estimates from two windows, as if the usage of the previous window had been evenly spread. */
 class TwoWindows extends PlainLog {
   protected override counted(at: number): number {
     const start = Math.floor(at / this.windowMs) * this.windowMs;
@@ -123,7 +126,7 @@ class FallsAsTimePasses extends PlainLog {
   }
 }
 
-/** Believes every instant, so that what was forgotten is remembered when the clock goes back, and the other way round. */
+/** Accepts every instant, so released usage returns when the clock goes back. */
 class BelievesTheClock extends PlainLog {
   protected override read(now: number): number {
     this.latest = now;
@@ -149,7 +152,7 @@ class ForeseesNothing extends PlainLog {
   }
 }
 
-/** Lets a window begin when it is looked at. */
+/** Starts a window at the first read. */
 class BeginsWhenRead extends PlainLog {
   #began = Number.NEGATIVE_INFINITY;
 
@@ -168,7 +171,7 @@ class CountsFractions extends PlainLog {
   }
 }
 
-/** Takes in only what fits, as a server would that refuses the rest. */
+/** Records only amounts that fit, like a server that refuses all others. */
 class RefusesTheRest extends PlainLog {
   override record(amount: number, now: number): void {
     if (amount <= this.capacity - this.used(now)) super.record(amount, now);
@@ -219,40 +222,46 @@ const subjectOf = (make: new (capacity: number, windowMs: number) => Tracker): S
   },
 });
 
-const MEMORY: LawName = "holds no more memory after a million uses";
+const MEMORY: LawName = "uses no more memory after a million uses";
 
 describe("a plain log", () => {
-  // The laws are those of the contract, not of one implementation.
-  it.each(LAW_NAMES.filter((law) => law !== MEMORY))("%s", (law) => LAWS[law](subjectOf(PlainLog)));
+  // The laws belong to the contract, not to one implementation.
+  it.each(LAW_NAMES.filter((law) => law !== MEMORY))("a plain log satisfies the law: %s", (law) =>
+    LAWS[law](subjectOf(PlainLog)),
+  );
 
-  it("holds every use, and is caught", () => {
+  it("a plain log violates only the law about memory", () => {
     expect(() => LAWS[MEMORY](subjectOf(PlainLog))).toThrow(/bytes more/);
   });
 });
 
-describe("the suite catches a tracker that", () => {
+describe("the contract catches", () => {
   it.each<[string, new (capacity: number, windowMs: number) => Tracker, LawName]>([
-    ["drops its oldest bucket early, and under-counts", DropsBucketsEarly, "counts what the book counts"],
-    ["releases 1 % of the window late", ReleasesLate, "counts what the book counts"],
-    ["estimates from two windows", TwoWindows, "counts what the book counts"],
-    ["falls as time passes", FallsAsTimePasses, "time alone only releases"],
-    ["counts backwards time", BelievesTheClock, "takes a clock that goes back for one that stands still"],
-    ["promises a release 1 ms early", PromisesTooEarly, "says to the millisecond when an amount is released"],
-    ["promises a release 1 ms late", PromisesTooLate, "says to the millisecond when an amount is released"],
-    ["foresees no release", ForeseesNothing, "releases by an instant what it said it would"],
-    ["begins its window when it is read", BeginsWhenRead, "is not changed by being read"],
-    ["counts fractions", CountsFractions, "what is used is whole, what remains is whole and from 0 to the capacity"],
-    ["refuses what does not fit", RefusesTheRest, "recording lowers what remains by that much, or to 0"],
-    ["says it is steady for too long", SteadyTooLong, "is steady for as long as it says"],
-    ["amends whatever is newest", AmendsTheNewest, "is amended as if the amount had been another from the beginning"],
-    ["shares its log with its copy", SharesItsLog, "has copies that count for themselves"],
-    ["is empty after a resize", EmptyAfterResize, "keeps what is counted when it is resized"],
+    ["drops its oldest bucket early, and under-counts", DropsBucketsEarly, "counts the expected usage"],
+    ["releases 1 % of the window late", ReleasesLate, "counts the expected usage"],
+    ["estimates from two windows", TwoWindows, "counts the expected usage"],
+    ["falls as time passes", FallsAsTimePasses, "only releases as time passes"],
+    ["counts backwards time", BelievesTheClock, "does not move back with a clock that goes back"],
+    ["announces a release 1 ms early", PromisesTooEarly, "reports the exact millisecond of a release"],
+    ["announces a release 1 ms late", PromisesTooLate, "reports the exact millisecond of a release"],
+    ["announces no release", ForeseesNothing, "releases the announced amounts by the announced instant"],
+    ["starts its window at the first read", BeginsWhenRead, "is not changed by reads"],
     [
-      "forgets too late",
-      ForgetsTooSoon,
-      "forgets what is recorded now by the instant that it says, and all of it in time",
+      "counts fractions",
+      CountsFractions,
+      "keeps used and remaining amounts integers, with remaining from 0 to the capacity",
     ],
-  ])("%s", (_, broken, law) => {
+    ["ignores amounts that do not fit", RefusesTheRest, "reduces the remaining amount by the recorded amount, or to 0"],
+    ["announces no change for too long", SteadyTooLong, "stays unchanged for the announced time"],
+    [
+      "corrects the newest amount instead of the right one",
+      AmendsTheNewest,
+      "applies a correction as if the amount had been right from the beginning",
+    ],
+    ["shares its log with its copy", SharesItsLog, "has independent copies"],
+    ["is empty after a resize", EmptyAfterResize, "keeps its usage when it is resized"],
+    ["releases too late", ForgetsTooSoon, "releases everything that was recorded, by the announced instant"],
+  ])("the contract catches a tracker that %s", (_, broken, law) => {
     expect(() => LAWS[law](subjectOf(broken))).toThrow();
   });
 });

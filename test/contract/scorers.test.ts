@@ -1,4 +1,4 @@
-// The scorers of the package against the contract, their formulas and their order.
+// The built-in scorers: the contract, their formulas and their order.
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import {
@@ -19,7 +19,7 @@ const constant = (score: number): ScoringStrategy => ({ score: () => score });
 describe("WeightedScorer", () => {
   scorerContract(() => new WeightedScorer());
 
-  it("is (weights x parts) x weight; a missing weight keeps its default", () => {
+  it("the WeightedScorer computes (weights x parts) x weight, and a missing weight has its default", () => {
     const weight = fc.constantFrom(undefined, 0, 0.05, 0.4, 1, 12);
     const weights = fc.record({ quota: weight, health: weight, priority: weight, latency: weight });
     fc.assert(
@@ -38,7 +38,7 @@ describe("WeightedScorer", () => {
     expect(new WeightedScorer({}).score({ ...PLAIN, quotaScore: 0 })).toBeCloseTo(0.6, 12);
   });
 
-  it("refuses weights that are none, all at once", () => {
+  it("the WeightedScorer rejects all invalid weights together", () => {
     for (const value of [Number.NaN, -0.1, Number.POSITIVE_INFINITY, "1", null, 1n] as never[]) {
       expect(() => new WeightedScorer({ quota: value, health: value, priority: value, latency: value })).toThrow(
         expect.objectContaining({
@@ -55,12 +55,13 @@ describe("WeightedScorer", () => {
 });
 
 describe("PriorityScorer", () => {
-  describe("alone", () => scorerContract(() => new PriorityScorer()));
-  describe("with a strategy for equals", () => scorerContract(() => new PriorityScorer(new WeightedScorer())));
+  describe("the PriorityScorer alone", () => scorerContract(() => new PriorityScorer()));
+  describe("the PriorityScorer with a strategy for equal priorities", () =>
+    scorerContract(() => new PriorityScorer(new WeightedScorer())));
 
   const at = (priority: number): ProviderScoreContext => ({ ...PLAIN, priority });
 
-  it("alone: the higher priority scores higher, whatever the numbers; equals score the same", () => {
+  it("the PriorityScorer alone gives the higher priority the higher score, whatever the numbers, and equal ones the same", () => {
     const scorer = new PriorityScorer();
     const priority = fc.double({ min: 0, max: Number.MAX_VALUE, noNaN: true });
     fc.assert(
@@ -70,7 +71,7 @@ describe("PriorityScorer", () => {
     );
   });
 
-  it("with a strategy for equals: no score of it lifts a provider over the next priority", () => {
+  it("with a strategy for equal priorities no score lifts a provider over the next priority", () => {
     const priority = fc.oneof(
       fc.integer({ min: 0, max: 2 ** 24 }),
       fc.integer({ min: 0, max: 1_000_000 }).map((hundredths) => hundredths / 100),
@@ -89,7 +90,7 @@ describe("PriorityScorer", () => {
     );
   });
 
-  it("with a strategy for equals: neighbours a hundredth apart keep their order", () => {
+  it("with a strategy for equal priorities neighbours a hundredth apart keep their order", () => {
     for (const [low, high] of [
       [0, 0.01],
       [0.99, 1],
@@ -102,19 +103,22 @@ describe("PriorityScorer", () => {
     }
   });
 
-  it.each([0, 0.5, 1, 10, 65_535])("equals at priority %d rank by the other strategy's scores", (priority) => {
-    const shares = fc.uniqueArray(fc.integer({ min: 0, max: 1_000 }), { minLength: 2, maxLength: 2 });
-    fc.assert(
-      fc.property(shares, ([a, b]) => {
-        const scoreOf = (thousandths: number) =>
-          new PriorityScorer(constant(thousandths / 1_000)).score({ ...PLAIN, priority });
-        expect(Math.sign(scoreOf(a!) - scoreOf(b!))).toBe(Math.sign(a! - b!));
-      }),
-    );
-  });
+  it.each([0, 0.5, 1, 10, 65_535])(
+    "providers of equal priority %d rank by the scores of the other strategy",
+    (priority) => {
+      const shares = fc.uniqueArray(fc.integer({ min: 0, max: 1_000 }), { minLength: 2, maxLength: 2 });
+      fc.assert(
+        fc.property(shares, ([a, b]) => {
+          const scoreOf = (thousandths: number) =>
+            new PriorityScorer(constant(thousandths / 1_000)).score({ ...PLAIN, priority });
+          expect(Math.sign(scoreOf(a!) - scoreOf(b!))).toBe(Math.sign(a! - b!));
+        }),
+      );
+    },
+  );
 
   it.each([1, 100, 10_000, 1_000_000, 10_000_000])(
-    "equals rank by cost, also where a request costs %d micro-USD and the other a hundredth more",
+    "providers of equal priority rank by cost, also if requests cost %d micro-USD and a hundredth more",
     (costMicroUsd) => {
       const scorer = new PriorityScorer(cheapestFirst);
       const dear = Math.ceil(costMicroUsd * 1.01);
@@ -144,7 +148,7 @@ describe("PriorityScorer", () => {
     return { use, ranked };
   }
 
-  it("in a limiter: plain failover, the highest priority as long as it has room", () => {
+  it("a limiter with the PriorityScorer uses the highest priority as long as it has capacity", () => {
     const { use, ranked } = order(new PriorityScorer());
     use("worn", 99);
     expect(ranked()).toEqual(["worn", "same", "fresh"]);
@@ -152,7 +156,7 @@ describe("PriorityScorer", () => {
     expect(ranked()).toEqual(["same", "fresh", "worn"]);
   });
 
-  it("in a limiter: equals by the strategy within", () => {
+  it("a limiter with the PriorityScorer ranks equal priorities by the inner strategy", () => {
     const { use, ranked } = order(new PriorityScorer(new WeightedScorer()));
     use("same", 30);
     expect(ranked()).toEqual(["worn", "fresh", "same"]);
@@ -161,10 +165,10 @@ describe("PriorityScorer", () => {
   });
 });
 
-describe("cheapest first, the example of one's own strategy", () => {
+describe("a custom strategy that prefers the cheapest provider", () => {
   scorerContract(() => cheapestFirst);
 
-  it("asks the cheapest with room; one without a known price comes last", () => {
+  it("the cheapest provider with capacity is used, and one without a known price ranks last", () => {
     const limiter = new GrateLimiter({
       clock: new MockClock(),
       scoring: cheapestFirst,

@@ -15,12 +15,12 @@ const LATE = 0.002;
 
 const total = (uses: readonly Use[]): number => uses.reduce((sum, { amount }) => sum + amount, 0);
 
-/** A wall clock that shows `EPOCH_MS` at 0. */
+/** A wall clock with the reading `EPOCH_MS` at 0. */
 function wallTime(): EngineTime {
   return new EngineTime({ now: () => 0, epochNow: () => EPOCH_MS });
 }
 
-/** What came since the last of the resets, one of which is at `anchorMs`. */
+/** The usage since the latest reset. One of the resets is at `anchorMs`. */
 function sinceReset(uses: readonly Use[], now: number, anchorMs: number, windowMs: number): [number, number] {
   const windowOf = (at: number) => Math.floor((at - anchorMs) / windowMs);
   const used = total(uses.filter(({ at }) => windowOf(at) === windowOf(now)));
@@ -55,7 +55,7 @@ describeTracker("the fixed window of a calendar day", {
   bounds: (uses, now) => sinceReset(uses, now, -(EPOCH_MS % DAY_MS), DAY_MS),
 });
 
-/** A bucket in whole numbers: levels times the window, instants in ticks. */
+/** A bucket in integers: levels times the window, instants in ticks. */
 function bucketUsed(
   uses: readonly Use[],
   now: number,
@@ -76,7 +76,7 @@ function bucketUsed(
     if (level < BigInt(least) * scale) level = BigInt(least) * scale;
     last = at;
   }
-  // Rounded up: what is left is rounded down.
+  // Rounded up, because the remaining amount is rounded down.
   const left = level >= 0n ? level / scale : -((-level + scale - 1n) / scale);
   return Number(BigInt(burst) - left);
 }
@@ -84,7 +84,7 @@ function bucketUsed(
 describeTracker("the token bucket", {
   windowsMs: [1_000, 60_000],
   make: (capacity, windowMs) => new TokenBucket(capacity, windowMs, capacity),
-  // Whether a debt beyond one burst is kept is left open: no server would have granted it.
+  // A debt beyond one burst can be kept or not, because no server would have granted it.
   bounds: (uses, now, capacity, windowMs) => [
     bucketUsed(uses, now, capacity, windowMs, capacity, -capacity),
     bucketUsed(uses, now, capacity, windowMs, capacity, Number.MIN_SAFE_INTEGER),
@@ -99,7 +99,7 @@ describeTracker("the token bucket that holds a third of what it refills in a win
     bucketUsed(uses, now, 3 * capacity, windowMs, capacity, Number.MIN_SAFE_INTEGER),
   ],
   without: {
-    "keeps what is counted when it is resized": "the suite resizes the limit with the burst, and here they differ",
+    "keeps its usage when it is resized": "the suite resizes the limit with the burst, and here they differ",
   },
 });
 
@@ -108,7 +108,7 @@ describeTracker("the concurrency counter", {
   make: (capacity) => new Concurrency(capacity),
   bounds: (uses) => [total(uses), total(uses)],
   without: {
-    "forgets what is recorded now by the instant that it says, and all of it in time":
+    "releases everything that was recorded, by the announced instant":
       "a place is taken until it is given back, however long that takes",
   },
 });
@@ -116,7 +116,7 @@ describeTracker("the concurrency counter", {
 describeTracker("the ported bucket of the classic profile", {
   windowsMs: [1_000, 60_000],
   make: (capacity, windowMs, startMs) => new ClassicBucket(capacity, windowMs, startMs),
-  // Floats as in Python: a sum may land just under a whole token.
+  // Floats as in Python: a sum can be slightly below a whole token.
   bounds(uses, now, capacity, windowMs) {
     const used = bucketUsed(uses, now, capacity, windowMs, capacity, 0);
     return [Math.max(0, used - 1), used + 1];

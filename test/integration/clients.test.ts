@@ -1,4 +1,4 @@
-// What real clients do when real servers fail: fetch, the OpenAI client and the Anthropic client.
+// Real clients with failing servers: fetch, the OpenAI client and the Anthropic client.
 import Anthropic from "@anthropic-ai/sdk";
 import OpenAI from "openai";
 import { afterEach, describe, expect, it } from "vitest";
@@ -46,7 +46,7 @@ const CLIENTS: { readonly [name: string]: Client } = {
     ask: (url, signal, timeoutMs) => fetch(url, { signal: AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]) }),
     async stream(url, signal) {
       const response = await fetch(url, { signal });
-      // As a careful caller does; one that failed is returned for what it is.
+      // A careful caller cancels the body; a failed client_error is returned unchanged.
       return (response.ok ? response.body : response) as AsyncIterable<unknown>;
     },
     fine: answering(200),
@@ -80,7 +80,7 @@ function limiterOf(urls: { readonly [provider: string]: string }, options: objec
   });
 }
 
-describe.each(Object.entries(CLIENTS))("%s", (of, client) => {
+describe.each(Object.entries(CLIENTS))("the client %s", (of, client) => {
   const isSdk = of !== "fetch";
 
   async function failingOver(answer: Answer | string) {
@@ -130,28 +130,28 @@ describe.each(Object.entries(CLIENTS))("%s", (of, client) => {
     ],
     ["a reset before the answer", RESETS, "server_error", 0],
     ["silence, until the client's own time-out", SILENT, "timeout", 0],
-  ])("%s", async (name, answer, status, cooldownMs = 0) => {
+  ])("the client reports %s", async (name, answer, status, cooldownMs = 0) => {
     const { limiter, first, second, cooldowns, call } = await failingOver(answer);
     const { provider, attempts } = await call;
     expect(provider).toBe("b");
     expect(attempts.map((attempt) => attempt.status)).toEqual([status, "success"]);
     expect([first!.asked, second.asked]).toEqual([1, 1]);
-    // Dates tell whole seconds.
+    // HTTP dates are in whole seconds.
     const inexactMs = name.endsWith("a date") ? 2_000 : 0;
     expect(cooldowns.length).toBe(Math.sign(cooldownMs));
     for (const ms of cooldowns) expect(Math.abs(ms - cooldownMs)).toBeLessThanOrEqual(inexactMs);
     const { state, inFlight } = limiter.inspect().providers[0]!;
     expect(state).toBe(status === "unauthorized" ? "dead" : cooldownMs > 0 ? "cooldown" : "available");
-    // What timed out may still be in work for a while.
+    // The server might still process a request that timed out.
     if (status !== "timeout") expect(inFlight).toBe(0);
   });
 
-  it("a connection that is refused", async () => {
+  it("a call fails over if the connection is refused", async () => {
     const { call } = await failingOver(await deadUrl());
     expect((await call).attempts.map(({ status }) => status)).toEqual(["server_error", "success"]);
   });
 
-  it("a host that is unknown, also where only what was not sent may be sent again", async () => {
+  it("a call fails over if the host is unknown, even if it is not idempotent", async () => {
     const second = await server(client.fine);
     const urls: { [provider: string]: string } = { a: "http://no-such-host.invalid", b: second.url };
     const task = ({ provider, signal }: TaskContext) => client.ask(urls[provider]!, signal, 20_000);
@@ -159,7 +159,7 @@ describe.each(Object.entries(CLIENTS))("%s", (of, client) => {
     expect(attempts.map(({ status }) => status)).toEqual(["server_error", "success"]);
   });
 
-  it("idempotent: false goes on where the connection was refused, and not where it was reset", async () => {
+  it("a call that is not idempotent fails over after a refused connection, and not after a reset one", async () => {
     const dead = await deadUrl();
     const [resets, fine] = [await server(RESETS), await server(client.fine)];
     const by = (urls: { readonly [provider: string]: string }) =>
@@ -171,7 +171,7 @@ describe.each(Object.entries(CLIENTS))("%s", (of, client) => {
     expect(fine.asked).toBe(1);
   });
 
-  it.each([400, 404, 413, 422])("%i is the caller's, and comes back untouched", async (status) => {
+  it.each([400, 404, 413, 422])("status %i is an error of the caller and is returned unchanged", async (status) => {
     const { limiter, second, call } = await failingOver(answering(status));
     if (isSdk) expect(await rejection(call)).toMatchObject({ status });
     else expect((await call).value).toMatchObject({ status, bodyUsed: false });
@@ -179,7 +179,7 @@ describe.each(Object.entries(CLIENTS))("%s", (of, client) => {
     expect(limiter.inspect().providers[0]).toMatchObject({ state: "available", health: 1, inFlight: 0 });
   });
 
-  it("an abort of the caller's ends the request and rejects with its reason", async () => {
+  it("an abort of the caller ends the request and rejects with its reason", async () => {
     const silent = await server(SILENT);
     const limiter = limiterOf({ a: silent.url, b: silent.url });
     const controller = new AbortController();
@@ -194,7 +194,7 @@ describe.each(Object.entries(CLIENTS))("%s", (of, client) => {
     expect(limiter.inspect().providers[0]).toMatchObject({ state: "available", health: 1 });
   });
 
-  it("an abort of the task's own is its error", async () => {
+  it("an abort by the task itself is an error of the task", async () => {
     const silent = await server(SILENT);
     const limiter = limiterOf({ a: silent.url, b: silent.url });
     const controller = new AbortController();
@@ -221,7 +221,7 @@ describe.each(Object.entries(CLIENTS))("%s", (of, client) => {
     const streamOf = (urls: { readonly [provider: string]: string }, options = {}) =>
       limiterOf(urls).stream("chat", ({ provider, signal }) => client.stream(urls[provider]!, signal), options);
 
-    it("fails over before its first chunk", async () => {
+    it("a stream fails over before its first chunk", async () => {
       const fine = await server(streaming(client.events, (response) => response.end()));
       for (const answer of [answering(429), answering(500), RESETS]) {
         const broken = await server(answer);
@@ -234,7 +234,7 @@ describe.each(Object.entries(CLIENTS))("%s", (of, client) => {
       }
     });
 
-    it("that is cut is an error, never a short success", async () => {
+    it("a stream with a broken connection ends with an error, never as a short success", async () => {
       const cut = await server(streaming(client.events, (response) => response.socket!.resetAndDestroy()));
       const urls = { a: cut.url, b: cut.url };
       const limiter = limiterOf(urls);
@@ -249,14 +249,14 @@ describe.each(Object.entries(CLIENTS))("%s", (of, client) => {
       expect(cut.asked).toBe(1);
     });
 
-    it("that is left early ends the request", async () => {
+    it("leaving a stream early ends its request", async () => {
       const open = await server(streaming(client.events, () => {}));
       const { value } = await streamOf({ a: open.url });
       for await (const _ of value) break;
       await until(() => open.abandoned === 1);
     });
 
-    it("that stalls is bounded by chunkTimeoutMs, one that never begins by attemptTimeoutMs", async () => {
+    it("chunkTimeoutMs ends a stalled stream, and attemptTimeoutMs one that never starts", async () => {
       const stalls = await server(streaming(client.events, () => {}));
       const { value } = await streamOf({ a: stalls.url }, { chunkTimeoutMs: 150 });
       const consume = async () => {
@@ -274,7 +274,7 @@ describe.each(Object.entries(CLIENTS))("%s", (of, client) => {
 });
 
 describe("the OpenAI client", () => {
-  it("without money left says 429, and means an exhausted quota", async () => {
+  it("a 429 of an account without credit is an exhausted quota", async () => {
     const [spent, fine] = [await server(answering(429, {}, SPENT)), await server(CLIENTS["the OpenAI client"]!.fine)];
     const urls: { [provider: string]: string } = { a: spent.url, b: fine.url };
     const { attempts } = await limiterOf(urls).run("chat", ({ provider }) =>
@@ -284,7 +284,7 @@ describe("the OpenAI client", () => {
   });
 });
 
-/** Waits for what a server is about to see. */
+/** Waits until the server has seen a request. */
 async function until(isSo: () => boolean): Promise<void> {
   const deadline = Date.now() + 10_000;
   while (!isSo()) {

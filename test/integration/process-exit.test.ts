@@ -1,4 +1,4 @@
-// A process lives as long as somebody waits, and no longer.
+// A process stays alive while a call waits, and not longer.
 import { execFile } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
@@ -11,7 +11,7 @@ it.each([
   ["waiter", "granted\n", 350],
   ["aborted waiter", "aborted\nclosed\n", 0],
   ["refused waiter", "refused\n", 0],
-])("a process with an %s", async (what, printed, leastMs) => {
+])("a process exits as soon as no call waits: %s", async (what, printed, leastMs) => {
   const from = performance.now();
   const run = promisify(execFile)(process.execPath, ["--import", "tsx", SCRIPT, what], { timeout: 30_000 });
   const { stdout, stderr } = await run;

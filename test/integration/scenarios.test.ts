@@ -1,4 +1,4 @@
-// The eleven scenarios of the Rust engine's own tests, and the failover example, in both profiles.
+// The eleven scenarios of the tests of the Rust engine and the failover example, in both profiles.
 import { describe, expect, it } from "vitest";
 import { GrateLimiter, MockClock, type StatusClass, UnknownCapability, UnknownProvider } from "../../src/index.ts";
 
@@ -37,7 +37,7 @@ function chat(profile: ProfileName) {
 }
 
 describe.each(PROFILES)("the scenarios of the Rust engine, %s", (profile) => {
-  it("1: fresh, openai wins with a score above 0 and one alternative", () => {
+  it("1: in a new limiter openai is selected with a score above 0 and one alternative", () => {
     const decision = chat(profile).limiter.select("chat");
     expect(decision.provider).toBe("openai");
     expect(decision.score).toBeGreaterThan(0);
@@ -62,7 +62,7 @@ describe.each(PROFILES)("the scenarios of the Rust engine, %s", (profile) => {
     expect(() => limiter.observe({ provider: "mistral", outcome: { status: "success" } })).toThrow(UnknownProvider);
   });
 
-  it("5: after three 429s a second apart, anthropic wins", () => {
+  it("5: after three 429s a second apart anthropic is selected", () => {
     const { clock, limiter, ended } = chat(profile);
     for (let i = 0; i < 3; i++) {
       ended("openai", "rate_limited");
@@ -81,7 +81,7 @@ describe.each(PROFILES)("the scenarios of the Rust engine, %s", (profile) => {
     expect(limiter.metrics).toMatchObject({ selects: 2, observations: 1, cooldownsTriggered: 0 });
   });
 
-  it("7: remaining is 100, and 70 after 30 requests", () => {
+  it("7: the remaining amount is 100, and 70 after 30 requests", () => {
     const { limiter, ended } = chat(profile);
     expect(limiter.providerQuotaRemaining("openai", "requests")).toBe(100);
     for (let i = 0; i < 30; i++) ended("openai", "success");
@@ -89,7 +89,7 @@ describe.each(PROFILES)("the scenarios of the Rust engine, %s", (profile) => {
     expect(limiter.remainingQuota("openai", "requests")).toBe(70);
   });
 
-  it("8: a re-upsert with limit 200 after a 5xx keeps health and leaves 200", () => {
+  it("8: a second upsert with limit 200 after a 5xx keeps health and leaves 200", () => {
     const { limiter, ended } = chat(profile);
     ended("openai", "server_error");
     const health = limiter.providerHealth("openai");
@@ -104,7 +104,7 @@ describe.each(PROFILES)("the scenarios of the Rust engine, %s", (profile) => {
     expect(limiter.providerQuotaRemaining("openai", "requests")).toBe(200);
   });
 
-  it("9: a thousand async callers leave what a sequential replay leaves", async () => {
+  it("9: a thousand asynchronous callers give the same state as a sequential run", async () => {
     const { limiter, ended } = chat(profile);
     const observed: ["openai" | "anthropic", StatusClass][] = [];
     const call = async (caller: number) => {
@@ -129,7 +129,7 @@ describe.each(PROFILES)("the scenarios of the Rust engine, %s", (profile) => {
     }
   });
 
-  it("10: with 90 of 100 used at once, 5 s later anthropic wins", () => {
+  it("10: 5 s after 90 of 100 requests in one burst anthropic is selected", () => {
     const { clock, limiter, ended } = chat(profile);
     for (let i = 0; i < 90; i++) ended("openai", "success");
     clock.advanceSecs(5);
@@ -156,30 +156,33 @@ const VARIANTS = [
 ] as const;
 
 describe.each(PROFILES)("the failover example, %s", (profile) => {
-  it.each(VARIANTS)("primary at $primaryLimit a minute, priorities $priorities", ({ primaryLimit, priorities }) => {
-    const clock = new MockClock();
-    const [primary, backup] = priorities;
-    const limiter = new GrateLimiter({
-      profile,
-      clock,
-      providers: [
-        { name: "primary", limits: { rpm: primaryLimit }, priority: primary, cooldownSeconds: 30 },
-        { name: "backup", limits: { rpm: 100 }, priority: backup, cooldownSeconds: 30 },
-      ],
-      capabilities: {
-        chat: [
-          { provider: "primary", priority: primary },
-          { provider: "backup", priority: backup },
+  it.each(VARIANTS)(
+    "the failover example works with a primary of $primaryLimit a minute and priorities $priorities",
+    ({ primaryLimit, priorities }) => {
+      const clock = new MockClock();
+      const [primary, backup] = priorities;
+      const limiter = new GrateLimiter({
+        profile,
+        clock,
+        providers: [
+          { name: "primary", limits: { rpm: primaryLimit }, priority: primary, cooldownSeconds: 30 },
+          { name: "backup", limits: { rpm: 100 }, priority: backup, cooldownSeconds: 30 },
         ],
-      },
-    });
-    expect(limiter.select("chat").provider).toBe("primary");
-    for (let i = 0; i < 3; i++) {
-      if (i > 0) clock.advanceSecs(1);
-      limiter.observe({ provider: "primary", outcome: { status: "rate_limited", latencyMs: 50 } });
-    }
-    expect(limiter.select("chat").provider).toBe("backup");
-    clock.advanceSecs(60);
-    expect(limiter.select("chat").provider).toBe(profile === "classic" ? "backup" : "primary");
-  });
+        capabilities: {
+          chat: [
+            { provider: "primary", priority: primary },
+            { provider: "backup", priority: backup },
+          ],
+        },
+      });
+      expect(limiter.select("chat").provider).toBe("primary");
+      for (let i = 0; i < 3; i++) {
+        if (i > 0) clock.advanceSecs(1);
+        limiter.observe({ provider: "primary", outcome: { status: "rate_limited", latencyMs: 50 } });
+      }
+      expect(limiter.select("chat").provider).toBe("backup");
+      clock.advanceSecs(60);
+      expect(limiter.select("chat").provider).toBe(profile === "classic" ? "backup" : "primary");
+    },
+  );
 });

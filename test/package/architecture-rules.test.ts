@@ -10,32 +10,32 @@ const edges = (...lines: string[]) =>
 const ORDER = ["index.ts", "run", "quota", "errors.ts", "api"];
 
 describe("the search for import cycles", () => {
-  it("finds none in a tree, a chain and a diamond", () => {
+  it("the search finds no cycle in a chain and a diamond", () => {
     expect(importCycles(edges("a -> b", "b -> c"))).toEqual([]);
     expect(importCycles(edges("a -> b", "a -> c", "b -> d", "c -> d"))).toEqual([]);
     expect(importCycles([])).toEqual([]);
   });
 
-  it("finds two files that import each other, whichever comes first", () => {
+  it("the search finds two files that import each other, whichever comes first", () => {
     expect(importCycles(edges("a -> b", "b -> a"))).toEqual([["a", "b"]]);
     expect(importCycles(edges("b -> a", "a -> b"))).toEqual([["a", "b"]]);
   });
 
-  it("finds a file that imports itself", () => {
+  it("the search finds a file that imports itself", () => {
     expect(importCycles(edges("a -> a", "a -> b"))).toEqual([["a"]]);
   });
 
-  it("finds a long cycle behind files that are in none", () => {
+  it("the search finds a long cycle behind files that are in none", () => {
     expect(importCycles(edges("x -> a", "a -> b", "b -> c", "c -> d", "d -> a", "d -> y"))).toEqual([
       ["a", "b", "c", "d"],
     ]);
   });
 
-  it("finds a cycle that is reached only after a finished branch", () => {
+  it("the search finds a cycle that is reached only after a finished branch", () => {
     expect(importCycles(edges("a -> b", "b -> e", "a -> c", "c -> e", "c -> d", "d -> c"))).toEqual([["c", "d"]]);
   });
 
-  it("reports separate cycles separately, and cycles with a common file as one group", () => {
+  it("the search reports separate cycles separately, and cycles with a common file as one group", () => {
     expect(importCycles(edges("a -> b", "b -> a", "c -> d", "d -> c", "b -> c"))).toEqual([
       ["a", "b"],
       ["c", "d"],
@@ -45,28 +45,28 @@ describe("the search for import cycles", () => {
 });
 
 describe("the check of import directions", () => {
-  it("accepts imports that point down or stay in their folder", () => {
+  it("imports that point down or stay in their folder are accepted", () => {
     expect(
       upwardImports(edges("index.ts -> api/a.ts", "run/a.ts -> run/b.ts", "quota/a.ts -> errors.ts"), ORDER),
     ).toEqual([]);
   });
 
-  it("finds imports that point up, also from a file in no folder", () => {
+  it("imports that point up are found, also from a file in no folder", () => {
     const up = edges("quota/a.ts -> run/b.ts", "api/a.ts -> errors.ts", "errors.ts -> index.ts");
     expect(upwardImports([...up, ...edges("run/a.ts -> quota/b.ts")], ORDER)).toEqual(up);
   });
 
-  it("finds imports of a file without a place, and names the file", () => {
+  it("imports of a file without a place are found, and the file is named", () => {
     expect(upwardImports(edges("run/a.ts -> other/b.ts"), ORDER)).toHaveLength(1);
     expect(unrankedFiles(["run/a.ts", "other/b.ts", "api/run"], ORDER)).toEqual(["other/b.ts"]);
   });
 
-  it("finds two folders that import each other through different files", () => {
+  it("two folders that import each other through different files are found", () => {
     expect(mutualFolders(edges("run/a.ts -> quota/b.ts", "quota/c.ts -> run/d.ts"))).toEqual(["quota <-> run"]);
     expect(mutualFolders(edges("run/a.ts -> quota/b.ts", "run/a.ts -> run/b.ts"))).toEqual([]);
   });
 
-  it("finds imports that leave a folder", () => {
+  it("imports that leave a folder are found", () => {
     const leaving = edges("api/a.ts -> errors.ts");
     expect(importsLeaving([...leaving, ...edges("api/a.ts -> api/b.ts", "run/a.ts -> api/a.ts")], "api")).toEqual(
       leaving,
@@ -75,7 +75,7 @@ describe("the check of import directions", () => {
 });
 
 describe("the parser of the source", () => {
-  it("finds every form of import, and resolves paths from the importing file", () => {
+  it("the parser finds every form of import, and resolves paths from the importing file", () => {
     const { imports } = parseSource(
       "run/a.ts",
       `import { b } from "./b.ts";
@@ -101,7 +101,7 @@ describe("the parser of the source", () => {
     ]);
   });
 
-  it("finds names in code and strings, and overlooks comments and longer names", () => {
+  it("names are found in code and strings, but not in comments or longer names", () => {
     const file = parseSource("a.ts", `// classic\nconst a = "classic"; classic(); const classical = 1; /* classic */`);
     expect(mentions(file, ["classic"])).toEqual(["a.ts: classic", "a.ts: classic"]);
     expect(mentions(file, ["Date"])).toEqual([]);
@@ -113,18 +113,18 @@ describe("the parser of the source", () => {
     `switch (profile) { default: }`,
     `const a = profile instanceof Profile;`,
     `const a = anticipatory == limiter.profile;`,
-  ])("finds the comparison of a profile in: %s", (code) => {
+  ])("a comparison of a profile is found in: %s", (code) => {
     expect(profileComparisons(parseSource("a.ts", code))).toEqual(["a.ts"]);
   });
 
   it.each([`const a = profile.weight(1) === 2;`, `const a = profile;`, `const a = profiles === 1;`])(
-    "finds no comparison of a profile in: %s",
+    "no comparison of a profile is found in: %s",
     (code) => {
       expect(profileComparisons(parseSource("a.ts", code))).toEqual([]);
     },
   );
 
-  it("finds boolean members of an interface, nested ones included", () => {
+  it("boolean members of an interface are found, nested ones included", () => {
     const file = parseSource(
       "a.ts",
       `interface A { readonly isA: boolean; b(x: boolean): number; c(): boolean; d: { e: true }; f: string }`,

@@ -1,4 +1,4 @@
-// The checks of the documentation's code must themselves be able to fail.
+// The checks of the code in the documentation must be able to fail.
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { beforeAll, describe, expect, test } from "vitest";
@@ -30,7 +30,7 @@ function run(...code: readonly string[]): Promise<void> {
 }
 
 describe("blocks of Markdown", () => {
-  test("only ts blocks, with the line that their code starts on", () => {
+  test("only ts blocks are found, with the line on which their code starts", () => {
     const text = [`${TICKS}sh`, "npm ci", TICKS, "", `${TICKS}ts`, "a;", "b;", TICKS, `${TICKS}ts no-run`, "c;", TICKS];
     expect(markdownBlocks("GUIDE.md", text.join("\n"))).toEqual([
       { file: "GUIDE.md", line: 6, code: "a;\nb;", runs: true, inDocstring: false },
@@ -38,7 +38,7 @@ describe("blocks of Markdown", () => {
     ]);
   });
 
-  test("in a list, without its indentation; in longer fences", () => {
+  test("blocks in a list are found without indentation, and so are blocks in longer fences", () => {
     const text = [
       "- so:",
       `  ${TICKS}ts`,
@@ -54,22 +54,22 @@ describe("blocks of Markdown", () => {
   });
 
   test.each([
-    ["never closed", `${TICKS}ts\na;`],
-    ["marked as another language", `${TICKS}js\na;\n${TICKS}`],
-    ["marked with a word that means nothing", `${TICKS}ts norun\na;\n${TICKS}`],
-  ])("refused: %s", (_, text) => {
+    ["a block without an end", `${TICKS}ts\na;`],
+    ["a block in another language", `${TICKS}js\na;\n${TICKS}`],
+    ["a block with an unknown word", `${TICKS}ts norun\na;\n${TICKS}`],
+  ])("the parser of Markdown rejects %s", (_, text) => {
     expect(() => markdownBlocks("GUIDE.md", text)).toThrow("GUIDE.md:1");
   });
 });
 
 describe("blocks of docstrings", () => {
-  test("with the lines of their source", () => {
+  test("blocks in docstrings have the line numbers of their source", () => {
     const source = [
       "const text = `",
       `${TICKS}ts not a docstring`,
       "`;",
       "/**",
-      " * What it is.",
+      " * The title.",
       " *",
       " * @example How.",
       ` * ${TICKS}ts`,
@@ -85,12 +85,12 @@ describe("blocks of docstrings", () => {
     ]);
   });
 
-  test("an example without a block is refused", () => {
+  test("an example without a block is rejected", () => {
     expect(() => docstringBlocks("src/c.ts", "\n/**\n * @example c()\n */")).toThrow("src/c.ts:3");
   });
 });
 
-describe("compiling", () => {
+describe("compiling blocks", () => {
   const strategy = [
     "const strategy: ScoringStrategy = { score: () => 1 };",
     "new GrateLimiter({ scoring: strategy });",
@@ -120,7 +120,7 @@ describe("compiling", () => {
   };
   let found: readonly (readonly string[])[] = [];
   beforeAll(() => {
-    // All in one program, as the documentation is: a program is slow to set up.
+    // All blocks in one program, as for the documentation, because a program is slow to set up.
     const modules = Object.values(cases).map(({ code, around }, index) => {
       const block = { ...blockOf(...code), line: 100 * (index + 1) };
       return { block, text: moduleOf(block, block.code, around) };
@@ -128,14 +128,17 @@ describe("compiling", () => {
     found = compilerErrors(root, modules);
   });
 
-  test.each(Object.keys(cases).map((name, index) => ({ name, index })))("refused: $name", ({ name, index }) => {
-    const { errors } = cases[name as keyof typeof cases];
-    expect(found[index]).toEqual(errors.map((error) => expect.stringMatching(error)));
-  });
+  test.each(Object.keys(cases).map((name, index) => ({ name, index })))(
+    "the compiler rejects $name",
+    ({ name, index }) => {
+      const { errors } = cases[name as keyof typeof cases];
+      expect(found[index]).toEqual(errors.map((error) => expect.stringMatching(error)));
+    },
+  );
 });
 
-describe("running", () => {
-  test("what is true passes", async () => {
+describe("running blocks", () => {
+  test("a block with true statements passes", async () => {
     await run(
       'import { GrateLimiter } from "grate-limiter";',
       'limiter.select("chat").provider; // "openai": it has the higher priority',
@@ -162,7 +165,7 @@ describe("running", () => {
     ["a line that is never reached", ["if (prompt === '') prompt.length; // 0"], "GUIDE.md:1"],
     ["an error of the block", ['throw new Error("of its own");'], "of its own"],
     ["a block that does not parse", ["const = 5;"], "Unexpected token"],
-  ])("fails: %s", async (_, code, message) => {
+  ])("a block with a false statement fails: %s", async (_, code, message) => {
     await expect(run(...code)).rejects.toThrow(message);
   });
 
@@ -181,15 +184,15 @@ describe("comments", () => {
   test.each([
     ["a value without its quotes", "limiter.select(a).provider; // openai"],
     ["a call with a single word", "limiter.providerInCooldown(a); // True"],
-    ["prose behind what is only read", "decision.provider; // the one that has room"],
-    ["no comment behind what is only read", "decision.provider;"],
+    ["prose after a line that only reads a value", "decision.provider; // the one that has room"],
+    ["no comment after a line that only reads a value", "decision.provider;"],
     ["a value of a pattern", "const { provider } = decision; // 'openai'"],
     ["a value in the middle of an expression", "call(\n  a, // 5\n);"],
-  ])("refused: %s", (_, code) => {
+  ])("the check of comments rejects %s", (_, code) => {
     expect(() => instrument(blockOf(code))).toThrow("GUIDE.md:");
   });
 
-  test("prose changes nothing", () => {
+  test("a comment in prose changes nothing", () => {
     const code = "clock.advanceSecs(30); // 30 seconds later\nconst a = { b: 1 }; // then\nf(); // it's a call (5)";
     expect(instrument(blockOf(code))).toEqual({ code, lines: [] });
   });

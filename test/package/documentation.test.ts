@@ -2,16 +2,16 @@
 // docstring of src/, must compile. Unless it is marked ```ts no-run, it also runs as a separate module, and its comments
 // must be true:
 //
-//   limiter.select("chat").provider; // "openai"                the value: any literal, compared deeply
+//   limiter.select("chat").provider; // "openai"                a literal is compared deeply
 //   limiter.select("chat").score; // ≈ 0.98                     equal in the digits that are shown
 //   limiter.select("chat").provider; // "openai": it is first   an explanation can follow after : , ; or (
-//   limiter.select("chta"); // throws UnknownCapability: chta   the error's name, and part of its message
+//   limiter.select("chta"); // throws UnknownCapability: chta   the name of the error and a part of its message
 //   const score = 0.5 + 0.5; // 1                               the value of a constant
 //   console.log(provider); // "openai"                          the printed value
-//   clock.advanceSecs(30); // the cooldown is over              other comments of several words are prose
+//   clock.advanceSecs(30); // the cooldown is over              any other text of several words is prose
 //
-// Every such line must be reached. A block has the imports that a reader needs (a docstring can omit those of the
-// package). Names that it does not declare come from `test/support/documentation/prelude.ts`.
+// Every line with a value must be reached. A block imports the names of the package that it uses (a docstring does not
+// have to), and can use the names of `test/support/documentation/prelude.ts` without declaring them.
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
@@ -36,10 +36,11 @@ test("the README has code to test", () => {
   expect(blocks.filter(({ file }) => file === "README.md")).not.toEqual([]);
 });
 
-test("the README's test command is the one that CI calls", () => {
+test("CI calls the test command in the README, and then the full tests", () => {
   const command = /^npm ci && npm test$/m;
   expect(textOf("README.md")).toMatch(command);
   expect(textOf(".ci/run")).toContain('"npm ci && npm test"');
+  expect(textOf(".ci/run")).toContain('"npm run test:full"');
 });
 
 describe("code in the documentation", () => {
@@ -53,7 +54,7 @@ describe("code in the documentation", () => {
     test(`${block.file}:${block.line} compiles`, () => {
       expect(errors[index]).toEqual([]);
     });
-    test.runIf(block.runs)(`${block.file}:${block.line} runs, and its comments are true`, async () => {
+    test.runIf(block.runs)(`${block.file}:${block.line} gives the results that its comments state`, async () => {
       await runBlock(root, block, around(block));
     });
   }

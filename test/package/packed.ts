@@ -1,7 +1,8 @@
-// Installs the tarball into an empty project and uses it from ESM, CommonJS and TypeScript, as a user would.
-// `npm run test:packed`, after `npm run build`.
+// The package as a user gets it: the tarball, installed into an empty project and used from ESM, CommonJS and
+// TypeScript. `npm run test:packed`, after `npm run build`.
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { CORE_ENTRY, ENTRIES, OWN_IMPORTS, subpathOf } from "../../scripts/entries.ts";
 import { filesIn } from "../support/documentation/files.ts";
 import { type Check, expectSameNames, runChecks } from "../support/packed/checks.ts";
 import { runOrThrow } from "../support/packed/command.ts";
@@ -12,33 +13,28 @@ import {
   packedProject,
   root,
 } from "../support/packed/packed-project.ts";
-import { importedNames, readPublishedTypes } from "../support/packed/published-types.ts";
+import { importedNames, importedSpecifiers, readPublishedTypes } from "../support/packed/published-types.ts";
 import { readmeProgram } from "../support/packed/readme-program.ts";
 import { runScenario } from "../support/packed/run-scenario.ts";
 import { typescriptChecks } from "../support/packed/typescript-consumers.ts";
 
+const ENTRY_NAMES = Object.keys(ENTRIES);
+const EXTENSIONS = ["cjs", "d.cts", "d.ts", "js"];
 const PUBLISHED = [
-  "CHANGELOG.md",
-  "CONTRIBUTING.md",
-  "LICENSE",
-  "README.md",
-  "SECURITY.md",
+  ...["CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", "README.md", "SECURITY.md", "package.json"],
   ...filesIn("docs", ".md"),
   ...filesIn("docs", ".svg"),
   ...filesIn("examples", ""),
-  "dist/index.cjs",
-  "dist/index.d.cts",
-  "dist/index.d.ts",
-  "dist/index.js",
-  "package.json",
+  ...ENTRY_NAMES.flatMap((name) => EXTENSIONS.map((extension) => `dist/${name}.${extension}`)),
 ];
 
 const project = await packedProject();
 try {
   await runChecks([
-    // The slowest first: they share the processors with all that follows.
+    // The slowest check first, because it runs beside all others.
     ...(await typescriptChecks(project)),
     ...contentChecks(project),
+    ...ENTRY_NAMES.flatMap((name) => entryChecks(project, name)),
     ...declarationChecks(project),
     ...runtimeChecks(project),
     ...linterChecks(project),
@@ -50,7 +46,7 @@ try {
 function contentChecks({ files, installed }: PackedProject): readonly Check[] {
   return [
     {
-      name: "the tarball holds what is published, and nothing else",
+      name: "the tarball contains the published files and no others",
       body: () => {
         expectSameNames(files, PUBLISHED);
         return `${files.length} files`;
@@ -75,7 +71,7 @@ function contentChecks({ files, installed }: PackedProject): readonly Check[] {
       },
     },
     {
-      name: "no file contains the path of this checkout",
+      name: "no file contains the path of the build",
       body: async () => {
         const texts = await Promise.all(files.map((file) => readFile(join(installed, file), "utf8")));
         expectSameNames(
@@ -88,9 +84,54 @@ function contentChecks({ files, installed }: PackedProject): readonly Check[] {
   ];
 }
 
-function declarationChecks({ installed }: PackedProject): readonly Check[] {
-  const declarations = ["dist/index.d.ts", "dist/index.d.cts"];
+/** Fields of a package.json that lead to entries. */
+interface Manifest {
+  readonly exports: { readonly [subpath: string]: unknown };
+  readonly types: string;
+  readonly typesVersions?: { readonly [versions: string]: { readonly [name: string]: readonly string[] } };
+}
+
+async function manifestOf(installed: string): Promise<Manifest> {
+  return JSON.parse(await readFile(join(installed, "package.json"), "utf8"));
+}
+
+/** Checks of one entry: how `exports` leads to it, what it imports, and its types. */
+function entryChecks({ installed }: PackedProject, name: string): readonly Check[] {
+  const declarations = [`dist/${name}.d.ts`, `dist/${name}.d.cts`];
   return [
+    {
+      name: `${subpathOf(name)}: exports leads ESM and CommonJS to its files and types`,
+      body: async () => {
+        const { exports, types, typesVersions } = await manifestOf(installed);
+        const files = (types: string, code: string) => ({
+          types: `./dist/${name}.${types}`,
+          default: `./dist/${name}.${code}`,
+        });
+        const esm = files("d.ts", "js");
+        const wanted = JSON.stringify({ "module-sync": esm, import: esm, require: files("d.cts", "cjs") });
+        const actual = JSON.stringify(exports[subpathOf(name)]);
+        if (actual !== wanted) throw new Error(`expected ${wanted}, got ${actual}`);
+        // TypeScript's older resolution ("node10") reads no exports.
+        const older = name === CORE_ENTRY ? types : typesVersions?.["*"]?.[name]?.[0];
+        const wantedOlder = `./dist/${name}.d.${name === CORE_ENTRY ? "ts" : "cts"}`;
+        if (older !== wantedOlder) throw new Error(`expected ${wantedOlder} for older resolution, got ${older}`);
+        return undefined;
+      },
+    },
+    {
+      name: `${subpathOf(name)}: imports ${name === CORE_ENTRY ? "nothing" : "other entries by name, and no file"}`,
+      body: async () => {
+        const specifiers = await Promise.all(
+          EXTENSIONS.map((extension) => importedSpecifiers(join(installed, `dist/${name}.${extension}`))),
+        );
+        const isAllowed = (specifier: string) => name !== CORE_ENTRY && OWN_IMPORTS.test(specifier);
+        expectSameNames(
+          specifiers.flat().filter((specifier) => !isAllowed(specifier)),
+          [],
+        );
+        return undefined;
+      },
+    },
     ...declarations.map((file) => ({
       name: `${file}: brings the lib entry that it needs, mentions no any`,
       body: async () => {
@@ -102,13 +143,26 @@ function declarationChecks({ installed }: PackedProject): readonly Check[] {
       },
     })),
     {
-      name: "both declaration files export the same names",
+      name: `${subpathOf(name)}: both declaration files export the same names`,
       body: async () => {
         const [esm, commonJs] = await Promise.all(
           declarations.map((file) => readPublishedTypes(join(installed, file))),
         );
         expectSameNames(commonJs!.names, esm!.names);
         return `${esm!.names.length} names`;
+      },
+    },
+  ];
+}
+
+function declarationChecks({ installed }: PackedProject): readonly Check[] {
+  return [
+    {
+      name: "exports has the entries and package.json, and nothing else",
+      body: async () => {
+        const { exports } = await manifestOf(installed);
+        expectSameNames(Object.keys(exports), [...ENTRY_NAMES.map(subpathOf), "./package.json"]);
+        return undefined;
       },
     },
     {
@@ -124,12 +178,12 @@ function declarationChecks({ installed }: PackedProject): readonly Check[] {
 
 function runtimeChecks({ directory, installed }: PackedProject): readonly Check[] {
   const node = process.execPath;
-  // Where Node can require ES modules, `require` is answered with the one ESM copy; older ones get the CommonJS file.
+  // If Node can require ES modules, `require` returns the only ESM copy; older versions get the CommonJS file.
   const requiresEsm = process.features.require_module === true;
   const runs: { name: string; command: readonly string[]; loaded?: string }[] = [
     { name: "import", command: [node, "by-import.mjs"], loaded: "index.js" },
     { name: "require", command: [node, "by-require.cjs"], loaded: requiresEsm ? "index.js" : "index.cjs" },
-    { name: "both copies at once", command: [node, "both-copies.mjs"] },
+    { name: "both copies together", command: [node, "both-copies.mjs"] },
   ];
   if (requiresEsm) {
     const command = [node, "--no-experimental-require-module", "by-require.cjs"];
@@ -180,7 +234,7 @@ function linterChecks({ tarball, directory }: PackedProject): readonly Check[] {
     {
       name: "attw is clean",
       body: async () => {
-        // What `attw --pack` does, on the tarball that is packed already.
+        // The same checks as `attw --pack`, on the existing tarball.
         const output = await runOrThrow(binary("attw"), [tarball, "--no-definitely-typed", "--format", "ascii"], {
           cwd: directory,
         });

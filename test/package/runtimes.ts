@@ -1,5 +1,5 @@
-// The scenario of the packed test, in every runtime that the package claims to run on; each is fetched from the registry
-// on demand, and must say itself that it is the one. `npm run test:runtimes`, after `npm run build`.
+// The scenario of the packed test in every supported runtime. Each runtime is fetched from the registry on demand, and
+// must identify itself. `npm run test:runtimes`, after `npm run build`.
 import { join } from "node:path";
 import { type Check, runChecks } from "../support/packed/checks.ts";
 import { type PackedProject, packedProject, root } from "../support/packed/packed-project.ts";
@@ -14,7 +14,7 @@ const nodeRuns: readonly Run[] = [
     args: ["--no-experimental-require-module", "by-require.cjs"],
     loaded: "index.cjs",
   },
-  { name: "both copies at once", args: ["both-copies.mjs"] },
+  { name: "both copies together", args: ["both-copies.mjs"] },
 ];
 
 const runtimes: readonly Runtime[] = [
@@ -26,20 +26,20 @@ const runtimes: readonly Runtime[] = [
     runs: [
       { name: "import", args: ["by-import.mjs"], loaded: "index.js" },
       { name: "require", args: ["by-require.cjs"] },
-      { name: "both copies at once", args: ["both-copies.mjs"] },
+      { name: "both copies together", args: ["both-copies.mjs"] },
     ],
   },
   {
     name: "deno",
     version: "2.9.6",
-    // Its cache belongs into ours, not into the user's home.
+    // The cache is inside the repository, not in the home directory of the user.
     env: { DENO_DIR: join(root, ".cache/runtimes/deno-cache"), DENO_NO_UPDATE_CHECK: "1", DENO_NO_PROMPT: "1" },
     runs: [
-      // Without any permission: the package itself needs none.
+      // Without any permission, because the package needs none.
       { name: "import, with no permissions", args: ["run", "--cached-only", "by-import.mjs"], loaded: "index.js" },
       // `require` reads files.
       { name: "require", args: ["run", "--cached-only", "--allow-read", "by-require.cjs"] },
-      { name: "both copies at once", args: ["run", "--cached-only", "--allow-read", "both-copies.mjs"] },
+      { name: "both copies together", args: ["run", "--cached-only", "--allow-read", "both-copies.mjs"] },
     ],
   },
 ];
@@ -52,7 +52,8 @@ try {
 }
 
 function checksOf(runtime: Runtime, { directory }: PackedProject): readonly Check[] {
-  // All are fetched at once, before the first is asked; a failure belongs to the checks that wait for it.
+  // All runtimes are fetched in parallel before the first is used; a failure is reported by the checks that need the
+  // runtime.
   const executable = fetched(runtime);
   executable.catch(() => {});
   return runtime.runs.map(({ name, args, loaded }) => ({

@@ -1,6 +1,5 @@
-// Selection keeps what it has read until it may be another. So the same calls must be answered the same by a limiter that
-// forgets everything before each of them: `updateProvider` without a change has a provider read anew, and a provider that
-// comes or goes has every ranking made anew.
+// Selection caches its readings. A limiter with discarded caches must give the same answers: `updateProvider` without a
+// change discards the reading of a provider, and adding or removing a provider discards every ranking.
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import {
@@ -13,6 +12,7 @@ import {
   type ScoringStrategy,
   type SelectOptions,
 } from "../../src/index.ts";
+import { propertyRuns } from "../support/test-effort.ts";
 
 const NAMES = ["a", "b", "c", "d"] as const;
 const STATUSES = ["success", "rate_limited", "server_error", "timeout", "client_error", "quota_exhausted"] as const;
@@ -38,7 +38,7 @@ const options = (clock: MockClock, scoring?: GrateLimiterOptions["scoring"]): Gr
       quotas: [{ dimension: "requests", limit: 2, window: "second", strategy: "fixed_window" }],
     },
   ],
-  // The first two share their list.
+  // The first two capabilities share their list.
   capabilities: { chat: [...NAMES], talk: [...NAMES], mail: [{ provider: "d", priority: 11 }, "b"], sms: ["a"] },
 });
 
@@ -105,7 +105,7 @@ const step = fc.oneof(
 );
 type Step = typeof step extends fc.Arbitrary<infer T> ? T : never;
 
-// Full windows, of which the same request asks again and again when there will be room: instants are kept, too.
+// Full windows, and the same request again and again: the cache also contains instants of capacity.
 const crowded: fc.Arbitrary<Step> = fc.oneof(
   {
     weight: 5,
@@ -208,11 +208,11 @@ describe.each([
   ["the default strategy", undefined],
   ["strict order", new PriorityScorer()],
   ["a strategy of one's own", OWN],
-] as readonly [string, GrateLimiterOptions["scoring"]][])("what selection keeps, with %s", (_, scoring) => {
+] as readonly [string, GrateLimiterOptions["scoring"]][])("the cached ranking, with %s", (_, scoring) => {
   it.each([
     ["in every situation", step],
     ["of windows that are full", crowded],
-  ])("is what it would read, %s", (_situation, steps) => {
+  ])("cached answers equal fresh ones, %s", (_situation, steps) => {
     fc.assert(
       fc.property(fc.array<Step>(steps, { minLength: 5, maxLength: 80 }), (steps) => {
         const keeps = new Player(false, scoring);
@@ -222,12 +222,12 @@ describe.each([
         }
         expect(JSON.stringify(keeps.limiter.inspect())).toBe(JSON.stringify(forgets.limiter.inspect()));
       }),
-      { numRuns: 600 },
+      { numRuns: propertyRuns(600) },
     );
   });
 });
 
-it("a lease takes a tenth of a limit where `select` takes one, though nothing changed between them", () => {
+it("a lease reserves a tenth of a limit and `select` assumes one, although nothing changed between them", () => {
   const limiter = new GrateLimiter({
     clock: new MockClock(),
     providers: [{ name: "a", limits: { tpm: 200 } }],
@@ -239,7 +239,7 @@ it("a lease takes a tenth of a limit where `select` takes one, though nothing ch
   expect(limiter.select("chat").waitMs).toBe(0);
 });
 
-it("what another request was told is forgotten once this one had room at a glance", () => {
+it("a cached refusal of a larger request does not outlast a quick positive answer for a smaller one", () => {
   const clock = new MockClock();
   const limiter = new GrateLimiter({
     clock,
@@ -252,7 +252,8 @@ it("what another request was told is forgotten once this one had room at a glanc
   limiter.observe({ provider: "a", usage: { tokens: 50 }, outcome: { status: "success" } });
   limiter.select("chat", { tokens: 80 });
   expect(limiter.select("chat").waitMs).toBe(0);
-  // From now on something is known of this capability's requests, so that nothing shows at a glance; all are scored anew.
+  // From now on sizes of this capability are learned, so no quick answer is possible and all providers are scored
+  // again.
   limiter.observe({
     provider: "b",
     capability: "chat",
@@ -262,7 +263,7 @@ it("what another request was told is forgotten once this one had room at a glanc
   expect(limiter.select("chat").waitMs).toBe(0);
 });
 
-it("what a strategy changes while it is asked is seen by the next decision", () => {
+it("the next decision sees a change that a strategy made while it was called", () => {
   let isAsking = false;
   const limiter: GrateLimiter = new GrateLimiter({
     clock: new MockClock(),
@@ -272,7 +273,7 @@ it("what a strategy changes while it is asked is seen by the next decision", () 
       score: () => {
         if (!isAsking) {
           isAsking = true;
-          // Takes the one request of the minute, and has the provider read again.
+          // Takes the only request of the minute, which invalidates the reading of the provider.
           limiter.observe({ provider: "a", outcome: { status: "success" } });
           limiter.select("chat");
         }

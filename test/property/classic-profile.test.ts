@@ -3,6 +3,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { type Decision, GrateLimiter, MockClock, NoAvailableProviders, Window } from "../../src/index.ts";
 import { type PortedDecision, PortedEngine, type PortedProvider, type PortedStatus } from "../support/ported-engine.ts";
+import { propertyRuns } from "../support/test-effort.ts";
 
 const WINDOWS = { second: 1_000, minute: 60_000, hour: 3_600_000, day: 86_400_000 } as const;
 
@@ -12,7 +13,7 @@ interface Quota {
   limit: number;
 }
 
-// Limits of which every half second refills a whole number of halves, so that no rounding decides.
+// Limits that refill a multiple of one half in every half second, so that rounding never decides.
 const limit = fc.constantFrom<Pick<Quota, "window" | "limit">>(
   { window: "minute", limit: 60 },
   { window: "minute", limit: 120 },
@@ -79,7 +80,7 @@ function expectSame(got: Decision | null, expected: readonly PortedDecision[]): 
 }
 
 describe("the classic profile", () => {
-  it("answers as the ports, asked the same questions at the same instants", () => {
+  it("the classic profile answers like the ports at the same instants", () => {
     const given = fc.record({
       providers: fc.tuple(provider, provider, provider),
       listed,
@@ -116,12 +117,12 @@ describe("the classic profile", () => {
           }
         }
       }),
-      { numRuns: 250 },
+      { numRuns: propertyRuns(250) },
     );
   });
 });
 
-describe("what is ours in the classic profile", () => {
+describe("additions to the ports in the classic profile", () => {
   const classic = (more = {}) => {
     const clock = new MockClock();
     const limiter: GrateLimiter = new GrateLimiter({
@@ -135,7 +136,7 @@ describe("what is ours in the classic profile", () => {
     return { clock, limiter, ended };
   };
 
-  it("a quota without a window is a minute's, a provider without cooldownSeconds has 60", () => {
+  it("a quota without a window has a minute, and a provider without cooldownSeconds has 60", () => {
     const { clock, limiter, ended } = classic({ limits: undefined, quotas: [{ dimension: "tokens", limit: 60 }] });
     expect(limiter.forecast("a")).toMatchObject([{ dimension: "tokens", limit: 60, window: Window.Minute }]);
     for (let i = 0; i < 3; i++) ended("timeout");
@@ -145,7 +146,7 @@ describe("what is ours in the classic profile", () => {
     expect(limiter.providerInCooldown("a")).toBe(false);
   });
 
-  it("a number is mapped first, retryAfterMs is ignored, a latency that is not told is a sample of 0", () => {
+  it("numbers are mapped first, retryAfterMs is ignored, and a missing latency is a sample of 0", () => {
     const { limiter, ended } = classic();
     ended(429, 5, 90_000);
     expect(limiter.providerInCooldown("a")).toBe(false);
@@ -156,7 +157,7 @@ describe("what is ours in the classic profile", () => {
     expect(limiter.inspect().providers[0]!.latencyMs).toBeCloseTo(21, 12);
   });
 
-  it("reading does not heal, a provider's own priority is used where the capability has none, weight is not", () => {
+  it("reads do not restore health, a provider's own priority is the fallback, and weight has no effect", () => {
     const { clock, limiter, ended } = classic({ weight: 9, priority: 3 });
     ended(500, 1);
     clock.advanceSecs(1e6);
@@ -165,7 +166,7 @@ describe("what is ours in the classic profile", () => {
     expect(limiter.select("chat").breakdown.priorityScore).toBe(1);
   });
 
-  it("counts calls that fail as the ports do", () => {
+  it("failed calls are counted as in the ports", () => {
     const { limiter } = classic();
     expect(() => limiter.select("unknown")).toThrow(expect.objectContaining({ code: "unknown_capability" }));
     expect(() => limiter.observe({ provider: "unknown", outcome: { status: "success" } })).toThrow(
@@ -180,11 +181,11 @@ describe("what is ours in the classic profile", () => {
     expect(limiter.metrics).toMatchObject({ selects: 3, noProviderAvailable: 1 });
   });
 
-  it("forecast, inspect, on, updateProvider, removeProvider, reviveProvider and close work", () => {
+  it("forecast, inspect, on, updateProvider, removeProvider, reviveProvider and close work in the classic profile", () => {
     const { limiter, ended } = classic();
-    const heard: string[] = [];
+    const recorded: string[] = [];
     for (const event of ["cooldownStarted", "cooldownEnded", "limitReached"] as const) {
-      limiter.on(event, () => heard.push(event));
+      limiter.on(event, () => recorded.push(event));
     }
     for (let i = 0; i < 3; i++) ended("timeout");
     expect(limiter.inspect().providers[0]).toMatchObject({ state: "cooldown", cooldownMs: 60_000 });
@@ -193,7 +194,7 @@ describe("what is ours in the classic profile", () => {
     limiter.updateProvider("a", { limits: { rpm: 4 } });
     expect(limiter.forecast("a")).toHaveLength(1);
     ended("success");
-    expect(heard).toEqual(["cooldownStarted", "cooldownEnded", "limitReached"]);
+    expect(recorded).toEqual(["cooldownStarted", "cooldownEnded", "limitReached"]);
     expect(limiter.removeProvider("a")).toBe(true);
     limiter.close();
     expect(() => limiter.select("chat")).toThrow(expect.objectContaining({ code: "closed" }));

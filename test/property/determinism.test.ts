@@ -8,8 +8,9 @@ import {
   type ProviderConfig,
 } from "../../src/index.ts";
 import { seededRandom, withSeed } from "../support/seeded-random.ts";
+import { propertyRuns } from "../support/test-effort.ts";
 
-// Same events, same clock, same `random`: the same answers, to the byte. And what was answered stays as it was.
+// The same events, clock and `random` give the same answers, byte for byte. Returned answers never change.
 
 const STATUSES = [
   ...(["success", "success", "success", "rate_limited", "forbidden", "server_error", "timeout"] as const),
@@ -58,7 +59,7 @@ function newLimiter(clock: MockClock, seed: number): GrateLimiter {
   });
 }
 
-/** Performs an event; what it answered or threw, as text. */
+/** Performs an event and returns its result or error as text. */
 function answerTo(limiter: GrateLimiter, clock: MockClock, event: Event): string {
   const { action, provider, amount, status, retryAfterMs } = event;
   clock.advanceMs(event.gapMs);
@@ -81,24 +82,24 @@ function answerTo(limiter: GrateLimiter, clock: MockClock, event: Event): string
 }
 
 describe("the same events, clock and random", () => {
-  it("give byte-identical decisions, errors, events and inspect()", () => {
+  it("the same events give byte-identical decisions, errors, events and inspect()", () => {
     fc.assert(
       fc.property(fc.array(event, { minLength: 5, maxLength: 80 }), fc.nat(), (events, seed) => {
         const run = () => {
           const clock = new MockClock({ startMs: 1_234.5, epochMs: Date.UTC(2026, 9, 31, 22) });
           const limiter = newLimiter(clock, seed);
-          const told: string[] = [];
-          for (const name of EVENTS) limiter.on(name, (happened) => told.push(name + JSON.stringify(happened)));
-          for (const next of events) told.push(answerTo(limiter, clock, next), JSON.stringify(limiter.inspect()));
-          return told;
+          const emitted: string[] = [];
+          for (const name of EVENTS) limiter.on(name, (happened) => emitted.push(name + JSON.stringify(happened)));
+          for (const next of events) emitted.push(answerTo(limiter, clock, next), JSON.stringify(limiter.inspect()));
+          return emitted;
         };
         expect(run()).toEqual(run());
       }),
-      { numRuns: 150 },
+      { numRuns: propertyRuns(150) },
     );
   });
 
-  it("are not disturbed by looking: any reads in between give the same answers afterwards", () => {
+  it("reads between events do not change later answers", () => {
     fc.assert(
       fc.property(fc.array(event, { minLength: 5, maxLength: 60 }), fc.nat(), (events, seed) => {
         const run = (isCurious: boolean) => {
@@ -107,7 +108,7 @@ describe("the same events, clock and random", () => {
           return events.map((next) => {
             const { gapMs } = next;
             if (!isCurious) return answerTo(limiter, clock, next);
-            // Time passes in two steps, with a look around in the middle; halves are exact.
+            // Time passes in two steps with reads in between; the halves are exact.
             clock.advanceMs(gapMs / 2);
             look(limiter);
             const answer = answerTo(limiter, clock, { ...next, gapMs: gapMs / 2 });
@@ -117,7 +118,7 @@ describe("the same events, clock and random", () => {
         };
         expect(run(true)).toEqual(run(false));
       }),
-      { numRuns: 150 },
+      { numRuns: propertyRuns(150) },
     );
   });
 
@@ -135,8 +136,8 @@ describe("the same events, clock and random", () => {
   }
 });
 
-describe("what was handed out", () => {
-  it("says a thousand calls later what was true when it was made", () => {
+describe("returned objects", () => {
+  it("a returned object does not change during a thousand later calls", () => {
     withSeed((random) => {
       const clock = new MockClock({ epochMs: Date.UTC(2026, 2, 8) });
       const limiter = newLimiter(clock, 1);
@@ -169,14 +170,14 @@ describe("what was handed out", () => {
     });
   });
 
-  /** All of it: `breakdown` is not enumerable. */
+  /** All properties: `breakdown` is not enumerable. */
   function asText(value: unknown): string {
     return JSON.stringify([value, (value as { breakdown?: unknown } | null)?.breakdown]);
   }
 });
 
 describe("the score", () => {
-  it("is weights x parts x provider weight, to 1e-12", () => {
+  it("the score is weights x parts x provider weight, to 1e-12", () => {
     const weight = fc.oneof(fc.constantFrom(0, 1), fc.double({ min: 0, max: 5, noNaN: true }));
     const weights = fc.record(
       { quota: weight, health: weight, priority: weight, latency: weight },
@@ -207,7 +208,7 @@ describe("the score", () => {
             for (const part of [quotaScore, healthScore, priorityScore, latencyScore]) {
               if (!(part >= 0 && part <= 1)) expect(part).toBeLessThanOrEqual(1);
             }
-            // Alternatives carry the scores that they would have been chosen with.
+            // Alternatives have the scores with which they would have been chosen.
             for (const { provider, score } of decision.alternatives) {
               const alone = decisionOf(limiter, "chat", provider)!;
               expect(alone.score).toBe(score);
@@ -215,7 +216,7 @@ describe("the score", () => {
           }
         }
       }),
-      { numRuns: 80 },
+      { numRuns: propertyRuns(80) },
     );
   });
 

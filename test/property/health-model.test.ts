@@ -1,11 +1,18 @@
-// The limiter against the model of its health rules, over random lives of one provider.
+// The limiter against the model of its health rules, over random histories of one provider.
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { GrateLimiter, MockClock, NoAvailableProviders, StatusClass } from "../../src/index.ts";
-import { DEFAULTS, HealthModel, type ModelEvent, type Settings, type Told } from "../support/health-model.ts";
+import {
+  DEFAULTS,
+  HealthModel,
+  type ModelEvent,
+  type ReportedOutcome,
+  type Settings,
+} from "../support/health-model.ts";
+import { propertyRuns } from "../support/test-effort.ts";
 
 type Step =
-  | { do: "observe"; told: Told }
+  | { do: "observe"; reported: ReportedOutcome }
   | { do: "advance"; ms: number }
   | { do: "read" }
   | { do: "select" }
@@ -34,8 +41,8 @@ const settings: fc.Arbitrary<Settings> = fc.oneof(
   }),
 );
 
-const told: fc.Arbitrary<Told> = fc.record({
-  // What an unauthorized answer asks for is nobody's rule: the provider is dead, whatever it says.
+const reported: fc.Arbitrary<ReportedOutcome> = fc.record({
+  // No rule covers a stated wait of an unauthorized answer: the provider is dead in any case.
   status: fc.constantFrom(
     ...Object.values(StatusClass).filter((status) => status !== "unauthorized"),
     ...(["rate_limited", "rate_limited", "server_error", "success"] as const),
@@ -45,8 +52,8 @@ const told: fc.Arbitrary<Told> = fc.record({
 });
 
 const step: fc.Arbitrary<Step> = fc.oneof(
-  { weight: 12, arbitrary: fc.record({ do: fc.constant("observe" as const), told }) },
-  { weight: 1, arbitrary: fc.constant<Step>({ do: "observe", told: { status: "unauthorized" } }) },
+  { weight: 12, arbitrary: fc.record({ do: fc.constant("observe" as const), reported }) },
+  { weight: 1, arbitrary: fc.constant<Step>({ do: "observe", reported: { status: "unauthorized" } }) },
   {
     weight: 6,
     arbitrary: fc.record({
@@ -93,7 +100,7 @@ function close(got: number | null | undefined, expected: number | null, what: st
 }
 
 describe("health against its model", () => {
-  it("answers as the model through any life", () => {
+  it("the limiter answers like the model after any history", () => {
     fc.assert(
       fc.property(life, (given) => {
         const { clock, limiter, config, events } = live(given);
@@ -102,8 +109,8 @@ describe("health against its model", () => {
           if (now.do === "advance") {
             clock.advanceMs(now.ms);
           } else if (now.do === "observe") {
-            model.observe(now.told, clock.now());
-            limiter.observe({ provider: "only", outcome: now.told });
+            model.observe(now.reported, clock.now());
+            limiter.observe({ provider: "only", outcome: now.reported });
           } else if (now.do === "revive") {
             model.read(clock.now());
             model.revive(clock.now());
@@ -123,11 +130,11 @@ describe("health against its model", () => {
         compareEvents(events, model.events);
         expect(limiter.metrics.cooldownsTriggered).toBe(model.cooldownsTriggered);
       }),
-      { numRuns: 800 },
+      { numRuns: propertyRuns(800) },
     );
   });
 
-  it("is the same whether or not anybody reads in between", () => {
+  it("reads between events do not change the answers", () => {
     fc.assert(
       fc.property(life, (given) => {
         const quiet = live(given);
@@ -141,30 +148,30 @@ describe("health against its model", () => {
               watched.limiter.inspect();
             }
           } else if (now.do === "observe") {
-            for (const { limiter } of [quiet, watched]) limiter.observe({ provider: "only", outcome: now.told });
+            for (const { limiter } of [quiet, watched]) limiter.observe({ provider: "only", outcome: now.reported });
           }
         }
         expect(watched.limiter.inspect()).toEqual(quiet.limiter.inspect());
       }),
-      { numRuns: 300 },
+      { numRuns: propertyRuns(300) },
     );
   });
 
-  it("excludes nobody for ever: time alone makes a provider eligible", () => {
+  it("time alone makes a provider eligible again after any history", () => {
     const curable = life.filter((given) => given.settings.decayHalfLifeSeconds > 0);
     fc.assert(
       fc.property(curable, (given) => {
         const { clock, limiter } = live(given);
         for (const now of given.steps) {
           if (now.do === "advance") clock.advanceMs(now.ms);
-          if (now.do === "observe" && now.told.status !== "unauthorized") {
-            limiter.observe({ provider: "only", outcome: now.told });
+          if (now.do === "observe" && now.reported.status !== "unauthorized") {
+            limiter.observe({ provider: "only", outcome: now.reported });
           }
         }
         clock.advanceMs(365 * 24 * HOUR_MS);
         expect(limiter.select("chat").provider).toBe("only");
       }),
-      { numRuns: 200 },
+      { numRuns: propertyRuns(200) },
     );
   });
 });

@@ -3,11 +3,12 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { GrateLimiter, GrateLimiterError, type Inspection, MockClock, NoAvailableProviders } from "../../src/index.ts";
 import { type Call, Caller } from "../support/hostile-calls.ts";
 import { withSeed } from "../support/seeded-random.ts";
+import { effort } from "../support/test-effort.ts";
 
-// After any operations with any values: no NaN, no negative, nothing undefined, nothing above its limit, all of it data;
-// every error is one of ours; what throws has changed nothing.
+// After any calls with any values the state contains no NaN, no negative number, nothing undefined, and nothing above
+// its limit. It is plain data, every error is an error of this package, and a call that throws changes nothing.
 
-/** Where a value holds anything that JSON cannot hold, or a number that no amount can be; null: nowhere. */
+/** Path of the first value that JSON cannot represent or that no amount can have. null: none. */
 function oddPlace(value: unknown, path: string): string | null {
   if (value === null || typeof value === "string" || typeof value === "boolean") return null;
   if (typeof value === "number") {
@@ -45,7 +46,7 @@ function oddInspection(inspection: Inspection): string | null {
   return oddPlace(inspection, "inspection");
 }
 
-/** What went wrong, by kind, so that one defect does not hide another. */
+/** Failures by kind, so that one defect does not hide another. */
 class Violations {
   readonly kinds: Map<string, string> = new Map();
 
@@ -55,7 +56,7 @@ class Violations {
   }
 }
 
-/** Performs a call; returns what it threw, if it did. */
+/** Performs a call and returns the error that it threw, if any. */
 function perform({ method, perform: answer }: Call, violations: Violations): unknown {
   try {
     const value = answer();
@@ -73,7 +74,9 @@ function perform({ method, perform: answer }: Call, violations: Violations): unk
   }
 }
 
-/** `calls` random calls; after `everyMs`-th of them the whole state is judged, and those whose effect is compared. */
+/**
+ * Makes `calls` random calls. After every `everyMs`-th call the whole state is checked, and the effects are compared.
+ */
 function torment(random: () => number, calls: number, comparedShare: number, violations: Violations): void {
   const caller = new Caller(random, random() < 0.5 ? 0.03 : 0.3);
   const { limiter } = caller;
@@ -90,7 +93,7 @@ function torment(random: () => number, calls: number, comparedShare: number, vio
     const call = caller.next();
     const before = random() < comparedShare ? inspected(call.method) : null;
     const error = perform(call, violations);
-    for (const told of caller.heard()) violations.note("event", oddPlace(told, "event"));
+    for (const reported of caller.recorded()) violations.note("event", oddPlace(reported, "event"));
     const after = before !== null || i % 256 === 0 ? inspected(call.method) : null;
     if (after === null) continue;
     violations.note(call.method, oddInspection(after));
@@ -112,7 +115,7 @@ function torment(random: () => number, calls: number, comparedShare: number, vio
 }
 
 describe("with hostile values", () => {
-  // Half of the calls throw, and stacks are most of the cost of that.
+  // Half of the calls throw, and stack traces would take most of the time.
   const { stackTraceLimit } = Error;
   beforeAll(() => {
     Error.stackTraceLimit = 0;
@@ -121,18 +124,18 @@ describe("with hostile values", () => {
     Error.stackTraceLimit = stackTraceLimit;
   });
 
-  it("a million operations leave nothing but true data behind", () => {
+  it("many operations leave only valid data behind", () => {
     withSeed((random) => {
       const violations = new Violations();
-      for (let round = 0; round < 20; round++) torment(random, 50_000, 0.003, violations);
+      for (let round = 0; round < effort(20, 3); round++) torment(random, 50_000, 0.003, violations);
       expect(Object.fromEntries(violations.kinds)).toEqual({});
     });
   }, 240_000);
 
-  it("whatever throws has changed nothing but the counters of refused selections", () => {
+  it("a call that throws changes nothing except the counters of refused selections", () => {
     withSeed((random) => {
       const violations = new Violations();
-      for (let round = 0; round < 12; round++) torment(random, 1_000, 1, violations);
+      for (let round = 0; round < effort(12, 4); round++) torment(random, 1_000, 1, violations);
       expect(Object.fromEntries(violations.kinds)).toEqual({});
     });
   });
@@ -140,7 +143,7 @@ describe("with hostile values", () => {
 
 describe("bad amounts after a call", () => {
   it.each([Number.NaN, Number.POSITIVE_INFINITY, -1, -1e308, 2 ** 53, 1e308, "5", null, 5n, true, {}])(
-    "are left out and counted: %s",
+    "bad amounts are ignored and counted: %s",
     (odd) => {
       const clock = new MockClock();
       const limiter = new GrateLimiter({ clock, providers: [{ name: "p", limits: { rpm: 10, tpm: 100 } }] });
@@ -153,10 +156,10 @@ describe("bad amounts after a call", () => {
           retryAfterMs: odd === Number.POSITIVE_INFINITY ? -1 : (odd as number),
         },
       });
-      // Bad `requests` count as not given, which is one; of the tokens the input alone is known.
+      // Invalid `requests` count as not given, which means one; of the tokens only the input is known.
       expect(limiter.remainingQuota("p", "requests")).toBe(9);
       expect(limiter.remainingQuota("p", "tokens")).toBe(93);
-      // 1e308 and 2^53 ms are times, though long ones.
+      // 1e308 and 2^53 ms are valid, although very long.
       const isTime = odd === 2 ** 53 || odd === 1e308;
       expect(limiter.metrics.invalidUsages).toBe(isTime ? 2 : 4);
       expect(limiter.inspect().providers[0]?.latencyMs).toBe(isTime ? odd : null);
@@ -169,9 +172,9 @@ describe("bad amounts after a call", () => {
     [1.5, 2],
     [5e-324, 1],
     [2 ** 53 - 1, 10],
-  ])("are none: %d counts as %d", (told, counted) => {
+  ])("%d requests are a valid amount and count as %d", (reported, counted) => {
     const limiter = new GrateLimiter({ clock: new MockClock(), providers: [{ name: "p", limits: { rpm: 10 } }] });
-    limiter.observe({ provider: "p", usage: { requests: told }, outcome: { status: "success" } });
+    limiter.observe({ provider: "p", usage: { requests: reported }, outcome: { status: "success" } });
     expect(limiter.remainingQuota("p", "requests")).toBe(10 - counted);
     expect(limiter.metrics.invalidUsages).toBe(0);
   });

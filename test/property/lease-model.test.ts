@@ -1,11 +1,13 @@
-// Any interleaving, against the model: no reservation lost or counted twice, no grant above a limit, no false refusal, no
-// waiter forgotten, overtaken or late, and nothing left in the end.
+// The limiter against the model of leases: no reservation is lost or counted twice, no grant exceeds a limit, no
+// refusal is false, no waiter is forgotten, overtaken or late, and nothing remains at the end.
 import * as fc from "fast-check";
 import { expect, it } from "vitest";
-import { Run, type Shape, type Step, type World } from "../support/lease-model-run.ts";
+import { LeaseModelRun } from "../support/lease-model-run.ts";
+import type { QuotaShape, Scenario, Step } from "../support/lease-scenario.ts";
+import { propertyRuns } from "../support/test-effort.ts";
 
 const seconds = fc.constantFrom(5, 20, 60);
-const shapes: fc.Arbitrary<Shape[]> = fc.uniqueArray(
+const shapes: fc.Arbitrary<QuotaShape[]> = fc.uniqueArray(
   fc.record({
     dimension: fc.constantFrom("requests" as const, "requests" as const, "tokens" as const, "concurrency" as const),
     limit: fc.constantFrom(0, 1, 2, 3, 5, 12, 40),
@@ -110,8 +112,8 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   },
 );
 
-const world: fc.Arbitrary<World> = fc.record({
-  // An instant that the steps cannot hit, so that nothing depends on which of two things at one instant came first.
+const world: fc.Arbitrary<Scenario> = fc.record({
+  // An instant that the steps cannot reach, so that no result depends on the order of two events at one instant.
   skewCapMs: fc.constantFrom(1_000.0625, 1_000.0625, 200.0625, 5_000.0625, Number.POSITIVE_INFINITY),
   leaseTimeoutMs: fc.constantFrom(7_000.03125, 1e12, 1e12),
   maxWaiting: fc.constantFrom(4, 100),
@@ -120,11 +122,11 @@ const world: fc.Arbitrary<World> = fc.record({
   b: shapes,
 });
 
-it("a limiter does what the model says, whatever happens", { timeout: 120_000 }, async () => {
-  const runs = Number(process.env["RUNS"] ?? 400);
+it("a limiter behaves like the model under any interleaving of calls", { timeout: 120_000 }, async () => {
+  const runs = propertyRuns(400);
   await fc.assert(
     fc.asyncProperty(world, fc.array(step, { maxLength: 60, size: "max" }), async (given, steps) => {
-      await new Run(given).play(steps);
+      await new LeaseModelRun(given).play(steps);
     }),
     { numRuns: runs },
   );

@@ -1,8 +1,9 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { GrateLimiter, type HealthOptions, MockClock, NoAvailableProviders } from "../../src/index.ts";
+import { propertyRuns } from "../support/test-effort.ts";
 
-// No permanent exclusion: after any sequence of failures, time alone makes a provider eligible again; a dead key excepted.
+// No provider is excluded for ever: after any failures time alone makes it eligible again. The exception is a dead key.
 
 const failure = fc.record({
   status: fc.constantFrom(
@@ -32,7 +33,7 @@ const health: fc.Arbitrary<HealthOptions> = fc.record(
   { requiredKeys: [] },
 );
 
-/** Longer than any cooldown that these options allow (48 h if the provider asks for it), and 60 half-lives. */
+/** Longer than any cooldown that these options allow (48 h if the provider requests it) and 60 half-lives. */
 function longEnoughMs({ maxCooldownSeconds = 600, decayHalfLifeSeconds = 300 }: HealthOptions): number {
   return Math.max(48 * 3_600, maxCooldownSeconds) * 1_000 + 60 * decayHalfLifeSeconds * 1_000 + 1;
 }
@@ -61,7 +62,7 @@ function failing({ options, minimumHealthScore, cooldownSeconds, startMs }: Sett
   return { clock, limiter };
 }
 
-/** When to ask again; 0: now. */
+/** Milliseconds until the next call is useful. 0: now. */
 function retryAfterMs(limiter: GrateLimiter): number | null {
   try {
     limiter.select("c");
@@ -73,7 +74,7 @@ function retryAfterMs(limiter: GrateLimiter): number | null {
 }
 
 describe("after any failures", () => {
-  it("time alone makes a provider eligible again", () => {
+  it("time alone makes a provider eligible again after any failures", () => {
     let excluded = 0;
     fc.assert(
       fc.property(fc.array(failure, { minLength: 1, maxLength: 25 }), setting, (failures, given) => {
@@ -86,16 +87,16 @@ describe("after any failures", () => {
         if (retryAfterMs(limiter) !== 0) excluded++;
         clock.advanceMs(longEnoughMs(given.options));
         expect(limiter.select("c")).toMatchObject({ provider: "p", waitMs: 0 });
-        // And it stays so: a trial that nobody takes is not lost.
+        // It stays eligible: an unused trial is not lost.
         clock.advanceMs(1e9);
         expect(limiter.select("c").provider).toBe("p");
       }),
-      { numRuns: 1_000 },
+      { numRuns: propertyRuns(1_000) },
     );
     expect(excluded).toBeGreaterThan(100);
   });
 
-  it("it comes when the refusal says, and not before", () => {
+  it("a provider is eligible again exactly when the refusal states", () => {
     fc.assert(
       fc.property(fc.array(failure, { minLength: 1, maxLength: 12 }), setting, (failures, given) => {
         const { clock, limiter } = failing(given);
@@ -103,7 +104,7 @@ describe("after any failures", () => {
           clock.advanceMs(gapMs);
           limiter.observe({ provider: "p", outcome: { status, retryAfterMs: asked } });
         }
-        // Health that heals to exactly 1 does so by rounding, at no time that one could name.
+        // Health reaches exactly 1 only by rounding, so no instant can be stated for it.
         if (given.minimumHealthScore > 1 - 1e-9) return;
         for (let refusals = 0; ; refusals++) {
           const inMs = retryAfterMs(limiter);
@@ -112,16 +113,16 @@ describe("after any failures", () => {
           expect(inMs).not.toBeNull();
           clock.advanceMs(Math.max(0, inMs! - 1));
           const before = retryAfterMs(limiter);
-          // A millisecond early it is still out, with the last millisecond to go.
+          // A millisecond earlier the provider is still excluded, with one millisecond remaining.
           if (inMs! > 1) expect(before).toBe(1);
           clock.advanceMs(1);
         }
       }),
-      { numRuns: 500 },
+      { numRuns: propertyRuns(500) },
     );
   });
 
-  it("a dead key stays dead, for years, until it is upserted or revived", () => {
+  it("a dead key stays dead for years, until it is upserted or revived", () => {
     for (const bring of ["upsert", "revive"] as const) {
       const clock = new MockClock();
       const limiter = new GrateLimiter({ clock, providers: [{ name: "p" }], capabilities: { c: ["p"] } });
@@ -137,13 +138,13 @@ describe("after any failures", () => {
   });
 });
 
-describe("ten thousand of everything", () => {
+describe("a limiter with ten thousand providers", () => {
   const COUNT = 10_000;
   const names = Array.from({ length: COUNT }, (_, i) => `provider ${i}`);
 
-  it("providers in one capability, and capabilities of a few providers each", () => {
+  it("ten thousand providers in one capability, and capabilities of a few providers each, are fast", () => {
     const clock = new MockClock();
-    // Of the processor and not of the clock, so that other processes do not count.
+    // CPU time and not wall time, so that other processes do not count.
     const began = process.cpuUsage();
     const limiter: GrateLimiter = new GrateLimiter({
       clock,
@@ -168,7 +169,7 @@ describe("ten thousand of everything", () => {
     expect(limiter.inspect().providers).toEqual([]);
     for (const name of names) limiter.upsertProvider({ name });
     expect(limiter.select("all").alternatives).toHaveLength(COUNT - 1);
-    // Ten times what it takes, in microseconds: only work that grows with the square of the number would be seen.
+    // Ten times the measured time, in microseconds: only quadratic work exceeds it.
     const { user, system } = process.cpuUsage(began);
     expect(user + system).toBeLessThan(20_000_000);
   });

@@ -1,11 +1,14 @@
-// retryAfterMs is honest: at it the same request is granted if nothing else happened, a millisecond before it is not.
+// retryAfterMs is exact: at that instant the same request is granted if nothing else happened, and a millisecond before
+// it is not.
 import * as fc from "fast-check";
 import { expect, it } from "vitest";
-import type { Needs } from "../support/lease-model.ts";
-import { Run, type Shape, type Step, type World } from "../support/lease-model-run.ts";
+import type { Demand } from "../support/lease-model.ts";
+import { LeaseModelRun } from "../support/lease-model-run.ts";
+import type { QuotaShape, Scenario, Step } from "../support/lease-scenario.ts";
+import { propertyRuns } from "../support/test-effort.ts";
 
 const RESOLUTION = 512;
-const shape = (dimension: Shape["dimension"]): fc.Arbitrary<Shape> =>
+const shape = (dimension: QuotaShape["dimension"]): fc.Arbitrary<QuotaShape> =>
   fc.record({
     dimension: fc.constant(dimension),
     limit: fc.constantFrom(1, 2, 3, 5, 9),
@@ -45,7 +48,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   },
   { weight: 1, arbitrary: fc.record({ do: fc.constant("release" as const), which }) },
 );
-const world: fc.Arbitrary<World> = fc.record({
+const world: fc.Arbitrary<Scenario> = fc.record({
   skewCapMs: fc.constantFrom(1_000.0625, 1_000.0625, 200.0625, Number.POSITIVE_INFINITY),
   leaseTimeoutMs: fc.constant(1e12),
   maxWaiting: fc.constant(10),
@@ -54,8 +57,11 @@ const world: fc.Arbitrary<World> = fc.record({
   b: shapes,
 });
 
-/** The first instant at which exact logs have room, if nothing else happens; how much later a coarse one may; whether it need not be later at all. */
-function foretold(run: Run, names: readonly string[], needs: Needs, now: number) {
+/**
+ * The first instant at which exact logs have capacity if nothing else happens, how much later a coarse log has it, and
+ * whether it can be exact.
+ */
+function foretold(run: LeaseModelRun, names: readonly string[], needs: Demand, now: number) {
   const { model } = run;
   const instants = new Set<number>();
   let coarsestMs = 0;
@@ -96,7 +102,7 @@ function foretold(run: Run, names: readonly string[], needs: Needs, now: number)
   return null;
 }
 
-it("tells when there will be room, exactly or at most 0.2 % of a window late, or that nobody knows", {
+it("retryAfterMs is the instant of capacity, exactly or at most 0.2 % of a window late, or null if unknown", {
   timeout: 120_000,
 }, async () => {
   const seen = { numbers: 0, exact: 0, nulls: 0 };
@@ -107,19 +113,19 @@ it("tells when there will be room, exactly or at most 0.2 % of a window late, or
       fc.record(wish),
       async (given, steps, last) => {
         const lived = async () => {
-          const run = new Run(given);
+          const run = new LeaseModelRun(given);
           for (const each of steps) await run.live(each);
           return run;
         };
         const options = { requests: last.requests, tokens: last.tokens };
-        const isGranted = (run: Run) => run.limiter.tryAcquire(last.capability, options).granted;
+        const isGranted = (run: LeaseModelRun) => run.limiter.tryAcquire(last.capability, options).granted;
         const run = await lived();
         const answer = run.limiter.tryAcquire(last.capability, options);
         if (answer.granted) return;
         const now = run.clock.now();
         const { retryAfterMs } = answer;
         const names = last.capability === "chat" ? ["a", "b"] : ["a"];
-        // A ramp has its own test.
+        // The ramp has a test of its own.
         if ([...run.model.providers.values()].some((provider) => provider.isRampedAt(now))) return;
         const expected = foretold(run, names, { ...options, concurrency: 1 }, now);
         if (retryAfterMs === null) {
@@ -136,10 +142,10 @@ it("tells when there will be room, exactly or at most 0.2 % of a window late, or
         expect(Number.isInteger(retryAfterMs) && retryAfterMs >= 1).toBe(true);
         const early = await lived();
         early.clock.set(now + retryAfterMs - 1);
-        expect(isGranted(early), `granted ${retryAfterMs - 1} ms later, before the time that was told`).toBe(false);
+        expect(isGranted(early), `granted ${retryAfterMs - 1} ms later, before the stated time`).toBe(false);
         const punctual = await lived();
         punctual.clock.set(now + retryAfterMs);
-        expect(isGranted(punctual), `not granted at the time that was told, ${retryAfterMs} ms later`).toBe(true);
+        expect(isGranted(punctual), `not granted at the stated time, ${retryAfterMs} ms later`).toBe(true);
         expect(expected).not.toBeNull();
         const { at, coarsestMs, isExact } = expected!;
         if (isExact) seen.exact++;
@@ -147,7 +153,7 @@ it("tells when there will be room, exactly or at most 0.2 % of a window late, or
         expect(retryAfterMs).toBeLessThanOrEqual(Math.ceil(at - now + (isExact ? 0 : coarsestMs)));
       },
     ),
-    { numRuns: Number(process.env["RUNS"] ?? 500) },
+    { numRuns: propertyRuns(500) },
   );
   expect(Math.min(seen.numbers, seen.exact, seen.nulls)).toBeGreaterThan(10);
 });

@@ -1,6 +1,7 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { GrateLimiter, MockClock, NoAvailableProviders } from "../../src/index.ts";
+import { propertyRuns } from "../support/test-effort.ts";
 import {
   everyServer,
   fixedWindowServer,
@@ -10,12 +11,13 @@ import {
   tokenBucketServer,
 } from "../support/window-servers.ts";
 
-// "Never over a true limit": a caller that sends only when the default tracker has room is never refused by a server with
-// the same limit and window, be it a fixed window of any phase, a sliding log, or a token bucket that starts full.
+// A true limit is never exceeded: a caller that sends only if the default tracker has capacity is never refused by a
+// server with the same limit and window, with a fixed window of any phase, a sliding log, or a token bucket that starts
+// full.
 
 const YEAR_MS = 365 * 86_400_000;
 
-/** When the next requests arrive, as callers do: at once, evenly, at the edges of windows, after years. */
+/** The gaps between arrivals: simultaneous, even, at the edges of windows, after years. */
 type Arrival =
   | { readonly kind: "after"; readonly share: number }
   | { readonly kind: "evenly"; readonly factor: number }
@@ -90,7 +92,7 @@ function amountOf(step: Step, max: number): number {
   return step.amount === "half" ? Math.ceil(max / 2) : step.amount;
 }
 
-/** Sent amounts, from which any window of any phase can be summed. */
+/** Sent amounts, for sums over any window of any phase. */
 class Sent {
   readonly #ticks: number[] = [];
   readonly #amounts: number[] = [];
@@ -100,7 +102,7 @@ class Sent {
     this.#amounts.push(amount);
   }
 
-  /** The most that any stretch of one window holds; it is reached by one that begins with a request. */
+  /** The maximum of any interval of one window length. An interval that starts with a request reaches it. */
   mostIn(windowTicks: number): number {
     let most = 0;
     let sum = 0;
@@ -114,8 +116,8 @@ class Sent {
   }
 }
 
-describe("a caller that sends only when there is room", () => {
-  it("is never refused by a server with the same limit and window", () => {
+describe("a caller that sends only if there is capacity", () => {
+  it("a caller is never refused by a server with the same limit and window", () => {
     let asked = 0;
     let sentCount = 0;
     fc.assert(
@@ -167,14 +169,14 @@ describe("a caller that sends only when there is room", () => {
           expect(sent.mostIn(windowTicks)).toBeLessThanOrEqual(max);
         },
       ),
-      { numRuns: 400 },
+      { numRuns: propertyRuns(400) },
     );
-    // Neither was everything sent, nor nothing.
+    // Some requests were sent and some were not.
     expect(sentCount).toBeGreaterThan(asked / 20);
     expect(sentCount).toBeLessThan((asked * 19) / 20);
   });
 
-  /** 0: now; null: never; and the same answer from what remains. */
+  /** 0: now. null: never. The remaining amount must give the same answer. */
   function waitFor(limiter: GrateLimiter, requests: number): number | null {
     let waitMs: number | null = null;
     try {
@@ -189,7 +191,7 @@ describe("a caller that sends only when there is room", () => {
     return waitMs;
   }
 
-  it("of two dimensions and a shared pool is refused by none of their servers", () => {
+  it("a caller of two dimensions and a shared pool is refused by none of their servers", () => {
     const arrivals = fc.array(
       fc.record({
         gapMs: fc.oneof(fc.constant(0), fc.integer({ min: 0, max: 900 }), fc.constantFrom(1_000, 10_000, 60_000)),
@@ -236,11 +238,11 @@ describe("a caller that sends only when there is room", () => {
           limiter.observe({ provider, usage: { tokens }, outcome: { status: "success" } });
         }
       }),
-      { numRuns: 150 },
+      { numRuns: propertyRuns(150) },
     );
   });
 
-  it("on a clock with any fractions stays within the limit", () => {
+  it("a caller stays within the limit on a clock with any fractions", () => {
     const gaps = fc.array(
       fc.oneof(fc.double({ min: 0, max: 400, noNaN: true }), fc.constantFrom(0.1, 1 / 3, 999.9, 1_000)),
       {
@@ -261,11 +263,11 @@ describe("a caller that sends only when there is room", () => {
           }
         }
         for (let i = max; i < sent.length; i++) {
-          // A nanosecond for the rounding of sums that no double holds.
+          // A nanosecond for the rounding of sums that no double can represent.
           expect(sent[i]! - sent[i - max]!).toBeGreaterThan(1_000 - 1e-6);
         }
       }),
-      { numRuns: 150 },
+      { numRuns: propertyRuns(150) },
     );
   });
 });

@@ -1,4 +1,4 @@
-// A mock clock that counts its wake-ups: how many are outstanding, the most that ever were, all that were asked for.
+// A mock clock that counts its timers: pending ones, the maximum of pending ones, and all that were set.
 import { MockClock } from "../../src/index.ts";
 
 export class CountingClock extends MockClock {

@@ -1,11 +1,11 @@
-// What a request takes from each dimension, as documented, for amounts that are already whole numbers.
+// The documented usage of a request in each dimension, for amounts that are integers.
 import type { Dimension, Price, Usage } from "../../src/index.ts";
 
 export type Taken = { readonly [dimension in Exclude<Dimension, "concurrency">]: number | null };
 
-/** Every dimension's amount; null: nothing is known of it. */
-export function taken(told: Usage, price: Price | undefined): Taken {
-  const { requests = 1, tokens, inputTokens, outputTokens, bytes, costMicroUsd } = told;
+/** The amount in every dimension. null: unknown. */
+export function expectedUsage(reported: Usage, price: Price | undefined): Taken {
+  const { requests = 1, tokens, inputTokens, outputTokens, bytes, costMicroUsd } = reported;
   const parts = inputTokens === undefined && outputTokens === undefined;
   const sum = tokens ?? (parts ? null : (inputTokens ?? 0) + (outputTokens ?? 0));
   const part = (own: number | undefined, other: number | undefined) => {

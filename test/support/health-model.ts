@@ -1,13 +1,12 @@
-// The health rules of the default profile, restated as plainly as they can be, to check the limiter against.
-//
-// Where the rules can be read in two ways, the model reads: what is observed during a cooldown moves the score and the
-// latency and nothing else (streaks and the last cooldown stay); what the provider asks for replaces what would have
-// been computed; a lengthened cooldown counts from the call that lengthened it.
+// The health rules of the default profile in their simplest form, as a model for the limiter.
+// Two rules are ambiguous. The model assumes: an observation during a cooldown changes only score and latency, not the
+// streaks and the last cooldown; a stated wait replaces the computed one; an extended cooldown counts from the call
+// that extended it.
 import type { HealthOptions, StatusClass } from "../../src/index.ts";
 
 export type Settings = Required<{ [K in keyof HealthOptions]: number }>;
 
-/** The defaults as the documentation states them. */
+/** The defaults, as the documentation states them. */
 export const DEFAULTS: Settings = {
   decayHalfLifeSeconds: 300,
   penalty429: 0.25,
@@ -23,7 +22,7 @@ export const DEFAULTS: Settings = {
   cooldownThreshold: 0,
 };
 
-export interface Told {
+export interface ReportedOutcome {
   status: StatusClass;
   latencyMs?: number | undefined;
   retryAfterMs?: number | undefined;
@@ -58,7 +57,7 @@ export class HealthModel {
     this.minimum = minimum;
   }
 
-  /** Every public call that reads the provider tells the end of a cooldown that is over. */
+  /** Every public call that reads the provider emits the end of a completed cooldown. */
   read(now: number): void {
     if (!this.#endIsDue || this.cooldownMs(now) > 0) return;
     this.#endIsDue = false;
@@ -85,7 +84,7 @@ export class HealthModel {
     return this.state(now) === "trial" || this.state(now) === "available";
   }
 
-  observe({ status, latencyMs, retryAfterMs = 0 }: Told, now: number): void {
+  observe({ status, latencyMs, retryAfterMs = 0 }: ReportedOutcome, now: number): void {
     this.read(now);
     if (status === "cancelled") return;
     if (status === "unauthorized") {
@@ -159,7 +158,7 @@ export class HealthModel {
 
   #startCooldown(status: StatusClass, durationMs: number, now: number): void {
     if (this.cooldownMs(now) === 0) this.cooldownsTriggered++;
-    // A cooldown that is lengthened was, when it is over, as long as from its start.
+    // The length of an extended cooldown is the time from its start to its end.
     if (this.cooldownMs(now) === 0) this.#cooldownStart = now;
     this.#cooldownEnd = now + durationMs;
     this.#lastCooldownMs = this.#cooldownEnd - this.#cooldownStart;

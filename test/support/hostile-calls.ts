@@ -1,8 +1,8 @@
 import { GrateLimiter, type GrateLimiterOptions } from "../../src/index.ts";
 
-// What callers without a type checker, and broken upstreams, pass in. One random step at a time.
+// Arguments of callers without a type checker and of broken upstreams. One random call at a time.
 
-/** In place of a number: everything that is none, and the numbers at the edges. */
+/** In place of a number: all kinds of other values, and extreme numbers. */
 const ODD_NUMBERS: readonly unknown[] = [
   ...[Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, -0, -1, 1.5, 2 ** 53, 2 ** 53 - 1, 1e308, -1e308],
   ...[5e-324, "5", "", null, 5n, true, {}, [], undefined],
@@ -23,7 +23,7 @@ const LENGTHS: readonly unknown[] = [
   { seconds: 90 },
   { seconds: 1e9 },
 ];
-// Calendars are rarer: every look at one costs a hundred times as much.
+// Calendars are rarer, because every read of one costs a hundred times as much.
 const WINDOWS: readonly unknown[] = [
   ...Array.from({ length: 4 }, () => LENGTHS).flat(),
   ...[{ calendar: "day" }, { calendar: "week", timeZone: "America/New_York" }, { calendar: "month" }],
@@ -49,7 +49,7 @@ const ODD_STATUSES: readonly unknown[] = [
   {},
 ];
 
-/** A clock that may answer anything. */
+/** A clock with arbitrary readings. */
 export class OddClock {
   nowAnswer: unknown = 0;
   epochAnswer: unknown = 1.7e12;
@@ -68,13 +68,13 @@ export interface Call {
   readonly perform: () => unknown;
 }
 
-/** Makes up calls of a limiter, most of them meaningful, many of them not. */
+/** Generates calls of a limiter, most of them valid and many of them not. */
 export class Caller {
   readonly clock: OddClock = new OddClock();
   readonly limiter: GrateLimiter;
   readonly #random: () => number;
   readonly #oddness: number;
-  readonly #heard: unknown[] = [];
+  readonly #recorded: unknown[] = [];
   #trueMs = 0;
 
   /** `oddness`: share of hostile values, 0 to 1. */
@@ -86,12 +86,12 @@ export class Caller {
     this.limiter = new GrateLimiter(this.#options() as GrateLimiterOptions);
   }
 
-  /** What listeners were told since the last call of this. */
-  heard(): unknown[] {
-    return this.#heard.splice(0);
+  /** The events since the last call of this function. */
+  recorded(): unknown[] {
+    return this.#recorded.splice(0);
   }
 
-  /** Moves the clock, or makes it answer nonsense for a while. `isFar`: also to where no date is. */
+  /** Moves the clock, or makes it return invalid readings for a while. `isFar`: also to instants without a date. */
   moveClock(isFar: boolean): void {
     const steps = [0, 1 / 3, 20, 1_000, 9_999.5, 60_000, 3_600_000, 86_400_000, 3.2e10];
     this.#trueMs += this.#chance(0.97) ? this.#pick(steps.slice(0, 5)) : this.#pick(steps);
@@ -100,7 +100,7 @@ export class Caller {
     this.clock.epochAnswer = 1.7e12 + this.#trueMs;
     if (this.#chance(0.1)) this.clock.nowAnswer = this.#trueMs - this.#pick(steps);
     if (this.#chance(this.#oddness / 4)) this.clock.epochAnswer = this.#pick(ODD_NUMBERS);
-    // An answer beyond any true time would end time for good: that is for the end.
+    // A reading beyond any real time would stop time for good, so it is used only at the end.
     const odd = this.#pick(ODD_NUMBERS);
     if (this.#chance(this.#oddness / 2) && (isFar || typeof odd !== "number" || !(odd > 2))) this.clock.nowAnswer = odd;
   }
@@ -137,7 +137,7 @@ export class Caller {
         5n,
       ]);
       const listen = () => {
-        const off = limiter.on(event as "limitReached", (told) => this.#heard.push(told));
+        const off = limiter.on(event as "limitReached", (reported) => this.#recorded.push(reported));
         if (this.#chance(0.9)) off();
       };
       return { method: "on", perform: listen };
@@ -263,7 +263,7 @@ export class Caller {
     return this.#chance(this.#oddness) ? this.#pick(ODD_NUMBERS) : this.#pick(usual);
   }
 
-  /** The object, or now and then something that is none, or one with a key too many. */
+  /** Returns the object, or sometimes an invalid one, or one with an additional key. */
   #odd(make: () => unknown): unknown {
     if (!this.#chance(this.#oddness / 10)) return make();
     return this.#chance(0.5) ? this.#pick(ODD_NUMBERS) : { ...(make() as object), surplus: 1 };

@@ -1,29 +1,29 @@
-// Values that are no configuration, and how a call answers them.
+// Values that are invalid as configuration, and the problems that a call reports for them.
 import { InvalidConfig } from "../../src/index.ts";
 
-/** Never a number in configuration. */
+/** Values that are never a valid number. */
 export const NO_NUMBERS: readonly unknown[] = [
   ...[Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, -1, -0.001, -1e308],
   ...["5", "", null, 5n, true, {}, [], [5], Symbol("5"), () => 5],
 ];
 
-/** Never a non-empty string. */
+/** Values that are never a non-empty string. */
 export const NO_NAMES: readonly unknown[] = ["", 5, Number.NaN, null, true, {}, ["a"], 5n, Symbol("a"), () => "a"];
 
-/** Never a plain object of known keys. */
+/** Values that are never a plain object with known keys. */
 export const NO_OBJECTS: readonly unknown[] = [null, 5, "a", true, 5n, [], [{}], () => ({})];
 
-/** Never a list. */
+/** Values that are never a list. */
 export const NO_LISTS: readonly unknown[] = [null, 5, "a", true, {}, { length: 1, 0: "a" }, new Set(["a"]), () => []];
 
-/** The paths of all problems that a call names, sorted; empty if it is no InvalidConfig, or nothing is thrown. */
+/** Returns the sorted paths of all problems that a call reports. Empty if it throws no InvalidConfig. */
 export function problemPaths(call: () => unknown): string[] {
   return problems(call)
     .map(({ path }) => path)
     .sort();
 }
 
-/** All problems that a call names; what else it throws is rethrown. */
+/** Returns all problems that a call reports. Rethrows any other error. */
 export function problems(call: () => unknown): InvalidConfig["problems"] {
   try {
     call();
@@ -34,7 +34,7 @@ export function problems(call: () => unknown): InvalidConfig["problems"] {
   }
 }
 
-/** A copy of `config` with `value` at a path such as `providers[0].quotas[1].limit`. */
+/** Returns a copy of `config` with `value` at a path such as `providers[0].quotas[1].limit`. */
 export function withValueAt(config: unknown, path: string, value: unknown): unknown {
   const [step, ...rest] = path.match(/[^.[\]]+/g) ?? [];
   if (step === undefined) return value;

@@ -1,122 +1,59 @@
-// Lives through one random script with a limiter and with the model of its rules, and throws where they part.
+// Runs one random script with a limiter and with the model of its rules, and throws at the first difference.
 
-import {
-  GrateLimiter,
-  type Lease,
-  NoAvailableProviders,
-  type ProviderConfig,
-  type QuotaConfig,
-  type Refusal,
-  type StatusClass,
-} from "../../src/index.ts";
+import { GrateLimiter, type Lease, NoAvailableProviders, type ProviderConfig, type Refusal } from "../../src/index.ts";
 import { CountingClock } from "./counting-clock.ts";
-import { Model, type ModelDimension, type ModelLease, ModelProvider, ModelQuota, type Needs } from "./lease-model.ts";
-import { turns } from "./limiter-fixture.ts";
+import { LeaseExpectations } from "./lease-expectations.ts";
+import { Model, type ModelLease, ModelProvider, type ModelQuota } from "./lease-model.ts";
+import {
+  FIRST_COOLDOWN_MS,
+  modelQuota,
+  needsOf,
+  type QuotaShape,
+  quotasOf,
+  type RequestedAmounts,
+  type Scenario,
+  type Step,
+  type Waiter,
+} from "./lease-scenario.ts";
+import { flushPromises } from "./limiter-fixture.ts";
 
-export interface Shape {
-  readonly dimension: ModelDimension;
-  readonly limit: number;
-  readonly seconds: number;
-}
-
-export interface Wish {
-  readonly capability: "chat" | "mail" | "solo";
-  readonly requests: number;
-  readonly tokens: number;
-  readonly exclude: readonly string[];
-}
-
-export type Step =
-  | { readonly do: "advance" | "back"; readonly ms: number }
-  | ({ readonly do: "tryAcquire" } & Wish)
-  | ({ readonly do: "acquire"; readonly maxWaitMs: number; readonly priority: number } & Wish)
-  | { readonly do: "headers" | "release" | "dispose" | "abort"; readonly which: number }
-  | { readonly do: "report"; readonly which: number; readonly tokens: number }
-  | {
-      readonly do: "settle";
-      readonly which: number;
-      readonly status: StatusClass;
-      readonly tokens: number | undefined;
-      readonly retryAfterMs: number;
-    }
-  | {
-      readonly do: "observe";
-      readonly name: string;
-      readonly status: StatusClass;
-      readonly tokens: number;
-      readonly retryAfterMs: number;
-    }
-  | { readonly do: "upsert"; readonly name: string; readonly shapes: readonly Shape[] }
-  | { readonly do: "limits"; readonly name: string; readonly limit: number; readonly paused: boolean }
-  | { readonly do: "pool"; readonly limit: number }
-  | { readonly do: "remove" | "revive"; readonly name: string };
-
-export interface World {
-  readonly skewCapMs: number;
-  readonly leaseTimeoutMs: number;
-  readonly maxWaiting: number;
-  readonly pool: readonly Shape[];
-  readonly a: readonly Shape[];
-  readonly b: readonly Shape[];
-}
-
-const LISTED = { chat: ["a", "b"], mail: ["b"], solo: ["a"] } as const;
-const FIRST_COOLDOWN_MS = 2_000;
-// D7: what several ends together cannot make is taken for possible.
+// D7: the model assumes that any combination of endings is possible.
 const LENIENT = true;
 
-interface Waiter {
-  readonly wish: Wish;
-  readonly needs: Needs;
-  readonly priority: number;
-  readonly order: number;
-  readonly deadline: number;
-  readonly controller: AbortController;
-  lease: Lease | null;
-  error: unknown;
-  isGone: boolean;
-}
-
-const needsOf = ({ requests, tokens }: Wish): Needs => ({ requests, tokens, concurrency: 1 });
-const quotasOf = (shapes: readonly Shape[]): QuotaConfig[] =>
-  shapes.map(({ dimension, limit, seconds }) =>
-    dimension === "concurrency" ? { dimension, limit } : { dimension, limit, window: { seconds } },
-  );
-const modelQuota = ({ dimension, limit, seconds }: Shape) =>
-  new ModelQuota(dimension, dimension === "concurrency" ? null : seconds * 1_000, limit);
-
-export class Run {
+export class LeaseModelRun {
   readonly clock = new CountingClock();
   readonly limiter: GrateLimiter;
   readonly model: Model;
   readonly leases: { lease: Lease; model: ModelLease }[] = [];
   readonly waiters: Waiter[] = [];
-  readonly #world: World;
+  readonly #scenario: Scenario;
   readonly #pool: { quotas: ModelQuota[] };
-  readonly #told: { readonly at: number; readonly lease?: Lease; readonly refusal?: Refusal }[] = [];
+  readonly #expectations: LeaseExpectations;
+  readonly #answers: { readonly at: number; readonly lease?: Lease; readonly refusal?: Refusal }[] = [];
   #now = 0;
   #lastActivity = 0;
   #order = 0;
 
-  constructor(world: World) {
-    this.#world = world;
-    this.model = new Model(world.skewCapMs);
+  constructor(scenario: Scenario) {
+    this.#scenario = scenario;
+    this.model = new Model(scenario.skewCapMs);
     this.limiter = new GrateLimiter({
       clock: this.clock,
-      ...{ skewCapMs: world.skewCapMs, leaseTimeoutMs: world.leaseTimeoutMs, maxWaiting: world.maxWaiting },
+      ...{ skewCapMs: scenario.skewCapMs, leaseTimeoutMs: scenario.leaseTimeoutMs, maxWaiting: scenario.maxWaiting },
       minimumHealthScore: 0,
       health: { cooldownTriggerCount: 1_000_000 },
-      pools: { org: { quotas: quotasOf(world.pool) } },
-      providers: [this.#config("a", world.a), this.#config("b", world.b)],
+      pools: { org: { quotas: quotasOf(scenario.pool) } },
+      providers: [this.#config("a", scenario.a), this.#config("b", scenario.b)],
       capabilities: { chat: ["a", "b"], mail: ["b"], solo: ["a"] },
     });
-    this.#pool = { quotas: world.pool.map(modelQuota) };
-    for (const name of ["a", "b"] as const) this.#register(name).own = world[name].map(modelQuota);
-    this.limiter.on("leaseGranted", ({ lease }) => this.#told.push({ lease, at: this.#read() }));
-    this.limiter.on("refused", ({ refusal }) => this.#told.push({ refusal, at: this.#read() }));
+    this.#pool = { quotas: scenario.pool.map(modelQuota) };
+    this.#expectations = new LeaseExpectations(this.model, this.waiters, this.#pool);
+    for (const name of ["a", "b"] as const) this.#register(name).own = scenario[name].map(modelQuota);
+    this.limiter.on("leaseGranted", ({ lease }) => this.#answers.push({ lease, at: this.#read() }));
+    this.limiter.on("refused", ({ refusal }) => this.#answers.push({ refusal, at: this.#read() }));
   }
 
-  #config(name: string, shapes: readonly Shape[]): ProviderConfig {
+  #config(name: string, shapes: readonly QuotaShape[]): ProviderConfig {
     return { name, quotas: quotasOf(shapes), pools: ["org"], cooldownSeconds: FIRST_COOLDOWN_MS / 1_000 };
   }
 
@@ -132,7 +69,7 @@ export class Run {
     return this.#now;
   }
 
-  /** Its own time is the limiter's, which never goes back. */
+  /** The time of the model is the time of the limiter, which never goes back. */
   #begin(): number {
     const now = this.#read();
     this.model.read(now);
@@ -166,7 +103,7 @@ export class Run {
         if (waiter === undefined) break;
         waiter.isGone = true;
         waiter.controller.abort(waiter);
-        await turns();
+        await flushPromises();
         if (waiter.error !== waiter)
           throw new Error(`an aborted waiter was not rejected with its reason: ${waiter.error}`);
         break;
@@ -212,7 +149,7 @@ export class Run {
         for (const quota of this.#pool.quotas) quota.limit = step.limit;
         this.limiter.upsertPool({
           name: "org",
-          quotas: quotasOf(this.#world.pool.map((shape) => ({ ...shape, limit: step.limit }))),
+          quotas: quotasOf(this.#scenario.pool.map((shape) => ({ ...shape, limit: step.limit }))),
         });
         break;
       case "remove":
@@ -228,7 +165,7 @@ export class Run {
     await this.#replay();
   }
 
-  /** An amount that counted as 0 and turns out to be more has no entry of its own: lease-table.test.ts looks at that. */
+  /** An amount that counted as 0 and is corrected has no entry of its own; lease-endings.test.ts covers that. */
   #withoutSurprise(step: Step, model: ModelLease): Step {
     const isSurprise = model.needs.tokens === 0 && !Number.isNaN(model.stampedAt);
     return isSurprise && (step.do === "report" || step.do === "settle") ? { ...step, tokens: 0 } : step;
@@ -249,8 +186,8 @@ export class Run {
     lease.settle({ status, retryAfterMs, usage: tokens === undefined ? undefined : { tokens } });
   }
 
-  /** A changed quota starts empty with the reservations in flight carried in: those not counted yet, or all that are open. */
-  #upsert(name: string, shapes: readonly Shape[], now: number): void {
+  /** A changed quota starts empty with the reservations in flight: those that do not count yet, or all open ones. */
+  #upsert(name: string, shapes: readonly QuotaShape[], now: number): void {
     const had = this.model.providers.get(name);
     const provider = had ?? this.#register(name);
     provider.dead = false;
@@ -273,7 +210,8 @@ export class Run {
         } else if (Number.isNaN(lease.stampedAt)) lease.hold(fresh);
         else if (lease.isOpen && lease.stampedAt > now - fresh.windowMs) stamped.push(lease);
       }
-      // Either reading of "reservations in flight" will do; what is in flight is compared later, for waiters may have gone.
+      // Both readings of "reservations in flight" are accepted. The comparison comes later, because waiters might be
+      // gone.
       const { used } = seen[i]!;
       const counted = stamped.reduce((sum, lease) => sum + lease.needs[fresh.dimension], 0);
       if (used !== 0 && used !== counted) {
@@ -287,7 +225,7 @@ export class Run {
     });
   }
 
-  /** Stops at every deadline on the way, so that each is seen to be kept. */
+  /** Stops at every deadline, to check that each one is kept. */
   async #advance(ms: number): Promise<void> {
     const end = this.clock.now() + ms;
     for (;;) {
@@ -302,14 +240,18 @@ export class Run {
     }
   }
 
-  async #tryAcquire(wish: Wish): Promise<void> {
+  async #tryAcquire(wish: RequestedAmounts): Promise<void> {
     const { requests, tokens, exclude } = wish;
     const answer = this.limiter.tryAcquire(wish.capability, { requests, tokens, exclude });
     await this.#replay(answer.granted ? { lease: answer, wish } : null);
-    if (!answer.granted) this.#checkRefusal(answer, wish);
+    if (!answer.granted) this.#expectations.checkRefusal(answer, wish, this.#begin());
   }
 
-  async #acquire({ maxWaitMs, priority, ...wish }: Wish & { maxWaitMs: number; priority: number }): Promise<void> {
+  async #acquire({
+    maxWaitMs,
+    priority,
+    ...wish
+  }: RequestedAmounts & { maxWaitMs: number; priority: number }): Promise<void> {
     const now = this.#now;
     const controller = new AbortController();
     const { requests, tokens, exclude } = wish;
@@ -329,34 +271,35 @@ export class Run {
         },
       );
     this.waiters.push(waiter);
-    await turns();
+    await flushPromises();
     if (waiter.error !== null && NoAvailableProviders.is(waiter.error)) {
       const { kind } = waiter.error;
       waiter.isGone = true;
       const refusal = waiter.error as unknown as Refusal;
-      this.#checkRefusal(
+      this.#expectations.checkRefusal(
         { ...refusal, reasons: waiter.error.reasons, retryAfterMs: waiter.error.retryAfterMs, granted: false },
         wish,
+        this.#begin(),
         waiter,
       );
       if (kind === "queue_full") {
-        if (wasWaiting < this.#world.maxWaiting) throw new Error(`queue_full with ${wasWaiting} waiting`);
+        if (wasWaiting < this.#scenario.maxWaiting) throw new Error(`queue_full with ${wasWaiting} waiting`);
       } else if (kind === "refused") {
-        if (this.#mayCome(wish, waiter.deadline - 1, now))
-          throw new Error(`refused at once, though room may come by ${waiter.deadline}`);
-      } else if (maxWaitMs > 0) throw new Error(`rejected at once with ${kind}`);
+        if (this.#expectations.mayCome(wish, waiter.deadline - 1, now))
+          throw new Error(`refused immediately, although capacity can come by ${waiter.deadline}`);
+      } else if (maxWaitMs > 0) throw new Error(`rejected immediately with ${kind}`);
     } else if (waiter.lease === null && waiter.error === null) {
       if (maxWaitMs === 0) throw new Error("waits, though it must not");
-      if (!this.#mayCome(wish, waiter.deadline + 1, now, LENIENT))
-        throw new Error(`waits until ${waiter.deadline} in vain`);
+      if (!this.#expectations.mayCome(wish, waiter.deadline + 1, now, LENIENT))
+        throw new Error(`waits until ${waiter.deadline} without a chance`);
     }
     await this.#replay();
   }
 
-  /** Books what was granted since, each at its instant, and judges it. */
-  async #replay(own: { lease: Lease; wish: Wish } | null = null, isRetry = false): Promise<void> {
-    await turns();
-    for (const { lease, refusal, at } of this.#told.splice(0)) {
+  /** Records the grants since the last call, each at its instant, and checks them. */
+  async #replay(own: { lease: Lease; wish: RequestedAmounts } | null = null, isRetry = false): Promise<void> {
+    await flushPromises();
+    for (const { lease, refusal, at } of this.#answers.splice(0)) {
       if (lease === undefined) this.#bookRefusal(refusal!, at);
       else this.#bookGrant(lease, own, at);
       this.#lastActivity = at;
@@ -364,8 +307,8 @@ export class Run {
     const now = this.#begin();
     for (const { error, isGone } of this.waiters) if (error !== null && !isGone) throw error;
     this.waiters.splice(0, this.waiters.length, ...this.waiters.filter(({ isGone }) => !isGone));
-    let passed = this.#passedOver(now, null);
-    // Times of waiting are whole milliseconds, rounded up.
+    let passed = this.#expectations.passedOver(now, null);
+    // Waiting times are integer milliseconds, rounded up.
     if (passed !== null && !isRetry) {
       this.clock.set(this.clock.now() + 1);
       await this.#replay(null, true);
@@ -376,227 +319,40 @@ export class Run {
     this.#lastActivity = now;
   }
 
-  #bookGrant(lease: Lease, own: { lease: Lease; wish: Wish } | null, at: number): void {
+  #bookGrant(lease: Lease, own: { lease: Lease; wish: RequestedAmounts } | null, at: number): void {
     const waiter = this.waiters.find((one) => one.lease === lease);
     const wish = lease === own?.lease ? own.wish : waiter?.wish;
-    if (wish === undefined) throw new Error("a lease that nobody asked for");
-    if (waiter !== undefined) this.#checkLateness(waiter, at);
+    if (wish === undefined) throw new Error("a lease without a call");
+    if (waiter !== undefined) this.#expectations.checkLateness(waiter, at, this.#lastActivity);
     this.model.read(at);
-    this.#checkGrant(lease, wish, waiter ?? null, at);
+    this.#expectations.checkGrant(lease, wish, waiter ?? null, at);
     const provider = this.model.providers.get(lease.provider)!;
-    const model = this.model.grant(provider, needsOf(wish), at, this.#world.leaseTimeoutMs);
+    const model = this.model.grant(provider, needsOf(wish), at, this.#scenario.leaseTimeoutMs);
     this.leases.push({ lease, model });
     if (waiter !== undefined) this.waiters.splice(this.waiters.indexOf(waiter), 1);
   }
 
-  /** Of one who waited: at its deadline, or because nothing can come in time any more. */
+  /** The rejection of a waiter: at its deadline, or because it cannot be served in time any more. */
   #bookRefusal({ reasons }: Refusal, at: number): void {
     this.model.read(at);
     const waiter = this.waiters.find(({ error }) => NoAvailableProviders.is(error) && error.reasons === reasons);
     if (waiter === undefined || waiter.isGone) return;
     waiter.isGone = true;
     const { kind } = waiter.error as NoAvailableProviders;
-    const told = () => `${kind} at ${at}, deadline ${waiter.deadline}: ${JSON.stringify([waiter.wish, reasons])}`;
+    const description = () =>
+      `${kind} at ${at}, deadline ${waiter.deadline}: ${JSON.stringify([waiter.wish, reasons])}`;
     if (kind === "refused" ? at >= waiter.deadline : kind !== "timed_out" || at < waiter.deadline)
-      throw new Error(told());
-    if (kind === "refused" && at < waiter.deadline && this.#mayCome(waiter.wish, waiter.deadline - 1, at))
-      throw new Error(`room may come: ${told()}`);
-  }
-
-  #inOrder(): Waiter[] {
-    return this.waiters.filter(({ isGone }) => !isGone).sort((x, y) => y.priority - x.priority || x.order - y.order);
-  }
-
-  #candidates({ capability, exclude }: Wish): string[] {
-    return LISTED[capability].filter((name) => !exclude.includes(name));
-  }
-
-  /** Quotas, and providers on trial or ramp, of which a waiter needs something, wherever it may go. */
-  #claims(waiter: Waiter): (ModelQuota | ModelProvider)[] {
-    return this.#candidates(waiter.wish).flatMap((name) => {
-      const provider = this.model.providers.get(name);
-      if (provider === undefined) return [];
-      return [provider, ...provider.quotas.filter(({ dimension }) => waiter.needs[dimension] > 0)];
-    });
-  }
-
-  /** The first in line (before `end`) that could go and needs nothing that anybody ahead of it may claim. */
-  #passedOver(now: number, end: Waiter | null): Waiter | null {
-    const claimed = new Set<ModelQuota | ModelProvider>();
-    // What those ahead need of a quota that has room for all of them: no more than that is theirs.
-    const reserved = new Map<ModelQuota, number>();
-    const isShort = (quota: ModelQuota, need: number) =>
-      claimed.has(quota) || !quota.hasRoom(need + (reserved.get(quota) ?? 0), now);
-    for (const waiter of this.#inOrder()) {
-      if (waiter === end) return null;
-      for (const name of this.#candidates(waiter.wish)) {
-        if (this.model.obstacles(name, waiter.needs, now).length > 0) continue;
-        const provider = this.model.providers.get(name)!;
-        const isGated = (provider.trialDue || provider.isRampedAt(now)) && claimed.has(provider);
-        const isBehind = provider.quotas.some((quota) => {
-          const need = waiter.needs[quota.dimension];
-          return need > 0 && isShort(quota, need);
-        });
-        if (!isGated && !isBehind) return waiter;
-      }
-      for (const what of this.#claims(waiter)) {
-        const need = "dimension" in what ? waiter.needs[what.dimension] : 0;
-        if (!("dimension" in what) || isShort(what, need)) claimed.add(what);
-        else reserved.set(what, need + (reserved.get(what) ?? 0));
-      }
-    }
-    return null;
-  }
-
-  /** A waiter is served within a millisecond of the instant at which it could be. */
-  #checkLateness(waiter: Waiter, at: number): void {
-    const before = at - 1;
-    if (before <= this.#lastActivity) return;
-    this.model.read(before);
-    const passed = this.#passedOver(before, null);
-    if (passed === waiter) throw new Error(`granted late, at ${at}`);
-  }
-
-  #checkGrant(lease: Lease, wish: Wish, waiter: Waiter | null, at: number): void {
-    const needs = needsOf(wish);
-    const describe = () => `${lease.provider} at ${at} for ${JSON.stringify(wish)}`;
-    if (!this.#candidates(wish).includes(lease.provider)) throw new Error(`granted on ${describe()}, no candidate`);
-    const obstacles = this.model.obstacles(lease.provider, needs, at).filter((obstacle) => obstacle !== "ramp");
-    if (obstacles.length > 0) throw new Error(`granted on ${describe()} against ${obstacles}`);
-    if (waiter !== null && waiter.deadline < at) throw new Error("granted after the deadline");
-    const passed = this.#passedOver(at, waiter);
-    if (passed !== null && passed !== waiter) throw new Error(`${describe()} overtook ${JSON.stringify(passed.wish)}`);
-    // Room that one ahead waits for is not taken by anybody.
-    const taken = this.model.providers.get(lease.provider)!.quotas.filter(({ dimension }) => needs[dimension] > 0);
-    for (const ahead of this.#inOrder()) {
-      if (ahead === waiter) break;
-      for (const name of this.#candidates(ahead.wish)) {
-        const against = this.model.obstacles(name, ahead.needs, at);
-        if (against.some((obstacle) => obstacle !== "quota" && obstacle !== "concurrency")) continue;
-        const lacks = this.model.providers
-          .get(name)!
-          // Of the first it is also what has room for it, and would not have it any more.
-          .quotas.filter((quota) => {
-            const also = ahead === this.#inOrder()[0] && taken.includes(quota) ? needs[quota.dimension] : 0;
-            const need = ahead.needs[quota.dimension];
-            return need > 0 && !quota.hasRoom(need + also, at);
-          });
-        if (lacks.some((quota) => taken.includes(quota)))
-          throw new Error(`${describe()} took what ${JSON.stringify(ahead.wish)} waits for`);
-      }
-    }
-  }
-
-  #checkRefusal({ reasons, retryAfterMs }: Refusal, wish: Wish, waiter: Waiter | null = null): void {
-    const now = this.#begin();
-    const needs = needsOf(wish);
-    const names = reasons.map(({ provider }) => provider);
-    const expected: readonly string[] = LISTED[wish.capability];
-    if (names.join() !== expected.join()) throw new Error(`reasons of ${names}, listed are ${expected}`);
-    const times = reasons.flatMap((reason) => reason.retryAfterMs ?? []);
-    if (retryAfterMs !== (times.length === 0 ? null : Math.min(...times)))
-      throw new Error(`retryAfterMs ${retryAfterMs} of ${times}`);
-    if (times.some((ms) => !Number.isInteger(ms) || ms < 1)) throw new Error(`retryAfterMs ${times}`);
-    const ahead = new Set(
-      this.#inOrder()
-        .filter((other) => other !== waiter && (waiter === null || other.priority >= waiter.priority))
-        .flatMap((other) => this.#claims(other)),
-    );
-    for (const reason of reasons) {
-      const { provider: name } = reason;
-      const obstacles = this.model.obstacles(name, needs, now);
-      if (wish.exclude.includes(name)) obstacles.push("excluded");
-      const provider = this.model.providers.get(name);
-      if (provider?.quotas.some((quota) => needs[quota.dimension] > 0 && ahead.has(quota)))
-        obstacles.push("waiters_ahead");
-      if (provider !== undefined && ahead.has(provider) && (provider.trialDue || provider.isRampedAt(now)))
-        obstacles.push("waiters_ahead");
-      const told = reason.reason === "ramping" ? ["trial", "ramp"] : [reason.reason];
-      if (!told.some((one) => obstacles.includes(one))) {
-        throw new Error(
-          `${name} refused for ${reason.reason} at ${now}, true are [${obstacles}]: ${JSON.stringify(wish)}`,
-        );
-      }
-      if ("dimension" in reason) this.#checkQuotaReason(reason, needs, now);
-    }
-  }
-
-  #checkQuotaReason(
-    reason: Extract<Refusal["reasons"][number], { dimension: unknown }>,
-    needs: Needs,
-    now: number,
-  ): void {
-    const { provider, dimension, window, pool, limit, remaining, needed } = reason;
-    const windowMs = window === null ? null : (window as { seconds: number }).seconds * 1_000;
-    const from = pool === null ? this.model.providers.get(provider)!.own : this.#pool.quotas;
-    const quota = from.find((one) => one.dimension === dimension && one.windowMs === windowMs);
-    if (quota === undefined) throw new Error(`no such quota: ${JSON.stringify(reason)}`);
-    const left = Math.max(0, quota.limit - quota.used(now) - quota.inFlight());
-    const need = needs[quota.dimension];
-    if (limit !== quota.limit || remaining !== left || needed !== need || need <= left) {
-      throw new Error(`${JSON.stringify(reason)}: limit ${quota.limit}, left ${left}, needed ${need}`);
-    }
-  }
-
-  /** Whether by `deadline` time alone, or the ends of requests in flight at their best, can make room somewhere. */
-  #mayCome(wish: Wish, deadline: number, now: number, isLenient = false): boolean {
-    if (deadline <= now) return false;
-    const needs = needsOf(wish);
-    return this.#candidates(wish).some((name) => {
-      const provider = this.model.providers.get(name);
-      if (provider === undefined || provider.dead || provider.paused || provider.cooldownUntil > deadline) return false;
-      if (provider.quotas.some((quota) => needs[quota.dimension] > quota.limit)) return false;
-      if (this.model.mayRamp(provider, deadline)) return isLenient;
-      return provider.quotas.every((quota) => {
-        const need = needs[quota.dimension];
-        if (need === 0) return true;
-        let stays = 0;
-        for (const part of quota.parts) {
-          const lease = this.model.leases.find((one) => one.parts.get(quota) === part);
-          const isOpen = lease?.isOpen === true;
-          // What was answered has used one request at least.
-          const isAnswered = quota.dimension === "requests" && isOpen && !Number.isNaN(lease.stampedAt);
-          const left = isAnswered ? Math.min(1, part.amount) : isOpen ? 0 : part.amount;
-          const freeAt =
-            quota.windowMs === null
-              ? lease!.freeAt
-              : Number.isNaN(part.stamp)
-                ? lease!.stampDueAt + quota.windowMs
-                : (part.entry?.last ?? part.stamp) + quota.windowMs;
-          if (freeAt > deadline) stays += left;
-        }
-        return stays + need <= quota.limit;
-      });
-    });
+      throw new Error(description());
+    if (kind === "refused" && at < waiter.deadline && this.#expectations.mayCome(waiter.wish, waiter.deadline - 1, at))
+      throw new Error(`capacity is announced for: ${description()}`);
   }
 
   async #compare(): Promise<void> {
-    // A read may find that somebody waits in vain.
+    // A read can detect that a waiter can never be served.
     this.limiter.inspect();
     await this.#replay();
     const now = this.#begin();
-    for (const [name, provider] of this.model.providers) {
-      const seen = this.limiter.forecast(name)!;
-      const quotas = provider.quotas;
-      if (seen.length !== quotas.length) throw new Error(`${name} has ${seen.length} quotas, not ${quotas.length}`);
-      for (const [i, quota] of quotas.entries()) {
-        const { used, inFlight, remaining, limit, dimension } = seen[i]!;
-        const mine = { used: quota.used(now), inFlight: quota.inFlight() };
-        const left = Math.max(0, quota.limit - mine.used - mine.inFlight);
-        if (dimension !== quota.dimension || limit !== quota.limit) throw new Error(`${name}: another quota`);
-        if (quota.windowMs !== null) {
-          const [least, most] = quota.bounds(now);
-          if (used < least || used > most)
-            throw new Error(`${name} counts ${used} ${dimension} at ${now}, not ${least} to ${most}`);
-        }
-        if (used !== mine.used || inFlight !== mine.inFlight || remaining !== left) {
-          const told = JSON.stringify([used, inFlight, remaining]);
-          throw new Error(
-            `${name} tells ${told} of ${dimension} at ${now}, not ${JSON.stringify([mine.used, mine.inFlight, left])}`,
-          );
-        }
-      }
-    }
+    this.#expectations.checkForecasts(this.limiter, now);
     const { waiting } = this.limiter.inspect();
     const sum = Object.values(waiting).reduce((all, count) => all + count, 0);
     if (sum !== this.waiters.length) throw new Error(`${sum} wait, not ${this.waiters.length}`);
@@ -605,7 +361,7 @@ export class Run {
     }
   }
 
-  /** Ends everything; nothing may be left. */
+  /** Ends all leases. Nothing must remain. */
   async #finish(): Promise<void> {
     await this.#advance(this.#read() - this.clock.now());
     for (let round = 0; round < 40; round++) {

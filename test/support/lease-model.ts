@@ -1,10 +1,10 @@
-// The rules of leases, restated as plainly as they can be: every grant with its time, its headers and its end, and exact
-// lists of what counts. Nothing here is fast, and nothing is shared with the source.
+// The rules of leases in their simplest form: every grant with its time, its headers and its end, and exact lists of
+// the counted amounts. The model is slow and shares no code with the source.
 import type { StatusClass } from "../../src/index.ts";
 
 export const DIMENSIONS = ["requests", "tokens", "concurrency"] as const;
 export type ModelDimension = (typeof DIMENSIONS)[number];
-export type Needs = { readonly [dimension in ModelDimension]: number };
+export type Demand = { readonly [dimension in ModelDimension]: number };
 
 const RESOLUTION = 512;
 const LONGEST_LATE_MS = 1_000;
@@ -18,10 +18,10 @@ interface Entry {
   amount: number;
 }
 
-/** What one request counts in one quota. */
+/** The amount of one request in one quota. */
 interface Part {
   amount: number;
-  /** When it was stamped; NaN: it is in flight. */
+  /** Instant at which the amount started to count. NaN: in flight. */
   stamp: number;
   entry: Entry | null;
 }
@@ -30,9 +30,9 @@ export class ModelQuota {
   readonly dimension: ModelDimension;
   readonly windowMs: number | null;
   limit: number;
-  /** The ring by its stated rule. */
+  /** The ring by its documented rule. */
   entries: Entry[] = [];
-  /** The same, exact. */
+  /** The same ring without merged entries. */
   readonly parts: Set<Part> = new Set();
 
   constructor(dimension: ModelDimension, windowMs: number | null, limit: number) {
@@ -54,7 +54,7 @@ export class ModelQuota {
     return this.entries.reduce((sum, { amount }) => sum + amount, 0);
   }
 
-  /** What surely counts in a window that ends now, and the most that the resolution allows. */
+  /** The certain count of a window that ends now, and the maximum that the resolution allows. */
   bounds(now: number): [least: number, most: number] {
     let [least, most] = [0, 0];
     for (const { amount, stamp } of this.parts) {
@@ -79,9 +79,9 @@ export class ModelQuota {
     }
   }
 
-  /** Another amount than was thought, in flight or counted. */
+  /** Replaces the amount of a request, in flight or counted. */
   correct(part: Part, amount: number, now: number): void {
-    // What is a window old is over, also where it still stands in an entry with younger ones.
+    // An amount as old as the window is over, even if an entry still contains it with younger ones.
     if (part.stamp <= now - (this.windowMs ?? 0)) return;
     if (part.entry !== null) part.entry.amount += amount - part.amount;
     part.amount = amount;
@@ -103,7 +103,7 @@ export class ModelProvider {
   #lastCooldownMs = 0;
   trialDue = false;
   rampFrom = Number.NEGATIVE_INFINITY;
-  /** Until when a ramp at half the rate, evenly spaced, may hold the next lease back. */
+  /** Latest instant until which a ramp at half the rate, evenly spread, can delay the next lease. */
   rampUntil = Number.NEGATIVE_INFINITY;
   own: ModelQuota[] = [];
   pools: { quotas: ModelQuota[] }[] = [];
@@ -117,7 +117,7 @@ export class ModelProvider {
     return [...this.own, ...this.pools.flatMap((pool) => pool.quotas)];
   }
 
-  /** Whether it is on its way back to full speed, if it has a rate: two steps of 5 s, or of a twelfth of its longest window. */
+  /** True during the ramp of a provider with a rate: two steps of 5 s, or of a twelfth of its longest window. */
   isRampedAt(now: number): boolean {
     const windows = this.quotas.flatMap(({ windowMs, limit }) =>
       windowMs !== null && windowMs <= 3_600_000 && limit > 0 ? windowMs : [],
@@ -181,14 +181,14 @@ export class ModelLease {
   needs: { [dimension in ModelDimension]: number };
   reported = false;
   hasHeaders = false;
-  /** When it began to count; NaN: it is in flight. */
+  /** Instant at which the lease started to count. NaN: in flight. */
   stampedAt = Number.NaN;
   stampDueAt: number;
   endedAt = Number.POSITIVE_INFINITY;
   freeAt = Number.POSITIVE_INFINITY;
   expired = false;
 
-  constructor(provider: ModelProvider, needs: Needs, now: number, skewCapMs: number, timeoutMs: number) {
+  constructor(provider: ModelProvider, needs: Demand, now: number, skewCapMs: number, timeoutMs: number) {
     this.provider = provider;
     this.needs = { ...needs };
     this.grantedAt = now;
@@ -219,7 +219,7 @@ export class Model {
     this.skewCapMs = skewCapMs;
   }
 
-  /** Does what has come due, in order of instant; grants of one instant in their order. */
+  /** Applies everything that is due, in order of instant, and grants of one instant in their order. */
   read(now: number): void {
     for (;;) {
       let next: { lease: ModelLease; at: number } | null = null;
@@ -243,7 +243,7 @@ export class Model {
     }
   }
 
-  grant(provider: ModelProvider, needs: Needs, now: number, timeoutMs: number): ModelLease {
+  grant(provider: ModelProvider, needs: Demand, now: number, timeoutMs: number): ModelLease {
     const lease = new ModelLease(provider, needs, now, this.skewCapMs, timeoutMs);
     const spacingMs = this.#rampSpacingMs(provider);
     if (spacingMs > 0) provider.rampUntil = Math.max(provider.rampUntil, now) + spacingMs * needs.requests;
@@ -310,7 +310,7 @@ export class Model {
     provider.learn(status, retryAfterMs, now, now);
   }
 
-  /** The leases that still hold something of that provider. */
+  /** The leases that still reserve amounts of that provider. */
   heldBy(provider: ModelProvider): ModelLease[] {
     return this.leases.filter(
       (lease) =>
@@ -328,8 +328,8 @@ export class Model {
     );
   }
 
-  /** Why the provider cannot take it now, room and gates included, the line not; empty: it can. "ramp" is perhaps. */
-  obstacles(name: string, needs: Needs, now: number): string[] {
+  /** The reasons against the provider: capacity and recovery, without the queue. Empty: none. "ramp": possible only. */
+  obstacles(name: string, needs: Demand, now: number): string[] {
     const provider = this.providers.get(name);
     if (provider === undefined) return ["not_registered"];
     const found: string[] = [];
@@ -346,12 +346,12 @@ export class Model {
     return found;
   }
 
-  /** Whether half (three quarters) of the rate of the shortest requests quota may hold a lease back now. */
+  /** True if half (or three quarters) of the rate of the shortest requests quota can delay a lease now. */
   mayRamp(provider: ModelProvider, now: number): boolean {
     return provider.isRampedAt(now) && now < provider.rampUntil && this.#rampSpacingMs(provider) > 0;
   }
 
-  /** Between requests at half the rate; 0: there is no such rate. */
+  /** Time between requests at half the rate. 0: no such rate. */
   #rampSpacingMs(provider: ModelProvider): number {
     const quotas = provider.quotas.filter(
       ({ dimension, windowMs }) => dimension === "requests" && windowMs! <= 3_600_000,

@@ -1,4 +1,4 @@
-// A limiter at a mock clock, and the few words in which the tests of admission ask it.
+// A limiter with a mock clock and the calls that most tests of admission make.
 import { expect } from "vitest";
 import {
   type Dimension,
@@ -16,17 +16,17 @@ import { CountingClock } from "./counting-clock.ts";
 
 export type AcquireOptions = NonNullable<Parameters<GrateLimiter["acquire"]>[1]>;
 
-/** What became of an `acquire`, as it becomes known. */
-export interface Asked {
+/** The state of an `acquire` call. It changes when the call is granted or rejected. */
+export interface AcquireState {
   state: "waiting" | "granted" | "rejected";
   lease: Lease | null;
   error: unknown;
-  /** When it was decided, as the clock then stood once promises had run. */
+  /** Clock time of the decision, after all promises have run. */
   atMs: number | null;
 }
 
-/** Lets promises run, with no real time: enough turns for every chain that a limiter can build. */
-export async function turns(): Promise<void> {
+/** Lets promises run without real time, long enough for every chain of promises of a limiter. */
+export async function flushPromises(): Promise<void> {
   for (let i = 0; i < 12; i++) await Promise.resolve();
 }
 
@@ -40,7 +40,7 @@ export function refused(answer: Lease | Refusal): Refusal {
   return answer as Refusal;
 }
 
-export class Desk {
+export class LimiterFixture {
   readonly clock: CountingClock;
   readonly limiter: GrateLimiter;
 
@@ -49,26 +49,26 @@ export class Desk {
     this.limiter = new GrateLimiter({ ...options, clock: this.clock });
   }
 
-  /** A lease, or the test fails. */
-  take(options?: SelectOptions, capability = "chat"): Lease {
+  /** Returns a lease. Fails the test if the call is refused. */
+  grant(options?: SelectOptions, capability = "chat"): Lease {
     return granted(this.limiter.tryAcquire(capability, options));
   }
 
-  /** A refusal, or the test fails. */
+  /** Returns a refusal. Fails the test if the call is granted. */
   refusal(options?: SelectOptions, capability = "chat"): Refusal {
     return refused(this.limiter.tryAcquire(capability, options));
   }
 
-  /** Whether there is room: asks, and gives it back. */
-  hasRoom(options?: SelectOptions, capability = "chat"): boolean {
+  /** True if a lease is granted. Releases it immediately. */
+  hasCapacity(options?: SelectOptions, capability = "chat"): boolean {
     const answer = this.limiter.tryAcquire(capability, options);
     if (answer.granted) answer.release();
     return answer.granted;
   }
 
-  /** Starts an `acquire` and watches it. */
-  ask(options?: AcquireOptions, capability = "chat"): Asked {
-    const asked: Asked = { state: "waiting", lease: null, error: null, atMs: null };
+  /** Starts an `acquire` and returns its state. */
+  acquire(options?: AcquireOptions, capability = "chat"): AcquireState {
+    const asked: AcquireState = { state: "waiting", lease: null, error: null, atMs: null };
     this.limiter.acquire(capability, options).then(
       (lease) => Object.assign(asked, { state: "granted", lease, atMs: this.clock.now() }),
       (error: unknown) => Object.assign(asked, { state: "rejected", error, atMs: this.clock.now() }),
@@ -84,54 +84,64 @@ export class Desk {
     return found as QuotaForecast;
   }
 
-  /** All that a quota counts: in its window and in flight. */
+  /** Returns the usage of a quota: counted in its window and in flight. */
   counted(dimension: Dimension, provider = "a", window?: WindowSpec): number {
     const { used, inFlight, remaining, ceiling } = this.quota(dimension, provider, window);
     expect(remaining).toBe(Math.max(0, ceiling - used - inFlight));
     return used + inFlight;
   }
 
-  /** Moves to an instant, waking on the way, and lets promises run. */
-  async at(ms: number): Promise<void> {
+  /** Advances the clock to an instant, fires its timers, and lets promises run. */
+  async advanceTo(ms: number): Promise<void> {
     this.clock.set(ms);
-    await turns();
+    await flushPromises();
   }
 
-  async later(ms: number): Promise<void> {
-    await this.at(this.clock.now() + ms);
+  async advance(ms: number): Promise<void> {
+    await this.advanceTo(this.clock.now() + ms);
   }
 
-  /** Everything that can be asked about, but for the counters of refusals. */
+  /** Returns the whole visible state as text, except for the counters of refusals. */
   state(): string {
     const { metrics, ...inspection } = this.limiter.inspect();
     const { refusals: _, noProviderAvailable: __, selects: ___, ...counters } = metrics;
     return JSON.stringify({ inspection, counters });
   }
 
-  /** Every event from now on, in order. */
-  listen(): { event: keyof LimiterEvents; told: never }[] {
-    const heard: { event: keyof LimiterEvents; told: never }[] = [];
+  /** Returns a list that receives every later event, in order. */
+  recordEvents(): { event: keyof LimiterEvents; data: never }[] {
+    const recorded: { event: keyof LimiterEvents; data: never }[] = [];
     for (const event of ["leaseGranted", "leaseSettled", "leaseExpired", "refused", "limitReached"] as const) {
-      this.limiter.on(event, (told: unknown) => heard.push({ event, told: told as never }));
+      this.limiter.on(event, (data: unknown) => recorded.push({ event, data: data as never }));
     }
     for (const event of ["cooldownStarted", "cooldownEnded", "providerDead", "providerRevived"] as const) {
-      this.limiter.on(event, (told: unknown) => heard.push({ event, told: told as never }));
+      this.limiter.on(event, (data: unknown) => recorded.push({ event, data: data as never }));
     }
-    return heard;
+    return recorded;
   }
 }
 
-/** One provider "a" of the capability "chat". */
-export function desk(
+/** Creates a limiter with the provider "a" in the capability "chat". */
+export function chatFixture(
   provider: Partial<NonNullable<GrateLimiterOptions["providers"]>[number]> = {},
   options: Omit<GrateLimiterOptions, "clock" | "providers" | "capabilities"> = {},
-): Desk {
-  return new Desk({ ...options, providers: [{ name: "a", ...provider }], capabilities: { chat: ["a"] } });
+): LimiterFixture {
+  return new LimiterFixture({ ...options, providers: [{ name: "a", ...provider }], capabilities: { chat: ["a"] } });
 }
 
-/** The rejection of an `acquire` that was decided. */
-export function rejection(asked: Asked): NoAvailableProviders {
+/** Returns the error of a rejected `acquire`. */
+export function rejection(asked: AcquireState): NoAvailableProviders {
   expect(asked.state).toBe("rejected");
   if (!NoAvailableProviders.is(asked.error)) expect.unreachable(`rejected with ${String(asked.error)}`);
   return asked.error as NoAvailableProviders;
 }
+
+/** Creates a limiter with one provider, and leases for all its concurrency places. */
+export function occupiedFixture(concurrency = 1): { fixture: LimiterFixture; leases: Lease[] } {
+  const fixture = chatFixture({ limits: { concurrency } });
+  return { fixture, leases: Array.from({ length: concurrency }, () => fixture.grant()) };
+}
+
+export const statesOf = (asked: readonly AcquireState[]) => asked.map(({ state }) => state);
+
+export const LONG_WAIT = { maxWaitMs: 1e7 };

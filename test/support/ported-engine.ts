@@ -1,4 +1,4 @@
-// The Rust and Python engines, restated from the description of what they do: the model of the classic profile.
+// The Rust and Python engines, written from the description of their behaviour: the model of the classic profile.
 
 export type PortedStatus = "success" | "client_error" | "rate_limited" | "forbidden" | "server_error" | "timeout";
 
@@ -54,7 +54,7 @@ class Bucket {
   }
 }
 
-/** Counted, never released. */
+/** Counted and never released. */
 class Counter {
   readonly capacity: number;
   #active = 0;
@@ -94,7 +94,10 @@ class Runtime {
     );
   }
 
-  /** The worst over the trackers: least ratio left, nearest exhaustion in seconds, fastest burn a second. */
+  /**
+   * The worst values over the trackers: smallest remaining ratio, nearest exhaustion in seconds, fastest burn per
+   * second.
+   */
   quotaState(now: number): [ratio: number, exhaustion: number, burn: number] {
     const state: [number, number, number] = [1, Number.POSITIVE_INFINITY, 0];
     for (const tracker of this.trackers) {
@@ -132,14 +135,15 @@ export class PortedEngine {
 
   observe(
     name: string,
-    told: { requests: number; tokens?: number | undefined; bytes?: number | undefined },
+    reported: { requests: number; tokens?: number | undefined; bytes?: number | undefined },
     status: PortedStatus,
     latency: number,
     now: number,
   ): void {
     const runtime = this.#providers.get(name)!;
     for (const [i, { dimension }] of runtime.config.quotas.entries()) {
-      const amount = dimension === "tokens" ? told.tokens : dimension === "bytes" ? told.bytes : told.requests;
+      const amount =
+        dimension === "tokens" ? reported.tokens : dimension === "bytes" ? reported.bytes : reported.requests;
       if (amount !== undefined && amount > 0) runtime.trackers[i]!.record(amount, now);
     }
     const elapsed = now - runtime.healthAt;
@@ -159,7 +163,7 @@ export class PortedEngine {
     runtime.cooldownUntil = now + seconds * 1_000;
   }
 
-  /** The ranked decisions; empty: no provider is available. */
+  /** The ranked decisions. Empty: no provider is available. */
   select(now: number): PortedDecision[] {
     const priorities = this.#listed.map(({ priority }) => priority);
     const maxPriority = Math.max(...priorities);
@@ -188,7 +192,7 @@ export class PortedEngine {
     return now < this.#providers.get(name)!.cooldownUntil;
   }
 
-  /** Of the first quota of the dimension; null: there is none. */
+  /** Value of the first quota of the dimension. null: no such quota. */
   remaining(name: string, dimension: string, now: number): number | null {
     const { config, trackers } = this.#providers.get(name)!;
     const at = config.quotas.findIndex((quota) => quota.dimension === dimension);

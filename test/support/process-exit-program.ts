@@ -1,4 +1,4 @@
-// Run in a process of its own by process-life.test.ts: what it prints, and when it ends by itself.
+// process-exit.test.ts runs this program in a separate process, and checks its output and the time of its exit.
 import { GrateLimiter } from "../../src/index.ts";
 
 const limiter = new GrateLimiter({

@@ -1,4 +1,5 @@
-// Random limiters with a past, which can be built again and again: each property asks twins at different instants.
+// Random limiters with a history. The same history can be built several times, so that a property can compare identical
+// limiters at different instants.
 import fc from "fast-check";
 import {
   GrateLimiter,
@@ -23,7 +24,7 @@ export interface Step {
   retryAfterMs: number | undefined;
 }
 
-export interface World {
+export interface LimiterHistory {
   providers: ProviderConfig[];
   listed: readonly (string | { provider: string; priority: number })[];
   minimumHealthScore: number;
@@ -79,12 +80,12 @@ const step: fc.Arbitrary<Step> = fc.record({
   retryAfterMs: fc.constantFrom(undefined, undefined, 1_500.5),
 });
 
-export const needs: fc.Arbitrary<SelectOptions> = fc.record({
+export const demands: fc.Arbitrary<SelectOptions> = fc.record({
   requests: fc.constantFrom(undefined, 0, 1, 4),
   tokens: fc.constantFrom(undefined, 0, 2, 11),
 });
 
-export const world: fc.Arbitrary<World> = fc.record({
+export const histories: fc.Arbitrary<LimiterHistory> = fc.record({
   providers: fc
     .tuple(provider("a"), provider("b"), provider("c"), provider("d"))
     .chain((all) => fc.shuffledSubarray(all, { minLength: 1 })),
@@ -99,17 +100,17 @@ export const world: fc.Arbitrary<World> = fc.record({
   steps: fc.array(step, { maxLength: 25 }),
 });
 
-/** A new limiter that has lived through the world's steps; `laterMs` more have passed since. */
-export function build(given: World, laterMs = 0, more: Partial<GrateLimiterOptions> = {}) {
+/** Creates a limiter, applies the steps of the history, and then advances the clock by `laterMs`. */
+export function buildLimiter(history: LimiterHistory, laterMs = 0, more: Partial<GrateLimiterOptions> = {}) {
   const clock = new MockClock({ startMs: 5_000 });
   const limiter = new GrateLimiter({
     clock,
-    providers: given.providers,
-    capabilities: { chat: given.listed },
-    minimumHealthScore: given.minimumHealthScore,
+    providers: history.providers,
+    capabilities: { chat: history.listed },
+    minimumHealthScore: history.minimumHealthScore,
     ...more,
   });
-  for (const { advanceMs, provider: name, usage, ...outcome } of given.steps) {
+  for (const { advanceMs, provider: name, usage, ...outcome } of history.steps) {
     clock.advanceMs(advanceMs);
     if (limiter.providerHealth(name) !== null) limiter.observe({ provider: name, usage, outcome });
   }
@@ -117,13 +118,13 @@ export function build(given: World, laterMs = 0, more: Partial<GrateLimiterOptio
   return { clock, limiter };
 }
 
-/** The listed names, each once, at its first place. */
-export function names(given: World): string[] {
-  return [...new Set(given.listed.map((entry) => (typeof entry === "string" ? entry : entry.provider)))];
+/** Returns the listed names, each once, at its first position. */
+export function listedNames(history: LimiterHistory): string[] {
+  return [...new Set(history.listed.map((entry) => (typeof entry === "string" ? entry : entry.provider)))];
 }
 
-/** The decision, or the refusal. */
-export function ask(limiter: GrateLimiter, options?: SelectOptions) {
+/** Returns the decision or the refusal of `select`. */
+export function trySelect(limiter: GrateLimiter, options?: SelectOptions) {
   try {
     return { decision: limiter.select("chat", options), refusal: null };
   } catch (error) {

@@ -1,6 +1,7 @@
-// A limiter at a mock clock, and the few words in which the tests of calls ask it.
+// A limiter with a mock clock, recorded events, and the checks of most tests of `run`, `stream` and `map`.
 import { expect } from "vitest";
 import {
+  type Attempt,
   GrateLimiter,
   type GrateLimiterOptions,
   type LimiterEvents,
@@ -9,7 +10,7 @@ import {
   type ProviderConfig,
 } from "../../src/index.ts";
 
-/** A failure as clients throw it. */
+/** An error with a status, as clients throw it. */
 export class HttpError extends Error {
   readonly status: number;
   readonly headers: { readonly [name: string]: string };
@@ -21,15 +22,15 @@ export class HttpError extends Error {
   }
 }
 
-/** What became of a promise, as it becomes known. */
-export interface Seen<T> {
+/** The state of a promise. It changes when the promise settles. */
+export interface PromiseState<T> {
   state: "open" | "resolved" | "rejected";
   value: T | undefined;
   error: unknown;
 }
 
-export function seen<T>(promise: PromiseLike<T>): Seen<T> {
-  const state: Seen<T> = { state: "open", value: undefined, error: undefined };
+export function watch<T>(promise: PromiseLike<T>): PromiseState<T> {
+  const state: PromiseState<T> = { state: "open", value: undefined, error: undefined };
   promise.then(
     (value) => Object.assign(state, { state: "resolved", value }),
     (error: unknown) => Object.assign(state, { state: "rejected", error }),
@@ -37,18 +38,18 @@ export function seen<T>(promise: PromiseLike<T>): Seen<T> {
   return state;
 }
 
-export interface Bench {
+export interface RunFixture {
   readonly clock: MockClock;
   readonly limiter: GrateLimiter;
-  /** In order; `name` and what was told. */
-  readonly events: { readonly name: keyof LimiterEvents; readonly told: never }[];
+  /** The events so far, in order. */
+  readonly events: { readonly name: keyof LimiterEvents; readonly data: never }[];
 }
 
-/** Providers of the capability "chat", preferred in the order in which they are named. */
-export function bench(
+/** Creates a limiter with providers of the capability "chat", preferred in the given order. */
+export function runFixture(
   providers: readonly (string | ProviderConfig)[] = ["a", "b"],
   options: Omit<GrateLimiterOptions, "providers" | "capabilities" | "clock"> = {},
-): Bench {
+): RunFixture {
   const clock = new MockClock({ startMs: 1_000 });
   const configs = providers.map((provider) => (typeof provider === "string" ? { name: provider } : provider));
   const limiter = new GrateLimiter({
@@ -59,7 +60,7 @@ export function bench(
     capabilities: { chat: configs.map(({ name }) => name) },
     scoring: options.scoring ?? { quota: 0, health: 0, priority: 1, latency: 0 },
   });
-  const events: { name: keyof LimiterEvents; told: never }[] = [];
+  const events: { name: keyof LimiterEvents; data: never }[] = [];
   for (const name of [
     "leaseGranted",
     "leaseSettled",
@@ -68,19 +69,19 @@ export function bench(
     "failover",
     "cooldownStarted",
   ] as const) {
-    limiter.on(name, (told: unknown) => events.push({ name, told: told as never }));
+    limiter.on(name, (data: unknown) => events.push({ name, data: data as never }));
   }
   return { clock, limiter, events };
 }
 
-/** The statuses with which leases were settled, in order. */
-export function settled({ events }: Bench): readonly string[] {
-  return events.flatMap(({ name, told }) => (name === "leaseSettled" ? [(told as { status: string }).status] : []));
+/** Returns the statuses of the settled leases, in order. */
+export function settledStatuses({ events }: RunFixture): readonly string[] {
+  return events.flatMap(({ name, data }) => (name === "leaseSettled" ? [(data as { status: string }).status] : []));
 }
 
-/** Nothing is in flight, nobody waits, and no lease is open. */
-export function expectIdle({ limiter, clock }: Bench): void {
-  // Places of requests that ended unanswered are freed a second later.
+/** Expects that no request is in flight, no call waits, and no lease is open. */
+export function expectIdle({ limiter, clock }: RunFixture): void {
+  // Places of unanswered requests become free a second later.
   clock.advanceMs(2_000);
   const { providers, waiting, oldestLeaseMs } = limiter.inspect();
   expect(providers.map(({ inFlight }) => inFlight)).toEqual(providers.map(() => 0));
@@ -88,7 +89,7 @@ export function expectIdle({ limiter, clock }: Bench): void {
   expect(oldestLeaseMs).toBeNull();
 }
 
-/** What a promise is rejected with. */
+/** Returns the reason of a rejected promise. */
 export async function rejection(promise: PromiseLike<unknown>): Promise<unknown> {
   try {
     await promise;
@@ -98,7 +99,7 @@ export async function rejection(promise: PromiseLike<unknown>): Promise<unknown>
   return expect.unreachable("it was not rejected");
 }
 
-/** The same, which must be the limiter's own. */
+/** Returns the reason of a promise that the limiter itself rejected. */
 export async function refusalOf(promise: PromiseLike<unknown>): Promise<NoAvailableProviders> {
   const error = await rejection(promise);
   if (!NoAvailableProviders.is(error)) expect.unreachable(`rejected with ${String(error)}`);
@@ -109,3 +110,19 @@ export async function refusalOf(promise: PromiseLike<unknown>): Promise<NoAvaila
 export function never(): Promise<never> {
   return new Promise(() => {});
 }
+
+/** A task with the given outcomes, one per attempt. An Error is thrown. */
+export function scriptedTask(...endings: readonly unknown[]) {
+  const providers: string[] = [];
+  const task = async ({ provider, attempt }: { readonly provider: string; readonly attempt: number }) => {
+    providers.push(provider);
+    expect(attempt).toBe(providers.length);
+    const ending = endings[Math.min(attempt, endings.length) - 1];
+    if (ending instanceof Error) throw ending;
+    return ending;
+  };
+  return { task, providers };
+}
+
+export const attemptSummary = (attempts: readonly Attempt[]) =>
+  attempts.map(({ provider, status }) => `${provider} ${status}`);

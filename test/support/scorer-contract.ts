@@ -1,11 +1,11 @@
-// What every scoring strategy must do, whoever wrote it.
+// The contract of scoring strategies: one suite for all implementations.
 import fc from "fast-check";
 import { expect, it } from "vitest";
 import type { ProviderScoreContext, ScoringStrategy } from "../../src/index.ts";
 
 const part = fc.double({ min: 0, max: 1, noNaN: true });
 
-/** Contexts as a limiter makes them. */
+/** Contexts as a limiter creates them. */
 export const context: fc.Arbitrary<ProviderScoreContext> = fc.record({
   provider: fc.constantFrom("a", "b"),
   capability: fc.constant("chat"),
@@ -25,7 +25,7 @@ export const context: fc.Arbitrary<ProviderScoreContext> = fc.record({
   costMicroUsd: fc.constantFrom(null, 0, 5, 2 ** 53 - 1),
 });
 
-/** The context that most tests start from. */
+/** The context with which most tests start. */
 export const PLAIN: ProviderScoreContext = {
   provider: "a",
   capability: "chat",
@@ -45,9 +45,9 @@ export const PLAIN: ProviderScoreContext = {
   costMicroUsd: null,
 };
 
-/** The conformance suite of scoring strategies. */
+/** Runs the contract of scoring strategies. */
 export function scorerContract(make: () => ScoringStrategy): void {
-  it("answers a number", () => {
+  it("a score is a number", () => {
     const scorer = make();
     fc.assert(
       fc.property(context, (facts) => {
@@ -57,7 +57,7 @@ export function scorerContract(make: () => ScoringStrategy): void {
     );
   });
 
-  it("answers by the facts alone: not by what it was asked before, nor by which object holds them", () => {
+  it("a score depends on the facts only: not on earlier calls or on the identity of the context", () => {
     const scorer = make();
     fc.assert(
       fc.property(context, context, (facts, other) => {
@@ -69,7 +69,7 @@ export function scorerContract(make: () => ScoringStrategy): void {
     );
   });
 
-  it("writes nothing into the context", () => {
+  it("a strategy does not write to the context", () => {
     fc.assert(
       fc.property(context, (facts) => {
         const before = { ...facts };

@@ -1,8 +1,8 @@
-// The seed of all property tests: the same in every run, so that one commit has one result; another by SEED. New seeds are
-// what `npm run fuzz` is for.
+// The seed of all property tests. It is constant, so that one commit has one result; the variable SEED changes it. `npm
+// run fuzz` uses new seeds.
 import fc from "fast-check";
 
 export const FIXED_SEED = 20_261_122;
 
-// A script of up to 80 steps means that: by itself fast-check makes short ones of them.
+// A script can have up to 80 steps: by default fast-check generates short ones.
 fc.configureGlobal({ seed: Number(process.env["SEED"] ?? FIXED_SEED), defaultSizeToMaxWhenMaxSpecified: true });

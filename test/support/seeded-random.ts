@@ -1,8 +1,8 @@
 import { FIXED_SEED } from "./seed.ts";
 
 /**
- * Uniform in [0, 1), the same numbers for the same seed (mulberry32). For tests of a million steps, where generated and
- * shrunk scripts would be too slow.
+ * Uniform in [0, 1), the same numbers for the same seed (mulberry32). For tests with a million steps, because
+ * generating and shrinking such scripts would be too slow.
  */
 export function seededRandom(seed: number): () => number {
   let state = seed | 0;
@@ -14,7 +14,7 @@ export function seededRandom(seed: number): () => number {
   };
 }
 
-/** Runs `body` with the seed of all property tests (see seed.ts); what it throws names it. */
+/** Runs `body` with the seed of all property tests (see seed.ts). Its errors contain the seed. */
 export function withSeed(body: (random: () => number) => void): void {
   const seed = Number(process.env["SEED"] ?? FIXED_SEED);
   try {

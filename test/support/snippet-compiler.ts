@@ -1,4 +1,4 @@
-// Compiles snippets that import the package, in memory, as a user's strict project would.
+// Compiles snippets that import the package, in memory, with the options of a strict project.
 import { fileURLToPath } from "node:url";
 import ts from "typescript";
 
@@ -19,17 +19,17 @@ const OPTIONS: ts.CompilerOptions = {
 };
 
 export interface Compiled {
-  /** The lines of a snippet, from 1, on which the compiler finds fault; with what it says. */
+  /** Returns the lines of a snippet, from 1, with compiler errors and their messages. */
   faults(name: string): { readonly line: number; readonly message: string }[];
-  /** The lines that a snippet marks with `// error`. */
+  /** Returns the lines of a snippet that are marked with `// error`. */
   marked(name: string): number[];
-  /** What a module of the package exports. */
+  /** Returns the exports of a module of the package. */
   exports(path: string): { readonly name: string; readonly isValue: boolean }[];
-  /** The public methods and fields of an exported class. */
+  /** Returns the public methods and fields of an exported class. */
   members(path: string, className: string): string[];
 }
 
-/** Compiles all files at once, each by its name in this folder. */
+/** Compiles all files together, each under its name in this folder. */
 export function compile(files: { readonly [name: string]: string }): Compiled {
   const texts = new Map(Object.entries(files).map(([name, text]) => [FOLDER + name, text]));
   const host = ts.createCompilerHost(OPTIONS, true);

@@ -1,4 +1,4 @@
-// What may happen to a quota: amounts of all sizes, at instants that are hard on trackers.
+// Random histories of a quota: amounts of all sizes at instants that are difficult for trackers.
 import * as fc from "fast-check";
 
 /** An amount that was recorded at an instant (ms). */
@@ -7,23 +7,26 @@ export interface Use {
   readonly amount: number;
 }
 
-/** What happens to a tracker before it is judged. */
+/** The events of a tracker before it is checked. */
 export interface Plan {
   readonly capacity: number;
   readonly windowMs: number;
   readonly startMs: number;
   readonly uses: readonly Use[];
-  /** When it is looked at, at or after the last use. */
+  /** Instant of the read, at or after the last use. */
   readonly now: number;
 }
 
-// Instants are multiples of 2^-10 ms, as those of the real clock, so that sums of them are exact.
+// Instants are multiples of 2^-10 ms, as those of the real clock, so sums of them are exact.
 const TICKS_PER_MS = 1_024;
-/** The nearest instant that a sum of instants can hold. */
+/** Rounds to the nearest instant that a sum of instants can represent. */
 export const exact = (ms: number): number => Math.round(ms * TICKS_PER_MS) / TICKS_PER_MS;
 
 export const share = (max: number): fc.Arbitrary<number> => fc.double({ min: 0, max, noNaN: true });
-/** Gaps in windows: bursts, denser than any resolution, sparse, exactly a window and a tick more or less, idle years. */
+/**
+ * Gaps as shares of a window: bursts, denser than any resolution, sparse, exactly a window and a tick more or less,
+ * years.
+ */
 export const gap = fc.oneof(
   { weight: 4, arbitrary: share(0.003) },
   { weight: 4, arbitrary: share(0.4) },
@@ -33,7 +36,7 @@ export const gap = fc.oneof(
 const someCapacity = fc.oneof(fc.integer({ min: 1, max: 60 }), fc.constantFrom(0, 1, 1_000, 1e10));
 const usual = fc.oneof(fc.integer({ min: 0, max: 12 }), fc.constantFrom(1, 1, 0, -0));
 
-/** A history with small amounts, and now and then with these `shares` of the capacity. */
+/** A history with small amounts, and sometimes with these `shares` of the capacity. */
 export function plans(windowsMs: readonly number[], shares: readonly number[] = [0.5, 1, 1.5, 3]): fc.Arbitrary<Plan> {
   const amount = fc.oneof(
     { weight: 5, arbitrary: usual.map((small) => () => small) },

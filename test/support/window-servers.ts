@@ -1,15 +1,15 @@
-// How rate limits are enforced elsewhere: the classical servers, exact, and nothing else. Instants are whole ticks of
-// 1/1024 ms, so that no comparison depends on rounding. A server counts what it accepts, when it arrives.
+// The classical rate limits of servers, exact. Instants are integer ticks of 1/1024 ms, so no comparison depends on
+// rounding. A server counts each accepted request at its arrival.
 
 export const TICKS_PER_MS = 1_024;
 
 export interface Server {
   readonly name: string;
-  /** True if the server has room for `amount` at `tick`, which it then counts. */
+  /** True if the server has capacity for `amount` at `tick`. Then the amount is counted. */
   accepts(amount: number, tick: number): boolean;
 }
 
-/** Counts from one reset to the next; resets are at `phase` and every window from it. */
+/** Counts from one reset to the next. Resets are at `phase` and every window from it. */
 export function fixedWindowServer(limit: number, windowTicks: number, phase: number): Server {
   let current = Number.NaN;
   let used = 0;
@@ -26,7 +26,7 @@ export function fixedWindowServer(limit: number, windowTicks: number, phase: num
   };
 }
 
-/** Counts whatever arrived less than a window ago. */
+/** Counts everything that arrived less than a window ago. */
 export function slidingLogServer(limit: number, windowTicks: number): Server {
   const log: { readonly tick: number; readonly amount: number }[] = [];
   let oldest = 0;
@@ -43,7 +43,7 @@ export function slidingLogServer(limit: number, windowTicks: number): Server {
   };
 }
 
-/** Starts full, holds `capacity`, refills `limit` a window. Levels are kept as whole numbers of 1/windowTicks. */
+/** Starts full, holds `capacity`, and refills `limit` per window. Levels are integers of 1/windowTicks. */
 export function tokenBucketServer(limit: number, windowTicks: number, capacity: number): Server {
   const full = capacity * windowTicks;
   let level = full;
@@ -51,7 +51,7 @@ export function tokenBucketServer(limit: number, windowTicks: number, capacity: 
   return {
     name: `token bucket of ${capacity}`,
     accepts(amount, tick) {
-      // Long enough to be full anyway: the product would be more than a double counts exactly.
+      // The bucket is full anyway after this time, and the product would exceed the exact range of a double.
       const isFull = tick - last >= windowTicks * Math.ceil(capacity / Math.max(1, limit));
       if (isFull && limit > 0) level = full;
       else if (tick > last) level = Math.min(full, level + (tick - last) * limit);
@@ -63,7 +63,9 @@ export function tokenBucketServer(limit: number, windowTicks: number, capacity: 
   };
 }
 
-/** Every server that a sliding log of `limit` in `window` must never be refused by; `phases` of the fixed windows. */
+/**
+ * Every server that must never refuse a sliding log of `limit` in `window`. `phases` are those of the fixed windows.
+ */
 export function everyServer(limit: number, windowTicks: number, phases: readonly number[]): Server[] {
   return [
     slidingLogServer(limit, windowTicks),

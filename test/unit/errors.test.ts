@@ -1,4 +1,4 @@
-// The errors: what they say, and that they are recognised across two copies of the package.
+// The errors: their messages, and how they are recognised across two copies of the package.
 import { existsSync } from "node:fs";
 import { createRequire } from "node:module";
 import { describe, expect, it } from "vitest";
@@ -34,7 +34,7 @@ function caught(call: () => unknown): unknown {
   return expect.unreachable("nothing was thrown");
 }
 
-/** One error of each class, and one that is a plain GrateLimiterError, made by the limiter itself. */
+/** One error of each class and one plain GrateLimiterError, all thrown by a limiter. */
 function oneOfEach(): { [code: string]: unknown } {
   const limiter: GrateLimiter = new GrateLimiter({ clock: new MockClock(), capabilities: { chat: ["ghost"] } });
   const errors = {
@@ -47,7 +47,7 @@ function oneOfEach(): { [code: string]: unknown } {
   return { ...errors, closed: caught(() => limiter.select("chat")) };
 }
 
-/** Other copies of the error classes: the source loaded a second time, and the build, where there is one. */
+/** Other copies of the error classes: the source loaded a second time, and the build if it exists. */
 async function otherCopies(): Promise<[string, ErrorClasses][]> {
   const second = "../../src/errors.ts?second";
   const copies: [string, ErrorClasses][] = [["the source, loaded twice", await import(/* @vite-ignore */ second)]];
@@ -59,8 +59,8 @@ async function otherCopies(): Promise<[string, ErrorClasses][]> {
 
 const COPIES = await otherCopies();
 
-describe("is", () => {
-  it.each<[string, ErrorClasses]>([["this copy", here], ...COPIES])("knows every error of %s", (_, other) => {
+describe("the static method `is`", () => {
+  it.each<[string, ErrorClasses]>([["this copy", here], ...COPIES])("`is` recognises every error of %s", (_, other) => {
     const errors = Object.entries(oneOfEach());
     expect(errors).toHaveLength(5);
     for (const [code, error] of errors) {
@@ -72,7 +72,7 @@ describe("is", () => {
     }
   });
 
-  it.each(COPIES)("is of another copy, which instanceof does not know: %s", (_, other) => {
+  it.each(COPIES)("`is` recognises an error of another copy, which instanceof does not: %s", (_, other) => {
     expect(other.GrateLimiterError).not.toBe(GrateLimiterError);
     expect(oneOfEach()["closed"]).not.toBeInstanceOf(other.GrateLimiterError);
     const foreign = new other.NoAvailableProviders("chat", {
@@ -86,7 +86,7 @@ describe("is", () => {
     expect(UnknownProvider.is(foreign)).toBe(false);
   });
 
-  it("says no to everything else, however much it looks like one", () => {
+  it("`is` returns false for every other value, however similar it is", () => {
     const strangers: unknown[] = [
       ...[null, undefined, 5, "unknown_provider", {}, [], new Error("x"), () => {}, Symbol("x"), 5n],
       ...[{ code: "unknown_provider", provider: "a" }, Object.assign(new Error("x"), { code: "invalid_config" })],
@@ -100,7 +100,7 @@ describe("is", () => {
 });
 
 describe("an error", () => {
-  it("has its class, code, name, stack, and is an Error", () => {
+  it("every error has its class, code, name and stack, and is an Error", () => {
     const { closed, ...others } = oneOfEach();
     for (const [code, error] of Object.entries(others)) {
       const errorClass = CLASSES[code as keyof typeof CLASSES];
@@ -113,12 +113,12 @@ describe("an error", () => {
     expect(closed).toMatchObject({ code: "closed", name: "GrateLimiterError" });
   });
 
-  it("is told apart by its code, for people who do not import the class", () => {
+  it("errors can be distinguished by their code, without importing the class", () => {
     const codes = Object.values(oneOfEach()).map((error) => (error as { code: string }).code);
     expect(codes).toEqual([...Object.keys(CLASSES), "closed"]);
   });
 
-  it("of an unknown name holds it, quoted in the message, and what may have been meant", () => {
+  it("an error about an unknown name contains the quoted name and a suggestion", () => {
     const limiter: GrateLimiter = new GrateLimiter({
       clock: new MockClock(),
       providers: [{ name: "anthropic" }],
@@ -132,7 +132,7 @@ describe("an error", () => {
     expect(provider).toMatchObject({ message: expect.stringMatching(/"anthropc".*"?anthropic"?/) });
   });
 
-  it("of a name that is like no other suggests none", () => {
+  it("an error about an unknown name suggests nothing if no similar name exists", () => {
     const limiter: GrateLimiter = new GrateLimiter({
       clock: new MockClock(),
       providers: [{ name: "anthropic" }],
@@ -148,7 +148,7 @@ describe("an error", () => {
     );
   });
 
-  it("NoAvailableProviders can be made from a refusal, and says why in its message", () => {
+  it("NoAvailableProviders can be constructed from a refusal, and its message contains the reason", () => {
     const reasons = [
       { provider: "a", reason: "cooldown", retryAfterMs: 1_200 },
       { provider: "b", reason: "paused", retryAfterMs: null },
@@ -163,7 +163,7 @@ describe("an error", () => {
     expect(error.cause).toBeUndefined();
   });
 
-  it("InvalidConfig holds its problems as data, and the message one line each", () => {
+  it("InvalidConfig holds its problems as data, and its message has one line per problem", () => {
     const error = caught(() => new GrateLimiter({ minimumHealthScore: 2, maxWaiting: -1 }));
     if (!InvalidConfig.is(error)) throw error;
     expect(error.problems.map(({ path }) => path).sort()).toEqual(["maxWaiting", "minimumHealthScore"]);

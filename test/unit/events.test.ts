@@ -1,4 +1,4 @@
-// What listeners are told, when, and how often.
+// The events: their data, the moment at which they are emitted, and how often.
 import { describe, expect, it } from "vitest";
 import {
   GrateLimiter,
@@ -18,30 +18,30 @@ function listening(more: Partial<GrateLimiterOptions> = {}) {
     capabilities: { chat: ["a", "b"], other: ["b"] },
     ...more,
   });
-  const heard: [keyof LimiterEvents, unknown][] = [];
-  for (const event of EVENTS) limiter.on(event, (told) => heard.push([event, told]));
+  const recorded: [keyof LimiterEvents, unknown][] = [];
+  for (const event of EVENTS) limiter.on(event, (emitted) => recorded.push([event, emitted]));
   const ended = (status: StatusClass, retryAfterMs?: number, provider = "a") =>
     limiter.observe({ provider, outcome: { status, retryAfterMs } });
-  const told = () => heard.splice(0);
-  return { clock, limiter, ended, told };
+  const emitted = () => recorded.splice(0);
+  return { clock, limiter, ended, emitted };
 }
 
 describe("cooldownStarted", () => {
-  it("says which provider, which status, and how long", () => {
-    const { ended, told, limiter } = listening();
+  it("cooldownStarted carries the provider, the status and the length", () => {
+    const { ended, emitted, limiter } = listening();
     ended("forbidden", 1_500.5);
-    expect(told()).toEqual([["cooldownStarted", { provider: "a", status: "forbidden", durationMs: 1_500.5 }]]);
+    expect(emitted()).toEqual([["cooldownStarted", { provider: "a", status: "forbidden", durationMs: 1_500.5 }]]);
     expect(limiter.metrics.cooldownsTriggered).toBe(1);
   });
 
-  it("comes again when a cooldown is lengthened, from now to its end, and is counted once", () => {
-    const { clock, ended, told, limiter } = listening();
+  it("extending a cooldown emits cooldownStarted again with the remaining time, but is counted once", () => {
+    const { clock, ended, emitted, limiter } = listening();
     ended("rate_limited", 10_000);
     clock.advanceMs(4_000);
     ended("overloaded", 6_000);
     ended("server_error");
     ended("timeout", 9_000);
-    expect(told()).toEqual([
+    expect(emitted()).toEqual([
       ["cooldownStarted", { provider: "a", status: "rate_limited", durationMs: 10_000 }],
       ["cooldownStarted", { provider: "a", status: "timeout", durationMs: 9_000 }],
     ]);
@@ -51,10 +51,10 @@ describe("cooldownStarted", () => {
     expect(limiter.metrics.cooldownsTriggered).toBe(2);
   });
 
-  it("names the class of a number", () => {
-    const { limiter, told } = listening();
+  it("cooldownStarted carries the status class of a numeric code", () => {
+    const { limiter, emitted } = listening();
     limiter.observe({ provider: "a", outcome: { status: 529, retryAfterMs: 5 } });
-    expect(told()).toEqual([["cooldownStarted", { provider: "a", status: "overloaded", durationMs: 5 }]]);
+    expect(emitted()).toEqual([["cooldownStarted", { provider: "a", status: "overloaded", durationMs: 5 }]]);
   });
 });
 
@@ -71,136 +71,138 @@ describe("cooldownEnded", () => {
     ["reviveProvider", (limiter) => limiter.reviveProvider("a")],
   ];
 
-  it.each(READS)("is told by %s at the end, once, and not before", (name, read) => {
-    const { clock, limiter, ended, told } = listening();
+  it.each(READS)("%s emits cooldownEnded once, at the end and not before", (name, read) => {
+    const { clock, limiter, ended, emitted } = listening();
     ended("rate_limited", 10_000);
-    told();
+    emitted();
     clock.advanceMs(9_999.5);
     if (name !== "reviveProvider") read(limiter);
-    expect(told()).toEqual([]);
+    expect(emitted()).toEqual([]);
     clock.advanceMs(0.5);
-    expect(told()).toEqual([]);
+    expect(emitted()).toEqual([]);
     for (let i = 0; i < 3; i++) for (const [, other] of [[name, read] as const, ...READS]) other(limiter);
-    expect(told()).toEqual([["cooldownEnded", { provider: "a" }]]);
+    expect(emitted()).toEqual([["cooldownEnded", { provider: "a" }]]);
   });
 
-  it("is not told by calls that do not read the provider", () => {
-    const { clock, limiter, ended, told } = listening();
+  it("calls that do not read the provider do not emit its cooldownEnded", () => {
+    const { clock, limiter, ended, emitted } = listening();
     ended("rate_limited", 10);
-    told();
+    emitted();
     clock.advanceMs(1_000);
     limiter.select("other");
     limiter.providerHealth("b");
     limiter.observe({ provider: "b", outcome: { status: "success" } });
     expect(limiter.metrics.selects).toBe(1);
-    expect(told()).toEqual([]);
+    expect(emitted()).toEqual([]);
     limiter.select("chat");
-    expect(told()).toEqual([["cooldownEnded", { provider: "a" }]]);
+    expect(emitted()).toEqual([["cooldownEnded", { provider: "a" }]]);
   });
 
-  it("comes before the start of the next, where one call tells both", () => {
-    const { clock, ended, told } = listening();
+  it("if one call emits both, cooldownEnded comes before the next cooldownStarted", () => {
+    const { clock, ended, emitted } = listening();
     ended("rate_limited", 10);
     clock.advanceMs(10);
-    told();
+    emitted();
     ended("rate_limited", 20);
-    expect(told().map(([event]) => event)).toEqual(["cooldownEnded", "cooldownStarted"]);
+    expect(emitted().map(([event]) => event)).toEqual(["cooldownEnded", "cooldownStarted"]);
   });
 
-  it("is told by a revival in the middle of a cooldown, and never again for that one", () => {
-    const { clock, limiter, ended, told } = listening();
+  it("reviving a provider during a cooldown emits its cooldownEnded, once", () => {
+    const { clock, limiter, ended, emitted } = listening();
     ended("rate_limited", 10_000);
-    told();
+    emitted();
     limiter.reviveProvider("a");
-    expect(told()).toEqual([["cooldownEnded", { provider: "a" }]]);
+    expect(emitted()).toEqual([["cooldownEnded", { provider: "a" }]]);
     clock.advanceMs(20_000);
     limiter.inspect();
     limiter.reviveProvider("a");
-    expect(told()).toEqual([]);
+    expect(emitted()).toEqual([]);
   });
 
-  it("of a lengthened cooldown is told at the later end", () => {
-    const { clock, limiter, ended, told } = listening();
+  it("cooldownEnded of an extended cooldown is emitted at the later end", () => {
+    const { clock, limiter, ended, emitted } = listening();
     ended("rate_limited", 10_000);
     ended("rate_limited", 30_000);
-    told();
+    emitted();
     clock.advanceMs(10_000);
     limiter.inspect();
-    expect(told()).toEqual([]);
+    expect(emitted()).toEqual([]);
     clock.advanceMs(20_000);
     limiter.inspect();
-    expect(told()).toEqual([["cooldownEnded", { provider: "a" }]]);
+    expect(emitted()).toEqual([["cooldownEnded", { provider: "a" }]]);
   });
 });
 
 describe("providerDead and providerRevived", () => {
-  it("come on the change only", () => {
-    const { limiter, ended, told } = listening();
+  it("providerDead and providerRevived are emitted on a change only", () => {
+    const { limiter, ended, emitted } = listening();
     limiter.upsertProvider({ name: "a" });
     limiter.reviveProvider("a");
-    expect(told()).toEqual([]);
+    expect(emitted()).toEqual([]);
     ended("unauthorized");
     ended("unauthorized");
     ended("success");
-    expect(told()).toEqual([["providerDead", { provider: "a" }]]);
+    expect(emitted()).toEqual([["providerDead", { provider: "a" }]]);
     limiter.reviveProvider("a");
     limiter.reviveProvider("a");
-    expect(told()).toEqual([["providerRevived", { provider: "a" }]]);
+    expect(emitted()).toEqual([["providerRevived", { provider: "a" }]]);
     ended("unauthorized");
     limiter.updateProvider("a", { priority: 5 });
-    expect(told()).toEqual([["providerDead", { provider: "a" }]]);
+    expect(emitted()).toEqual([["providerDead", { provider: "a" }]]);
     limiter.upsertProvider({ name: "a" });
-    expect(told()).toEqual([["providerRevived", { provider: "a" }]]);
+    expect(emitted()).toEqual([["providerRevived", { provider: "a" }]]);
   });
 });
 
 describe("limitReached", () => {
   const limits = { rpm: 3, tpm: 100 };
 
-  it("comes when remaining goes from above 0 to 0, for each such quota, and not while it stays there", () => {
-    const { clock, limiter, told } = listening({ providers: [{ name: "a", limits }] });
+  it("limitReached is emitted when the remaining amount of a quota becomes 0, and not while it stays 0", () => {
+    const { clock, limiter, emitted } = listening({ providers: [{ name: "a", limits }] });
     const use = (requests: number, tokens = 0) =>
       limiter.observe({ provider: "a", usage: { requests, tokens }, outcome: { status: "success" } });
     use(2);
-    expect(told()).toEqual([]);
+    expect(emitted()).toEqual([]);
     use(1);
-    expect(told()).toEqual([["limitReached", { provider: "a", dimension: "requests", window: "minute", pool: null }]]);
+    expect(emitted()).toEqual([
+      ["limitReached", { provider: "a", dimension: "requests", window: "minute", pool: null }],
+    ]);
     use(5, 99);
     use(0, 0);
-    expect(told()).toEqual([]);
+    expect(emitted()).toEqual([]);
     use(0, 50);
-    expect(told()).toMatchObject([["limitReached", { dimension: "tokens" }]]);
+    expect(emitted()).toMatchObject([["limitReached", { dimension: "tokens" }]]);
     clock.advanceSecs(60);
     use(9, 900);
-    expect(told()).toMatchObject([
+    expect(emitted()).toMatchObject([
       ["limitReached", { dimension: "requests" }],
       ["limitReached", { dimension: "tokens" }],
     ]);
   });
 
-  it("of a pool names the provider that did it", () => {
-    const { limiter, told } = listening({
+  it("limitReached of a pool carries the provider that used the last capacity", () => {
+    const { limiter, emitted } = listening({
       pools: { org: { quotas: [{ dimension: "requests", limit: 2, window: { seconds: 5 } }] } },
       providers: ["a", "b"].map((name) => ({ name, pools: ["org"] })),
     });
     limiter.observe({ provider: "a", outcome: { status: "success" } });
     limiter.observe({ provider: "b", outcome: { status: "success" } });
     limiter.observe({ provider: "a", outcome: { status: "success" } });
-    expect(told()).toEqual([
+    expect(emitted()).toEqual([
       ["limitReached", { provider: "b", dimension: "requests", window: { seconds: 5 }, pool: "org" }],
     ]);
   });
 
-  it("does not come for a limit of 0, nor when a limit is lowered", () => {
-    const { limiter, told } = listening({ providers: [{ name: "a", limits: { rpm: 0, tpm: 10 } }] });
+  it("limitReached is not emitted for a limit of 0, nor when a limit is lowered", () => {
+    const { limiter, emitted } = listening({ providers: [{ name: "a", limits: { rpm: 0, tpm: 10 } }] });
     limiter.observe({ provider: "a", usage: { tokens: 6 }, outcome: { status: "success" } });
     limiter.updateProvider("a", { limits: { tpm: 6 } });
-    expect(told()).toEqual([]);
+    expect(emitted()).toEqual([]);
   });
 });
 
 describe("listeners", () => {
-  it("run after the call's state is complete", () => {
+  it("listeners run after the state of the call is complete", () => {
     const { limiter, ended } = listening({ providers: [{ name: "a", limits: { rpm: 1 } }] });
     const seen: unknown[] = [];
     limiter.on("limitReached", () => seen.push(limiter.providerInCooldown("a"), limiter.metrics.cooldownsTriggered));
@@ -208,8 +210,8 @@ describe("listeners", () => {
     expect(seen).toEqual([true, 1]);
   });
 
-  it("may throw: the call succeeds, and the others are told", () => {
-    const { limiter, ended, told } = listening();
+  it("a listener that throws disturbs neither the call nor other listeners", () => {
+    const { limiter, ended, emitted } = listening();
     limiter.on("cooldownStarted", () => {
       throw new Error("not my day");
     });
@@ -217,10 +219,10 @@ describe("listeners", () => {
     limiter.on("cooldownStarted", ({ provider }) => after.push(provider));
     expect(() => ended("rate_limited", 5)).not.toThrow();
     expect(after).toEqual(["a"]);
-    expect(told()).toHaveLength(1);
+    expect(emitted()).toHaveLength(1);
   });
 
-  it("are told in the order in which they came, until they are taken off", () => {
+  it("listeners are called in the order of registration until they are removed", () => {
     const { limiter, ended } = listening();
     const order: number[] = [];
     const offs = [1, 2, 3].map((n) => limiter.on("cooldownStarted", () => order.push(n)));
@@ -231,8 +233,8 @@ describe("listeners", () => {
     expect(order).toEqual([1, 2, 3, 1, 3]);
   });
 
-  it("may call the limiter: every listener hears what they cause after what caused it", () => {
-    const { limiter, ended, told } = listening();
+  it("a listener can call the limiter, and every listener receives the resulting events later", () => {
+    const { limiter, ended, emitted } = listening();
     limiter.on("cooldownStarted", ({ provider }) => {
       if (provider === "b") return;
       limiter.observe({ provider: "b", outcome: { status: "timeout", retryAfterMs: 7 } });
@@ -240,33 +242,33 @@ describe("listeners", () => {
     const late: string[] = [];
     limiter.on("cooldownStarted", ({ provider }) => late.push(provider));
     ended("rate_limited", 5);
-    expect(told()).toMatchObject([
+    expect(emitted()).toMatchObject([
       ["cooldownStarted", { provider: "a" }],
       ["cooldownStarted", { provider: "b" }],
     ]);
     expect(late).toEqual(["a", "b"]);
   });
 
-  it("may come and go while others are told", () => {
+  it("listeners can be added and removed during an event", () => {
     const { limiter, ended } = listening();
-    const heard: string[] = [];
+    const recorded: string[] = [];
     const off = limiter.on("cooldownStarted", () => {
-      heard.push("once");
+      recorded.push("once");
       off();
-      limiter.on("cooldownStarted", () => heard.push("late"));
+      limiter.on("cooldownStarted", () => recorded.push("late"));
     });
-    limiter.on("cooldownStarted", () => heard.push("steady"));
+    limiter.on("cooldownStarted", () => recorded.push("steady"));
     ended("rate_limited", 5);
-    expect(heard.filter((name) => name !== "late")).toEqual(["once", "steady"]);
-    heard.length = 0;
+    expect(recorded.filter((name) => name !== "late")).toEqual(["once", "steady"]);
+    recorded.length = 0;
     ended("rate_limited", 50);
-    expect(heard).toEqual(["steady", "late"]);
+    expect(recorded).toEqual(["steady", "late"]);
   });
 
-  it("are given data that is never written to again", () => {
-    const { clock, ended, told } = listening();
+  it("the data of an event never change later", () => {
+    const { clock, ended, emitted } = listening();
     ended("rate_limited", 5_000);
-    const [[, event]] = told() as [[string, object]];
+    const [[, event]] = emitted() as [[string, object]];
     const then = JSON.stringify(event);
     clock.advanceMs(1_000);
     ended("rate_limited", 50_000);
@@ -275,8 +277,8 @@ describe("listeners", () => {
 });
 
 describe("close", () => {
-  it("ends select; observing, queries, configuration and events go on", () => {
-    const { clock, limiter, ended, told } = listening();
+  it("close ends select; observe, queries, configuration and events continue to work", () => {
+    const { clock, limiter, ended, emitted } = listening();
     limiter.close();
     limiter.close();
     expect(() => limiter.select("chat")).toThrow(expect.objectContaining({ code: "closed" }));
@@ -294,6 +296,6 @@ describe("close", () => {
     expect(limiter.inspect().providers).toHaveLength(2);
     expect(limiter.metrics).toMatchObject({ selects: 0, observations: 1 });
     expect(limiter.removeProvider("a")).toBe(true);
-    expect(told().map(([event]) => event)).toEqual(["cooldownStarted", "cooldownEnded"]);
+    expect(emitted().map(([event]) => event)).toEqual(["cooldownStarted", "cooldownEnded"]);
   });
 });

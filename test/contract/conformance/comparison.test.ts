@@ -12,18 +12,18 @@ const decision = {
 };
 
 describe("the comparison of two answers", () => {
-  it("takes numbers within the tolerance for equal, and no others", () => {
+  it("numbers within the tolerance are equal, and no others", () => {
     expect(isNear(0.5, 0.5 + 0.9e-9, 1e-9)).toBe(true);
     expect(isNear(0.5, 0.5 + 1.1e-9, 1e-9)).toBe(false);
   });
 
-  it("takes the tolerance for relative above 1 only", () => {
+  it("the tolerance is relative above 1 only", () => {
     expect(isNear(1000.5, 1000.5 + 0.9e-6, 1e-9)).toBe(true);
     expect(isNear(1000.5, 1000.5 + 1.2e-6, 1e-9)).toBe(false);
     expect(isNear(0.001, 0.001 + 0.9e-9, 1e-9)).toBe(true);
   });
 
-  it("wants whole numbers equal, however large: they count", () => {
+  it("integers must be equal, however large they are", () => {
     expect(isNear(1e12, 1e12 - 1, 1e-5)).toBe(false);
     expect(isNear(1e12, 1e12, 1e-5)).toBe(true);
   });
@@ -36,13 +36,13 @@ describe("the comparison of two answers", () => {
     ["score of an alternative", { ...decision, alternatives: [["b", 0.8] as const, ["c", 0.71] as const] }, 1],
     ["alternative less", { ...decision, alternatives: [decision.alternatives[0]] }, ["alternatives.1"]],
     ["refusal", { error: "no_available_providers" }, 5],
-  ])("sees another %s", (_, other, expected) => {
+  ])("the comparison detects a difference of %s", (_, other, expected) => {
     const paths = differencesOf(decision, other, 1e-9).map(({ path }) => path);
     if (typeof expected === "number") expect(paths).toHaveLength(expected);
     else expect(paths).toEqual(expected);
   });
 
-  it("tells null, false and 0 apart", () => {
+  it("null, false and 0 are different", () => {
     expect(differencesOf(null, 0, 1e-9)).toHaveLength(1);
     expect(differencesOf(false, 0, 1e-9)).toHaveLength(1);
     expect(differencesOf(null, null, 1e-9)).toHaveLength(0);
@@ -50,13 +50,13 @@ describe("the comparison of two answers", () => {
     expect(differencesOf([], {}, 1e-9)).toHaveLength(1);
   });
 
-  it("sees a value that only one of the answers has", () => {
+  it("the comparison detects a value that only one of the answers has", () => {
     expect(differencesOf({ selects: 1 }, { selects: 1, observations: 0 }, 1e-9)).toEqual([
       { path: "observations", one: undefined, other: 0 },
     ]);
   });
 
-  it("says what differs", () => {
+  it("the comparison describes the differences", () => {
     const [difference] = differencesOf({ selects: 1 }, { selects: 2 }, 1e-9);
     expect(described(difference!, ["python", "rust"])).toBe("selects: python 1, rust 2");
   });

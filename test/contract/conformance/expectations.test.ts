@@ -6,13 +6,13 @@ import { fixtureFiles, readFixture } from "../../../conformance/typescript/run.t
 const file = fixtureFiles().find((name) => name.endsWith("/failover-without-return.json"))!;
 const fixture = readFixture(file);
 
-/** The fixture with a step more at its end. */
+/** The fixture with one more step at its end. */
 function withStep(step: Step): Fixture {
   return { ...fixture, steps: [...fixture.steps, step] };
 }
 
 describe("a fixture", () => {
-  it("passes as it stands", () => {
+  it("an unchanged fixture passes", () => {
     expect(failuresOf(fixture, "classic")).toEqual([]);
   });
 
@@ -25,7 +25,7 @@ describe("a fixture", () => {
     { action: "select", capability: "nothing" },
     { action: "observe", provider: "nobody", status: "success" },
     { action: "observe", provider: "primary", status: "success", expect_error: "unknown_provider" },
-  ])("fails where $action expects something else", (step) => {
+  ])("a fixture with another expectation of $action fails", (step) => {
     expect(failuresOf(withStep(step), "classic")).toHaveLength(1);
   });
 
@@ -37,12 +37,12 @@ describe("a fixture", () => {
     ["alternatives", { expect_alternatives: [] }],
     ["part", { expect_breakdown: { latency: 0.123 } }],
     ["error", { expect_error: "no_available_providers" }],
-  ])("fails where a selection expects another %s", (_, expectations) => {
+  ])("a fixture with another expected %s of a selection fails", (_, expectations) => {
     const steps = fixture.steps.map((step) => (step.action === "select" ? { ...step, ...expectations } : step));
     expect(failuresOf({ ...fixture, steps }, "classic")).not.toEqual([]);
   });
 
-  it("takes 1e-9 for exact, and 0.001 beyond a range", () => {
+  it("a difference of 1e-9 passes, and one of 0.001 beyond a range fails", () => {
     const health = (expectations: object) =>
       failuresOf(
         { name: "x", providers: [{ name: "a" }], steps: [{ action: "check_health", provider: "a", ...expectations }] },

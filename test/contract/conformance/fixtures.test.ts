@@ -9,22 +9,22 @@ const isFixture = new Ajv2020({ allErrors: true }).compile(schema);
 const fixtures = fixtureFiles().map((file) => ({ file, fixture: readFixture(file) }));
 
 describe("fixtures", () => {
-  it("are at least 24, 12 of them for both profiles", () => {
+  it("there are at least 24 fixtures, 12 of them for both profiles", () => {
     expect(fixtures.length).toBeGreaterThanOrEqual(24);
     expect(fixtures.filter(({ fixture }) => fixture.profile?.length === 2).length).toBeGreaterThanOrEqual(12);
   });
 
-  it.each(fixtures)("$fixture.name is of the format, and in a file of its name", ({ file, fixture }) => {
+  it.each(fixtures)("the fixture $fixture.name has the right format and file name", ({ file, fixture }) => {
     isFixture(fixture);
     expect(isFixture.errors).toBeNull();
     expect(file.endsWith(`/${fixture.name}.json`)).toBe(true);
   });
 });
 
-// A profile at a time, so that it can be told which of them reaches a piece of code.
-describe.each(["classic", "anticipatory"] as const)("%s", (profile) => {
+// One profile at a time, so that coverage shows which profile reaches a piece of code.
+describe.each(["classic", "anticipatory"] as const)("fixtures of the profile %s", (profile) => {
   const own = fixtures.filter(({ fixture }) => (fixture.profile ?? ["classic"]).includes(profile));
-  it.each(own)("$fixture.name", ({ fixture }) => {
+  it.each(own)("the engine answers the fixture $fixture.name as expected", ({ fixture }) => {
     expect(failuresOf(fixture, profile)).toEqual([]);
   });
 });

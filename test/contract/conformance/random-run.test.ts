@@ -13,7 +13,7 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(folder, { recursive: true }));
 
-/** A run in which `typescript` is tried against two engines that are right. */
+/** A run that compares `typescript` with two correct engines. */
 async function run(typescript: Engine, count: number, others: Partial<Engines> = {}) {
   const printed: string[] = [];
   const engines = { typescript, python: engine(), rust: engine(), ...others };
@@ -26,7 +26,7 @@ function found(): Fixture[] {
   return readdirSync(folder).map((file) => JSON.parse(readFileSync(join(folder, file), "utf8")) as Fixture);
 }
 
-/** An engine whose health options are these, whatever the scenario says. */
+/** An engine with these health options, whatever the scenario states. */
 const misreading = (options: { readonly [option: string]: number }) =>
   engine((scenario) => ({
     ...scenario,
@@ -34,7 +34,7 @@ const misreading = (options: { readonly [option: string]: number }) =>
   }));
 
 describe("a random run", () => {
-  it("passes where all engines agree, and prints how often each kind occurred", async () => {
+  it("a random run passes if all engines agree, and prints how often each kind occurred", async () => {
     const { failures, printed } = await run(engine(), 200);
     expect(failures).toEqual([]);
     expect(printed).toMatch(/scenarios 200, answers \d+/);
@@ -42,12 +42,12 @@ describe("a random run", () => {
     expect(found()).toEqual([]);
   });
 
-  it("fails where a kind is missing", async () => {
+  it("a random run fails if a kind is missing", async () => {
     const { failures } = await run(engine(), 3);
     expect(failures).toContain('no scenario holds "capability: all priorities 0"');
   });
 
-  it("catches a wrong engine, and shrinks what shows it to a small fixture", async () => {
+  it("a random run detects a wrong engine and shrinks the scenario to a small fixture", async () => {
     const wrong = misreading({ penalty_timeout: 0.2001 });
     const { failures, printed } = await run(wrong, 4);
     expect(failures[0]).toMatch(/\d scenarios violate the rule/);
@@ -62,7 +62,7 @@ describe("a random run", () => {
     }
   });
 
-  it("catches what only a counter shows", async () => {
+  it("a random run detects a difference that only a counter shows", async () => {
     const wrong: Engine = {
       play: async (scenario) => {
         const answers = await engine().play(scenario);
@@ -77,7 +77,7 @@ describe("a random run", () => {
     expect(found()[0]!.steps).toEqual([{ action: "check_metrics", expect: expect.objectContaining({ selects: 0 }) }]);
   });
 
-  it("catches published engines that differ for no known reason", async () => {
+  it("a random run detects published engines that differ without a known reason", async () => {
     const { failures, printed } = await run(engine(), 6, { rust: misreading({ boost_success: 0.5 }) });
     expect(failures[0]).toMatch(/violate the rule/);
     expect(printed).toContain("python and rust");

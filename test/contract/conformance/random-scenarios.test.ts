@@ -13,20 +13,20 @@ const isFixture = new Ajv2020({ allErrors: true }).compile(schema);
 const scenarios = Array.from({ length: 200 }, (_, index) => scenarioOf(7, index));
 
 describe("random scenarios", () => {
-  it("follow from seed and number alone", () => {
+  it("a scenario depends on its seed and number only", () => {
     expect(scenarioOf(7, 123)).toEqual(scenarios[123]);
     expect(JSON.stringify(scenarioOf(7, 3))).toBe(JSON.stringify(scenarios[3]));
     expect(scenarioOf(8, 123)).not.toEqual({ ...scenarios[123], name: "random-8-123" });
   });
 
-  it("hold every kind, and 20 % of choices, 200 of them", () => {
+  it("200 scenarios contain every kind, and 20 % of their steps are choices", () => {
     const occurrences = new Occurrences();
     for (const scenario of scenarios) occurrences.add(scenario, answersOf(scenario));
     expect(occurrences.missing).toEqual([]);
     expect(occurrences.counts.get(CHOICE)! / occurrences.answers).toBeGreaterThan(0.25);
   });
 
-  it("read everything after every tenth step and at the end, and the counters at the end", () => {
+  it("a scenario reads the whole state after every tenth step and at the end, and the counters at the end", () => {
     for (const { steps } of scenarios) {
       expect(steps.slice(-2).map(({ action }) => action)).toEqual(["probe", "check_metrics"]);
       const probes = steps.flatMap(({ action }, place) => (action === "probe" ? [place] : []));
@@ -35,7 +35,7 @@ describe("random scenarios", () => {
     }
   });
 
-  it("are fixtures once it is said what they expect", () => {
+  it("a scenario with its expectations is a valid fixture", () => {
     for (const scenario of scenarios) {
       const answers = answersOf(scenario);
       const fixture = fixtureOf(scenario, answers, "drawn at random");
@@ -46,7 +46,7 @@ describe("random scenarios", () => {
     }
   });
 
-  it("miss no kind silently", () => {
+  it("a missing kind is always reported", () => {
     const occurrences = new Occurrences();
     occurrences.add(scenarios[0]!, answersOf(scenarios[0]!));
     expect(occurrences.missing).toContain("capability: all priorities 0");
@@ -54,7 +54,7 @@ describe("random scenarios", () => {
 });
 
 describe("SeededRandom", () => {
-  it("draws the same on every machine", () => {
+  it("SeededRandom draws the same numbers on every machine", () => {
     const random = new SeededRandom(1, 2, 3);
     expect([random.whole(0, 1e12), random.whole(1, 6), random.fraction()]).toMatchInlineSnapshot(`
       [
@@ -65,13 +65,13 @@ describe("SeededRandom", () => {
     `);
   });
 
-  it("draws both ends, and everything between", () => {
+  it("SeededRandom draws both ends of a range and every number between them", () => {
     const random = new SeededRandom(5);
     const drawn = new Set(Array.from({ length: 200 }, () => random.whole(1, 6)));
     expect([...drawn].sort()).toEqual([1, 2, 3, 4, 5, 6]);
   });
 
-  it("shuffles without losing any", () => {
+  it("SeededRandom shuffles a list without losing an element", () => {
     const random = new SeededRandom(5);
     expect(random.shuffled([1, 2, 3, 4, 5]).sort()).toEqual([1, 2, 3, 4, 5]);
   });

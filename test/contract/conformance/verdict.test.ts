@@ -8,14 +8,17 @@ function fixtureNamed(name: string): Fixture {
   return readFixture(fixtureFiles().find((file) => file.endsWith(`/${name}.json`))!);
 }
 
-/** The verdict where Rust answers one step so, and all else as this package does; Python answers as this package. */
+/**
+ * The verdict if Rust answers one step like this, and everything else like this package. Python answers like this
+ * package.
+ */
 function judged(scenario: Fixture, place: number, rust: (answer: never) => Answer) {
   const answers = answersOf(scenario);
   const other = answers.with(place, rust(answers.at(place) as never));
   return judge(scenario, { typescript: answers, python: answers, rust: other });
 }
 
-/** The same, as the class of the disagreement, or that it has none. */
+/** The class of that disagreement, or that it has none. */
 function classOf(scenario: Fixture, place: number, rust: (answer: never) => Answer): string {
   const { violations, disagreements } = judged(scenario, place, rust);
   return violations.length > 0 ? violations.map(({ between }) => between).join() : [...disagreements.keys()].join();
@@ -31,7 +34,7 @@ const swapped = ({ provider, score, alternatives: [second, ...rest], ...answer }
 const REFUSED = { error: "no_available_providers" };
 const UNKNOWN_REASON = "python and rust";
 
-describe("the rule", () => {
+describe("the rule for answers", () => {
   const scenario = fixtureNamed("failover-in-three-steps");
   const answers = answersOf(scenario);
   const place = scenario.steps.findIndex(({ action }) => action === "select");
@@ -40,11 +43,11 @@ describe("the rule", () => {
     return answers.with(place, { ...answer, score: answer.score + by });
   };
 
-  it("passes equal answers", () => {
+  it("equal answers pass", () => {
     expect(judge(scenario, { typescript: answers, python: answers, rust: answers }).violations).toEqual([]);
   });
 
-  it("holds this package to Python within 1e-9", () => {
+  it("this package must equal Python within 1e-9", () => {
     const other = (by: number) => judge(scenario, { typescript: shifted(by), python: answers, rust: answers });
     expect(other(0.9e-9).violations).toEqual([]);
     const [violation] = other(1.1e-9).violations;
@@ -52,7 +55,7 @@ describe("the rule", () => {
     expect(sentenceOf(violation!, scenario)).toMatch(/^step \d+ \(select\): score: typescript 1\.0+11, python 1$/);
   });
 
-  it("holds this package to Rust where Rust and Python agree", () => {
+  it("this package must equal Rust if Rust and Python agree", () => {
     const rust = shifted(-0.9e-5);
     expect(judge(scenario, { typescript: answers, python: answers, rust }).violations).toEqual([]);
     const { violations } = judge(scenario, { typescript: shifted(1e-6), python: answers, rust });
@@ -61,12 +64,12 @@ describe("the rule", () => {
     expect(far.violations.map(({ between }) => between)).toEqual(["typescript and python", "typescript and rust"]);
   });
 
-  it("wants every answer, also the missing ones", () => {
+  it("every answer is required, and a missing one is a violation", () => {
     const { violations } = judge(scenario, { typescript: answers.slice(0, -1), python: answers, rust: answers });
     expect(violations.length).toBeGreaterThan(0);
   });
 
-  it("asks for a reason where Rust and Python differ", () => {
+  it("a difference between Rust and Python needs a reason", () => {
     expect(classOf(scenario, place, ({ score, ...answer }: SelectAnswer) => ({ ...answer, score: score - 0.1 }))).toBe(
       UNKNOWN_REASON,
     );
@@ -82,20 +85,20 @@ describe("the class of a disagreement", () => {
     breakdown: breakdown.with(2, null as unknown as number),
   });
 
-  it("is a NaN part where all priorities are 0, and only there", () => {
+  it("a NaN part has its class only if all priorities are 0", () => {
     expect(classOf(zero, lastSelect(zero), nanPart)).toBe("nan");
     const other = fixtureNamed("documented-quick-start");
     expect(classOf(other, lastSelect(other), nanPart)).toBe(UNKNOWN_REASON);
   });
 
-  it("is a near tie where only the order of nearly equal scores differs", () => {
+  it("a near tie has its class only if just the order of nearly equal scores differs", () => {
     const near = fixtureNamed("ports-scores-closer-than-a-float");
     expect(classOf(near, 1, swapped)).toBe("tie");
     const far = fixtureNamed("exhaustion-at-30-seconds");
     expect(classOf(far, lastSelect(far), swapped)).toBe(UNKNOWN_REASON);
   });
 
-  it("is a threshold where health is at the minimum, and what follows from it", () => {
+  it("a threshold has its class if health is at the minimum, and so do its consequences", () => {
     const scenario = fixtureNamed("ports-health-just-above-the-minimum");
     expect(classOf(scenario, 6, () => REFUSED)).toBe("threshold");
     const metered: Fixture = { ...scenario, steps: [...scenario.steps, { action: "check_metrics" }] };
@@ -108,7 +111,7 @@ describe("the class of a disagreement", () => {
     expect(classOf(healthy, 5, () => REFUSED)).toBe(UNKNOWN_REASON);
   });
 
-  it("is a threshold where the forecast is, and only there", () => {
+  it("a threshold has its class if the forecast is at it, and only then", () => {
     const scenario = fixtureNamed("exhaustion-at-30-seconds");
     const place = lastSelect(scenario);
     const penalised = (name: string) => (answer: SelectAnswer) => ({
@@ -124,14 +127,14 @@ describe("the class of a disagreement", () => {
     expect(classOf(calm, place + 1, penalised("at"))).toBe(UNKNOWN_REASON);
   });
 
-  it("is a token under the integer where a bucket is, by one", () => {
+  it("a token below the integer has its class if a bucket differs by one", () => {
     const scenario = fixtureNamed("ports-refill-in-tenths");
     expect(classOf(scenario, 6, () => 1)).toBe("token");
     expect(classOf(scenario, 6, () => 2)).toBe(UNKNOWN_REASON);
     expect(classOf(scenario, 4, () => 1)).toBe(UNKNOWN_REASON);
   });
 
-  it("is an overflow where 64 bits of millionths are too few", () => {
+  it("an overflow has its class if 64 bits of millionths are too few", () => {
     const scenario = fixtureNamed("ports-refill-beyond-64-bits");
     expect(classOf(scenario, 2, () => 255_926_290)).toBe("overflow");
     const shorter = scenario.steps.map(
@@ -140,14 +143,14 @@ describe("the class of a disagreement", () => {
     expect(classOf({ ...scenario, steps: shorter }, 2, () => 5)).toBe(UNKNOWN_REASON);
   });
 
-  it("is a cooldown power where a power is a whole number but for rounding", () => {
+  it("a cooldown power has its class if a power is an integer except for rounding", () => {
     const scenario = fixtureNamed("ports-cooldown-power");
     expect(classOf(scenario, 7, () => true)).toBe("power");
     const config = { health: { ...scenario.config?.health, cooldown_multiplier: 1.25 } };
     expect(classOf({ ...scenario, config }, 7, (answer: boolean) => !answer)).toBe(UNKNOWN_REASON);
   });
 
-  it("is looked for in every part of a probe", () => {
+  it("every part of a probe is classified", () => {
     const base = fixtureNamed("ports-refill-in-tenths");
     const scenario: Fixture = { ...base, steps: base.steps.with(6, { action: "probe" }) };
     const probed = (change: object) => (answer: readonly { remaining: object }[]) =>

@@ -1,5 +1,5 @@
-// The programs in `examples/` compile, and do what they are there to show, each in a process of its own and against HTTP
-// servers on loopback: what counts is what the servers saw and what the program printed.
+// The programs in `examples/` compile and do what they show. Each runs in a process of its own against HTTP servers on
+// loopback; the requests at the servers and the printed text are compared.
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -29,7 +29,7 @@ function start(...program: ConstructorParameters<typeof Program>): Program {
   return started;
 }
 
-/** Runs it to its end, which must be a good one. */
+/** Runs a program to its end and expects success. */
 async function run(...program: ConstructorParameters<typeof Program>): Promise<Program> {
   const started = start(...program);
   const code = await started.ended();
@@ -37,14 +37,14 @@ async function run(...program: ConstructorParameters<typeof Program>): Promise<P
   return started;
 }
 
-describe("the programs", () => {
-  it("are these six, and examples/README.md names each", () => {
+describe("the example programs", () => {
+  it("there are exactly these six examples, and examples/README.md names each of them", () => {
     expect(NAMES.sort()).toEqual(["embeddings", "http-handler", "key-pool", "sms", "two-providers", "unit-test"]);
     const readme = readFileSync(join(ROOT, "examples/README.md"), "utf8");
     for (const name of NAMES) expect(readme).toContain(`[${name}.ts](${name}.ts)`);
   });
 
-  it("compile, with the strictness of a careful reader", () => {
+  it("the examples compile with strict options", () => {
     const modules = NAMES.map((name) => {
       const file = `examples/${name}`;
       const text = readFileSync(join(ROOT, `${file}.ts`), "utf8");
@@ -54,7 +54,7 @@ describe("the programs", () => {
   });
 });
 
-describe("two providers", () => {
+describe("the example with two providers", () => {
   const openai: Handler = () => ({
     status: 200,
     body: {
@@ -78,7 +78,7 @@ describe("two providers", () => {
     return { one, two, program };
   }
 
-  it("asks the preferred one, once", async () => {
+  it("the preferred provider gets the request once", async () => {
     const { one, two, program } = await ask(openai, anthropic);
     expect(one.seen).toMatchObject([
       { path: "/v1/chat/completions", headers: { authorization: "Bearer openai-key" }, status: 200 },
@@ -91,7 +91,7 @@ describe("two providers", () => {
     expect(program.lines).toEqual(["openai: Rayleigh scattering.", expect.stringMatching(/^openai success \d+ ms$/)]);
   });
 
-  it("asks the other one where the first one refuses", async () => {
+  it("the other provider gets the request if the preferred one refuses it", async () => {
     const refusing: Handler = () => ({
       status: 429,
       headers: { "retry-after": "30" },
@@ -110,8 +110,8 @@ describe("two providers", () => {
   });
 });
 
-describe("a pool of keys", () => {
-  it("finds out the dead one, and serves every request with the others", async () => {
+describe("the example with a pool of keys", () => {
+  it("the dead key is detected, and all requests are served with the other keys", async () => {
     const search = await upstream(({ query, headers }) =>
       headers.authorization === "Bearer revoked"
         ? { status: 401, afterMs: 20 }
@@ -128,7 +128,7 @@ describe("a pool of keys", () => {
     expect(keys("good") + keys("fine")).toBe(30);
     expect(keys("good")).toBeGreaterThan(5);
     expect(keys("fine")).toBeGreaterThan(5);
-    // No more than were under way when the first of them came back.
+    // Not more than the number in flight when the first one returned.
     expect(keys("revoked")).toBeGreaterThan(0);
     expect(keys("revoked")).toBeLessThanOrEqual(4);
     expect(search.mostAtOnce).toBeLessThanOrEqual(12);
@@ -137,8 +137,8 @@ describe("a pool of keys", () => {
   });
 });
 
-describe("embeddings", () => {
-  it("embeds every line but those of a bad batch, never more at once than it may, and waits as it is told to", async () => {
+describe("the example with embeddings", () => {
+  it("every line except those of a bad batch is embedded, within the allowed concurrency and after the stated wait", async () => {
     let refused = 0;
     const server = await upstream(({ body }, count): Answer => {
       const { input } = JSON.parse(body) as { input: string[] };
@@ -167,8 +167,8 @@ describe("embeddings", () => {
   });
 });
 
-describe("text messages", () => {
-  it("sends none twice, and no more than the budget allows", async () => {
+describe("the example with text messages", () => {
+  it("no text message is sent twice, and the budget is not exceeded", async () => {
     const answers = [429, 200, 500, 200];
     const cheap = await upstream((_, count) => ({ status: answers[count]! }));
     const solid = await upstream(() => ({ status: 200 }));
@@ -194,7 +194,7 @@ describe("text messages", () => {
   });
 });
 
-describe("an HTTP handler", () => {
+describe("the example with an HTTP handler", () => {
   async function serve(first: Handler, second: Handler) {
     const [one, two] = [await upstream(first), await upstream(second)];
     const program = start("http-handler", [], { FIRST_URL: one.url, SECOND_URL: two.url, PORT: "0" });
@@ -208,7 +208,7 @@ describe("an HTTP handler", () => {
   }
   const echo: Handler = ({ body }) => ({ status: 200, body: `you said ${body}` });
 
-  it("answers, and hands a client error back", async () => {
+  it("the handler answers, and returns client errors", async () => {
     const { one, two, get } = await serve((asked, count) => (count === 0 ? echo(asked, count) : { status: 422 }), echo);
     const good = await get("hello");
     expect(good.response.status).toBe(200);
@@ -219,7 +219,7 @@ describe("an HTTP handler", () => {
     expect(two.seen).toEqual([]);
   });
 
-  it("answers within 2 s though the first one says nothing", async () => {
+  it("the handler answers within 2 s if the first provider is silent", async () => {
     const { one, two, get } = await serve(() => "silence", echo);
     const { response, body, ms } = await get("hello");
     expect([response.status, response.headers.get("served-by"), body]).toEqual([200, "second", "you said hello"]);
@@ -229,7 +229,7 @@ describe("an HTTP handler", () => {
     expect(two.statuses).toEqual([200]);
   });
 
-  it("gives up after 2 s where nobody says anything", async () => {
+  it("the handler gives up after 2 s if all providers are silent", async () => {
     const { get } = await serve(
       () => "silence",
       () => "silence",
@@ -240,7 +240,7 @@ describe("an HTTP handler", () => {
     expect(ms).toBeLessThan(3_500);
   });
 
-  it("passes a Retry-After on, and does not ask again before it", async () => {
+  it("the handler passes a Retry-After on, and sends no request before that time", async () => {
     const refuse =
       (seconds: number): Handler =>
       () => ({ status: 429, headers: { "retry-after": `${seconds}` } });
@@ -256,7 +256,7 @@ describe("an HTTP handler", () => {
     expect(two.statuses).toEqual([429]);
   });
 
-  it("promises nothing where nobody knows when", async () => {
+  it("the handler sends no Retry-After if the time is unknown", async () => {
     const { get } = await serve(
       () => ({ status: 401 }),
       () => ({ status: 401 }),
@@ -268,8 +268,8 @@ describe("an HTTP handler", () => {
   });
 });
 
-describe("a unit test", () => {
-  it("passes, with minutes of limits in no time", async () => {
+describe("the example with a unit test", () => {
+  it("the unit test passes minutes of limits without real time", async () => {
     const program = await run("unit-test");
     expect(program.stdout).toMatch(/(#|ℹ) pass 2/);
     expect(program.stdout).toMatch(/(#|ℹ) fail 0/);

@@ -1,4 +1,4 @@
-// Failover Bench S12 to S16. Durations are those of the scenarios times the factor that each test states.
+// Failover Bench S12 to S16. Durations are those of the scenarios multiplied by the factor in each test.
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { GrateLimiter, PriorityScorer, type ScoringStrategy, WeightedScorer } from "../../../src/index.ts";
@@ -27,14 +27,14 @@ const healthy = () => servers.upstream({ reply: completion("fallback-model") });
 const text = (response: Response) => response.text();
 
 describe.concurrent.each([
-  // Original of S12: exactly one attempt on the model whose context is too small.
+  // Original of S12: exactly one attempt on the model with too small a context.
   ["S12", "context_length_exceeded"],
   // Original of S13: no second attempt on the same model; a clean error is ideal.
   ["S13", "content_filter"],
 ])("%s: 400 %s", (scenario, code) => {
   const refusing = () => servers.upstream({ reply: failure(400, code) });
 
-  it(`${scenario}: one attempt; what fetch resolved with comes back as it is`, async () => {
+  it(`${scenario}: a call makes one attempt, and the response of fetch is returned unchanged`, async () => {
     const [primary, fallback] = [await refusing(), await healthy()];
     const chat = new Chat(primary, fallback);
     const { value, provider, attempts } = await chat.run();
@@ -45,7 +45,7 @@ describe.concurrent.each([
     expect(chat.limiter.providerHealth("primary")).toBe(1);
   });
 
-  it(`${scenario}: one attempt; the error that a client throws comes out, the same object`, async () => {
+  it(`${scenario}: a call makes one attempt, and the error of the client is thrown as the same object`, async () => {
     const [primary, fallback] = [await refusing(), await healthy()];
     const chat = new Chat(primary, fallback);
     let thrown: unknown;
@@ -61,7 +61,7 @@ describe.concurrent.each([
     expect([(await primary.seen()).length, (await fallback.seen()).length]).toEqual([1, 0]);
   });
 
-  it(`${scenario}: one attempt, by stream`, async () => {
+  it(`${scenario}: a stream makes one attempt`, async () => {
     const [primary, fallback] = [await refusing(), await healthy()];
     const error = await new Chat(primary, fallback).stream().catch((thrown: unknown) => thrown);
     expect(error).toBeInstanceOf(ApiError);
@@ -70,8 +70,8 @@ describe.concurrent.each([
   });
 });
 
-describe.concurrent("S13: an answer that the filter ended", () => {
-  it("S13: passes through with its reason", async () => {
+describe.concurrent("S13: an answer that was ended by the content filter", () => {
+  it("S13: the filtered answer is returned with its finish reason", async () => {
     const primary = await servers.upstream({ reply: streamed(...tokens(0, 5), finish("content_filter"), DONE) });
     const fallback = await healthy();
     const { pieces, error } = await new Chat(primary, fallback).stream();
@@ -82,9 +82,9 @@ describe.concurrent("S13: an answer that the filter ended", () => {
 });
 
 describe.concurrent("S14: the fallback rejects a prefilled answer", () => {
-  // Original: the stream of the primary breaks, the fallback is asked to continue it and refuses; the caller must learn
-  // of what really happened. Nothing is ever continued here, so that there is nothing to mask it.
-  it("S14: a broken stream is told as that, and the fallback is not asked", async () => {
+  // Original: the stream of the primary breaks, and the fallback rejects the request to continue it; the caller must
+  // receive the true cause. This library never continues a stream, so nothing hides the cause.
+  it("S14: a broken stream is reported as broken, and the fallback gets no request", async () => {
     const primary = await servers.upstream({ reply: streamed(...tokens(0, 40), { cut: "reset" }) });
     const fallback = await servers.upstream({ reply: failure(400, "prefill_not_supported") });
     const { pieces, error, provider } = await new Chat(primary, fallback).stream();
@@ -94,7 +94,7 @@ describe.concurrent("S14: the fallback rejects a prefilled answer", () => {
     expect(await fallback.seen()).toHaveLength(0);
   });
 
-  it("S14: where the fallback does refuse the request, the attempts tell what came first", async () => {
+  it("S14: if the fallback rejects the request, the attempts contain the earlier failure", async () => {
     const primary = await servers.upstream({ reply: failure(503, "overloaded") });
     const fallback = await servers.upstream({ reply: failure(400, "prefill_not_supported") });
     const { value, provider, attempts } = await new Chat(primary, fallback).run();
@@ -106,15 +106,15 @@ describe.concurrent("S14: the fallback rejects a prefilled answer", () => {
 });
 
 describe.concurrent("S15: an outage of 60 s, 20 requests every 4 s", () => {
-  // Original: all are served, the primary is back within 30 s of its recovery, and few requests find out that it is not
-  // (at most 4 in the 60 s). Factor 1/20, for the durations of the limiter too.
+  // Original: all requests are served, the primary is used within 30 s of its recovery, and few requests probe it (at
+  // most 4 in the 60 s). Factor 1/20, also for the durations of the limiter.
   const SECOND_MS = 50;
   const OUTAGE_MS = 60 * SECOND_MS;
 
   it.each<[string, ScoringStrategy]>([
     ["strict order", new PriorityScorer()],
     ["by score", new WeightedScorer()],
-  ])("S15: all are served, few probes, soon back (%s)", async (_, scoring) => {
+  ])("S15: all requests are served with few probes, and the primary is used again soon (%s)", async (_, scoring) => {
     const primary = await servers.upstream(
       { untilMs: OUTAGE_MS, reply: failure(503, "overloaded") },
       { reply: completion("primary-model") },
@@ -136,19 +136,19 @@ describe.concurrent("S15: an outage of 60 s, 20 requests every 4 s", () => {
     }
     const seen = await primary.seen();
     expect(seen.filter(({ atMs }) => atMs < OUTAGE_MS).length).toBeLessThanOrEqual(4);
-    // In 30 s there are seven requests: counted, for a busy machine takes its time.
+    // Seven requests in 30 s: counted instead of timed, because a busy machine is slow.
     const back = servedBy.findIndex(({ provider }) => provider === "primary");
     const elsewhere = servedBy.slice(0, back).filter(({ atMs }) => atMs >= OUTAGE_MS);
     expect(elsewhere.length).toBeLessThanOrEqual(7);
-    // From then on it is the primary again.
+    // From then on the primary is used again.
     const after = servedBy.slice(back);
     expect(after.length).toBeGreaterThan(2);
     expect(new Set(after.map(({ provider }) => provider))).toEqual(new Set(["primary"]));
   });
 });
 
-describe.concurrent("S16: who answered, and what it used", () => {
-  // Original: the fallback's model and usage are reported, not the primary's.
+describe.concurrent("S16: the serving model and its usage", () => {
+  // Original: the model and usage of the fallback are reported, not those of the primary.
   const used = { prompt_tokens: 321, completion_tokens: 654 };
   const newLimiter = () =>
     new GrateLimiter({
@@ -163,7 +163,7 @@ describe.concurrent("S16: who answered, and what it used", () => {
     outputTokens: completion_tokens,
   });
 
-  it("S16: by run", async () => {
+  it("S16: `run` reports the model and usage of the fallback", async () => {
     const primary = await servers.upstream({ reply: failure(503, "overloaded") });
     const fallback = await servers.upstream({ reply: completion("fallback-model", "hello", used) });
     const limiter = newLimiter();
@@ -182,15 +182,15 @@ describe.concurrent("S16: who answered, and what it used", () => {
     expect(provider).toBe("fallback");
     expect(value).toMatchObject({ model: "fallback-model", usage: used });
     expect(tried(attempts)).toEqual(["primary: overloaded", "fallback: success"]);
-    // Each was asked for its own model, and the truth is counted where it was used.
+    // Each provider was asked for its own model, and the true usage counts at the provider that served it.
     expect((await primary.seen())[0]!.body.model).toBe("primary-model");
     expect((await fallback.seen())[0]!.body.model).toBe("fallback-model");
     expect(limiter.remainingQuota("fallback", "tokens")).toBe(10_000 - 975);
-    // Of a failure the estimate stays: nobody knows what it used.
+    // The estimate of a failed attempt stays, because its usage is unknown.
     expect(limiter.remainingQuota("primary", "tokens")).toBe(8_000);
   });
 
-  it("S16: by stream", async () => {
+  it("S16: `stream` reports the model and usage of the fallback", async () => {
     const primary = await servers.upstream({ reply: failure(503, "overloaded") });
     const fallback = await servers.upstream({
       reply: streamed(...tokens(0, 60, "fallback-model"), finish("stop", "fallback-model"), DONE),

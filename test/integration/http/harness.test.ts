@@ -1,4 +1,5 @@
-// Would the servers tell? Clients that send too much, by a lot and by a little, must be refused by each of them.
+// The test servers must detect excess: clients that send too much, by a lot or by a little, must be refused by each
+// server.
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { GrateLimiter } from "../../../src/index.ts";
@@ -8,7 +9,7 @@ import { seededRandom } from "../../support/seeded-random.ts";
 
 type Name = "fixed" | "sliding" | "bucket" | "tokens" | "places" | "both" | "plain";
 
-/** Servers whose windows are so long, and which work so long on what needs a place. */
+/** Servers with windows and processing times that are long enough for the test. */
 function serversOf(windowMs: number, workMs: number): readonly ServerPlan<Name>[] {
   const requests = { counts: "requests", limit: 20, windowMs } as const;
   const tokens = { counts: "tokens", limit: 200, windowMs } as const;
@@ -50,19 +51,19 @@ async function send(name: Name, query = "tokens=10", signal?: AbortSignal, to = 
 
 describe.concurrent("the servers of the tests", () => {
   const naive = ["fixed", "sliding", "bucket", "tokens", "places"] as const;
-  it.each(naive)("refuse a client without a limiter: %s", async (name) => {
+  it.each(naive)("the servers refuse a client without a limiter: %s", async (name) => {
     const statuses = await Promise.all(Array.from({ length: 60 }, () => send(name)));
     const { requests: seen } = (await servers.seen())[name];
     const refused = statuses.filter((status) => status === 429).length;
     expect(refused).toBeGreaterThan(10);
-    // They say what they did.
+    // The servers report what they enforced.
     expect(seen.filter(({ status }) => status === 429)).toHaveLength(refused);
     expect(seen.filter(({ status }) => status === 200)).toHaveLength(60 - refused);
     expect(seen.every(({ status, refusedBy }) => (status === 429) === (refusedBy !== undefined))).toBe(true);
   });
 
   it.each(["sliding", "tokens", "places"] as const)(
-    "refuse a limiter that was told 10 % too much: %s",
+    "the servers refuse a limiter with limits that are 10 % too high: %s",
     async (name) => {
       const limits = { sliding: { rps: 22 }, tokens: {}, places: { concurrency: 6 } }[name];
       const quotas = [{ dimension: "tokens", limit: 220, window: "second" }] as const;
@@ -83,7 +84,7 @@ describe.concurrent("the servers of the tests", () => {
           const lease = await limiter.acquire("c", options).catch(() => {});
           if (lease === undefined) return;
           await send(name, `tokens=${tokens}`, undefined, overdone);
-          // Whatever the answer was: it is not to learn from it.
+          // The limiter must not learn from the answers.
           lease.settle();
         },
       });
@@ -93,7 +94,7 @@ describe.concurrent("the servers of the tests", () => {
     },
   );
 
-  it("count a request in all limits or in none", async () => {
+  it("the servers count a request in all limits or in none", async () => {
     const all = (count: number, query: string) => Promise.all(Array.from({ length: count }, () => send("both", query)));
     expect(new Set(await all(10, "tokens=0"))).toEqual(new Set([200]));
     expect(await send("both", "tokens=201")).toBe(429);
@@ -101,7 +102,7 @@ describe.concurrent("the servers of the tests", () => {
     expect(await send("both", "tokens=0")).toBe(429);
   });
 
-  it("delay what they are sent and what they send", async () => {
+  it("the servers delay requests and responses", async () => {
     const random = seededRandom(1);
     const trips = await Promise.all(
       Array.from({ length: 40 }, async () => {
@@ -112,12 +113,12 @@ describe.concurrent("the servers of the tests", () => {
       }),
     );
     const mean = trips.reduce((sum, ms) => sum + ms, 0) / trips.length;
-    // How long a machine takes besides is its own affair.
+    // The machine itself can add any delay.
     expect(mean).toBeGreaterThan(70);
     expect(Math.max(...trips)).toBeGreaterThan(120);
   });
 
-  it("answer as they are asked to, and note who left", async () => {
+  it("the servers answer as requested, and record closed connections", async () => {
     expect(await send("plain", "tokens=1&answer=503")).toBe(503);
     expect(await send("plain", "tokens=2&answer=stream")).toBe(200);
     const impatient = AbortSignal.timeout(400);

@@ -1,4 +1,4 @@
-// Failover Bench S01 to S05. Durations are those of the scenarios times the factor that each test states.
+// Failover Bench S01 to S05. Durations are those of the scenarios multiplied by the factor in each test.
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { NoAvailableProviders, PriorityScorer } from "../../../src/index.ts";
@@ -14,7 +14,7 @@ afterAll(() => servers.stop());
 
 const healthy = () => servers.upstream({ reply: completion("fallback-model") });
 
-/** Times between requests that follow each other. */
+/** The times between consecutive requests. */
 function gaps(seen: readonly SeenRequest[]): number[] {
   return seen.slice(1).map(({ atMs }, i) => atMs - seen[i]!.atMs);
 }
@@ -33,7 +33,7 @@ async function rejection(promise: Promise<unknown>): Promise<NoAvailableProvider
 }
 
 describe.concurrent("S01: 429 with Retry-After 2 s", () => {
-  // Original: the next attempt no sooner than 1.8 s later, or on the fallback; no hammering. Factor 1/10.
+  // Original: the next attempt no sooner than 1.8 s later, or on the fallback; no bursts. Factor 1/10.
   const RETRY_AFTER_MS = 200;
   const LEAST_GAP_MS = 180;
   const limited = (requests: number) =>
@@ -42,14 +42,14 @@ describe.concurrent("S01: 429 with Retry-After 2 s", () => {
       { reply: completion("primary-model") },
     );
 
-  it("S01: fails over within the call, and leaves the primary alone for as long as it said", async () => {
+  it("S01: the call fails over, and the primary gets no request for the stated time", async () => {
     const [primary, fallback] = [await limited(1), await healthy()];
     const chat = new Chat(primary, fallback, { scoring: new PriorityScorer() });
     const { value, provider, attempts } = await chat.run();
     expect(await modelOf(value)).toBe("fallback-model");
     expect(provider).toBe("fallback");
     expect(tried(attempts)).toEqual(["primary: rate_limited", "fallback: success"]);
-    // Others keep coming, until it has served its time and is preferred again.
+    // Further requests arrive until the primary has completed its cooldown and is preferred again.
     while ((await chat.run()).provider !== "primary") await sleep(10);
     const seen = await primary.seen();
     expect(seen).toHaveLength(2);
@@ -57,7 +57,7 @@ describe.concurrent("S01: 429 with Retry-After 2 s", () => {
     expect(chat.inFlight).toBe(0);
   });
 
-  it("S01: waits and asks the same provider again where there is no other", async () => {
+  it("S01: without a fallback the call waits and retries the same provider", async () => {
     const primary = await limited(1);
     const { value, attempts } = await new Chat(primary).run();
     expect(await modelOf(value)).toBe("primary-model");
@@ -67,7 +67,7 @@ describe.concurrent("S01: 429 with Retry-After 2 s", () => {
     expect(gaps(seen)[0]).toBeGreaterThanOrEqual(LEAST_GAP_MS);
   });
 
-  it("S01: eight callers at once do not hammer, nor all come back in the same instant", async () => {
+  it("S01: eight simultaneous callers neither retry early nor all at the same instant", async () => {
     const primary = await limited(8);
     const chat = new Chat(primary);
     const results = await Promise.all(Array.from({ length: 8 }, () => chat.run()));
@@ -76,11 +76,11 @@ describe.concurrent("S01: 429 with Retry-After 2 s", () => {
     expect(seen).toHaveLength(16);
     const [first, second, third] = [seen.slice(0, 8), seen[8]!, seen[9]!];
     expect(second.atMs - first.at(-1)!.atMs).toBeGreaterThanOrEqual(LEAST_GAP_MS);
-    // One goes first, the others follow when it was served.
+    // One retry goes first, and the others follow when it has been served.
     expect(third.atMs).toBeGreaterThanOrEqual(second.endedMs! - 5);
   });
 
-  it("S01: the header of the standard, in seconds (factor 1/2)", async () => {
+  it("S01: the standard header in seconds is observed (factor 1/2)", async () => {
     const primary = await servers.upstream(
       { requests: 1, reply: failure(429, "rate_limited", { "retry-after": "1" }) },
       { reply: completion("primary-model") },
@@ -92,7 +92,7 @@ describe.concurrent("S01: 429 with Retry-After 2 s", () => {
 });
 
 describe.concurrent("S02: 429 for ever, without a header", () => {
-  // Original: at most 4 attempts in 3 s, 6 in all. Factor 1: what is counted are attempts.
+  // Original: at most 4 attempts in 3 s, 6 in total. Factor 1, because attempts are counted.
   const always429 = () => servers.upstream({ reply: failure(429, "rate_limited") });
 
   it("S02: one request gives up after a few attempts", async () => {
@@ -105,20 +105,20 @@ describe.concurrent("S02: 429 for ever, without a header", () => {
     expect(seen.length).toBeLessThanOrEqual(4);
   });
 
-  it("S02: request after request gives up sooner: the provider is left alone", async () => {
+  it("S02: consecutive requests give up sooner, because the provider is in cooldown", async () => {
     const primary = await always429();
     const chat = new Chat(primary);
     const errors: NoAvailableProviders[] = [];
     for (let i = 0; i < 10; i++) errors.push(await rejection(chat.run({ maxWaitMs: 0 })));
     expect((await primary.seen()).length).toBeLessThanOrEqual(4);
-    // The last were refused here, with the time at which it is worth asking again.
+    // The last calls were refused locally, with the time at which a retry is useful.
     const last = errors.at(-1)!;
     expect(last.kind).toBe("refused");
     expect(last.retryAfterMs).toBeGreaterThan(50_000);
     expect(last.reasons).toMatchObject([{ provider: "primary", reason: "cooldown" }]);
   });
 
-  it("S02: with a fallback everybody is served", async () => {
+  it("S02: with a fallback all requests are served", async () => {
     const [primary, fallback] = [await always429(), await healthy()];
     const chat = new Chat(primary, fallback);
     for (let i = 0; i < 10; i++) expect((await chat.run()).value.status).toBe(200);
@@ -128,11 +128,11 @@ describe.concurrent("S02: 429 for ever, without a header", () => {
 });
 
 describe.concurrent("S03: one 500", () => {
-  // Original: the same provider is asked again, and answers.
+  // Original: the same provider is tried again and answers.
   const once500 = () =>
     servers.upstream({ requests: 1, reply: failure(500, "broken") }, { reply: completion("primary-model") });
 
-  it("S03: the same provider is asked again", async () => {
+  it("S03: without a fallback the same provider is tried again", async () => {
     const primary = await once500();
     const { value, attempts } = await new Chat(primary).run();
     expect(await modelOf(value)).toBe("primary-model");
@@ -140,7 +140,7 @@ describe.concurrent("S03: one 500", () => {
     expect(await primary.seen()).toHaveLength(2);
   });
 
-  it("S03: another answers at once where there is one, and the primary stays the primary", async () => {
+  it("S03: a fallback answers immediately, and the primary stays preferred", async () => {
     const [primary, fallback] = [await once500(), await healthy()];
     const chat = new Chat(primary, fallback);
     expect(tried((await chat.run()).attempts)).toEqual(["primary: server_error", "fallback: success"]);
@@ -148,7 +148,7 @@ describe.concurrent("S03: one 500", () => {
     expect([(await primary.seen()).length, (await fallback.seen()).length]).toEqual([2, 1]);
   });
 
-  it("S03: by stream", async () => {
+  it("S03: a stream fails over in the same way", async () => {
     const primary = await servers.upstream(
       { requests: 1, reply: failure(500, "broken") },
       { reply: streamed(...tokens(0, 60), finish("stop"), DONE) },
@@ -161,22 +161,22 @@ describe.concurrent("S03: one 500", () => {
 });
 
 describe.concurrent("S04: 503 for ever", () => {
-  // Original: bounded attempts, fail over.
+  // Original: a bounded number of attempts, and failover.
   const always503 = () => servers.upstream({ reply: failure(503, "overloaded") });
 
-  it("S04: all are served by the fallback, the primary is soon left alone", async () => {
+  it("S04: the fallback serves all requests, and the primary soon gets none", async () => {
     const [primary, fallback] = [await always503(), await healthy()];
     const chat = new Chat(primary, fallback, { scoring: new PriorityScorer() });
     for (let i = 0; i < 20; i++) {
       const { value, provider } = await chat.run();
       expect([value.status, provider]).toEqual([200, "fallback"]);
     }
-    // Three in a row start the cooldown.
+    // Three consecutive failures start the cooldown.
     expect(await primary.seen()).toHaveLength(3);
     expect(chat.limiter.providerInCooldown("primary")).toBe(true);
   });
 
-  it("S04: without a fallback it ends soon, with what was tried", async () => {
+  it("S04: without a fallback the call soon ends with its attempts", async () => {
     const primary = await always503();
     const error = await rejection(new Chat(primary).run());
     expect(error.kind).toBe("attempts_failed");
@@ -193,7 +193,7 @@ describe.concurrent("S05: the connection is cut before the headers", () => {
       { reply: completion("primary-model") },
     );
 
-  it.each(["reset", "close"] as const)("S05: fails over (%s)", async (cut) => {
+  it.each(["reset", "close"] as const)("S05: the call fails over (%s)", async (cut) => {
     const fallback = await healthy();
     const primary = await cutOnce(cut, fallback);
     const { value, attempts } = await new Chat(primary, fallback).run();
@@ -203,14 +203,14 @@ describe.concurrent("S05: the connection is cut before the headers", () => {
     expect(await primary.seen()).toHaveLength(1);
   });
 
-  it.each(["reset", "close"] as const)("S05: asks again where there is no other (%s)", async (cut) => {
+  it.each(["reset", "close"] as const)("S05: without a fallback the call is tried again (%s)", async (cut) => {
     const primary = await cutOnce(cut, null);
     const { value } = await new Chat(primary).run();
     expect(await modelOf(value)).toBe("primary-model");
     expect(await primary.seen()).toHaveLength(2);
   });
 
-  it("S05: nobody listens there", async () => {
+  it("S05: the call fails over if the port refuses connections", async () => {
     const fallback = await healthy();
     const nobody: Upstream = { url: "http://127.0.0.1:1/v1/chat", seen: async () => [], ended: async () => [] };
     const { value, attempts } = await new Chat(nobody, fallback).run();

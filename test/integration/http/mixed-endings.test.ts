@@ -1,6 +1,7 @@
-// The same 200 callers and five servers, but requests end in every way that requests end: errors of both kinds, time-outs,
-// aborts before and after sending, streams left early, leases given back, forgotten or left to expire. What a server may
-// have counted stays counted, what it may still be working on keeps its place, so that there must be no 429 either.
+// 200 callers and five servers, with every kind of ending: errors of the caller and of the server, time-outs, aborts
+// before and after sending, streams that are left early, leases that are released, forgotten or expire. Amounts that a
+// server might have counted stay counted, and requests that it might still process keep their places, so no 429 must
+// occur.
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { GrateLimiter, type Lease, NoAvailableProviders } from "../../../src/index.ts";
@@ -23,7 +24,7 @@ const SATURATED_MS = 40_000;
 const SEED = 20_261_123;
 const FOREVER = Number.POSITIVE_INFINITY;
 
-/** How a request ends, and how often of a hundred. */
+/** The kinds of endings, and how often each occurs in a hundred requests. */
 const ENDINGS = {
   fine: 30,
   "client error": 8,
@@ -58,13 +59,13 @@ class Endings {
     providers: SERVERS.map(declared),
     capabilities: { any: SERVER_NAMES },
     skewCapMs: FOREVER,
-    // Short cooldowns and no lower bound of health: what keeps requests from being sent would make the test easy.
+    // Short cooldowns and no minimum health, because fewer sent requests would make the test easy.
     defaultCooldownSeconds: 0.5,
     health: { cooldownMultiplier: 1 },
     minimumHealthScore: 0,
   });
   readonly counts = new Map<string, number>();
-  /** Only of requests that went through, to say roughly what share of the capacity was used. */
+  /** Requests that were served, to state roughly the used share of the capacity. */
   readonly trips: RoundTrip<ServerName>[] = [];
   readonly #urls: { readonly [name in ServerName]: string };
   readonly #random: () => number;
@@ -74,7 +75,7 @@ class Endings {
     this.#random = random;
   }
 
-  /** One request of a kind drawn by lot; `over` ends the test. */
+  /** One request of a randomly chosen kind; `over` ends the test. */
   async next(over: AbortSignal): Promise<void> {
     const ending = this.#draw();
     this.#count(ending);
@@ -97,7 +98,7 @@ class Endings {
         return;
       case "client error": {
         const status = [400, 404, 422][Math.floor(3 * this.#random())]!;
-        // It comes back as it is, and nothing is retried.
+        // The error is returned unchanged, and the request is not retried.
         expect((await this.#run(tokens, status, over)).status).toBe(status);
         return;
       }
@@ -141,13 +142,13 @@ class Endings {
     }
   }
 
-  /** Through a lease that the caller ends by hand. */
+  /** Through a lease that the caller ends explicitly. */
   async #withLease(ending: Ending, tokens: number, over: AbortSignal): Promise<void> {
     const leaseTimeoutMs = ending === "lease expired" ? 900 : 600_000;
     const lease = await this.limiter.acquire("any", { tokens, maxWaitMs: FOREVER, signal: over, leaseTimeoutMs });
     switch (ending) {
       case "never sent":
-        // Some time passes, as for a caller who finds the answer in a cache.
+        // Some time passes, as for a caller that finds the answer in a cache.
         await sleep(20 * this.#random());
         lease.release();
         return;
@@ -169,7 +170,7 @@ class Endings {
         lease[Symbol.dispose]();
         return;
       default:
-        // Expires by itself, at the time at which the caller gives the request up.
+        // The lease expires at the time at which the caller gives up the request.
         await this.#send(lease, tokens, "silence", AbortSignal.timeout(900)).catch(() => {});
     }
   }
@@ -180,7 +181,7 @@ class Endings {
     );
   }
 
-  /** By `run`; only the first attempt is answered badly. */
+  /** Through `run`; only the first attempt gets a bad answer. */
   async #run(
     tokens: number,
     answer: Answer,
@@ -206,7 +207,7 @@ class Endings {
     return value;
   }
 
-  /** By `stream`, up to `most` chunks; how many there were. */
+  /** Through `stream`, up to `most` chunks. Returns the number of chunks. */
   async #read(tokens: number, signal: AbortSignal, most: number, onFirst?: () => void): Promise<number> {
     const { value } = await this.limiter.stream(
       "any",
@@ -223,7 +224,7 @@ class Endings {
     return chunks;
   }
 
-  /** What is aborted by its caller must end with the caller's reason, unless it was done before. */
+  /** A request that its caller aborted must reject with the reason of the caller, unless it was already complete. */
   async #aborted(
     over: AbortSignal,
     start: (signal: AbortSignal, abortIn: (ms: number) => void) => Promise<unknown>,
@@ -257,7 +258,7 @@ class Endings {
   }
 }
 
-/** What is in flight and in line once all has come to its end: what a caller left keeps its place for a second. */
+/** Requests in flight and waiters after the end: the place of an abandoned request stays occupied for a second. */
 async function atRest(limiter: Endings["limiter"]) {
   for (let patience = 50; ; patience--) {
     await sleep(200);
@@ -267,7 +268,7 @@ async function atRest(limiter: Endings["limiter"]) {
   }
 }
 
-/** Server-sent events, one by one. */
+/** Server-sent events, one at a time. */
 async function* events(body: ReadableStream<Uint8Array>): AsyncGenerator<string> {
   const decoder = new TextDecoder();
   let rest = "";
@@ -278,14 +279,14 @@ async function* events(body: ReadableStream<Uint8Array>): AsyncGenerator<string>
   }
 }
 
-describe("200 callers whose requests end in every way", () => {
+describe("200 callers with every kind of ending", () => {
   let servers: LimitedServers<ServerName>;
   beforeAll(async () => {
     servers = await LimitedServers.launch({ seed: SEED, servers: SERVERS, delayMs: DELAY_MS });
   });
   afterAll(() => servers.stop());
 
-  it("meet no 429", async () => {
+  it("no request meets a 429", async () => {
     const endings = new Endings(servers.urls, seededRandom(SEED));
     const { limiter, counts, trips } = endings;
     const saturation = await closedLoop({
@@ -310,7 +311,7 @@ describe("200 callers whose requests end in every way", () => {
 
     for (const plan of SERVERS) {
       expect(shares[plan.name].refused, plan.name).toBe(0);
-      // A server that never comes near its limit cannot refuse.
+      // A server that never comes near its limit cannot refuse a request.
       expect(peakOf(plan, seen[plan.name]), plan.name).toBeGreaterThanOrEqual(0.75);
     }
     expect(saturation.share).toBeGreaterThan(0.9);

@@ -1,6 +1,6 @@
-// 200 callers in a closed loop ask for more than five servers allow, over a network of 0 to 300 ms each way. The servers
-// must see no 429, and serve nearly all that they could: an amount is in use from its grant until a window after the
-// headers came back, so `limit` of them per window and round trip.
+// 200 callers in a closed loop demand more than five servers allow, over a network of 0 to 300 ms each way. The servers
+// must see no 429 and serve nearly their whole capacity. An amount is in use from its grant until one window after the
+// headers, so capacity is `limit` per window and round trip.
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { GrateLimiter, NoAvailableProviders } from "../../../src/index.ts";
@@ -19,11 +19,11 @@ import { figures, peakOf, type RoundTrip, type Share, shareOf } from "../../supp
 import { seededRandom } from "../../support/seeded-random.ts";
 
 const CALLERS = 200;
-/** Of them, those who insist on one provider. */
+/** The callers that require one provider. */
 const CALLERS_PER_PROVIDER = 12;
-/** One window to settle in, then three whole turns of a window and a round trip. */
+/** One window of warm-up, then three whole periods of a window and a round trip. */
 const SATURATED_MS = WINDOW_MS + 3 * (WINDOW_MS + 450);
-/** Most of the time that the machine may keep this process waiting. */
+/** The maximum share of time for which the machine can delay this process. */
 const MOST_STALLED = 0.05;
 const SEED = 20_261_122;
 
@@ -44,7 +44,7 @@ function newLimiter() {
   });
 }
 
-/** The first callers insist on a provider each, the others take any. */
+/** The first callers require one provider each, and the others accept any. */
 function capabilityOf(caller: number): Capability {
   return SERVER_NAMES[Math.floor(caller / CALLERS_PER_PROVIDER)] ?? "any";
 }
@@ -68,7 +68,7 @@ async function judge(
     `${figures(title, shares)}; seed ${SEED}, line present ${(100 * saturated).toFixed(1)} % of the time, stalled ${stalledMs.toFixed(0)} ms`,
   );
 
-  // A machine that is busy with others tells nothing of what the limiter leaves unused; of 429s it does.
+  // A busy machine invalidates the measured capacity, but not the number of 429s.
   const isFair = stalledMs < MOST_STALLED * (untilMs - fromMs);
   if (!isFair) console.warn(`${title}: the machine stalled, what was served is not judged`);
   for (const name of SERVER_NAMES) {
@@ -76,7 +76,7 @@ async function judge(
     if (!isFair) continue;
     expect(saturated).toBeGreaterThan(0.99);
     expect(shares[name].served, name).toBeGreaterThanOrEqual(name === "places" ? 0.9 : 0.97);
-    // More than all would be a mistake of this arithmetic.
+    // More than the whole capacity would be an error of this calculation.
     expect(shares[name].served, name).toBeLessThan(1.05);
   }
   for (const plan of SERVERS) expect(peakOf(plan, seen[plan.name]), plan.name).toBeGreaterThanOrEqual(0.8);
@@ -86,7 +86,7 @@ async function judge(
   expect(oldestLeaseMs).toBeNull();
 }
 
-describe.concurrent("200 callers who ask for more than five servers allow", () => {
+describe.concurrent("200 callers that demand more than five servers allow", () => {
   let forLeases: LimitedServers<ServerName>;
   let forRun: LimitedServers<ServerName>;
   beforeAll(async () => {
@@ -98,7 +98,7 @@ describe.concurrent("200 callers who ask for more than five servers allow", () =
     forRun.stop();
   });
 
-  it("meet no 429 and use the limits up, with acquire, headersReceived and settle", async () => {
+  it("with acquire, headersReceived and settle no 429 occurs and the limits are used up", async () => {
     const servers = forLeases;
     const limiter = newLimiter();
     const random = seededRandom(SEED);
@@ -123,7 +123,7 @@ describe.concurrent("200 callers who ask for more than five servers allow", () =
         const headersAt = unixNow();
         await response.text();
         lease.settle({ status: response.status });
-        // Of a place, the round trip lasts until it is free again.
+        // The round trip of a place lasts until it is free again.
         const endedAt = provider === "places" ? unixNow() : headersAt;
         trips.push({ provider, at, ms: endedAt - at });
       },
@@ -131,7 +131,7 @@ describe.concurrent("200 callers who ask for more than five servers allow", () =
     await judge("acquire", limiter, servers, saturation, trips);
   });
 
-  it("meet no 429 and use the limits up, with run", async () => {
+  it("with run no 429 occurs and the limits are used up", async () => {
     const servers = forRun;
     const limiter = newLimiter();
     const random = seededRandom(SEED + 1);
@@ -143,7 +143,7 @@ describe.concurrent("200 callers who ask for more than five servers allow", () =
       isWaiting: () => isWaiting(limiter),
       call: async (caller, signal) => {
         const tokens = tokensOf(random);
-        // As most programs do it: nothing is said of headers, so that the end of the task is the end of the round trip.
+        // Like most programs, these callers do not report headers, so the round trip ends with the task.
         const sent = limiter.run(
           capabilityOf(caller),
           async ({ provider }) => {
@@ -156,12 +156,12 @@ describe.concurrent("200 callers who ask for more than five servers allow", () =
           { tokens, maxWaitMs: Number.POSITIVE_INFINITY, signal },
         );
         await sent.catch((error: unknown) => {
-          // Those who still wait, or are under way, when the time is over.
+          // The callers that wait or are in flight at the end.
           if (!signal.aborted || NoAvailableProviders.is(error)) throw error;
         });
       },
     });
-    // What the end of the test cut off may still be in work, and keeps its place for a second.
+    // A request that was cut off at the end might still be processed, so its place stays occupied for a second.
     await sleep(1_500);
     await judge("run", limiter, servers, saturation, trips);
   });

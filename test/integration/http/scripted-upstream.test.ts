@@ -1,4 +1,4 @@
-// The scripted servers and the small client do what the scenarios rely on.
+// The scripted servers and the small client behave as the scenarios require.
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import {
@@ -34,7 +34,7 @@ async function read(stream: AsyncIterable<Piece>): Promise<{ pieces: Piece[]; er
 }
 
 describe("a scripted server", () => {
-  it("answers by the first rule that holds, and tells what it was asked", async () => {
+  it("a scripted server answers by the first matching rule, and reports its requests", async () => {
     const upstream = await servers.upstream(
       { requests: 1, reply: failure(500, "broken") },
       { requests: 2, reply: failure(429, "too_many", { "retry-after-ms": "100" }) },
@@ -53,7 +53,7 @@ describe("a scripted server", () => {
     expect(seen[2]!.atMs).toBeGreaterThan(190);
   });
 
-  it("streams an answer", async () => {
+  it("a scripted server streams an answer", async () => {
     const upstream = await servers.upstream({ reply: streamed(...tokens(0, 60), finish("stop"), DONE) });
     const { pieces, error } = await read(await askStreaming(upstream.url, "m", never));
     expect(error).toBeNull();
@@ -63,17 +63,20 @@ describe("a scripted server", () => {
     expect(pieces.at(-1)).toMatchObject({ finishReason: "stop", usage: { completion_tokens: 34 } });
   });
 
-  it.each(["reset", "close"] as const)("cuts a connection before and after the headers: %s", async (cut) => {
-    const before = await servers.upstream({ reply: { status: null, steps: [{ cut }] } });
-    await expect(ask(before.url, "m", never)).rejects.toThrow("fetch failed");
-    const after = await servers.upstream({ reply: streamed(...tokens(0, 40), { cut }) });
-    const { pieces, error } = await read(await askStreaming(after.url, "m", never));
-    expect(pieces).toHaveLength(40);
-    expect(error).toBeInstanceOf(TypeError);
-    expect((await after.seen())[0]).toMatchObject({ ending: "cut" });
-  });
+  it.each(["reset", "close"] as const)(
+    "a scripted server cuts a connection before or after the headers: %s",
+    async (cut) => {
+      const before = await servers.upstream({ reply: { status: null, steps: [{ cut }] } });
+      await expect(ask(before.url, "m", never)).rejects.toThrow("fetch failed");
+      const after = await servers.upstream({ reply: streamed(...tokens(0, 40), { cut }) });
+      const { pieces, error } = await read(await askStreaming(after.url, "m", never));
+      expect(pieces).toHaveLength(40);
+      expect(error).toBeInstanceOf(TypeError);
+      expect((await after.seen())[0]).toMatchObject({ ending: "cut" });
+    },
+  );
 
-  it("notices who leaves, and its client an answer without an end", async () => {
+  it("the server detects a closed connection, and the client detects an incomplete answer", async () => {
     const silent = await servers.upstream({ reply: { status: null, steps: [{ waitMs: 10_000 }] } });
     await expect(ask(silent.url, "m", AbortSignal.timeout(50))).rejects.toThrow("timeout");
     const short = await servers.upstream({ reply: streamed(...tokens(0, 40)) });

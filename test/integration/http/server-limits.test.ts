@@ -1,4 +1,5 @@
-// The servers' arithmetic against definitions that are slower and plainer still: a zero of 429s is worth as much as this.
+// The limits of the test servers against definitions that are slower and simpler. A count of zero 429s proves only as
+// much as these limits are correct.
 import { describe, expect, it } from "vitest";
 import { fixedWindow, slidingLog, type TrueLimit, tokenBucket } from "../../support/http/server-limits.ts";
 import { seededRandom } from "../../support/seeded-random.ts";
@@ -8,7 +9,7 @@ interface Accepted {
   readonly amount: number;
 }
 
-/** Whether one more would be within the limit, said of all that was accepted so far. */
+/** True if one more request would be within the limit, given all accepted requests. */
 type Definition = (accepted: readonly Accepted[], amount: number, tick: number) => boolean;
 
 const LIMIT = 50;
@@ -31,7 +32,7 @@ const kinds: { name: string; limit: () => TrueLimit; isAllowed: Definition }[] =
     isAllowed: (accepted, amount, tick) => sum(accepted.filter((one) => one.tick > tick - WINDOW)) + amount <= LIMIT,
   },
   {
-    // N(s, t] <= capacity + rate x (t - s) for every s is what a bucket that starts full allows.
+    // N(s, t] <= capacity + rate x (t - s) for every s is the limit of a bucket that starts full.
     name: "a token bucket holds capacity plus refill in every stretch",
     limit: () => tokenBucket(LIMIT, WINDOW),
     isAllowed: (accepted, amount, tick) =>
@@ -42,8 +43,8 @@ const kinds: { name: string; limit: () => TrueLimit; isAllowed: Definition }[] =
   },
 ];
 
-describe("a server's limit", () => {
-  it.each(kinds)("$name", ({ limit, isAllowed }) => {
+describe("the limit of a server", () => {
+  it.each(kinds)("the limit equals its definition: $name", ({ limit, isAllowed }) => {
     let accepts = 0;
     let refusals = 0;
     for (let seed = 1; seed <= 8; seed++) {
@@ -52,7 +53,7 @@ describe("a server's limit", () => {
       const accepted: Accepted[] = [];
       let tick = 0;
       for (let i = 0; i < 300; i++) {
-        // Bursts, even load, and gaps to the very edge of a window.
+        // Bursts, even load, and gaps exactly at the edge of a window.
         const gaps = [0, 0, Math.floor(random() * 10), 20, Math.floor(random() * 300), WINDOW, WINDOW - 1];
         tick += gaps[Math.floor(random() * gaps.length)]!;
         const amount = Math.ceil(random() * 12);

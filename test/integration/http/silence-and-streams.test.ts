@@ -1,4 +1,4 @@
-// Failover Bench S06 to S11. Durations are those of the scenarios times the factor that each test states.
+// Failover Bench S06 to S11. Durations are those of the scenarios multiplied by the factor in each test.
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { NoAvailableProviders } from "../../../src/index.ts";
@@ -20,7 +20,7 @@ beforeAll(async () => {
 });
 afterAll(() => servers.stop());
 
-/** For so long a server may go on with a request that nobody listens to any more. */
+/** The time for which a server can continue with a request after its client has gone. */
 const STILL_IN_WORK_MS = 1_050;
 
 const ALL = [...tokens(0, 60, "fallback-model"), finish("stop", "fallback-model"), DONE];
@@ -29,7 +29,7 @@ const whole = () => servers.upstream({ reply: streamed(...ALL) });
 const textOf = ({ pieces }: Read) => pieces.flatMap(({ text }) => (text === "" ? [] : [text]));
 const texts = (count: number) => Array.from({ length: count }, (_, i) => `t${i}`);
 
-/** How long it took, and the result. */
+/** The duration and the result. */
 async function timed<T>(promise: Promise<T>): Promise<readonly [number, T]> {
   const startedAt = performance.now();
   const result = await promise;
@@ -37,12 +37,13 @@ async function timed<T>(promise: Promise<T>): Promise<readonly [number, T]> {
 }
 
 describe.concurrent("S06: silence for 120 s", () => {
-  // Original: it ends within 100 s, and fails over after the first time-out. Factor 1/20; an attempt may take 30 s.
+  // Original: the call ends within 100 s and fails over after the first time-out. Factor 1/20; an attempt can take 30
+  // s.
   const SECOND_MS = 50;
   const ATTEMPT_MS = 30 * SECOND_MS;
   const silent = () => servers.upstream({ reply: { status: null, steps: [{ waitMs: 120 * SECOND_MS }] } });
 
-  it("S06: fails over after the first time-out", async () => {
+  it("S06: the call fails over after the first time-out", async () => {
     const [primary, fallback] = [await silent(), await servers.upstream({ reply: completion("fallback-model") })];
     const chat = new Chat(primary, fallback);
     const [ms, { provider, attempts }] = await timed(chat.run({ attemptTimeoutMs: ATTEMPT_MS }));
@@ -50,11 +51,11 @@ describe.concurrent("S06: silence for 120 s", () => {
     expect(tried(attempts)).toEqual(["primary: timeout", "fallback: success"]);
     expect(ms).toBeGreaterThanOrEqual(ATTEMPT_MS - 5);
     expect(ms).toBeLessThan(100 * SECOND_MS);
-    // The request was not left behind.
+    // The request was aborted.
     expect(await primary.ended()).toMatchObject([{ ending: "left" }]);
   });
 
-  it("S06: where all are silent it ends, when the caller said", async () => {
+  it("S06: if all providers are silent the call ends at the time-out of the caller", async () => {
     const primary = await silent();
     const chat = new Chat(primary);
     const options = { attemptTimeoutMs: ATTEMPT_MS, timeoutMs: 60 * SECOND_MS, maxAttempts: 10 };
@@ -68,10 +69,10 @@ describe.concurrent("S06: silence for 120 s", () => {
 });
 
 describe.concurrent("S07: the first token after 20 s", () => {
-  // Original: the first token reaches the caller within 15 s. Factor 1/4; the first token may take 4 s.
+  // Original: the first token reaches the caller within 15 s. Factor 1/4; the first token can take 4 s.
   const SECOND_MS = 250;
 
-  it("S07: fails over before the first token, though the headers were there at once", async () => {
+  it("S07: the stream fails over before the first token, although the headers came immediately", async () => {
     const primary = await servers.upstream({ reply: streamed({ waitMs: 20 * SECOND_MS }, ...tokens(0, 60), DONE) });
     const fallback = await whole();
     const chat = new Chat(primary, fallback);
@@ -85,7 +86,7 @@ describe.concurrent("S07: the first token after 20 s", () => {
     expect(await primary.ended()).toMatchObject([{ ending: "left" }]);
   });
 
-  it("S07: once the first token is there, the time-out of attempts is over", async () => {
+  it("S07: after the first token the time-out of attempts does not apply", async () => {
     const primary = await servers.upstream({
       reply: streamed(...tokens(0, 1), { waitMs: 6 * SECOND_MS }, ...tokens(1, 60), finish("stop"), DONE),
     });
@@ -96,15 +97,15 @@ describe.concurrent("S07: the first token after 20 s", () => {
 });
 
 describe.concurrent("S08: the stream is cut after 40 of 60 tokens", () => {
-  // Original: a full answer or a clean error, never a truncated answer for a whole one.
-  it.each(["reset", "close"] as const)("S08: what came is handed out, then the error (%s)", async (cut) => {
+  // Original: a full answer or a clean error, never a truncated answer that looks complete.
+  it.each(["reset", "close"] as const)("S08: the received tokens are returned, then the error (%s)", async (cut) => {
     const primary = await servers.upstream({ reply: streamed(...tokens(0, 40), { waitMs: 50 }, { cut }) });
     const fallback = await whole();
     const chat = new Chat(primary, fallback);
     const read = await chat.stream();
     expect(textOf(read)).toEqual(texts(40));
     expect(read.error).toBeInstanceOf(TypeError);
-    // Nobody continues it elsewhere, and what is learned is how it ended.
+    // No other provider continues the stream, and its true ending is observed.
     expect(await fallback.seen()).toHaveLength(0);
     expect(chat.endings).toHaveLength(1);
     expect(["server_error", "timeout"]).toContain(chat.endings[0]!.status);
@@ -112,7 +113,7 @@ describe.concurrent("S08: the stream is cut after 40 of 60 tokens", () => {
     expect(chat.inFlight).toBe(0);
   });
 
-  it("S08: an end that is none is the reader's to find, and comes out as the reader's own error", async () => {
+  it("S08: an incomplete ending is detected by the reader and thrown as the error of the reader", async () => {
     const primary = await servers.upstream({ reply: streamed(...tokens(0, 40)) });
     const chat = new Chat(primary, await whole());
     const read = await chat.stream();
@@ -123,7 +124,7 @@ describe.concurrent("S08: the stream is cut after 40 of 60 tokens", () => {
     expect(chat.inFlight).toBe(0);
   });
 
-  it("S08: cut before the first token, another answers in full", async () => {
+  it("S08: if the stream is cut before the first token, another provider answers in full", async () => {
     const primary = await servers.upstream({ reply: streamed({ waitMs: 20 }, { cut: "reset" }) });
     const read = await new Chat(primary, await whole()).stream();
     expect(read.provider).toBe("fallback");
@@ -133,10 +134,10 @@ describe.concurrent("S08: the stream is cut after 40 of 60 tokens", () => {
 });
 
 describe.concurrent("S09: the stream stalls for 30 s", () => {
-  // Original: it ends within 45 s. Factor 1/10; silence between chunks may take 5 s.
+  // Original: the stream ends within 45 s. Factor 1/10; silence between chunks can take 5 s.
   const SECOND_MS = 100;
 
-  it("S09: ends with an error, and hangs up", async () => {
+  it("S09: a stalled stream ends with an error and closes its connection", async () => {
     const primary = await servers.upstream({
       reply: streamed(...tokens(0, 20), { waitMs: 30 * SECOND_MS }, ...tokens(20, 60), finish("stop"), DONE),
     });
@@ -149,7 +150,7 @@ describe.concurrent("S09: the stream stalls for 30 s", () => {
     expect(await primary.ended()).toMatchObject([{ ending: "left" }]);
   });
 
-  it("S09: without a bound on silence the answer is whole, however long it takes", async () => {
+  it("S09: without chunkTimeoutMs the answer is complete, however long it takes", async () => {
     const primary = await servers.upstream({
       reply: streamed(...tokens(0, 20), { waitMs: 30 * SECOND_MS }, ...tokens(20, 60), finish("stop"), DONE),
     });
@@ -162,24 +163,24 @@ describe.concurrent("S09: the stream stalls for 30 s", () => {
 });
 
 describe.concurrent("S10: a chunk that is not JSON", () => {
-  // Original: a full answer or a clean error; no crash, no hang.
+  // Original: a full answer or a clean error; no crash and no endless wait.
   const garbage = { write: 'data: {"choices": [\n\n' };
 
-  it("S10: the reader's error comes out as it is, after what came before it", async () => {
+  it("S10: the error of the reader is thrown unchanged, after the chunks before it", async () => {
     const primary = await servers.upstream({ reply: streamed(...tokens(0, 9), garbage, ...tokens(10, 60), DONE) });
     const fallback = await whole();
     const chat = new Chat(primary, fallback);
     const read = await chat.stream();
     expect(textOf(read)).toEqual(texts(9));
     expect(read.error).toBeInstanceOf(SyntaxError);
-    // It might as well be a mistake in the reader, so that nobody is blamed.
+    // It could also be a defect of the reader, so health does not change.
     expect(chat.limiter.providerHealth("primary")).toBe(1);
     expect(await fallback.seen()).toHaveLength(0);
     await sleep(STILL_IN_WORK_MS);
     expect(chat.inFlight).toBe(0);
   });
 
-  it("S10: a program that knows better says so, and is served by another before the first chunk", async () => {
+  it("S10: a program that classifies the error itself is served by another provider before the first chunk", async () => {
     const primary = await servers.upstream({ reply: streamed(garbage, ...tokens(1, 60), DONE) });
     const chat = new Chat(primary, await whole());
     const read = await chat.stream({
@@ -195,7 +196,7 @@ describe.concurrent("S11: no [DONE]", () => {
   // Original: the answer is final within 8 s of its last token. Factor 1/4.
   const SECOND_MS = 250;
 
-  it("S11: the response ends all the same", async () => {
+  it("S11: an answer without [DONE] is complete if the response ends", async () => {
     const primary = await servers.upstream({ reply: streamed(...tokens(0, 60), finish("stop")) });
     const chat = new Chat(primary);
     const [ms, read] = await timed(chat.stream());
@@ -205,7 +206,7 @@ describe.concurrent("S11: no [DONE]", () => {
     expect(chat.endings).toEqual([{ provider: "primary", status: "success" }]);
   });
 
-  it("S11: the connection stays open, and the reader is content with the finish reason", async () => {
+  it("S11: with an open connection a reader that stops at the finish reason gets the whole answer", async () => {
     const primary = await servers.upstream({
       reply: streamed(...tokens(0, 60), finish("stop"), { waitMs: 30 * SECOND_MS }),
     });
@@ -219,14 +220,14 @@ describe.concurrent("S11: no [DONE]", () => {
     expect(await primary.ended()).toMatchObject([{ ending: "left" }]);
   });
 
-  it("S11: the connection stays open, and the reader waits for [DONE]: silence has a bound", async () => {
+  it("S11: with an open connection chunkTimeoutMs ends a reader that waits for [DONE]", async () => {
     const primary = await servers.upstream({
       reply: streamed(...tokens(0, 60), finish("stop"), { waitMs: 30 * SECOND_MS }),
     });
     const chat = new Chat(primary);
     const [ms, read] = await timed(chat.stream({ chunkTimeoutMs: 2 * SECOND_MS }));
     expect(ms).toBeLessThan(8 * SECOND_MS);
-    // Nothing that came is lost.
+    // No received chunk is lost.
     expect(textOf(read)).toEqual(texts(60));
     expect(read.pieces.at(-1)!.finishReason).toBe("stop");
     expect(read.error).toBeInstanceOf(Error);

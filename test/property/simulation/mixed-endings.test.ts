@@ -1,22 +1,28 @@
-// Requests that end in every way, on servers that limit in every way at once, with the default correction for network
-// delay: what a server may have counted stays counted, what it may still be working on keeps its place. Freed at once,
-// aborted requests alone would cost two 429s in a thousand.
+// Requests with every kind of ending, on servers with every kind of limit, with the default correction for network
+// delay. Amounts that the server might have counted stay counted, and requests that it might still process keep their
+// places. Without that, aborted requests alone would cost two 429s in a thousand.
 import { describe, expect, it } from "vitest";
 import { GrateLimiter, type Lease, MockClock, type Settlement } from "../../../src/index.ts";
 import { seededRandom } from "../../support/seeded-random.ts";
 import { type Draft, SaturatedSender } from "../../support/simulation/saturated-sender.ts";
 import { servedShare } from "../../support/simulation/served-share.ts";
-import { type ServerLimit, SimulatedServer, WINDOW_MS, World } from "../../support/simulation/simulated-servers.ts";
+import {
+  type ServerLimit,
+  SimulatedNetwork,
+  SimulatedServer,
+  WINDOW_MS,
+} from "../../support/simulation/simulated-servers.ts";
+import { effort } from "../../support/test-effort.ts";
 
-const SEEDS = [1, 2, 3, 4, 5];
+const SEEDS = [1, 2, 3, 4, 5].slice(0, effort(5, 1));
 const UNTIL_MS = 8 * WINDOW_MS;
-/** How long a lease lives: longer than any answer takes; where the server is silent, as long as the client's patience. */
+/** The lifetime of a lease: longer than any answer takes. If the server is silent, as long as the client waits. */
 const EXPIRY_MS = 10_000;
 
-/** How the client gives a request up, and how often of a hundred. The others are answered. */
+/** How the client gives up a request, and in how many of a hundred. All others are answered. */
 const GIVEN_UP = { timeout: 6, cancelled: 6, dispose: 4, expiry: 3, "too late a release": 3 } as const;
 type GivenUp = keyof typeof GIVEN_UP;
-/** Of a hundred, those that are released before they were sent. */
+/** Number of a hundred requests that are released before they are sent. */
 const NEVER_SENT = 5;
 const STATUSES = [200, 200, 200, 200, 200, 200, 400, 404, 500, 503, 529] as const;
 
@@ -24,9 +30,11 @@ interface Setting {
   readonly name: string;
   readonly windows: readonly ServerLimit[];
   readonly places: number | undefined;
-  /** Most time from arrival to headers. */
+  /** Maximum time from arrival to headers. */
   readonly workMs: number;
-  /** Most patience of those who give up, where it is not as long as an answer may take; then three times as many do. */
+  /**
+   * Maximum wait of clients that give up, if it is shorter than an answer can take; then three times as many give up.
+   */
   readonly patienceMs?: number;
 }
 
@@ -62,34 +70,34 @@ class Endings {
   readonly server: SimulatedServer;
   readonly counts = new Map<string, number>();
   readonly sender: SaturatedSender;
-  readonly #world: World;
+  readonly #world: SimulatedNetwork;
   readonly #setting: Setting;
 
-  constructor(world: World, setting: Setting) {
-    this.#world = world;
+  constructor(network: SimulatedNetwork, setting: Setting) {
+    this.#world = network;
     this.#setting = setting;
     const { windows, places } = setting;
     const limitOf = (counts: ServerLimit["counts"]) => windows.find((window) => window.counts === counts)?.limit;
     this.limiter = new GrateLimiter({
-      clock: world.clock,
-      random: world.random,
+      clock: network.clock,
+      random: network.random,
       providers: [{ name: "p", limits: { rpm: limitOf("requests"), tpm: limitOf("tokens"), concurrency: places } }],
       capabilities: { c: ["p"] },
-      // Failures must not keep requests from being sent: that would make it easy.
+      // Failures must not keep requests from being sent, because that would make the test easy.
       health: { cooldownTriggerCount: 1_000_000 },
       minimumHealthScore: 0,
       leaseTimeoutMs: EXPIRY_MS,
     });
-    this.server = new SimulatedServer(world, windows, places);
-    this.sender = new SaturatedSender(world, this.limiter, this.server, () => this.#draft());
+    this.server = new SimulatedServer(network, windows, places);
+    this.sender = new SaturatedSender(network, this.limiter, this.server, () => this.#draft());
   }
 
   #draft(): Draft {
-    const world = this.#world;
-    const amounts = { requests: 1, tokens: Math.floor(world.between(20, 281)) };
-    const workMs = world.between(20, this.#setting.workMs);
-    const draft = { amounts, needs: { tokens: amounts.tokens }, workMs, bodyMs: world.between(0, 1_000) };
-    let point = world.between(0, 100);
+    const network = this.#world;
+    const amounts = { requests: 1, tokens: Math.floor(network.between(20, 281)) };
+    const workMs = network.between(20, this.#setting.workMs);
+    const draft = { amounts, needs: { tokens: amounts.tokens }, workMs, bodyMs: network.between(0, 1_000) };
+    let point = network.between(0, 100);
     if (point < NEVER_SENT) return { ...draft, send: (lease, again) => this.#release(lease, again) };
     point -= NEVER_SENT;
     const times = this.#setting.patienceMs === undefined ? 1 : 3;
@@ -125,7 +133,7 @@ class Endings {
     });
   }
 
-  /** Some time into it, before or after the headers: the client hangs up. */
+  /** The client closes the connection at some time before or after the headers. */
   #giveUp(kind: GivenUp, draft: Draft, lease: Lease, again: () => void): void {
     this.#count(kind);
     let isAnswered = false;
@@ -138,7 +146,7 @@ class Endings {
         lease.headersReceived();
         again();
       },
-      // Too late to give it up.
+      // Too late to give up the request.
       ended: (status) => {
         lease.settle({ status });
         again();
@@ -147,7 +155,7 @@ class Endings {
     const { patienceMs: most = draft.workMs + draft.bodyMs + 400 } = this.#setting;
     const patienceMs = isSilent ? EXPIRY_MS : this.#world.between(0, most);
     this.#world.after(patienceMs, () => {
-      // By then it may have expired.
+      // The lease might have expired by then.
       if (isSilent) hangUp();
       if (lease.settled) return;
       hangUp();
@@ -165,15 +173,15 @@ class Endings {
   }
 }
 
-describe("requests that end in every way", () => {
-  it.each(SETTINGS)("meet no 429: $name", (setting) => {
+describe("requests with every kind of ending", () => {
+  it.each(SETTINGS)("no request meets a 429: $name", (setting) => {
     let sent = 0;
     let refused = 0;
     const served: number[] = [];
     for (const seed of SEEDS) {
       const clock = new MockClock();
-      const world = new World(clock, seededRandom(seed));
-      const endings = new Endings(world, setting);
+      const network = new SimulatedNetwork(clock, seededRandom(seed));
+      const endings = new Endings(network, setting);
       const { server, limiter, counts, sender } = endings;
       sender.arrive(Number.POSITIVE_INFINITY);
       clock.advanceMs(UNTIL_MS);
@@ -187,7 +195,7 @@ describe("requests that end in every way", () => {
       }
       const [limit] = setting.windows;
       if (limit !== undefined) served.push(servedShare(server, limit, 300, WINDOW_MS, UNTIL_MS).served);
-      // When all is over, nothing is held.
+      // At the end nothing is in flight.
       sender.stop();
       clock.advanceMs(60_000);
       const [inspection] = limiter.inspect().providers;

@@ -1,10 +1,14 @@
-// Callers who wait in line by `acquire`, for five servers at once, on a clock that moves only when it is told to: minutes
-// in seconds, no real time.
+// Callers that wait with `acquire` for five servers on a mock clock: minutes of traffic in seconds, without real time.
 import { describe, expect, it } from "vitest";
 import { GrateLimiter, MockClock, type ProviderConfig } from "../../../src/index.ts";
 import { seededRandom } from "../../support/seeded-random.ts";
 import { mean, servedShare } from "../../support/simulation/served-share.ts";
-import { type ServerLimit, SimulatedServer, WINDOW_MS, World } from "../../support/simulation/simulated-servers.ts";
+import {
+  type ServerLimit,
+  SimulatedNetwork,
+  SimulatedServer,
+  WINDOW_MS,
+} from "../../support/simulation/simulated-servers.ts";
 
 const SEEDS = [1];
 const UNTIL_MS = 5 * WINDOW_MS;
@@ -19,7 +23,7 @@ const LIMITS: { readonly [name in Exclude<Name, "places">]: ServerLimit } = {
   tokens: { algorithm: "sliding log", counts: "tokens", limit: 5_000 },
 };
 const NAMES = ["fixed", "sliding", "bucket", "tokens", "places"] as const;
-/** Slow enough for one place to serve no more than a window server does. */
+/** Slow enough that one place serves no more than a window server does. */
 const PLACE_WORK_MS = 1_500;
 
 function declared(name: Name): ProviderConfig<Name> {
@@ -28,21 +32,21 @@ function declared(name: Name): ProviderConfig<Name> {
   return { name, limits: counts === "requests" ? { rpm: limit } : { tpm: limit } };
 }
 
-describe("callers who wait in line for five servers", () => {
-  it.each(SEEDS)("meet no 429 and use the limits up, from the second window on (seed %i)", async (seed) => {
+describe("callers that wait for five servers", () => {
+  it.each(SEEDS)("callers meet no 429 and use the whole limits from the second window on (seed %i)", async (seed) => {
     const clock = new MockClock();
-    const world = new World(clock, seededRandom(seed));
+    const network = new SimulatedNetwork(clock, seededRandom(seed));
     const servers = {} as { [name in Name]: SimulatedServer };
     for (const name of NAMES) {
       servers[name] = new SimulatedServer(
-        world,
+        network,
         name === "places" ? [] : [LIMITS[name]],
         name === "places" ? 1 : FOREVER,
       );
     }
     const limiter = new GrateLimiter<Name, { any: Name }>({
       clock,
-      random: world.random,
+      random: network.random,
       providers: NAMES.map(declared),
       capabilities: { any: NAMES },
     });
@@ -52,30 +56,31 @@ describe("callers who wait in line for five servers", () => {
     /** Resolves with the status when the response has ended. */
     function sent(provider: Name, tokens: number, onHeaders: () => void): Promise<number> {
       return new Promise((ended) => {
-        const workMs = provider === "places" ? PLACE_WORK_MS : world.between(20, 80);
-        const bodyMs = provider === "places" ? 0 : world.between(0, 500);
+        const workMs = provider === "places" ? PLACE_WORK_MS : network.between(20, 80);
+        const bodyMs = provider === "places" ? 0 : network.between(0, 500);
         servers[provider].send({ amounts: { requests: 1, tokens }, workMs, bodyMs, answered: onHeaders, ended });
       });
     }
 
     async function caller(): Promise<void> {
       while (!over.signal.aborted) {
-        const tokens = Math.floor(world.between(20, 81));
+        const tokens = Math.floor(network.between(20, 81));
         const lease = await limiter.acquire("any", { tokens, maxWaitMs: FOREVER, signal: over.signal });
-        const at = world.now;
+        const at = network.now;
         let headersAt = at;
         const status = await sent(lease.provider, tokens, () => {
           lease.headersReceived();
-          headersAt = world.now;
+          headersAt = network.now;
         });
         lease.settle({ status });
-        const until = lease.provider === "places" ? world.now : headersAt;
+        const until = lease.provider === "places" ? network.now : headersAt;
         trips.push({ provider: lease.provider, at, ms: until - at });
       }
     }
-    // They come within the first half of the first window, so that later ones do not begin with everybody under way.
+    // Callers arrive during the first half of the first window, so that later windows do not start with all of them in
+    // flight.
     const callers = Array.from({ length: CALLERS }, async (_, i) => {
-      await new Promise<void>((resolve) => world.after((i * WINDOW_MS) / 2 / CALLERS, resolve));
+      await new Promise<void>((resolve) => network.after((i * WINDOW_MS) / 2 / CALLERS, resolve));
       await caller();
     });
     const all = Promise.allSettled(callers);

@@ -1,7 +1,7 @@
 import ts from "typescript";
 import type { CodeBlock } from "./code-blocks.ts";
 
-/** The names that a block may use without importing them, and where they come from. */
+/** The names that a block can use without importing them, and their modules. */
 export interface Surroundings {
   readonly specifier: string;
   readonly names: readonly Name[];
@@ -12,7 +12,7 @@ interface Name {
   readonly isType: boolean;
 }
 
-/** The block's code as a module of its own, every line at the number that it has in its file. */
+/** Returns the code of a block as a separate module, with every line at its number in the file. */
 export function moduleOf(block: CodeBlock, code: string, surroundings: readonly Surroundings[]): string {
   const file = parse(code);
   const free = freeNames(file);
@@ -22,11 +22,11 @@ export function moduleOf(block: CodeBlock, code: string, surroundings: readonly 
     const list = wanted.map(({ name, isType }) => (isType ? `type ${name}` : name));
     return `import { ${list.join(", ")} } from ${JSON.stringify(specifier)};\n`;
   });
-  // Imports are hoisted, so they may stand last, where they move no line.
+  // Imports are hoisted, so they can come last, where they move no line.
   return `${"\n".repeat(block.line - 1)}${code}\n${imports.join("")}export {};\n`;
 }
 
-/** The exported names of a module, from its text. */
+/** Returns the exported names of a module from its text. */
 export function exportedNames(text: string): readonly Name[] {
   const names: Name[] = [];
   for (const statement of parse(text).statements) {
@@ -46,12 +46,14 @@ export function exportedNames(text: string): readonly Name[] {
   return names;
 }
 
-/** A text as a syntax tree. */
+/** Parses a text as a syntax tree. */
 export function parse(text: string): ts.SourceFile {
   return ts.createSourceFile("block.ts", text, ts.ScriptTarget.ES2022, true);
 }
 
-/** Every name that stands in a module and is not declared at its top; names of properties too, which harms nothing. */
+/**
+ * Returns every name in a module that is not declared at its top. Names of properties are included, which does no harm.
+ */
 function freeNames(file: ts.SourceFile): ReadonlySet<string> {
   const names = new Set<string>();
   const visit = (node: ts.Node): void => {

@@ -1,28 +1,28 @@
-/** A piece of documentation that is code: a fenced `ts` block. */
+/** A fenced `ts` block of the documentation. */
 export interface CodeBlock {
-  /** Path from the top of the repository. */
+  /** Path relative to the repository. */
   readonly file: string;
-  /** The line of the file that the code starts on, from 1. */
+  /** Line of the file on which the code starts, from 1. */
   readonly line: number;
   readonly code: string;
-  /** False for a block marked `ts no-run`: it must compile, and is not run. */
+  /** False for a block marked `ts no-run`, which must compile and is not run. */
   readonly runs: boolean;
-  /** True in a docstring: there the package's own names need no import. */
+  /** True in a docstring, which can use the names of the package without an import. */
   readonly inDocstring: boolean;
 }
 
 const FENCE = /^(\s*)(`{3,})\s*([^`]*)$/;
-// Code of these languages would run nowhere and be checked by nobody.
+// Code in these languages would neither run nor be checked.
 const UNCHECKED = new Set(["typescript", "javascript", "js", "jsx", "tsx", "mts", "cts", "mjs", "cjs"]);
 
-/** The `ts` blocks of a Markdown text; throws for a block that is never closed, and for code under another name. */
+/** Returns the `ts` blocks of a Markdown text. Throws for a block without an end and for code in another language. */
 export function markdownBlocks(file: string, text: string): readonly CodeBlock[] {
   return fencedBlocks(file, text.split("\n"), false);
 }
 
 /**
- * The `ts` blocks of all docstrings in a source text; throws for an `@example` that has none. What follows the tag on
- * its line is the example's title.
+ * Returns the `ts` blocks of all docstrings in a source text. Throws for an `@example` without a block. The text after
+ * the tag on its line is the title of the example.
  */
 export function docstringBlocks(file: string, source: string): readonly CodeBlock[] {
   const lines = source.split("\n").map(() => "");

@@ -1,4 +1,5 @@
-// Comments that say what an expression is, turned into assertions. The convention is told in `test/package/documentation.test.ts`.
+// Turns comments that state the value of an expression into assertions. `test/package/documentation.test.ts` describes
+// the convention.
 import ts from "typescript";
 import { expect } from "vitest";
 import { parse } from "./block-module.ts";
@@ -7,10 +8,10 @@ import type { CodeBlock } from "./code-blocks.ts";
 /** The name under which an instrumented block finds its `Expectations`. */
 export const EXPECTATIONS = "__expectations";
 
-/** A block's code with an assertion in the place of each comment that states a value. */
+/** Returns the code of a block with an assertion in place of each comment that states a value. */
 export interface Instrumented {
   readonly code: string;
-  /** The lines that state something. */
+  /** The lines that state a value. */
   readonly lines: readonly number[];
 }
 
@@ -20,7 +21,10 @@ type Stated =
   | { readonly kind: "throws"; readonly name: string; readonly message: string }
   | { readonly kind: "prose" };
 
-/** Throws for a comment that reads like a value and cannot be checked, and for a line that reads a value and states none. */
+/**
+ * Throws for a comment that looks like a value and cannot be checked, and for a line that reads a value and states
+ * none.
+ */
 export function instrument(block: CodeBlock): Instrumented {
   const { code } = block;
   const file = parse(code);
@@ -60,7 +64,7 @@ export function instrument(block: CodeBlock): Instrumented {
       throw new Error(`${block.file}:${lineOf(match.index)}: a value is stated of something that is no statement`);
     }
   }
-  // From the end, so that no edit moves another's place; of two at one place the outer one is later in the list.
+  // From the end, so that no edit moves another. Of two at one place the outer one comes later in the list.
   let instrumented = code;
   for (const { at, text } of edits.sort((a, b) => b.at - a.at)) {
     instrumented = instrumented.slice(0, at) + text + instrumented.slice(at);
@@ -75,7 +79,7 @@ export function instrument(block: CodeBlock): Instrumented {
   }
 }
 
-/** What an instrumented block calls; remembers which lines it came by. */
+/** The assertions of an instrumented block. Records the lines that were reached. */
 export class Expectations {
   readonly #file: string;
   readonly #reached = new Set<number>();
@@ -119,7 +123,7 @@ export class Expectations {
     this.#expectError(line, thrown, name, message);
   }
 
-  /** Throws if a line that states something was never come by: it would state anything. */
+  /** Throws if a line that states a value was never reached, because then it proves nothing. */
   expectReached(lines: readonly number[]): void {
     const missed = lines.filter((line) => !this.#reached.has(line)).map((line) => `${this.#file}:${line}`);
     expect(missed, "lines that state a value and were never reached").toEqual([]);
@@ -140,7 +144,7 @@ function trailingComment(code: string, end: number): { readonly at: number; read
   return { at: range.pos, text: code.slice(range.pos + 2, range.end).trim() };
 }
 
-/** The expression that a trailing comment speaks of. */
+/** Returns the expression that a trailing comment describes. */
 function subjectOf(statement: ts.ExpressionStatement | ts.VariableStatement): ts.Expression | undefined {
   if (ts.isExpressionStatement(statement)) {
     const { expression } = statement;
@@ -161,7 +165,9 @@ function isMereReading(expression: ts.Expression): boolean {
   );
 }
 
-/** `"a"`, `12`, `{ a: 1 }`, each perhaps with an explanation after `:`, `,`, `;` or `(`; `≈ 0.98`; `throws Name: text`. */
+/**
+ * `"a"`, `12`, `{ a: 1 }`, each with an optional explanation after `:`, `,`, `;` or `(`; `≈ 0.98`; `throws Name: text`.
+ */
 function statedBy(comment: string): Stated {
   const thrown = /^throws (\w+)(?:: (.+))?$/.exec(comment);
   if (thrown !== null) return { kind: "throws", name: thrown[1]!, message: thrown[2] ?? "" };
@@ -217,7 +223,7 @@ function assertion(stated: Exclude<Stated, { kind: "prose" }>, line: number, awa
 }
 
 function containsAwait(node: ts.Node): boolean {
-  // An await inside of a function is that function's own.
+  // An await inside a function belongs to that function.
   if (ts.isFunctionLike(node)) return false;
   return ts.isAwaitExpression(node) || ts.forEachChild(node, containsAwait) === true;
 }

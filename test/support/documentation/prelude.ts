@@ -1,5 +1,5 @@
-// What a code block in the documentation may use without declaring it: the rest of the reader's program. Every block
-// gets a fresh copy. Keep it small: what stands here is what a reader must imagine.
+// The names that a code block in the documentation can use without declaring them. Every block gets a new copy. Keep it
+// short, because readers must imagine all of it.
 import { GrateLimiter } from "grate-limiter";
 
 /** Two upstreams, as an application would declare them. */
@@ -18,13 +18,13 @@ export const providers = [
   },
 ] as const;
 
-/** What they can both do. */
+/** A capability that both providers have. */
 export const capabilities = { chat: ["openai", "anthropic"] } as const;
 
-/** A limiter over both. */
+/** A limiter over both providers. */
 export const limiter = new GrateLimiter({ providers, capabilities });
 
-/** What a client answers. */
+/** The answer of a client. */
 export interface Answer {
   readonly text: string;
   readonly usage: { readonly inputTokens: number; readonly outputTokens: number };
@@ -34,13 +34,13 @@ interface Client {
   ask(prompt: string, options?: { readonly signal?: AbortSignal | undefined }): Promise<Answer>;
 }
 
-/** One client for each provider; they answer at once. */
+/** One client per provider. Each answers immediately. */
 export const clients: { readonly openai: Client; readonly anthropic: Client } = {
   openai: answering("openai"),
   anthropic: answering("anthropic"),
 };
 
-/** What to ask them. */
+/** A request to the providers. */
 export const prompt = "Why is the sky blue?";
 
 function answering(name: string): Client {

@@ -7,12 +7,12 @@ import { EXPECTATIONS, Expectations, instrument } from "./expectations.ts";
 
 let runs = 0;
 
-/** Runs a block as a module of its own; throws what it throws, and for every value that it states wrongly. */
+/** Runs a block as a module. Throws its errors and one error for every wrong statement of a value. */
 export async function runBlock(root: string, block: CodeBlock, surroundings: readonly Surroundings[]): Promise<void> {
   const { code, lines } = instrument(block);
   const expectations = new Expectations(block.file);
   runs += 1;
-  // A query makes the prelude a module of the block's own.
+  // A query gives each block its own copy of the prelude.
   const fresh = surroundings.map(({ specifier, names }) => ({
     specifier: specifier.endsWith(".ts") ? `${specifier}?${runs}` : specifier,
     names,
@@ -26,7 +26,7 @@ export async function runBlock(root: string, block: CodeBlock, surroundings: rea
   try {
     const path = join(folder, `${block.file.replaceAll("/", "-")}.${block.line}.ts`);
     const given = `const ${EXPECTATIONS} = globalThis[${JSON.stringify(key)}];`;
-    // On the line above the block's first, or, if that is the first of all, on the same.
+    // On the line above the first line of the block, or on the same line if that is the first of the file.
     const text = moduleOf(block, code, fresh);
     await writeFile(path, `${given}${text}`);
     await import(/* @vite-ignore */ path);

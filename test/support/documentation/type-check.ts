@@ -2,13 +2,13 @@ import { join } from "node:path";
 import ts from "typescript";
 import type { CodeBlock } from "./code-blocks.ts";
 
-/** A block and the module that is made of it. */
+/** A block and the module that is generated from it. */
 export interface BlockModule {
   readonly block: CodeBlock;
   readonly text: string;
 }
 
-// What a careful reader has. `types` are Node's, since examples use fetch, timers and console.
+// The options of a careful user. `types` are those of Node, because examples use fetch, timers and console.
 const options: ts.CompilerOptions = {
   target: ts.ScriptTarget.ES2022,
   module: ts.ModuleKind.ESNext,
@@ -25,7 +25,7 @@ const options: ts.CompilerOptions = {
   noEmit: true,
 };
 
-/** Type-checks all modules together against the sources; for each, what the compiler says of it. */
+/** Type-checks all modules together against the sources and returns the compiler errors of each. */
 export function compilerErrors(root: string, modules: readonly BlockModule[]): readonly (readonly string[])[] {
   const paths = modules.map(({ block }) => join(root, `${block.file}.${block.line}.ts`));
   const texts = new Map(modules.map(({ text }, index) => [paths[index], text]));

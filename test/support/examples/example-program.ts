@@ -6,7 +6,7 @@ import { fileURLToPath } from "node:url";
 export const ROOT = fileURLToPath(new URL("../../..", import.meta.url));
 const TSX = fileURLToPath(new URL("../../../node_modules/tsx/dist/cli.mjs", import.meta.url));
 
-/** One of the programs in `examples/`, started as its first lines say. */
+/** One of the programs in `examples/`, started as its first lines describe. */
 export class Program {
   stdout = "";
   stderr = "";
@@ -15,7 +15,7 @@ export class Program {
 
   constructor(name: string, args: readonly string[] = [], env: { readonly [name: string]: string } = {}) {
     const command = [TSX, "--tsconfig", "tsconfig.tools.json", `examples/${name}.ts`, ...args];
-    // Vitest's own settings are none of the program's.
+    // The settings of Vitest must not reach the program.
     const { PATH, HOME } = process.env;
     this.#child = spawn(process.execPath, command, { cwd: ROOT, env: { PATH, HOME, ...env } });
     this.#child.stdout!.setEncoding("utf8").on("data", (text) => {
@@ -27,7 +27,7 @@ export class Program {
     this.#ended = once(this.#child, "close");
   }
 
-  /** Its exit code. */
+  /** The exit code of the program. */
   async ended(): Promise<number | null> {
     const [code] = await this.#ended;
     return code as number | null;
@@ -37,7 +37,7 @@ export class Program {
     return this.stdout.trimEnd().split("\n");
   }
 
-  /** The first match in what it has printed, as soon as there is one. */
+  /** Resolves with the first match in the printed text, as soon as there is one. */
   async printed(pattern: RegExp): Promise<RegExpExecArray> {
     for (;;) {
       const match = pattern.exec(this.stdout);

@@ -9,11 +9,11 @@ export interface Seen {
   readonly query: URLSearchParams;
   readonly headers: IncomingHttpHeaders;
   readonly body: string;
-  /** Of the answer; 0: none was given. */
+  /** Status of the answer. 0: there was no answer. */
   readonly status: number;
 }
 
-/** What to answer; `body` is sent as JSON unless it is a text. "silence": nothing, ever. */
+/** The answer. `body` is sent as JSON unless it is a string. "silence": there is never an answer. */
 export interface Answer {
   readonly status: number;
   readonly headers?: { readonly [name: string]: string };
@@ -21,13 +21,13 @@ export interface Answer {
   readonly afterMs?: number;
 }
 
-/** Answers one request; `count` is how many came before it. */
+/** Answers one request. `count` is the number of earlier requests. */
 export type Handler = (request: Omit<Seen, "status">, count: number) => Answer | "silence";
 
-/** An HTTP server on loopback that answers as it is told and remembers what it saw. */
+/** An HTTP server on loopback with scripted answers that records its requests. */
 export class Upstream {
   readonly seen: Seen[] = [];
-  /** The most requests that were under way at once. */
+  /** The maximum number of simultaneous requests. */
   mostAtOnce = 0;
   readonly url: string;
   readonly #server: Server;

@@ -1,7 +1,7 @@
-// What the model servers of the bench say, in the usual dialect, and a small client that reads it.
+// The responses of the model servers in the usual dialect, and a small client that reads them.
 import type { Reply, Step } from "./scripted-upstream.ts";
 
-/** A whole answer, not streamed. */
+/** A complete answer that is not streamed. */
 export function completion(
   model: string,
   text = `by ${model}`,
@@ -29,7 +29,7 @@ export function tokens(from: number, to: number, model = "primary-model"): Step[
   );
 }
 
-/** The last event of an answer: why it ended, and what it used. */
+/** The last event of an answer, with its finish reason and its usage. */
 export function finish(reason: string, model = "primary-model"): Step {
   const usage = { prompt_tokens: 12, completion_tokens: 34 };
   return event({ model, usage, choices: [{ delta: {}, finish_reason: reason }] });
@@ -41,7 +41,7 @@ function event(data: unknown): Step {
   return { write: `data: ${JSON.stringify(data)}\n\n` };
 }
 
-/** One event of a streamed answer, as a caller wants it. */
+/** One event of a streamed answer, as a caller needs it. */
 export interface Piece {
   readonly text: string;
   readonly model: string;
@@ -54,7 +54,7 @@ export interface Usage {
   readonly completion_tokens: number;
 }
 
-/** As SDKs throw it: the status, the headers, and what the body says. */
+/** An error as SDKs throw it: the status, the headers and the content of the body. */
 export class ApiError extends Error {
   readonly status: number;
   readonly headers: Headers;
@@ -66,13 +66,13 @@ export class ApiError extends Error {
   }
 }
 
-/** A request of the usual kind; resolves with whatever came back, as `fetch` does. */
+/** Sends a request of the usual kind. Resolves with any response, as `fetch` does. */
 export function ask(url: string, model: string, signal: AbortSignal): Promise<Response> {
   const body = JSON.stringify({ model, messages: [{ role: "user", content: "hello" }] });
   return fetch(url, { method: "POST", body, signal });
 }
 
-/** The same with an answer in pieces; throws an ApiError where the answer is none. */
+/** Sends a request and returns the answer in pieces. Throws an ApiError for an error response. */
 export async function askStreaming(
   url: string,
   model: string,
@@ -84,10 +84,10 @@ export async function askStreaming(
   return read(response.body);
 }
 
-/** An answer ended, but not as an answer ends. */
+/** Thrown if an answer ended without its regular end. */
 export class CutShort extends Error {}
 
-/** Reads to `[DONE]`, or to the end where the answer said that it is one. */
+/** Reads to `[DONE]`, or to the end of the response if the answer had its finish reason. */
 export async function* pieces(body: ReadableStream<Uint8Array>): AsyncGenerator<Piece> {
   let isFinished = false;
   for await (const data of events(body)) {
@@ -99,7 +99,7 @@ export async function* pieces(body: ReadableStream<Uint8Array>): AsyncGenerator<
   if (!isFinished) throw new CutShort("the answer ended without an end");
 }
 
-/** As `pieces`, but takes the finish reason for the end. */
+/** Like `pieces`, but the finish reason is the end. */
 export async function* piecesUntilFinished(body: ReadableStream<Uint8Array>): AsyncGenerator<Piece> {
   for await (const piece of pieces(body)) {
     yield piece;

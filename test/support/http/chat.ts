@@ -11,19 +11,19 @@ import type { Upstream } from "./scripted-upstream.ts";
 
 export type ProviderName = "primary" | "fallback";
 
-/** What a stream gave before it ended, and what it ended with. */
+/** The pieces that a stream returned and its error. */
 export interface Read {
   readonly provider: ProviderName;
   readonly attempts: RunResult<unknown, ProviderName>["attempts"];
   readonly pieces: readonly Piece[];
-  /** Null: it came to its end. */
+  /** null: the stream ended regularly. */
   readonly error: unknown;
 }
 
-/** A chat program of two models, one preferred; with one server, a program of one model. */
+/** A chat program with two models, one of them preferred. With one server: a program with one model. */
 export class Chat {
   readonly limiter: GrateLimiter<ProviderName, { chat: ProviderName }>;
-  /** How each lease ended, in order. */
+  /** The endings of the leases, in order. */
   readonly endings: { readonly provider: ProviderName; readonly status: string }[] = [];
   readonly #upstreams: { readonly [name in ProviderName]: Upstream };
 
@@ -45,7 +45,7 @@ export class Chat {
     });
   }
 
-  /** One request by `run`; `fetch` resolves with whatever the server answers. */
+  /** Makes one request with `run`. `fetch` resolves with any response of the server. */
   run(options: RunOptions<ProviderName> = {}): Promise<RunResult<Response, ProviderName>> {
     return this.limiter.run(
       "chat",
@@ -54,7 +54,7 @@ export class Chat {
     );
   }
 
-  /** One request by `stream`, read to its end. */
+  /** Makes one request with `stream` and reads the stream to its end. */
   async stream(
     options: StreamOptions<ProviderName> = {},
     read?: (body: ReadableStream<Uint8Array>) => AsyncGenerator<Piece>,
@@ -73,13 +73,13 @@ export class Chat {
     return { provider, attempts, pieces, error: null };
   }
 
-  /** Requests in flight, over all providers. */
+  /** Requests in flight at all providers. */
   get inFlight(): number {
     return this.limiter.inspect().providers.reduce((sum, { inFlight }) => sum + inFlight, 0);
   }
 }
 
-/** Statuses of attempts, with who they were made on. */
+/** The statuses of attempts, each with its provider. */
 export function tried(attempts: readonly { readonly provider: string; readonly status: string }[]): string[] {
   return attempts.map(({ provider, status }) => `${provider}: ${status}`);
 }

@@ -3,41 +3,41 @@ import { setTimeout as sleep } from "node:timers/promises";
 
 const WATCH_EVERY_MS = 10;
 const STALL_MS = 50;
-/** Where a machine is too busy for callers to fill the limits at once. */
+/** True on a machine that is too busy for callers to fill the limits immediately. */
 const PATIENCE_MS = 150_000;
 
-/** Unix ms with fractions, as the servers stamp what they see. */
+/** Unix milliseconds with fractions, as in the records of the servers. */
 export function unixNow(): number {
   return performance.timeOrigin + performance.now();
 }
 
-/** When the line was there. */
+/** Measurements from the moment at which callers had to wait. */
 export interface Saturation {
-  /** When the line first formed, Unix ms. */
+  /** The instant at which callers first had to wait, Unix ms. */
   readonly fromMs: number;
   readonly untilMs: number;
-  /** Of all looks at the line from then on, the share that found somebody waiting. */
+  /** The share of all later checks that found a waiting caller. */
   readonly share: number;
-  /** How long this process got no turn for more than 50 ms at a time, ms in all: the machine was busy with others. */
+  /** Time for which this process did not run for more than 50 ms at a stretch, ms in total: the machine was busy. */
   readonly stalledMs: number;
 }
 
 export interface ClosedLoop {
   readonly callers: number;
   /**
-   * Over how long the callers come one after another. All at once they would send faster than they can wait: every later
-   * turn would begin with a burst in which all are under way and nobody stands in line.
+   * Time over which the callers start. If all started together they would send faster than they can wait: every later
+   * period would begin with a burst of requests in flight and an empty queue.
    */
   readonly arriveWithinMs: number;
-  /** How long it goes on once the line has formed. */
+  /** Duration after callers first had to wait. */
   readonly saturatedMs: number;
-  /** Whether somebody waits now. */
+  /** True if a caller waits now. */
   readonly isWaiting: () => boolean;
-  /** One request, from waiting to its end; asked again and again by each caller until the time is over. */
+  /** One request, from its wait to its end. Each caller repeats it until the time is over. */
   readonly call: (caller: number, signal: AbortSignal) => Promise<void>;
 }
 
-/** Callers that each send their next request when the last has ended. Resolves when all have stopped. */
+/** Callers that send their next request when the previous one has ended. Resolves when all have stopped. */
 export async function closedLoop(loop: ClosedLoop): Promise<Saturation> {
   const over = new AbortController();
   const callers = Array.from({ length: loop.callers }, async (_, caller) => {
@@ -46,7 +46,7 @@ export async function closedLoop(loop: ClosedLoop): Promise<Saturation> {
   });
   const watched = watch(loop);
   try {
-    // A caller's failure ends the test at once.
+    // A failure of one caller ends the test immediately.
     return await Promise.race([watched, Promise.all(callers).then(() => watched)]);
   } finally {
     over.abort(new Error("the time is over"));

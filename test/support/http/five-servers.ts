@@ -1,12 +1,12 @@
-// The five servers of the tests on real HTTP, one for each way in which providers limit, and what a program that has read
-// their documentation declares of them: exactly the true limits, and nothing about how they are counted.
+// The five servers of the tests with real HTTP, one for each kind of limit, and the configuration of a program that
+// follows their documentation: exactly the true limits, without the way in which they are counted.
 
 import type { ProviderConfig } from "../../../src/index.ts";
 import type { ServerPlan } from "./limited-servers.ts";
 
 export const WINDOW_MS = 10_000;
 
-/** Longest delay of the network in each direction. */
+/** Maximum delay of the network in each direction. */
 export const DELAY_MS = 300;
 
 export type ServerName = "fixed" | "sliding" | "bucket" | "tokens" | "places";
@@ -32,7 +32,7 @@ export const SERVERS: readonly ServerPlan<ServerName>[] = [
     windows: [{ algorithm: "sliding log", counts: "tokens", limit: 12_000, windowMs: WINDOW_MS }],
     workMs: [20, 80],
   },
-  // Longer in work than on the way, so that it is at its limit where the client thinks that it is.
+  // Processing takes longer than the network, so the server is at its limit when the client assumes it.
   { name: "places", windows: [], places: 10, workMs: [600, 1_000] },
 ];
 
@@ -43,7 +43,7 @@ export function tokensOf(random: () => number): number {
   return 20 + Math.floor(161 * random());
 }
 
-/** A provider's true limits, in the limiter's words. */
+/** The true limits of a provider as configuration of the limiter. */
 export function declared({ name, windows, places }: ServerPlan<ServerName>): ProviderConfig<ServerName> {
   const quotas = windows.map(
     ({ counts, limit, windowMs }) => ({ dimension: counts, limit, window: { seconds: windowMs / 1_000 } }) as const,

@@ -1,7 +1,6 @@
-// The program of the servers' process; `limited-servers.ts` starts it and says what to enforce.
-//
-// The network is part of the servers: what the client sends arrives 0 to `delayMs` later (only then is it counted), what
-// the server sends takes as long again, and that the client has hung up is noticed no sooner than news of it can arrive.
+// The process of the servers. `limited-servers.ts` starts it and passes the limits to enforce.
+// The servers simulate the network: a request arrives after 0 to `delayMs` and is counted then, a response takes as
+// long again, and a closed connection is noticed after the same delay.
 import { once } from "node:events";
 import { createServer, type RequestListener, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -21,7 +20,7 @@ const delay = () => random() * launch.delayMs;
 
 type Noted = { -readonly [K in keyof SeenRequest]: SeenRequest[K] };
 
-/** All limits of one server, and what it saw of requests. */
+/** All limits of one server, and the requests that it saw. */
 class LimitedServer {
   readonly seen: { readonly requests: Noted[]; mostAtOnce: number } = { requests: [], mostAtOnce: 0 } satisfies Seen;
   readonly #plan: ServerPlan;
@@ -42,7 +41,7 @@ class LimitedServer {
     const answer = url.searchParams.get("answer") ?? "200";
     const hungUp = new AbortController();
     response.once("close", () => {
-      // Whatever the client sent before it left arrives first, so that this too has a way to go.
+      // Everything that the client sent before it closed the connection arrives first, so the close has a delay, too.
       setTimeout(() => hungUp.abort(), delay());
     });
     await sleep(delay());
@@ -62,7 +61,7 @@ class LimitedServer {
       }
       await sleep(leastMs + random() * (mostMs - leastMs), undefined, { signal: hungUp.signal });
       if (answer === "stream") {
-        // One delay for the whole response: a connection keeps its order.
+        // One delay for the whole response, because a connection keeps its order.
         setTimeout(() => response.writeHead(200, { "content-type": "text/event-stream" }).flushHeaders(), backMs);
         for (let i = 0; i < STREAM_CHUNKS; i++) {
           await sleep(STREAM_PAUSE_MS, undefined, { signal: hungUp.signal });
@@ -81,7 +80,7 @@ class LimitedServer {
     }
   }
 
-  /** Counts the request in all limits, or in none. */
+  /** Counts the request in all limits or in none. */
   #arrived(tokens: number): Noted {
     const tick = Math.floor(performance.now() * TICKS_PER_MS);
     const amountOf = (counts: "requests" | "tokens") => (counts === "requests" ? 1 : tokens);
@@ -103,14 +102,14 @@ class LimitedServer {
 
 async function listen(listener: RequestListener): Promise<string> {
   const server = createServer(listener);
-  // Longer than any pause of a test: a connection that closes just as a request is sent would fail it.
+  // Longer than any pause of a test: a connection that closes while a request is being sent would fail the test.
   server.keepAliveTimeout = 120_000;
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
 }
 
-// Ctrl-C reaches the whole group of processes; these servers end when their parent does.
+// Ctrl-C reaches the whole process group; these servers end with their parent.
 process.on("SIGINT", () => {});
 process.on("disconnect", () => process.exit());
 

@@ -1,21 +1,21 @@
-// HTTP servers that enforce their limits, in a process of their own: neither can a busy client slow them down, nor can
-// they know anything of the limiter that is tested against them.
+// HTTP servers that enforce their limits, in a separate process: a busy client cannot slow them down, and they share
+// nothing with the limiter under test.
 import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 import type { WindowAlgorithm } from "./server-limits.ts";
 
-/** What one server enforces; several limits must all have room. */
+/** The limits of one server. A request must fit into all of them. */
 export interface ServerPlan<Name extends string = string> {
   readonly name: Name;
   readonly windows: readonly WindowPlan[];
-  /** Most requests between arrival and the end of their response; default unlimited. */
+  /** Maximum number of requests between arrival and the end of their response. Default: unlimited. */
   readonly places?: number;
-  /** Shortest and longest work on a request before its headers, ms. */
+  /** Minimum and maximum processing time before the headers, ms. */
   readonly workMs: readonly [number, number];
 }
 
-/** An amount per window; the phase of a fixed window is drawn by the server and told to nobody. */
+/** An amount per window. The server draws the phase of a fixed window at random and does not publish it. */
 export interface WindowPlan {
   readonly algorithm: WindowAlgorithm;
   readonly counts: "requests" | "tokens";
@@ -23,44 +23,44 @@ export interface WindowPlan {
   readonly windowMs: number;
 }
 
-/** What the servers' process is started with. */
+/** The arguments of the process. */
 export interface Launch {
   readonly seed: number;
   readonly servers: readonly ServerPlan[];
-  /** Longest delay of the network in each direction; each is uniform from 0. */
+  /** Maximum delay of the network in each direction. Each delay is uniform from 0. */
   readonly delayMs: number;
 }
 
-/** How a request asks to be answered, for tests of what goes wrong. `?answer=`; an HTTP status, or one of the words. */
+/** The requested answer (`?answer=`), for tests of failures: an HTTP status or one of the words. */
 export type Answer = number | "silence" | "stream";
 
-/** What one server saw. */
+/** The requests that one server saw. */
 export interface Seen {
   /** In order of arrival. */
   readonly requests: readonly SeenRequest[];
-  /** The most that stood between arrival and end of response. */
+  /** The maximum number of requests between arrival and end of response. */
   readonly mostAtOnce: number;
 }
 
 export interface SeenRequest {
-  /** When it was counted or refused, Unix ms with fractions. */
+  /** The instant at which the request was counted or refused, Unix ms with fractions. */
   readonly at: number;
   readonly tokens: number;
-  /** Of the answer; a request that was counted has any but 429. */
+  /** Status of the answer. A counted request can have any status except 429. */
   readonly status: number;
-  /** Which limit refused it. */
+  /** The limit that refused the request. */
   readonly refusedBy?: string;
-  /** True if the client went before the response had ended. */
+  /** True if the client closed the connection before the end of the response. */
   readonly isLeft: boolean;
 }
 
-/** What the process tells when it listens. */
+/** The message of the process when it listens. */
 export interface Listening {
   readonly urls: { readonly [name: string]: string };
   readonly controlUrl: string;
 }
 
-/** A running process of servers; `stop` it when done. */
+/** A running process of servers. Call `stop` at the end. */
 export class LimitedServers<Name extends string = string> {
   readonly urls: { readonly [name in Name]: string };
   readonly #controlUrl: string;
@@ -81,12 +81,12 @@ export class LimitedServers<Name extends string = string> {
       throw new Error(`the servers' process ended with code ${code}`);
     });
     const [listening] = (await Promise.race([once(child, "message"), died])) as [Listening];
-    // It is expected to end when it is told to.
+    // The process must end on request.
     died.catch(() => {});
     return new LimitedServers<Name>(child, listening);
   }
 
-  /** What each server saw since the launch. */
+  /** The requests that each server saw since its start. */
   async seen(): Promise<{ readonly [name in Name]: Seen }> {
     const response = await fetch(this.#controlUrl);
     return (await response.json()) as { [name in Name]: Seen };

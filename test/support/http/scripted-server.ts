@@ -1,4 +1,4 @@
-// A local HTTP server that answers as the test says, for clients that are the real ones.
+// A local HTTP server with scripted answers, for tests with real clients.
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 
@@ -6,9 +6,9 @@ export type Answer = (response: ServerResponse, request: IncomingMessage) => voi
 
 export interface ScriptedServer {
   readonly url: string;
-  /** How many requests came. */
+  /** Number of requests. */
   readonly asked: number;
-  /** How many were given up by the client before they were answered. */
+  /** Number of requests that the client gave up before they were answered. */
   readonly abandoned: number;
   close(): Promise<void>;
 }
@@ -40,7 +40,7 @@ export async function scriptedServer(answer: Answer): Promise<ScriptedServer> {
   };
 }
 
-/** The URL of a port at which nobody listens. */
+/** The URL of a port that refuses connections. */
 export async function deadUrl(): Promise<string> {
   const server = await scriptedServer(() => {});
   await server.close();
@@ -57,7 +57,7 @@ export function answering(status: number, headers: Record<string, string> = {}, 
 export const RESETS: Answer = (response) => response.socket!.resetAndDestroy();
 export const SILENT: Answer = () => {};
 
-/** Server-sent events, and then what the test says. */
+/** Server-sent events, followed by the given ending. */
 export function streaming(events: readonly unknown[], end: (response: ServerResponse) => void): Answer {
   return (response) => {
     response.writeHead(200, { "content-type": "text/event-stream" });
@@ -65,7 +65,7 @@ export function streaming(events: readonly unknown[], end: (response: ServerResp
       const type = (event as { type?: string }).type;
       response.write(`${type === undefined ? "" : `event: ${type}\n`}data: ${JSON.stringify(event)}\n\n`);
     }
-    // What was written is on its way first.
+    // The written data must be sent first.
     setTimeout(() => end(response), 30);
   };
 }

@@ -1,4 +1,4 @@
-// The program of the scripted servers' process: all of them behind one port, told apart by the first part of the path.
+// The process of the scripted servers. All of them share one port, and the first part of the path selects the server.
 import { once } from "node:events";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -61,7 +61,7 @@ async function play(
     if ("waitMs" in step) await sleep(step.waitMs, undefined, { signal: left });
     else if ("write" in step) response.write(step.write);
     else {
-      // What was written before must have gone out, as it has where a network breaks.
+      // Data that was written before must have been sent, as on a real network that breaks.
       await sleep(20);
       ends("cut");
       if (step.cut === "reset") request.socket.resetAndDestroy();

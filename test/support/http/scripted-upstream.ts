@@ -1,43 +1,43 @@
-// Model servers that answer by a script, in a process of their own, and tell what they saw.
+// Model servers with scripted answers in a separate process that reports their requests.
 import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 
-/** What happens on the connection after the headers, in this order; the response ends after the last step. */
+/** The events on the connection after the headers, in this order. The response ends after the last step. */
 export type Step = { readonly waitMs: number } | { readonly write: string } | { readonly cut: "reset" | "close" };
 
 /** One answer. */
 export interface Reply {
-  /** Default 200; null: no headers, only the steps. */
+  /** Default 200. null: no headers, only the steps. */
   readonly status?: number | null;
   readonly headers?: { readonly [name: string]: string };
   readonly steps?: readonly Step[];
 }
 
-/** The first rule that holds answers; a rule without a bound always holds. */
+/** The first matching rule answers. A rule without a bound always matches. */
 export interface Rule {
-  /** Holds for so many requests from the first on. */
+  /** Matches this number of requests, from the first on. */
   readonly requests?: number;
-  /** Holds until so long after the first request. */
+  /** Matches until this time after the first request. */
   readonly untilMs?: number;
   readonly reply: Reply;
 }
 
 export interface SeenRequest {
-  /** Since the first request. */
+  /** Milliseconds since the first request. */
   readonly atMs: number;
   readonly body: { readonly model?: string; readonly messages?: readonly unknown[] };
-  /** Null while it is under way; "left": the client went before the end. */
+  /** null: in progress. "left": the client closed the connection before the end. */
   ending: "done" | "cut" | "left" | null;
   endedMs: number | null;
 }
 
-/** One scripted server as a test uses it. */
+/** One scripted server, as a test uses it. */
 export interface Upstream {
   readonly url: string;
   seen(): Promise<readonly SeenRequest[]>;
-  /** The same, once every request has ended: that a client has left takes a moment to arrive. */
+  /** The same requests after all have ended, because a closed connection is noticed a moment later. */
   ended(): Promise<readonly SeenRequest[]>;
 }
 
@@ -63,7 +63,7 @@ export class UpstreamProcess {
     return new UpstreamProcess(child, url);
   }
 
-  /** A new server that answers by these rules; its time starts with the first request. */
+  /** Creates a server with these rules. Its time starts at the first request. */
   async upstream(...rules: readonly Rule[]): Promise<Upstream> {
     const name = `u${++this.#scripts}`;
     const control = `${this.#url}/control/${name}`;

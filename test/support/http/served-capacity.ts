@@ -1,27 +1,26 @@
 import type { Seen, SeenRequest, ServerPlan } from "./limited-servers.ts";
 
-/** One request that a client sent, as the client timed it. */
+/** One request that a client sent, with the times of the client. */
 export interface RoundTrip<Name extends string = string> {
   readonly provider: Name;
-  /** When it was granted, Unix ms. */
+  /** Instant of the grant, Unix ms. */
   readonly at: number;
-  /** From the grant until the server was known to have counted it. */
+  /** Time from the grant until the server had certainly counted the request. */
   readonly ms: number;
 }
 
-/** What a server served of what it could have, in one stretch of time. */
+/** The served share of the capacity of a server in one interval. */
 export interface Share {
   readonly refused: number;
-  /** 1 is all that `limit x time / (window + mean round trip)` allows, or `places x time / mean round trip`. */
+  /** 1: everything that `limit x time / (window + mean round trip)` or `places x time / mean round trip` allows. */
   readonly served: number;
   readonly meanRoundTripMs: number;
 }
 
 /**
- * What one server served from `fromMs` on (Unix ms), for as many whole turns as end by `untilMs`.
- *
- * A turn is the window and the mean round trip, after which an amount can be used again. Load that began as a burst comes
- * back as one in every turn, so that a stretch of any other length would hold now a burst more, now a burst less.
+ * Returns the share that one server served from `fromMs` (Unix ms) on, over all whole periods that end by `untilMs`.
+ * A period is the window plus the mean round trip, after which an amount can be used again. Load that started as a
+ * burst returns as one in every period, so an interval of another length would contain a burst more or less.
  */
 export function shareOf(
   plan: ServerPlan,
@@ -44,7 +43,10 @@ export function shareOf(
   return { refused, served: served / (limit * turns), meanRoundTripMs };
 }
 
-/** The most that a server served in any stretch of one window, as a share of its limit: 1 where it was used up. */
+/**
+ * Returns the maximum that a server served in any interval of one window, as a share of its limit. 1: the limit was
+ * used up.
+ */
 export function peakOf(plan: ServerPlan, { requests, mostAtOnce }: Seen): number {
   const [window] = plan.windows;
   if (window === undefined) return mostAtOnce / (plan.places ?? Number.NaN);

@@ -1,13 +1,15 @@
-// How a server enforces a limit: exact, by definition and nothing else, so that a 429 is never its rounding. Instants are
-// whole ticks, whatever a tick is. A server counts what it accepts, when it arrives.
+// The exact limits of the test servers, free of rounding, so that a 429 is never a rounding error. Instants are integer
+// ticks of any length. A server counts each accepted request at its arrival.
 
-/** One limit of one server. `fits` asks, `count` takes; a request that must fit several limits takes all or none. */
+/**
+ * One limit of one server. `fits` checks and `count` records. A request with several limits is recorded in all or none.
+ */
 export interface TrueLimit {
   fits(amount: number, tick: number): boolean;
   count(amount: number, tick: number): void;
 }
 
-/** Counts from one reset to the next; resets are at `phase` and every window before and after it. */
+/** Counts from one reset to the next. Resets are at `phase` and every window before and after it. */
 export function fixedWindow(limit: number, windowTicks: number, phase: number): TrueLimit {
   let current = Number.NaN;
   let used = 0;
@@ -24,7 +26,7 @@ export function fixedWindow(limit: number, windowTicks: number, phase: number): 
   };
 }
 
-/** Counts whatever arrived less than a window ago. */
+/** Counts everything that arrived less than a window ago. */
 export function slidingLog(limit: number, windowTicks: number): TrueLimit {
   const log: { readonly tick: number; readonly amount: number }[] = [];
   let oldest = 0;
@@ -41,14 +43,14 @@ export function slidingLog(limit: number, windowTicks: number): TrueLimit {
   };
 }
 
-/** Starts full, holds `limit`, refills `limit` a window. Levels are whole numbers of 1/windowTicks. */
+/** Starts full, holds `limit`, and refills `limit` per window. Levels are integers of 1/windowTicks. */
 export function tokenBucket(limit: number, windowTicks: number): TrueLimit {
   const full = limit * windowTicks;
   let level = full;
   let last = 0;
   return {
     fits(amount, tick) {
-      // After a window it is full anyway: a longer product might be more than a double counts exactly.
+      // After a window the bucket is full anyway, and a longer product could exceed the exact range of a double.
       level = tick - last >= windowTicks ? full : Math.min(full, level + (tick - last) * limit);
       last = tick;
       return amount * windowTicks <= level;
@@ -62,7 +64,7 @@ export function tokenBucket(limit: number, windowTicks: number): TrueLimit {
 /** The ways in which amounts per window are counted. */
 export type WindowAlgorithm = "fixed window" | "sliding log" | "token bucket";
 
-/** `phase` matters to fixed windows alone. */
+/** `phase` is used by fixed windows only. */
 export function windowLimit(algorithm: WindowAlgorithm, limit: number, windowTicks: number, phase: number): TrueLimit {
   switch (algorithm) {
     case "fixed window":

@@ -1,21 +1,21 @@
 import { availableParallelism } from "node:os";
 
-/** Something that must hold: throws if it does not; what it answers is shown behind its name. */
+/** A check that throws if it fails. Its result is printed behind its name. */
 export interface Check {
   readonly name: string;
   readonly body: () => Promise<string | undefined> | string | undefined;
 }
 
 /**
- * Runs all checks, as many at once as there are processors, and prints one line for each, in the order of the list;
- * then `N passed, N failed`. Sets the exit code: not even one check is a failure too.
+ * Runs all checks, one per processor at a time, and prints one line for each in the order of the list, then `N passed,
+ * N failed`. Sets the exit code. An empty list fails, too.
  */
 export async function runChecks(checks: readonly Check[]): Promise<void> {
   const outcomes: (Outcome | undefined)[] = checks.map(() => undefined);
   const queue = checks.entries();
   let printed = 0;
   const worker = async (): Promise<void> => {
-    // The workers share one iterator: each takes the next check that nobody has taken.
+    // The workers share one iterator, so each check is taken once.
     for (const [index, check] of queue) {
       outcomes[index] = await outcomeOf(check);
       for (let next = outcomes[printed]; next !== undefined; next = outcomes[printed]) {
@@ -45,7 +45,7 @@ async function outcomeOf({ name, body }: Check): Promise<Outcome> {
   }
 }
 
-/** Throws unless both lists hold the same names, whatever their order; says which are missing and which are too many. */
+/** Throws unless both lists contain the same names in any order, and lists the missing and the additional ones. */
 export function expectSameNames(actual: readonly string[], expected: readonly string[]): void {
   const missing = expected.filter((name) => !actual.includes(name));
   const surplus = actual.filter((name) => !expected.includes(name));

@@ -1,6 +1,8 @@
 import { spawn } from "node:child_process";
 
-/** How a command ended, and what it printed; the code is null if it was killed, at its time limit or by others. */
+/**
+ * The end of a command and its output. The code is null if the command was killed, at its time limit or from outside.
+ */
 export interface Finished {
   readonly exitCode: number | null;
   readonly stdout: string;
@@ -15,16 +17,16 @@ interface CommandOptions {
 
 const TIME_LIMIT_MS = 300_000;
 
-/** Runs a command to its end, whatever its exit code; rejects if it cannot be started. */
+/** Runs a command to its end, whatever its exit code is. Rejects if it cannot be started. */
 export function run(command: string, args: readonly string[], options: CommandOptions): Promise<Finished> {
   return new Promise((resolve, reject) => {
     const child = spawn(command, args, {
       cwd: options.cwd,
-      // Colours would have to be taken out of what is read; npm's notices are no findings.
+      // Colours would have to be removed from the output, and notices of npm are not relevant.
       env: { ...process.env, NO_COLOR: "1", FORCE_COLOR: "0", npm_config_loglevel: "error", ...options.env },
       stdio: ["ignore", "pipe", "pipe"],
     });
-    // Not the `timeout` of spawn: its timer outlives a command that cannot be started, and holds up the exit.
+    // Not the `timeout` of spawn: its timer survives a command that cannot be started, and delays the exit.
     const timeLimit = setTimeout(() => child.kill("SIGKILL"), options.timeLimitMs ?? TIME_LIMIT_MS);
     let stdout = "";
     let stderr = "";
@@ -45,7 +47,7 @@ export function run(command: string, args: readonly string[], options: CommandOp
   });
 }
 
-/** As `run`, but throws what the command printed unless it succeeds; answers its standard output. */
+/** Like `run`, but throws the output unless the command succeeds. Returns the standard output. */
 export async function runOrThrow(command: string, args: readonly string[], options: CommandOptions): Promise<string> {
   const { exitCode, stdout, stderr } = await run(command, args, options);
   if (exitCode !== 0)
@@ -53,7 +55,7 @@ export async function runOrThrow(command: string, args: readonly string[], optio
   return stdout;
 }
 
-/** The end of a command in words. */
+/** Describes the end of a command. */
 export function endOf(exitCode: number | null): string {
   return exitCode === null ? "was killed" : `ended with ${exitCode}`;
 }

@@ -6,21 +6,21 @@ import { fileURLToPath } from "node:url";
 import { transform } from "esbuild";
 import { runOrThrow } from "./command.ts";
 
-/** The top of this repository. */
+/** The root of this repository. */
 export const root: string = fileURLToPath(new URL("../../../", import.meta.url));
 
-/** A project outside of this repository that has nothing but the packed package installed. */
+/** A project outside of this repository with nothing but the packed package installed. */
 export interface PackedProject {
   readonly directory: string;
   readonly tarball: string;
-  /** What the tarball holds, as paths from the package's top. */
+  /** The content of the tarball, as paths relative to the package. */
   readonly files: readonly string[];
   /** The installed package. */
   readonly installed: string;
   remove(): Promise<void>;
 }
 
-/** Packs the package as it is built now and installs it, without the network, into an empty project. */
+/** Packs the current build and installs it into an empty project, without the network. */
 export async function packedProject(): Promise<PackedProject> {
   if (!existsSync(join(root, "dist/index.js"))) throw new Error('dist is missing: run "npm run build" first');
   const top = await mkdtemp(join(tmpdir(), "grate-limiter-packed-"));
@@ -33,7 +33,7 @@ export async function packedProject(): Promise<PackedProject> {
     const directory = join(top, "project");
     await mkdir(directory);
     await writeFile(join(directory, "package.json"), JSON.stringify({ name: "project", private: true }));
-    // --prefix, for a script that npm runs inherits the prefix of the repository.
+    // --prefix, because a script that npm runs inherits the prefix of the repository.
     await runOrThrow(
       "npm",
       ["install", "--prefix", directory, "--offline", "--ignore-scripts", "--no-audit", "--no-fund", tarball],
@@ -58,13 +58,13 @@ export async function consumerFile(name: string): Promise<string> {
   return readFile(join(root, "test/support/packed/consumer", name), "utf8");
 }
 
-/** Every package in a project's node_modules. */
+/** Every package in the node_modules of a project. */
 export async function installedPackages(project: PackedProject): Promise<readonly string[]> {
   const names = await readdir(join(project.directory, "node_modules"));
   return names.filter((name) => !name.startsWith("."));
 }
 
-// Plain JavaScript, so that every runtime runs the same files, whether or not it strips types.
+// Plain JavaScript, so that every runtime runs the same files, with or without type stripping.
 async function writeScenario(directory: string): Promise<void> {
   const written = [
     ["scenario.ts", "scenario.mjs", "esm"],

@@ -1,14 +1,14 @@
 import { readFile } from "node:fs/promises";
 import ts from "typescript";
 
-/** What a declaration file says, as the checks ask for it. */
+/** The content of a declaration file that the checks need. */
 export interface PublishedTypes {
   readonly firstLine: string;
   /** The exported names that exist at run time. */
   readonly values: readonly string[];
   /** All exported names, sorted. */
   readonly names: readonly string[];
-  /** Where the type `any` stands; prose does not count. */
+  /** The places of the type `any`, without those in comments. */
   readonly mentionsOfAny: readonly string[];
 }
 
@@ -33,7 +33,7 @@ export async function readPublishedTypes(path: string): Promise<PublishedTypes> 
   };
 }
 
-/** The names that a program imports from the package. */
+/** Returns the names that a program imports from the package. */
 export function importedNames(program: string): readonly string[] {
   const file = ts.createSourceFile("program.ts", program, ts.ScriptTarget.ES2022, true);
   return file.statements
@@ -43,6 +43,11 @@ export function importedNames(program: string): readonly string[] {
       return bindings !== undefined && ts.isNamedImports(bindings) ? [...bindings.elements] : [];
     })
     .map((specifier) => (specifier.propertyName ?? specifier.name).text);
+}
+
+/** Modules that a file imports, requires or re-exports, code or declarations. */
+export async function importedSpecifiers(path: string): Promise<readonly string[]> {
+  return ts.preProcessFile(await readFile(path, "utf8"), true, true).importedFiles.map(({ fileName }) => fileName);
 }
 
 function lineOf(file: ts.SourceFile, node: ts.Node): string {

@@ -1,7 +1,7 @@
 import { endOf, run } from "./command.ts";
 import type { Report } from "./consumer/scenario.ts";
 
-/** Runs one of the scenario's entries in the packed project; throws what was wrong. */
+/** Runs one entry of the scenario in the packed project. Throws the failures. */
 export async function runScenario(
   [command, ...args]: readonly string[],
   directory: string,

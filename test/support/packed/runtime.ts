@@ -3,29 +3,29 @@ import { join } from "node:path";
 import { run, runOrThrow } from "./command.ts";
 import { root } from "./packed-project.ts";
 
-/** A JavaScript runtime, as a package of the registry. */
+/** A JavaScript runtime as a package of the registry. */
 export interface Runtime {
-  /** The package, the command it brings, and what the runtime calls itself. */
+  /** The package, its command, and the name that the runtime reports. */
   readonly name: "node" | "bun" | "deno";
-  /** Exact, so that a failure is this package's doing and never a release's. */
+  /** An exact version, so that a failure is caused by this package and never by a release. */
   readonly version: string;
   readonly env?: NodeJS.ProcessEnv;
-  /** The command lines of the scenario's entries, without the runtime itself. */
+  /** The command lines of the entries of the scenario, without the runtime itself. */
   readonly runs: readonly Run[];
 }
 
 export interface Run {
   readonly name: string;
   readonly args: readonly string[];
-  /** The file that must have been loaded; undefined: the runtime's choice. */
+  /** The file that must have been loaded. undefined: any. */
   readonly loaded?: string;
 }
 
 const FETCH_LIMIT_MS = 600_000;
 
 /**
- * The runtime's own executable, fetched into the cache folder unless it is there and works. A folder of its own for each
- * version: nothing here is a dependency of the repository.
+ * Returns the executable of the runtime. Fetches it into the cache folder unless it exists and works. Each version has
+ * its own folder, and none is a dependency of the repository.
  */
 export async function fetched({ name, version, env }: Runtime): Promise<string> {
   const folder = join(root, ".cache/runtimes", `${name}-${version}`);
@@ -33,7 +33,7 @@ export async function fetched({ name, version, env }: Runtime): Promise<string> 
   if (await saysItsVersion(executable, version, env)) return executable;
   await rm(folder, { recursive: true, force: true });
   await mkdir(folder, { recursive: true });
-  // These packages put their executable in place with an install script, whatever the user's npm is set to.
+  // These packages install their executable with a script, which runs whatever the npm settings of the user are.
   const scripts = "--ignore-scripts=false";
   const flags = [scripts, "--no-audit", "--no-fund", "--no-save", "--no-package-lock"];
   await runOrThrow("npm", ["install", "--prefix", folder, ...flags, `${name}@${version}`], {
@@ -49,7 +49,7 @@ async function saysItsVersion(executable: string, version: string, env: NodeJS.P
     const { exitCode, stdout } = await run(executable, ["--version"], { cwd: root, env });
     return exitCode === 0 && stdout.split(/\s/).some((word) => word === version || word === `v${version}`);
   } catch {
-    // There is no such file yet.
+    // The file does not exist yet.
     return false;
   }
 }

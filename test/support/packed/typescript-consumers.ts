@@ -5,9 +5,9 @@ import { type Finished, run, runOrThrow } from "./command.ts";
 import { consumerFile, type PackedProject, root } from "./packed-project.ts";
 
 interface Compiler {
-  /** The name under which the repository installs it. */
+  /** The name under which the repository installs the compiler. */
   readonly alias: string;
-  /** What its version must start with, so that no update turns the oldest into another newest. */
+  /** The start of the version, so that no update turns the oldest compiler into another newest one. */
   readonly version: string;
 }
 
@@ -17,7 +17,7 @@ const compilers: readonly Compiler[] = [
   { alias: "typescript-newest", version: "7." },
 ];
 
-// What a careful user has, and no more: no skipLibCheck, no types of Node or of a browser.
+// The options of a careful user and no more: no skipLibCheck, no types of Node or of a browser.
 const strict = {
   target: "es2022",
   lib: ["es2022"],
@@ -32,7 +32,7 @@ const bundler = {
   module: "preserve",
   moduleResolution: "bundler",
   noEmit: true,
-  // The strictest there is, for those who have it: everything must be assignable both ways.
+  // The strictest options, for users that have them: everything must be assignable both ways.
   exactOptionalPropertyTypes: true,
   noUncheckedIndexedAccess: true,
   noPropertyAccessFromIndexSignature: true,
@@ -114,10 +114,10 @@ async function compile(
   return run(process.execPath, [tsc, "-p", config, "--pretty", "false"], { cwd: folder });
 }
 
-/** The program with nothing that silences the compiler, and the numbers of the lines that it must refuse. */
+/** The program without directives that silence the compiler, and the line numbers that it must report. */
 function withoutDirectives(source: string): { readonly program: string; readonly refused: readonly number[] } {
   const lines = source.split("\n");
-  // Line numbers count from 1, so an index is also the number of the line before.
+  // Line numbers start at 1, so an index is also the number of the line before.
   const refused = lines.flatMap((line, index) => (line.startsWith("// @ts-expect-error") ? [index + 2] : []));
   if (refused.length === 0) throw new Error("expected lines that must not compile");
   return { program: lines.map((line) => line.replace("@ts-expect-error", "must not compile")).join("\n"), refused };

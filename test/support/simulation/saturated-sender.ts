@@ -1,44 +1,44 @@
 import type { GrateLimiter, Lease, Settlement, Usage } from "../../../src/index.ts";
-import type { Amounts, SimulatedServer, World } from "./simulated-servers.ts";
+import type { Amounts, SimulatedNetwork, SimulatedServer } from "./simulated-servers.ts";
 
-/** What one request is, before it is sent. */
+/** The data of one request before it is sent. */
 export interface Draft {
-  /** What the server counts. */
+  /** The amounts that the server counts. */
   readonly amounts: Amounts;
-  /** What the limiter is told beforehand. */
+  /** The amounts that the caller states. */
   readonly needs: Usage;
-  /** What it is told at the end; default nothing. */
+  /** The usage that the caller reports at the end. Default: none. */
   readonly truth?: Usage;
-  /** From arrival to headers, and from there to the end of the response. */
+  /** Time from arrival to headers, and from there to the end of the response. */
   readonly workMs: number;
   readonly bodyMs: number;
-  /** Takes the sending over, for requests that end in other ways than with an answer; `again` asks for room. */
+  /** Sends a request that does not end with an answer. `again` asks for capacity. */
   readonly send?: (lease: Lease, again: () => void) => void;
 }
 
-/** Sends whenever the limiter lets it: there is always one more that waits, in order. */
+/** Sends whenever the limiter allows it: one more request always waits, in order. */
 export class SaturatedSender {
-  /** From grant to headers, ms, of every request; and when it was granted. */
+  /** Time from grant to headers of every request in ms, and the instants of the grants. */
   readonly trips: { readonly at: number; readonly ms: number }[] = [];
-  readonly #world: World;
+  readonly #world: SimulatedNetwork;
   readonly #limiter: GrateLimiter;
   readonly #server: SimulatedServer;
   readonly #draft: () => Draft;
   readonly #retryAfterMs: number | undefined;
   #next: Draft;
-  /** How many may still be sent; Infinity once the line has formed. */
+  /** Number of requests that can still be sent. Infinity once callers wait. */
   #available: number;
   #cancel: (() => void) | null = null;
 
-  /** `retryAfterMs`: what the server says with a 429; default nothing. */
+  /** `retryAfterMs`: the stated wait of a 429. Default: none. */
   constructor(
-    world: World,
+    network: SimulatedNetwork,
     limiter: GrateLimiter,
     server: SimulatedServer,
     draft: () => Draft,
     retryAfterMs?: number | undefined,
   ) {
-    this.#world = world;
+    this.#world = network;
     this.#limiter = limiter;
     this.#server = server;
     this.#draft = draft;
@@ -47,19 +47,19 @@ export class SaturatedSender {
     this.#available = 0;
   }
 
-  /** Callers come: so many, or so many that there is always one more. */
+  /** Adds callers: this number, or enough that one always waits. */
   arrive(count: number): void {
     this.#available += count;
     this.again();
   }
 
-  /** Nobody comes any more, and who waits goes. */
+  /** No further callers arrive, and those that wait give up. */
   stop(): void {
     this.#available = 0;
     this.again();
   }
 
-  /** Room may have come. */
+  /** Called when capacity might be available. */
   readonly again = (): void => {
     this.#cancel?.();
     this.#cancel = null;
@@ -67,7 +67,7 @@ export class SaturatedSender {
       const lease = this.#limiter.tryAcquire("c", this.#next.needs);
       if (!lease.granted) {
         const { retryAfterMs } = lease;
-        // Null: when something in flight ends, which is when this is called again.
+        // null: when a request in flight ends, which calls this function again.
         if (retryAfterMs !== null) this.#cancel = this.#world.after(retryAfterMs, this.again);
         return;
       }
@@ -88,7 +88,7 @@ export class SaturatedSender {
       answered: () => {
         lease.headersReceived();
         this.trips.push({ at, ms: this.#world.now - at });
-        // An instant that is known already cannot come sooner by this.
+        // This cannot bring a known instant forward.
         if (this.#cancel === null) this.again();
       },
       ended: (status) => {

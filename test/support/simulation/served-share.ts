@@ -1,16 +1,16 @@
 import { type Amounts, type SimulatedServer, WINDOW_MS } from "./simulated-servers.ts";
 
-/** What a server saw from one instant on. */
+/** The requests that a server saw from one instant on. */
 export interface ServedShare {
   readonly refused: number;
   readonly asked: number;
-  /** 1 is all that `limit x time / (window + mean round trip)` allows. */
+  /** 1: everything that `limit x time / (window + mean round trip)` allows. */
   readonly served: number;
 }
 
 /**
- * Counted from `fromMs` on for as many whole turns as end by `untilMs`: a turn is the window and the mean round trip, so
- * that load that comes back as a burst in every turn counts as often as it should. 429s are counted to the end.
+ * Counts from `fromMs` on, over all whole periods that end by `untilMs`. A period is the window plus the mean round
+ * trip, so that load that returns as a burst in every period counts as often as it should. 429s are counted to the end.
  */
 export function servedShare(
   { arrivals }: SimulatedServer,

@@ -1,29 +1,28 @@
-// A network and servers on a MockClock: everything that happens is a wake-up of the clock, in order of instants, so that
-// minutes take milliseconds and the same seed gives the same run. Instants are whole ticks of 1/1024 ms: no comparison
-// depends on rounding.
+// A network and servers on a MockClock: every event is a timer of the clock, so that minutes take milliseconds, and the
+// same seed gives the same run. Instants are integer ticks of 1/1024 ms, so no comparison depends on rounding.
 
 import type { MockClock } from "../../../src/index.ts";
 import { type WindowAlgorithm, windowLimit } from "../http/server-limits.ts";
 
 export const TICKS_PER_MS = 1_024;
 export const WINDOW_MS = 60_000;
-/** Longest delay of the network in each direction; each is uniform from 0. */
+/** Maximum delay of the network in each direction. Each delay is uniform from 0. */
 export const DELAY_MS = 300;
 
-/** What a server counts of one request. */
+/** The amounts that a server counts for one request. */
 export interface Amounts {
   readonly requests: number;
   readonly tokens: number;
 }
 
-/** One limit of a server; windows are of WINDOW_MS. */
+/** One limit of a server. Windows have the length WINDOW_MS. */
 export interface ServerLimit {
   readonly algorithm: WindowAlgorithm;
   readonly counts: keyof Amounts;
   readonly limit: number;
 }
 
-export class World {
+export class SimulatedNetwork {
   readonly clock: MockClock;
   readonly random: () => number;
 
@@ -36,7 +35,7 @@ export class World {
     return this.clock.now();
   }
 
-  /** Calls `happen` so many ms from now, on a tick. */
+  /** Calls `happen` after the given milliseconds, on a tick. */
   after(ms: number, happen: () => void): () => void {
     return this.clock.wakeAt(this.now + Math.max(0, Math.round(ms * TICKS_PER_MS)) / TICKS_PER_MS, happen);
   }
@@ -57,55 +56,55 @@ export class World {
   }
 }
 
-/** What a server accepted or refused, when it arrived. */
+/** The requests that a server accepted or refused, at their arrival. */
 export interface Arrival {
   readonly at: number;
   readonly amounts: Amounts;
   readonly isAccepted: boolean;
 }
 
-/** A server that counts what it accepts when it arrives. */
+/** A server that counts each accepted request at its arrival. */
 export class SimulatedServer {
   readonly arrivals: Arrival[] = [];
   mostAtOnce = 0;
-  readonly #world: World;
+  readonly #world: SimulatedNetwork;
   readonly #limits;
   readonly #places: number;
   #atOnce = 0;
 
-  /** The phases of fixed windows are drawn by lot. */
-  constructor(world: World, limits: readonly ServerLimit[], places: number = Number.POSITIVE_INFINITY) {
-    this.#world = world;
+  /** The phases of fixed windows are random. */
+  constructor(network: SimulatedNetwork, limits: readonly ServerLimit[], places: number = Number.POSITIVE_INFINITY) {
+    this.#world = network;
     this.#places = places;
     const windowTicks = WINDOW_MS * TICKS_PER_MS;
     this.#limits = limits.map(({ algorithm, counts, limit }) => {
-      const phase = Math.floor(windowTicks * world.random());
+      const phase = Math.floor(windowTicks * network.random());
       return { counts, limit: windowLimit(algorithm, limit, windowTicks, phase) };
     });
   }
 
   /**
-   * Sends a request now. The client's `answered` is called when the headers reach it, `ended` when the last byte does;
-   * neither is once it has hung up, of which the server learns no sooner than a message takes.
+   * Sends a request now. `answered` is called when the headers reach the client, and `ended` at the last byte. Neither
+   * is called after the client has closed the connection, which the server notices after a network delay.
    */
   send(request: {
     readonly amounts: Amounts;
-    /** From arrival to headers, and from there to the end of the response. */
+    /** Time from arrival to headers, and from there to the end of the response. */
     readonly workMs: number;
     readonly bodyMs: number;
     readonly answered: (status: number) => void;
     readonly ended: (status: number) => void;
   }): { readonly hangUp: () => void } {
-    const world = this.#world;
+    const network = this.#world;
     let hasLeft = false;
     let arrived = false;
     let isKnownToHaveLeft = false;
     let free = () => {};
-    world.after(world.delay(), () => {
+    network.after(network.delay(), () => {
       arrived = true;
       const isAccepted = this.#arrive(request.amounts);
       const status = isAccepted ? 200 : 429;
-      const backMs = world.delay();
+      const backMs = network.delay();
       const [workMs, bodyMs] = isAccepted ? [request.workMs, request.bodyMs] : [0, 0];
       if (isAccepted) {
         let holds = true;
@@ -115,12 +114,12 @@ export class SimulatedServer {
           holds = false;
         };
         if (isKnownToHaveLeft) free();
-        world.after(workMs + bodyMs, () => free());
+        network.after(workMs + bodyMs, () => free());
       }
-      world.after(workMs + backMs, () => {
+      network.after(workMs + backMs, () => {
         if (!hasLeft) request.answered(status);
       });
-      world.after(workMs + bodyMs + backMs, () => {
+      network.after(workMs + bodyMs + backMs, () => {
         if (!hasLeft) request.ended(status);
       });
     });
@@ -128,7 +127,7 @@ export class SimulatedServer {
       hangUp: () => {
         if (hasLeft) return;
         hasLeft = true;
-        world.after(world.delay(), () => {
+        network.after(network.delay(), () => {
           isKnownToHaveLeft = true;
           if (arrived) free();
         });

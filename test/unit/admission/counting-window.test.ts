@@ -1,64 +1,73 @@
-// When the server has surely forgotten: what is counted, until when, and when a concurrency place is free again.
+// How long a lease counts in a sliding window, and when its concurrency place is free. A lease must count until the
+// server has certainly stopped counting the request.
 import { describe, expect, it } from "vitest";
 import type { Lease } from "../../../src/index.ts";
-import { type Desk, desk } from "../../support/limiter-fixture.ts";
+import {
+  disposeLease,
+  expectCountedUntil,
+  SKEW_CAP_MS,
+  settleAsCancelled,
+  settleAsRateLimited,
+  settleAsTimeout,
+} from "../../support/counting-fixture.ts";
+import { chatFixture, type LimiterFixture } from "../../support/limiter-fixture.ts";
 
-const CAP = 1_000;
 const MINUTE = 60_000;
-
-/** Counts `amount` up to `ms`, and nothing from then on. */
-function expectCountedUntil(one: Desk, ms: number, amount = 1, dimension: "requests" | "tokens" = "requests") {
-  if (one.clock.now() < ms) {
-    one.clock.set(ms - 2 ** -7);
-    expect(one.counted(dimension), `just before ${ms}`).toBe(amount);
-  }
-  one.clock.set(ms);
-  expect(one.counted(dimension), `at ${ms}`).toBe(0);
-  expect(one.quota(dimension)).toMatchObject({ used: 0, inFlight: 0 });
-}
 
 interface Case {
   readonly name: string;
   readonly headersAt?: number;
   readonly end?: { readonly at: number; readonly by: (lease: Lease) => void };
-  /** With the default cap, and with Infinity; null: while it is open. */
+  /** End of the count with the default cap and with Infinity. null: the lease is still open. */
   readonly stamp: number;
   readonly provable: number | null;
 }
 
 const success = (lease: Lease) => lease.settle();
-const timeout = (lease: Lease) => lease.settle({ status: "timeout" });
-const cancelled = (lease: Lease) => lease.settle({ status: "cancelled" });
-const dispose = (lease: Lease) => lease[Symbol.dispose]();
-const limited = (lease: Lease) => lease.settle({ status: "rate_limited" });
 
 const CASES: readonly Case[] = [
   { name: "headers in time", headersAt: 400, end: { at: 9_000, by: success }, stamp: 400, provable: 400 },
   { name: "headers, never ended", headersAt: 400, stamp: 400, provable: 400 },
   { name: "settled without headers", end: { at: 700, by: success }, stamp: 700, provable: 700 },
-  { name: "refused without headers", end: { at: 700, by: limited }, stamp: 700, provable: 700 },
-  { name: "settled late without headers", end: { at: 5_000, by: success }, stamp: CAP, provable: 5_000 },
-  { name: "headers late", headersAt: 3_000, end: { at: 5_000, by: success }, stamp: CAP, provable: 3_000 },
-  { name: "neither headers nor end", stamp: CAP, provable: null },
-  { name: "timeout early, no headers", end: { at: 300, by: timeout }, stamp: CAP, provable: CAP },
-  { name: "cancelled early, no headers", end: { at: 300, by: cancelled }, stamp: CAP, provable: CAP },
-  { name: "disposed early, no headers", end: { at: 300, by: dispose }, stamp: CAP, provable: CAP },
-  { name: "timeout late, no headers", end: { at: 8_000, by: timeout }, stamp: CAP, provable: 8_000 },
-  { name: "disposed late, no headers", end: { at: 8_000, by: dispose }, stamp: CAP, provable: 8_000 },
-  { name: "timeout after headers", headersAt: 200, end: { at: 300, by: timeout }, stamp: 200, provable: 200 },
-  { name: "cancelled after headers", headersAt: 200, end: { at: 9_000, by: cancelled }, stamp: 200, provable: 200 },
-  { name: "headers and end at once", headersAt: 0, end: { at: 0, by: success }, stamp: 0, provable: 0 },
+  { name: "refused without headers", end: { at: 700, by: settleAsRateLimited }, stamp: 700, provable: 700 },
+  { name: "settled late without headers", end: { at: 5_000, by: success }, stamp: SKEW_CAP_MS, provable: 5_000 },
+  { name: "headers late", headersAt: 3_000, end: { at: 5_000, by: success }, stamp: SKEW_CAP_MS, provable: 3_000 },
+  { name: "neither headers nor end", stamp: SKEW_CAP_MS, provable: null },
+  {
+    name: "timeout early, no headers",
+    end: { at: 300, by: settleAsTimeout },
+    stamp: SKEW_CAP_MS,
+    provable: SKEW_CAP_MS,
+  },
+  {
+    name: "cancelled early, no headers",
+    end: { at: 300, by: settleAsCancelled },
+    stamp: SKEW_CAP_MS,
+    provable: SKEW_CAP_MS,
+  },
+  { name: "disposed early, no headers", end: { at: 300, by: disposeLease }, stamp: SKEW_CAP_MS, provable: SKEW_CAP_MS },
+  { name: "timeout late, no headers", end: { at: 8_000, by: settleAsTimeout }, stamp: SKEW_CAP_MS, provable: 8_000 },
+  { name: "disposed late, no headers", end: { at: 8_000, by: disposeLease }, stamp: SKEW_CAP_MS, provable: 8_000 },
+  { name: "timeout after headers", headersAt: 200, end: { at: 300, by: settleAsTimeout }, stamp: 200, provable: 200 },
+  {
+    name: "cancelled after headers",
+    headersAt: 200,
+    end: { at: 9_000, by: settleAsCancelled },
+    stamp: 200,
+    provable: 200,
+  },
+  { name: "headers and end together", headersAt: 0, end: { at: 0, by: success }, stamp: 0, provable: 0 },
 ];
 
-/** Looks in between, or never: what is computed on read must not depend on reads. */
-describe.each([false, true])("read in between: %s", (isRead) => {
-  function played(one: Case, skewCapMs: number): Desk {
-    const at = desk({ limits: { rpm: 10, tpm: 1_000 } }, { skewCapMs, leaseTimeoutMs: 1e9 });
-    const lease = at.take({ tokens: 5 });
+/** Runs with and without reads in between, because a value that is computed on read must not depend on reads. */
+describe.each([false, true])("with reads in between: %s", (isRead) => {
+  function played(one: Case, skewCapMs: number): LimiterFixture {
+    const at = chatFixture({ limits: { rpm: 10, tpm: 1_000 } }, { skewCapMs, leaseTimeoutMs: 1e9 });
+    const lease = at.grant({ tokens: 5 });
     const look = () => {
       if (!isRead) return;
       expect(at.counted("requests")).toBe(1);
-      expect(at.counted("tokens")).toBe(one.end?.by === limited && lease.settled ? 0 : 5);
+      expect(at.counted("tokens")).toBe(one.end?.by === settleAsRateLimited && lease.settled ? 0 : 5);
     };
     if (one.headersAt !== undefined) {
       at.clock.set(one.headersAt);
@@ -75,13 +84,13 @@ describe.each([false, true])("read in between: %s", (isRead) => {
     return at;
   }
 
-  it.each(CASES)("$name: counted until a window after $stamp", (one) => {
-    const at = played(one, CAP);
+  it.each(CASES)("$name: the amounts count until one window after $stamp", (one) => {
+    const at = played(one, SKEW_CAP_MS);
     expectCountedUntil(at, one.stamp + MINUTE);
     expect(at.counted("tokens")).toBe(0);
   });
 
-  it.each(CASES)("$name, skewCapMs Infinity: until a window after $provable", (one) => {
+  it.each(CASES)("$name with skewCapMs Infinity: the amounts count until one window after $provable", (one) => {
     const at = played(one, Number.POSITIVE_INFINITY);
     if (one.provable !== null) return expectCountedUntil(at, one.provable + MINUTE);
     at.clock.set(500_000);
@@ -89,109 +98,109 @@ describe.each([false, true])("read in between: %s", (isRead) => {
     return undefined;
   });
 
-  it.each(CASES)("$name, skewCapMs 0: until a window after the grant", (one) => {
+  it.each(CASES)("$name with skewCapMs 0: the amounts count until one window after the grant", (one) => {
     expectCountedUntil(played(one, 0), MINUTE);
   });
 });
 
-describe("expiry", () => {
-  it("without headers keeps the amounts until a window after grant + skewCapMs", () => {
-    const one = desk({ limits: { rpm: 10 } }, { leaseTimeoutMs: 400 });
-    one.take();
-    one.clock.set(400);
-    expect(one.counted("requests")).toBe(1);
-    expectCountedUntil(one, MINUTE + CAP);
+describe("lease expiry", () => {
+  it("an expired lease without response headers counts until one window after grant + skewCapMs", () => {
+    const fixture = chatFixture({ limits: { rpm: 10 } }, { leaseTimeoutMs: 400 });
+    fixture.grant();
+    fixture.clock.set(400);
+    expect(fixture.counted("requests")).toBe(1);
+    expectCountedUntil(fixture, MINUTE + SKEW_CAP_MS);
   });
 
-  it("where the cap is infinite, until a window after the expiry, or after grant + 1 s if that is later", () => {
-    const late = desk({ limits: { rpm: 10 } }, { leaseTimeoutMs: 30_000, skewCapMs: Number.POSITIVE_INFINITY });
-    late.take();
+  it("with an infinite cap an expired lease counts until one window after its expiry, or after grant + 1 s if that is later", () => {
+    const late = chatFixture({ limits: { rpm: 10 } }, { leaseTimeoutMs: 30_000, skewCapMs: Number.POSITIVE_INFINITY });
+    late.grant();
     expectCountedUntil(late, MINUTE + 30_000);
-    const early = desk({ limits: { rpm: 10 } }, { leaseTimeoutMs: 400, skewCapMs: Number.POSITIVE_INFINITY });
-    early.take();
+    const early = chatFixture({ limits: { rpm: 10 } }, { leaseTimeoutMs: 400, skewCapMs: Number.POSITIVE_INFINITY });
+    early.grant();
     expectCountedUntil(early, MINUTE + 1_000);
   });
 
-  it("is computed on read: no timer, alive a moment before, ended at it", () => {
-    const one = desk({ limits: { rpm: 10, concurrency: 1 } }, { leaseTimeoutMs: 5_000 });
-    const lease = one.take();
-    expect(one.limiter.inspect().oldestLeaseMs).toBe(0);
-    one.clock.set(4_999.5);
-    expect(one.limiter.inspect()).toMatchObject({ oldestLeaseMs: 4_999.5, metrics: { leasesExpired: 0 } });
+  it("expiry is computed on read: the lease is open just before the instant and expired at it, without a timer", () => {
+    const fixture = chatFixture({ limits: { rpm: 10, concurrency: 1 } }, { leaseTimeoutMs: 5_000 });
+    const lease = fixture.grant();
+    expect(fixture.limiter.inspect().oldestLeaseMs).toBe(0);
+    fixture.clock.set(4_999.5);
+    expect(fixture.limiter.inspect()).toMatchObject({ oldestLeaseMs: 4_999.5, metrics: { leasesExpired: 0 } });
     expect(lease.settled).toBe(false);
-    expect(one.clock.asked).toBe(0);
-    one.clock.set(5_000);
-    expect(one.limiter.inspect()).toMatchObject({ oldestLeaseMs: null, metrics: { leasesExpired: 1 } });
+    expect(fixture.clock.asked).toBe(0);
+    fixture.clock.set(5_000);
+    expect(fixture.limiter.inspect()).toMatchObject({ oldestLeaseMs: null, metrics: { leasesExpired: 1 } });
     expect(lease.settled).toBe(true);
-    expect(one.clock.asked).toBe(0);
-    one.clock.set(6_000);
-    expect(one.quota("concurrency").inFlight).toBe(0);
+    expect(fixture.clock.asked).toBe(0);
+    fixture.clock.set(6_000);
+    expect(fixture.quota("concurrency").inFlight).toBe(0);
   });
 
-  it("was when it was due, however late it is read", () => {
-    const one = desk({ limits: { rpm: 10, concurrency: 1 } }, { leaseTimeoutMs: 5_000 });
-    one.take();
-    one.clock.set(6_000);
-    expect(one.quota("concurrency").inFlight).toBe(0);
-    expect(one.limiter.metrics.leasesExpired).toBe(1);
+  it("a lease expires at its due instant, however late the limiter reads it", () => {
+    const fixture = chatFixture({ limits: { rpm: 10, concurrency: 1 } }, { leaseTimeoutMs: 5_000 });
+    fixture.grant();
+    fixture.clock.set(6_000);
+    expect(fixture.quota("concurrency").inFlight).toBe(0);
+    expect(fixture.limiter.metrics.leasesExpired).toBe(1);
   });
 
-  it("of a lease has the time-out that acquire was given", async () => {
-    const one = desk({ limits: { concurrency: 2 } });
-    const short = one.ask({ leaseTimeoutMs: 100 });
-    const long = one.ask();
-    await one.later(100);
-    one.limiter.inspect();
+  it("a lease expires after the leaseTimeoutMs that acquire received", async () => {
+    const fixture = chatFixture({ limits: { concurrency: 2 } });
+    const short = fixture.acquire({ leaseTimeoutMs: 100 });
+    const long = fixture.acquire();
+    await fixture.advance(100);
+    fixture.limiter.inspect();
     expect([short.lease!.settled, long.lease!.settled]).toEqual([true, false]);
-    await one.later(599_900);
-    one.limiter.inspect();
+    await fixture.advance(599_900);
+    fixture.limiter.inspect();
     expect(long.lease!.settled).toBe(true);
   });
 });
 
-describe("the order of stamps", () => {
-  it("older grants without headers enter first, at grant + skewCapMs", () => {
-    const one = desk({ limits: { rpm: 10 } });
-    one.take();
-    one.clock.set(600);
-    const second = one.take();
-    one.clock.set(1_500);
-    // The first read since: the first grant is stamped 1000 before the second is stamped 1500.
+describe("the order in which leases start to count", () => {
+  it("older leases without response headers start to count first, at grant + skewCapMs", () => {
+    const fixture = chatFixture({ limits: { rpm: 10 } });
+    fixture.grant();
+    fixture.clock.set(600);
+    const second = fixture.grant();
+    fixture.clock.set(1_500);
+    // The first read since the grants: the first lease starts at 1000, before the second starts at 1500.
     second.headersReceived();
-    one.clock.set(60_999);
-    expect(one.counted("requests")).toBe(2);
-    one.clock.set(61_000);
-    expect(one.counted("requests")).toBe(1);
-    one.clock.set(61_499);
-    expect(one.counted("requests")).toBe(1);
-    one.clock.set(61_500);
-    expect(one.counted("requests")).toBe(0);
+    fixture.clock.set(60_999);
+    expect(fixture.counted("requests")).toBe(2);
+    fixture.clock.set(61_000);
+    expect(fixture.counted("requests")).toBe(1);
+    fixture.clock.set(61_499);
+    expect(fixture.counted("requests")).toBe(1);
+    fixture.clock.set(61_500);
+    expect(fixture.counted("requests")).toBe(0);
   });
 
-  it("many grants that nobody reads go one after the other", () => {
-    const one = desk({ limits: { rpm: 10 } });
+  it("many leases that are not read expire one after the other", () => {
+    const fixture = chatFixture({ limits: { rpm: 10 } });
     for (let i = 0; i < 10; i++) {
-      one.clock.set(i * 5_000);
-      one.take();
+      fixture.clock.set(i * 5_000);
+      fixture.grant();
     }
-    expect(one.hasRoom()).toBe(false);
+    expect(fixture.hasCapacity()).toBe(false);
     for (let i = 0; i < 10; i++) {
-      one.clock.set(i * 5_000 + 60_999);
-      expect(one.counted("requests")).toBe(10 - i);
-      one.clock.set(i * 5_000 + 61_000);
-      expect(one.counted("requests")).toBe(9 - i);
+      fixture.clock.set(i * 5_000 + 60_999);
+      expect(fixture.counted("requests")).toBe(10 - i);
+      fixture.clock.set(i * 5_000 + 61_000);
+      expect(fixture.counted("requests")).toBe(9 - i);
     }
   });
 
-  it("what is observed is counted when it is observed, after what came before", () => {
-    const one = desk({ limits: { rpm: 10 } });
-    one.take();
-    one.clock.set(2_000);
-    one.limiter.observe({ provider: "a", outcome: { status: "success" } });
-    one.clock.set(61_000);
-    expect(one.counted("requests")).toBe(1);
-    one.clock.set(62_000);
-    expect(one.counted("requests")).toBe(0);
+  it("an observation counts when it arrives, after everything that was due earlier", () => {
+    const fixture = chatFixture({ limits: { rpm: 10 } });
+    fixture.grant();
+    fixture.clock.set(2_000);
+    fixture.limiter.observe({ provider: "a", outcome: { status: "success" } });
+    fixture.clock.set(61_000);
+    expect(fixture.counted("requests")).toBe(1);
+    fixture.clock.set(62_000);
+    expect(fixture.counted("requests")).toBe(0);
   });
 });
 
@@ -202,218 +211,51 @@ describe("concurrency places", () => {
     [0, 0],
     [30_000, 1_000],
     [Number.POSITIVE_INFINITY, 1_000],
-  ])("with skewCapMs %s a place is freed %s ms after the end of an abandoned request", (skewCapMs, heldMs) => {
-    for (const end of [timeout, cancelled, dispose]) {
-      const one = desk({ limits: { concurrency: 1 } }, { skewCapMs });
-      const lease = one.take();
-      one.clock.advanceMs(40);
+  ])("with skewCapMs %s a place is free %s ms after the end of an abandoned request", (skewCapMs, heldMs) => {
+    for (const end of [settleAsTimeout, settleAsCancelled, disposeLease]) {
+      const fixture = chatFixture({ limits: { concurrency: 1 } }, { skewCapMs });
+      const lease = fixture.grant();
+      fixture.clock.advanceMs(40);
       end(lease);
       if (heldMs > 0) {
-        expect(one.quota("concurrency")).toMatchObject({ inFlight: 1, remaining: 0 });
-        expect(one.refusal().reasons).toEqual([
+        expect(fixture.quota("concurrency")).toMatchObject({ inFlight: 1, remaining: 0 });
+        expect(fixture.refusal().reasons).toEqual([
           expect.objectContaining({ reason: "concurrency", retryAfterMs: heldMs, limit: 1, remaining: 0, needed: 1 }),
         ]);
-        one.clock.advanceMs(heldMs - 1);
-        expect(one.refusal().retryAfterMs).toBe(1);
-        one.clock.advanceMs(1);
+        fixture.clock.advanceMs(heldMs - 1);
+        expect(fixture.refusal().retryAfterMs).toBe(1);
+        fixture.clock.advanceMs(1);
       }
-      expect(one.quota("concurrency")).toMatchObject({ inFlight: 0, remaining: 1 });
-      expect(one.hasRoom()).toBe(true);
+      expect(fixture.quota("concurrency")).toMatchObject({ inFlight: 0, remaining: 1 });
+      expect(fixture.hasCapacity()).toBe(true);
     }
   });
 
-  it("are held after an expiry too", () => {
-    const one = desk({ limits: { concurrency: 1 } }, { leaseTimeoutMs: 5_000 });
-    one.take();
-    expect(one.refusal()).toMatchObject({ retryAfterMs: null, retryAfterSeconds: null });
-    one.clock.set(5_000);
-    expect(one.refusal()).toMatchObject({ retryAfterMs: 1_000, retryAfterSeconds: 1 });
-    one.clock.set(6_000);
-    expect(one.hasRoom()).toBe(true);
+  it("places of an expired lease stay in use for as long as those of an abandoned one", () => {
+    const fixture = chatFixture({ limits: { concurrency: 1 } }, { leaseTimeoutMs: 5_000 });
+    fixture.grant();
+    expect(fixture.refusal()).toMatchObject({ retryAfterMs: null, retryAfterSeconds: null });
+    fixture.clock.set(5_000);
+    expect(fixture.refusal()).toMatchObject({ retryAfterMs: 1_000, retryAfterSeconds: 1 });
+    fixture.clock.set(6_000);
+    expect(fixture.hasCapacity()).toBe(true);
   });
 
   it.each(["success", "client_error", "server_error", "overloaded", "rate_limited", "forbidden"] as const)(
-    "are free at once after %s and after release",
+    "places are free immediately after %s and after release",
     (status) => {
-      const one = desk({ limits: { concurrency: 1 }, cooldownSeconds: 0 });
-      one.take().settle({ status });
-      expect(one.quota("concurrency").inFlight).toBe(0);
-      one.take().release();
-      expect(one.quota("concurrency").inFlight).toBe(0);
+      const fixture = chatFixture({ limits: { concurrency: 1 }, cooldownSeconds: 0 });
+      fixture.grant().settle({ status });
+      expect(fixture.quota("concurrency").inFlight).toBe(0);
+      fixture.grant().release();
+      expect(fixture.quota("concurrency").inFlight).toBe(0);
     },
   );
 
-  it("take no room in windows that are counted, nor windows in them", () => {
-    const one = desk({ limits: { concurrency: 2, rpm: 3 } });
-    one.take().headersReceived();
-    expect(one.quota("requests")).toMatchObject({ used: 1, inFlight: 0, remaining: 2 });
-    expect(one.quota("concurrency")).toMatchObject({ used: 0, inFlight: 1, remaining: 1 });
-  });
-});
-
-describe("countsAtEnd", () => {
-  const one = (skewCapMs = CAP) =>
-    desk(
-      {
-        limits: { rpm: 10 },
-        quotas: [{ dimension: "output_tokens", limit: 1_000, window: "minute", countsAtEnd: true }],
-      },
-      { skewCapMs },
-    );
-  const counted = (at: Desk) => at.counted("output_tokens");
-
-  it.each([CAP, 0, Number.POSITIVE_INFINITY])("with skewCapMs %s: until a window after the settle", (skewCapMs) => {
-    const at = one(skewCapMs);
-    const lease = at.take({ outputTokens: 300 });
-    at.clock.set(100);
-    lease.headersReceived();
-    at.clock.set(29_000);
-    expect(counted(at)).toBe(300);
-    at.clock.set(30_000);
-    lease.settle({ usage: { outputTokens: 500 } });
-    expect(counted(at)).toBe(500);
-    at.clock.set(60_100);
-    expect(at.counted("requests")).toBe(0);
-    at.clock.set(89_999);
-    expect(counted(at)).toBe(500);
-    at.clock.set(90_000);
-    expect(counted(at)).toBe(0);
-  });
-
-  it("for as long as the response lasts, and longer than a window", () => {
-    const at = one();
-    const lease = at.take({ outputTokens: 300 });
-    at.clock.set(200_000);
-    expect(at.counted("requests")).toBe(0);
-    expect(counted(at)).toBe(300);
-    lease.settle();
-    at.clock.set(259_999);
-    expect(counted(at)).toBe(300);
-    at.clock.set(260_000);
-    expect(counted(at)).toBe(0);
-  });
-
-  it("an abandoned response counts at least a window from its end, and not for ever", () => {
-    for (const end of [timeout, cancelled, dispose]) {
-      const at = one();
-      const lease = at.take({ outputTokens: 300 });
-      at.clock.set(100);
-      lease.headersReceived();
-      at.clock.set(30_000);
-      end(lease);
-      at.clock.set(89_999);
-      expect(counted(at)).toBe(300);
-      at.clock.set(91_000);
-      expect(counted(at)).toBe(0);
-    }
-  });
-
-  it("is given back by what gives back", () => {
-    const released = one();
-    released.take({ outputTokens: 300 }).release();
-    expect(counted(released)).toBe(0);
-    const limitedAt = one();
-    const lease = limitedAt.take({ outputTokens: 300 });
-    lease.headersReceived();
-    limitedAt.clock.set(40_000);
-    limited(lease);
-    expect(counted(limitedAt)).toBe(0);
-  });
-});
-
-describe("other strategies", () => {
-  it("a fixed window counts a grant until its headers, then in the window of the headers", () => {
-    const at = desk({ quotas: [{ dimension: "requests", limit: 5, window: "minute", strategy: "fixed_window" }] });
-    at.clock.set(59_900);
-    const lease = at.take();
-    expect(at.counted("requests")).toBe(1);
-    at.clock.set(60_050);
-    expect(at.counted("requests")).toBe(1);
-    at.clock.set(60_100);
-    lease.headersReceived();
-    expectCountedUntil(at, 120_000);
-  });
-
-  it("a fixed window forgets at the reset what had its headers before it", () => {
-    const at = desk({ quotas: [{ dimension: "requests", limit: 5, window: "minute", strategy: "fixed_window" }] });
-    at.clock.set(59_800);
-    at.take().headersReceived();
-    expectCountedUntil(at, 60_000);
-  });
-
-  it("a fixed window counts in the window of grant + skewCapMs what has no headers", () => {
-    const at = desk({ quotas: [{ dimension: "requests", limit: 5, window: "minute", strategy: "fixed_window" }] });
-    at.clock.set(59_500);
-    at.take();
-    at.clock.set(119_999);
-    expect(at.counted("requests")).toBe(1);
-    at.clock.set(120_000);
-    expect(at.counted("requests")).toBe(0);
-  });
-
-  it("a token bucket holds back what is in flight and gets it back when it is released", () => {
-    const at = desk({
-      quotas: [{ dimension: "requests", limit: 60, window: "minute", strategy: "token_bucket", burst: 3 }],
-    });
-    const leases = [at.take(), at.take(), at.take()];
-    expect(at.hasRoom()).toBe(false);
-    leases[0]!.release();
-    expect(at.counted("requests")).toBe(2);
-    expect(at.hasRoom()).toBe(true);
-    leases[1]!.settle();
-    leases[2]!.settle();
-    expect(at.counted("requests")).toBe(2);
-    at.clock.advanceMs(2_000);
-    expect(at.counted("requests")).toBe(0);
-  });
-
-  it.each(["fixed_window", "token_bucket", "sliding_window"] as const)(
-    "the truth replaces the estimate in a %s",
-    (strategy) => {
-      const tokens = { dimension: "tokens" as const, limit: 600, window: "minute" as const, strategy };
-      for (const [headers, truth] of [
-        [true, 40],
-        [true, 250],
-        [true, 0],
-        [false, 40],
-        [false, 250],
-      ] as const) {
-        const at = desk({ quotas: [tokens] });
-        const lease = at.take({ tokens: 100 });
-        if (headers) lease.headersReceived();
-        lease.report({ tokens: 170 });
-        expect(at.counted("tokens")).toBe(170);
-        lease.settle({ usage: { tokens: truth } });
-        expect(at.counted("tokens")).toBe(truth);
-        at.clock.set(120_000);
-        expect(at.counted("tokens")).toBe(0);
-        expect(at.hasRoom({ tokens: 600 })).toBe(true);
-      }
-    },
-  );
-
-  it("a truth that comes after the window of its headers changes nothing of the next one", () => {
-    for (const strategy of ["fixed_window", "sliding_window"] as const) {
-      for (const truth of [0, 300]) {
-        const at = desk({ quotas: [{ dimension: "tokens", limit: 600, window: "minute", strategy }] });
-        const old = at.take({ tokens: 100 });
-        old.headersReceived();
-        at.clock.set(60_000);
-        at.take({ tokens: 50 }).settle();
-        old.settle({ usage: { tokens: truth } });
-        expect(at.counted("tokens"), `${strategy} ${truth}`).toBe(50);
-      }
-    }
-  });
-
-  it("a calendar day counts it too", () => {
-    const at = desk({ quotas: [{ dimension: "requests", limit: 2, window: { calendar: "day" } }] });
-    at.take().settle();
-    at.take();
-    expect(at.refusal().retryAfterMs).toBe(86_400_000);
-    at.clock.set(86_399_999);
-    expect(at.hasRoom()).toBe(false);
-    at.clock.set(86_400_000);
-    expect(at.hasRoom()).toBe(true);
+  it("concurrency places use no window capacity, and windows use no concurrency places", () => {
+    const fixture = chatFixture({ limits: { concurrency: 2, rpm: 3 } });
+    fixture.grant().headersReceived();
+    expect(fixture.quota("requests")).toMatchObject({ used: 1, inFlight: 0, remaining: 2 });
+    expect(fixture.quota("concurrency")).toMatchObject({ used: 0, inFlight: 1, remaining: 1 });
   });
 });

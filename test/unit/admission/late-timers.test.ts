@@ -1,18 +1,18 @@
-// Who waits is looked at when something may have changed for it: also where a timer was late, a wall clock was set, or the
-// last hope ended by itself.
+// The wait queue is evaluated when something might have changed: also after a late timer, after the wall clock was set,
+// and when the last chance of a waiter has passed.
 import { describe, expect, it } from "vitest";
 import { GrateLimiter, MockClock, NoAvailableProviders } from "../../../src/index.ts";
-import { Desk, turns } from "../../support/limiter-fixture.ts";
+import { flushPromises, LimiterFixture } from "../../support/limiter-fixture.ts";
 
-/** A clock whose timers are late, as those of a runtime are. */
+/** A clock with late timers, like those of a real runtime. */
 class LateClock extends MockClock {
   override wakeAt(atMs: number, wake: () => void): () => void {
     return super.wakeAt(atMs + 0.3, wake);
   }
 }
 
-describe("a timer that is late", () => {
-  it("finds the room that was due in time", async () => {
+describe("a late timer", () => {
+  it("a waiter gets capacity that became available in time although the timer is late", async () => {
     const clock = new LateClock();
     const limiter = new GrateLimiter({
       clock,
@@ -31,7 +31,7 @@ describe("a timer that is late", () => {
     expect(grantedAt).toBe(60_000.3);
   });
 
-  it("gives a waiter nothing that came after its time", async () => {
+  it("a waiter does not get capacity that became available after its deadline", async () => {
     const clock = new LateClock();
     const limiter = new GrateLimiter({
       clock,
@@ -39,19 +39,19 @@ describe("a timer that is late", () => {
       capabilities: { chat: ["a"] },
     });
     const held = limiter.tryAcquire("chat");
-    let told: unknown = null;
+    let kind: unknown = null;
     limiter.acquire("chat", { maxWaitMs: 100 }).catch((error: unknown) => {
-      told = NoAvailableProviders.is(error) && error.kind;
+      kind = NoAvailableProviders.is(error) && error.kind;
     });
     await clock.advanceMsAsync(100.2);
-    expect(told).toBe(null);
+    expect(kind).toBe(null);
     if (held.granted) held.settle();
-    await turns();
-    expect(told).toBe("timed_out");
+    await flushPromises();
+    expect(kind).toBe("timed_out");
   });
 });
 
-it("a wall clock that was set: the line is looked at within a minute", async () => {
+it("after the wall clock is set the wait queue is evaluated within a minute", async () => {
   const mock = new MockClock({ epochMs: Date.UTC(2026, 0, 5, 12) });
   let aheadMs = 0;
   const clock = {
@@ -78,56 +78,68 @@ it("a wall clock that was set: the line is looked at within a minute", async () 
   expect(grantedAt).toBeLessThanOrEqual(660_000);
 });
 
-describe("hope that ends by itself", () => {
-  it.each([1, 2])("is told at once, of %s requests a minute", async (rpm) => {
-    const one = new Desk({ providers: [{ name: "a", limits: { rpm } }], capabilities: { chat: ["a"] } });
-    if (rpm === 2) one.take().settle();
-    // It may yet be released, in its first second.
-    one.take();
-    const asked = one.ask({ maxWaitMs: 30_000 });
-    await one.at(999);
-    expect(asked.state).toBe("waiting");
-    await one.at(1_000);
-    expect([asked.state, asked.atMs]).toEqual(["rejected", 1_000]);
-    expect(asked.error).toMatchObject({ kind: "refused" });
-  });
-});
-
-it("a capability that is removed refuses those who wait for it", async () => {
-  const one = new Desk({ providers: [{ name: "a", limits: { concurrency: 1 } }], capabilities: { chat: ["a"] } });
-  one.take();
-  const asked = one.ask({ maxWaitMs: 120_000 });
-  await one.later(10);
-  one.limiter.removeCapability("chat");
-  await turns();
-  expect(asked.error).toMatchObject({ kind: "refused", reasons: [] });
-});
-
-it.each(["abort", "close"])("a strategy that takes others out of the line while it is served: %s", async (what) => {
-  const controller = new AbortController();
-  let isArmed = false;
-  const one: Desk = new Desk({
-    scoring: {
-      score: () => {
-        if (isArmed) {
-          isArmed = false;
-          if (what === "abort") controller.abort();
-          else one.limiter.close();
-        }
-        return 1;
-      },
+describe("a chance that passes without any call", () => {
+  it.each([1, 2])(
+    "a waiter that can no longer be served in time is rejected immediately, with %s requests a minute",
+    async (rpm) => {
+      const fixture = new LimiterFixture({
+        providers: [{ name: "a", limits: { rpm } }],
+        capabilities: { chat: ["a"] },
+      });
+      if (rpm === 2) fixture.grant().settle();
+      // The lease can still be released in its first second.
+      fixture.grant();
+      const asked = fixture.acquire({ maxWaitMs: 30_000 });
+      await fixture.advanceTo(999);
+      expect(asked.state).toBe("waiting");
+      await fixture.advanceTo(1_000);
+      expect([asked.state, asked.atMs]).toEqual(["rejected", 1_000]);
+      expect(asked.error).toMatchObject({ kind: "refused" });
     },
+  );
+});
+
+it("removing a capability rejects the waiters of that capability", async () => {
+  const fixture = new LimiterFixture({
     providers: [{ name: "a", limits: { concurrency: 1 } }],
     capabilities: { chat: ["a"] },
   });
-  const lease = one.take();
-  const first = one.ask({ maxWaitMs: 1e6, requests: 1, priority: 1 });
-  const second = one.ask({ maxWaitMs: 1e6, requests: 0, signal: controller.signal });
-  await one.later(10);
-  isArmed = true;
-  lease.settle();
-  await turns();
-  expect(first.state).toBe(what === "abort" ? "granted" : "rejected");
-  expect(second.state).toBe("rejected");
-  expect(one.limiter.inspect().waiting).toEqual({});
+  fixture.grant();
+  const asked = fixture.acquire({ maxWaitMs: 120_000 });
+  await fixture.advance(10);
+  fixture.limiter.removeCapability("chat");
+  await flushPromises();
+  expect(asked.error).toMatchObject({ kind: "refused", reasons: [] });
 });
+
+it.each(["abort", "close"])(
+  "a scoring strategy can remove other waiters while the queue is served: %s",
+  async (what) => {
+    const controller = new AbortController();
+    let isArmed = false;
+    const fixture: LimiterFixture = new LimiterFixture({
+      scoring: {
+        score: () => {
+          if (isArmed) {
+            isArmed = false;
+            if (what === "abort") controller.abort();
+            else fixture.limiter.close();
+          }
+          return 1;
+        },
+      },
+      providers: [{ name: "a", limits: { concurrency: 1 } }],
+      capabilities: { chat: ["a"] },
+    });
+    const lease = fixture.grant();
+    const first = fixture.acquire({ maxWaitMs: 1e6, requests: 1, priority: 1 });
+    const second = fixture.acquire({ maxWaitMs: 1e6, requests: 0, signal: controller.signal });
+    await fixture.advance(10);
+    isArmed = true;
+    lease.settle();
+    await flushPromises();
+    expect(first.state).toBe(what === "abort" ? "granted" : "rejected");
+    expect(second.state).toBe("rejected");
+    expect(fixture.limiter.inspect().waiting).toEqual({});
+  },
+);

@@ -1,8 +1,9 @@
-// "The truth if it was told, else the estimate": what is told of one part of the tokens says nothing of the other.
+// A settled amount is the reported usage or else the estimate, each part on its own: reported input tokens say nothing
+// about output tokens.
 import { describe, expect, it } from "vitest";
 import { GrateLimiter, type Lease, MockClock, type SelectOptions, type Usage } from "../../../src/index.ts";
 
-function desk() {
+function partialFixture() {
   const limiter = new GrateLimiter<string>({
     clock: new MockClock(),
     providers: [
@@ -20,14 +21,14 @@ function desk() {
       if (!answer.granted) throw new Error("refused");
       return answer;
     },
-    /** Tokens, input, output, micro-USD. */
+    /** Tokens, input tokens, output tokens, micro-USD. */
     taken: () => limiter.forecast("a")!.map(({ used, inFlight }) => used + inFlight),
     limiter,
   };
 }
 
-describe("told in part", () => {
-  it.each<[what: string, needs: SelectOptions, told: Usage, taken: number[]]>([
+describe("usage that is reported in part", () => {
+  it.each<[what: string, needs: SelectOptions, reported: Usage, taken: number[]]>([
     ["the output of both", { inputTokens: 900, outputTokens: 300 }, { outputTokens: 200 }, [1_100, 900, 200, 13_000]],
     ["the input of both", { inputTokens: 900, outputTokens: 300 }, { inputTokens: 1_000 }, [1_300, 1_000, 300, 16_000]],
     ["the output of a whole", { tokens: 1_200 }, { outputTokens: 200 }, [1_200, 1_000, 200, 14_000]],
@@ -37,17 +38,17 @@ describe("told in part", () => {
     ["the whole", { inputTokens: 900, outputTokens: 300 }, { tokens: 50 }, [50, 50, 50, 1_000]],
     ["nothing", { inputTokens: 900, outputTokens: 300 }, {}, [1_200, 900, 300, 15_000]],
     ["0", { inputTokens: 900, outputTokens: 300 }, { outputTokens: 0 }, [900, 900, 0, 9_000]],
-  ])("%s", (_, needs, told, taken) => {
-    const { take, taken: now } = desk();
+  ])("partial usage is completed by the estimate: %s", (_, needs, reported, taken) => {
+    const { take, taken: now } = partialFixture();
     const lease = take(needs);
-    lease.report(told);
+    lease.report(reported);
     expect(now()).toEqual(taken);
-    lease.settle({ usage: told });
+    lease.settle({ usage: reported });
     expect(now()).toEqual(taken);
   });
 
-  it("one part after the other, as a stream tells them", () => {
-    const { take, taken } = desk();
+  it("parts can be reported one after the other, as a stream does", () => {
+    const { take, taken } = partialFixture();
     const lease = take({ inputTokens: 1_000, outputTokens: 4_000 });
     lease.report({ inputTokens: 900 });
     expect(taken().slice(0, 3)).toEqual([4_900, 900, 4_000]);
@@ -57,8 +58,8 @@ describe("told in part", () => {
     expect(taken().slice(0, 3)).toEqual([1_050, 900, 150]);
   });
 
-  it("a part of what was learned", () => {
-    const { take, taken, limiter } = desk();
+  it("a reported part replaces that part of a learned estimate", () => {
+    const { take, taken, limiter } = partialFixture();
     const usage = { inputTokens: 500, outputTokens: 100 };
     limiter.observe({ provider: "a", capability: "chat", usage, outcome: { status: 200 } });
     const lease = take();
@@ -66,7 +67,7 @@ describe("told in part", () => {
     expect(taken().slice(0, 3)).toEqual([600 + 540, 1_000, 140]);
   });
 
-  it("of a request of which nothing else was known, what is told is all there is", () => {
+  it("a request without any estimate counts exactly the reported parts", () => {
     const limiter = new GrateLimiter({
       clock: new MockClock(),
       providers: [{ name: "a", limits: { tpm: 100_000 } }],

@@ -1,224 +1,224 @@
-// Leases in flight survive every change of the configuration, and are harmless after removeProvider.
+// Open leases survive every change of their provider and have no effect after removeProvider.
 import { describe, expect, it } from "vitest";
 import type { ProviderConfig } from "../../../src/index.ts";
-import { Desk, desk } from "../../support/limiter-fixture.ts";
+import { chatFixture, LimiterFixture } from "../../support/limiter-fixture.ts";
+import { expectNothingCounted, tokensPerMinute } from "../../support/reconfiguration-fixture.ts";
 
-const minute = (limit: number) => ({ dimension: "tokens" as const, limit, window: "minute" as const });
 const CONFIG: ProviderConfig = { name: "a", limits: { rpm: 10, tpm: 100, concurrency: 3 } };
 
-function expectQuiet(one: Desk): void {
-  for (const { inFlight, quotas } of one.limiter.inspect().providers) {
-    expect(inFlight).toBe(0);
-    for (const quota of quotas) expect(quota, JSON.stringify(quota)).toMatchObject({ used: 0, inFlight: 0 });
-  }
-  expect(one.limiter.inspect()).toMatchObject({ oldestLeaseMs: null, waiting: {} });
-}
-
-describe("upsertProvider while requests are in flight", () => {
-  it("with the same quotas changes nothing of them", () => {
-    const one = desk(CONFIG);
-    const [open, headed] = [one.take({ tokens: 20 }), one.take({ tokens: 30 })];
+describe("upsertProvider with requests in flight", () => {
+  it("upsertProvider with the same quotas changes none of them", () => {
+    const fixture = chatFixture(CONFIG);
+    const [open, headed] = [fixture.grant({ tokens: 20 }), fixture.grant({ tokens: 30 })];
     headed.headersReceived();
-    const before = one.state();
-    one.limiter.upsertProvider(structuredClone(CONFIG));
-    expect(one.state()).toBe(before);
+    const before = fixture.state();
+    fixture.limiter.upsertProvider(structuredClone(CONFIG));
+    expect(fixture.state()).toBe(before);
     open.settle({ usage: { tokens: 25 } });
     headed.settle({ status: "rate_limited" });
-    expect(one.counted("tokens")).toBe(25);
-    expect(one.counted("requests")).toBe(2);
-    expect(one.counted("concurrency")).toBe(0);
-    one.clock.advanceMs(62_000);
-    expectQuiet(one);
+    expect(fixture.counted("tokens")).toBe(25);
+    expect(fixture.counted("requests")).toBe(2);
+    expect(fixture.counted("concurrency")).toBe(0);
+    fixture.clock.advanceMs(62_000);
+    expectNothingCounted(fixture);
   });
 
-  it("with a changed quota carries the reservations in", () => {
-    const one = desk(CONFIG);
-    one.limiter.observe({ provider: "a", usage: { tokens: 11 }, outcome: { status: "success" } });
-    const lease = one.take({ tokens: 40 });
-    one.limiter.upsertProvider({ name: "a", limits: { rpm: 20, tpm: 90, concurrency: 2 } });
-    expect(one.counted("tokens")).toBe(40);
-    expect(one.counted("requests")).toBe(1);
-    expect(one.quota("concurrency")).toMatchObject({ inFlight: 1, remaining: 1, limit: 2 });
-    expect(one.hasRoom({ tokens: 51 })).toBe(false);
-    one.clock.set(300);
+  it("upsertProvider with a changed quota moves the reservations into the new quota", () => {
+    const fixture = chatFixture(CONFIG);
+    fixture.limiter.observe({ provider: "a", usage: { tokens: 11 }, outcome: { status: "success" } });
+    const lease = fixture.grant({ tokens: 40 });
+    fixture.limiter.upsertProvider({ name: "a", limits: { rpm: 20, tpm: 90, concurrency: 2 } });
+    expect(fixture.counted("tokens")).toBe(40);
+    expect(fixture.counted("requests")).toBe(1);
+    expect(fixture.quota("concurrency")).toMatchObject({ inFlight: 1, remaining: 1, limit: 2 });
+    expect(fixture.hasCapacity({ tokens: 51 })).toBe(false);
+    fixture.clock.set(300);
     lease.headersReceived();
     lease.settle({ usage: { tokens: 44 } });
-    expect(one.counted("tokens")).toBe(44);
-    expect(one.counted("concurrency")).toBe(0);
-    one.clock.set(60_299);
-    expect(one.counted("tokens")).toBe(44);
-    one.clock.set(60_300);
-    expectQuiet(one);
+    expect(fixture.counted("tokens")).toBe(44);
+    expect(fixture.counted("concurrency")).toBe(0);
+    fixture.clock.set(60_299);
+    expect(fixture.counted("tokens")).toBe(44);
+    fixture.clock.set(60_300);
+    expectNothingCounted(fixture);
   });
 
-  it("carried in, a reservation is given back by release, and by a refusal of the provider", () => {
-    const one = desk(CONFIG);
-    const [released, limited] = [one.take({ tokens: 40 }), one.take({ tokens: 7 })];
-    one.limiter.upsertProvider({ name: "a", limits: { rpm: 20, tpm: 90, concurrency: 2 } });
+  it("a moved reservation is returned by release and by a refusal of the provider", () => {
+    const fixture = chatFixture(CONFIG);
+    const [released, limited] = [fixture.grant({ tokens: 40 }), fixture.grant({ tokens: 7 })];
+    fixture.limiter.upsertProvider({ name: "a", limits: { rpm: 20, tpm: 90, concurrency: 2 } });
     released.release();
-    expect([one.counted("requests"), one.counted("tokens"), one.counted("concurrency")]).toEqual([1, 7, 1]);
+    expect([fixture.counted("requests"), fixture.counted("tokens"), fixture.counted("concurrency")]).toEqual([1, 7, 1]);
     limited.settle({ status: "rate_limited" });
-    expect([one.counted("requests"), one.counted("tokens"), one.counted("concurrency")]).toEqual([1, 0, 0]);
+    expect([fixture.counted("requests"), fixture.counted("tokens"), fixture.counted("concurrency")]).toEqual([1, 0, 0]);
   });
 
-  it("carried in, it enters the window at grant + skewCapMs", () => {
-    const one = desk(CONFIG);
-    one.take({ tokens: 40 });
-    one.clock.set(400);
-    one.limiter.upsertProvider({ name: "a", limits: { rpm: 20, tpm: 90, concurrency: 2 } });
-    one.clock.set(60_999);
-    expect([one.counted("requests"), one.counted("tokens")]).toEqual([1, 40]);
-    one.clock.set(61_000);
-    expect([one.counted("requests"), one.counted("tokens")]).toEqual([0, 0]);
+  it("a moved reservation starts to count at grant + skewCapMs", () => {
+    const fixture = chatFixture(CONFIG);
+    fixture.grant({ tokens: 40 });
+    fixture.clock.set(400);
+    fixture.limiter.upsertProvider({ name: "a", limits: { rpm: 20, tpm: 90, concurrency: 2 } });
+    fixture.clock.set(60_999);
+    expect([fixture.counted("requests"), fixture.counted("tokens")]).toEqual([1, 40]);
+    fixture.clock.set(61_000);
+    expect([fixture.counted("requests"), fixture.counted("tokens")]).toEqual([0, 0]);
   });
 
-  it("carries in what is counted already, or leaves it out, but never counts it longer than it counts", () => {
-    const one = desk();
+  it("usage is moved or left out, but never counts longer than in the old window", () => {
+    const fixture = chatFixture();
     for (const at of [0, 999, 3_499]) {
-      one.clock.set(at);
-      one.take();
+      fixture.clock.set(at);
+      fixture.grant();
     }
-    one.limiter.upsertProvider({ name: "a", limits: { rpm: 9 } });
+    fixture.limiter.upsertProvider({ name: "a", limits: { rpm: 9 } });
     for (const [at, most] of [
       [3_500, 3],
       [61_001, 2],
       [62_001, 1],
       [64_500, 0],
     ] as const) {
-      one.clock.set(at);
-      expect(one.counted("requests")).toBeLessThanOrEqual(most);
+      fixture.clock.set(at);
+      expect(fixture.counted("requests")).toBeLessThanOrEqual(most);
     }
   });
 
-  it("does not count anew what an open lease has counted for a window already", () => {
-    const one = desk({ limits: { tpm: 100 } });
-    const lease = one.take({ tokens: 30 });
+  it("a request that already counts in the window is not counted twice", () => {
+    const fixture = chatFixture({ limits: { tpm: 100 } });
+    const lease = fixture.grant({ tokens: 30 });
     lease.headersReceived();
-    one.clock.set(599_000);
-    one.limiter.upsertProvider({ name: "a", limits: { tpm: 120 } });
-    expect(one.counted("tokens")).toBe(0);
+    fixture.clock.set(599_000);
+    fixture.limiter.upsertProvider({ name: "a", limits: { tpm: 120 } });
+    expect(fixture.counted("tokens")).toBe(0);
     lease.settle({ usage: { tokens: 90 } });
-    expect(one.counted("tokens")).toBe(0);
+    expect(fixture.counted("tokens")).toBe(0);
   });
 
-  it("carries a concurrency place in, also one that is only held back, and frees it in its time", () => {
-    const one = desk({ limits: { concurrency: 5 } });
-    const [open, aborted] = [one.take(), one.take()];
+  it("an occupied or abandoned concurrency place is moved, and becomes free in time", () => {
+    const fixture = chatFixture({ limits: { concurrency: 5 } });
+    const [open, aborted] = [fixture.grant(), fixture.grant()];
     aborted.settle({ status: "cancelled" });
-    one.clock.set(400);
-    one.limiter.upsertProvider({ name: "a", limits: { concurrency: 2 } });
-    expect(one.quota("concurrency")).toMatchObject({ inFlight: 2, remaining: 0 });
-    one.clock.set(1_000);
-    expect(one.quota("concurrency")).toMatchObject({ inFlight: 1, remaining: 1 });
+    fixture.clock.set(400);
+    fixture.limiter.upsertProvider({ name: "a", limits: { concurrency: 2 } });
+    expect(fixture.quota("concurrency")).toMatchObject({ inFlight: 2, remaining: 0 });
+    fixture.clock.set(1_000);
+    expect(fixture.quota("concurrency")).toMatchObject({ inFlight: 1, remaining: 1 });
     open.settle();
-    expectQuiet(one);
+    expectNothingCounted(fixture);
   });
 
-  it("a first concurrency limit holds the requests that are in flight", () => {
-    const one = desk({ limits: { rpm: 10 } });
-    const leases = [one.take(), one.take(), one.take()];
-    one.limiter.upsertProvider({ name: "a", limits: { rpm: 10, concurrency: 2 } });
-    expect(one.quota("concurrency")).toMatchObject({ inFlight: 3, remaining: 0 });
+  it("a new concurrency limit includes the requests in flight", () => {
+    const fixture = chatFixture({ limits: { rpm: 10 } });
+    const leases = [fixture.grant(), fixture.grant(), fixture.grant()];
+    fixture.limiter.upsertProvider({ name: "a", limits: { rpm: 10, concurrency: 2 } });
+    expect(fixture.quota("concurrency")).toMatchObject({ inFlight: 3, remaining: 0 });
     leases[0]!.settle();
-    expect(one.refusal().reasons[0]!.reason).toBe("concurrency");
+    expect(fixture.refusal().reasons[0]!.reason).toBe("concurrency");
     leases[1]!.settle();
-    expect(one.hasRoom()).toBe(true);
+    expect(fixture.hasCapacity()).toBe(true);
     leases[2]!.settle();
-    expect(one.counted("concurrency")).toBe(0);
+    expect(fixture.counted("concurrency")).toBe(0);
   });
 
-  it("back and forth many times nothing is lost and nothing counted twice", () => {
-    const one = desk(CONFIG);
-    const lease = one.take({ tokens: 40 });
+  it("many changes back and forth neither lose usage nor count it twice", () => {
+    const fixture = chatFixture(CONFIG);
+    const lease = fixture.grant({ tokens: 40 });
     for (let i = 0; i < 9; i++) {
-      one.limiter.upsertProvider({ name: "a", limits: { rpm: 20 + i, tpm: 90 + i, concurrency: 5 + i } });
-      expect([one.counted("requests"), one.counted("tokens"), one.counted("concurrency")]).toEqual([1, 40, 1]);
-      if (i % 2 === 0) one.limiter.upsertProvider({ name: "a" });
+      fixture.limiter.upsertProvider({ name: "a", limits: { rpm: 20 + i, tpm: 90 + i, concurrency: 5 + i } });
+      expect([fixture.counted("requests"), fixture.counted("tokens"), fixture.counted("concurrency")]).toEqual([
+        1, 40, 1,
+      ]);
+      if (i % 2 === 0) fixture.limiter.upsertProvider({ name: "a" });
     }
-    one.limiter.upsertProvider(CONFIG);
+    fixture.limiter.upsertProvider(CONFIG);
     lease.settle();
-    expect([one.counted("requests"), one.counted("tokens"), one.counted("concurrency")]).toEqual([1, 40, 0]);
-    one.clock.advanceMs(60_000);
-    expectQuiet(one);
+    expect([fixture.counted("requests"), fixture.counted("tokens"), fixture.counted("concurrency")]).toEqual([
+      1, 40, 0,
+    ]);
+    fixture.clock.advanceMs(60_000);
+    expectNothingCounted(fixture);
   });
 
-  it("does not touch the health that a lease in flight still teaches", () => {
-    const one = desk(CONFIG);
-    const lease = one.take();
-    one.limiter.upsertProvider({ ...CONFIG, limits: { rpm: 3 } });
+  it("an open lease still updates the health of the provider", () => {
+    const fixture = chatFixture(CONFIG);
+    const lease = fixture.grant();
+    fixture.limiter.upsertProvider({ ...CONFIG, limits: { rpm: 3 } });
     lease.settle({ status: "rate_limited", retryAfterMs: 9_000 });
-    expect(one.limiter.inspect().providers[0]).toMatchObject({ cooldownMs: 9_000, health: 0.75 });
+    expect(fixture.limiter.inspect().providers[0]).toMatchObject({ cooldownMs: 9_000, health: 0.75 });
   });
 });
 
-describe("updateProvider while requests are in flight", () => {
-  it("keeps usage and reservations", () => {
-    const one = desk(CONFIG);
-    const [open, headed] = [one.take({ tokens: 20 }), one.take({ tokens: 30 })];
+describe("updateProvider with requests in flight", () => {
+  it("updateProvider keeps usage and reservations", () => {
+    const fixture = chatFixture(CONFIG);
+    const [open, headed] = [fixture.grant({ tokens: 20 }), fixture.grant({ tokens: 30 })];
     headed.headersReceived();
-    one.limiter.updateProvider("a", { limits: { tpm: 60, rpm: 2, concurrency: 2 } });
-    expect(one.quota("tokens")).toMatchObject({ limit: 60, remaining: 10 });
-    expect([one.counted("requests"), one.counted("tokens"), one.counted("concurrency")]).toEqual([2, 50, 2]);
+    fixture.limiter.updateProvider("a", { limits: { tpm: 60, rpm: 2, concurrency: 2 } });
+    expect(fixture.quota("tokens")).toMatchObject({ limit: 60, remaining: 10 });
+    expect([fixture.counted("requests"), fixture.counted("tokens"), fixture.counted("concurrency")]).toEqual([
+      2, 50, 2,
+    ]);
     open.release();
     headed.settle({ usage: { tokens: 33 } });
-    expect([one.counted("requests"), one.counted("tokens"), one.counted("concurrency")]).toEqual([1, 33, 0]);
-    one.clock.advanceMs(60_000);
-    expectQuiet(one);
+    expect([fixture.counted("requests"), fixture.counted("tokens"), fixture.counted("concurrency")]).toEqual([
+      1, 33, 0,
+    ]);
+    fixture.clock.advanceMs(60_000);
+    expectNothingCounted(fixture);
   });
 
-  it("to a lower limit than is in flight grants nothing until it fits", () => {
-    const one = desk({ limits: { concurrency: 3 } });
-    const leases = [one.take(), one.take(), one.take()];
-    one.limiter.updateProvider("a", { limits: { concurrency: 1 } });
-    expect(one.quota("concurrency")).toMatchObject({ inFlight: 3, remaining: 0 });
+  it("after a limit is lowered below the amount in flight nothing is granted until it fits", () => {
+    const fixture = chatFixture({ limits: { concurrency: 3 } });
+    const leases = [fixture.grant(), fixture.grant(), fixture.grant()];
+    fixture.limiter.updateProvider("a", { limits: { concurrency: 1 } });
+    expect(fixture.quota("concurrency")).toMatchObject({ inFlight: 3, remaining: 0 });
     leases[0]!.settle();
     leases[1]!.settle();
-    expect(one.refusal().reasons[0]).toMatchObject({ reason: "concurrency", limit: 1 });
+    expect(fixture.refusal().reasons[0]).toMatchObject({ reason: "concurrency", limit: 1 });
     leases[2]!.settle();
-    expect(one.hasRoom()).toBe(true);
+    expect(fixture.hasCapacity()).toBe(true);
   });
 
-  it("to another strategy starts empty with the reservations in flight", () => {
-    const one = desk({ quotas: [minute(100)] });
-    one.limiter.observe({ provider: "a", usage: { tokens: 30 }, outcome: { status: "success" } });
-    const lease = one.take({ tokens: 20 });
-    one.limiter.updateProvider("a", { quotas: [{ ...minute(100), strategy: "fixed_window" }] });
-    expect(one.counted("tokens")).toBe(20);
+  it("a quota with a changed strategy starts empty, except for the reservations in flight", () => {
+    const fixture = chatFixture({ quotas: [tokensPerMinute(100)] });
+    fixture.limiter.observe({ provider: "a", usage: { tokens: 30 }, outcome: { status: "success" } });
+    const lease = fixture.grant({ tokens: 20 });
+    fixture.limiter.updateProvider("a", { quotas: [{ ...tokensPerMinute(100), strategy: "fixed_window" }] });
+    expect(fixture.counted("tokens")).toBe(20);
     lease.release();
-    expect(one.counted("tokens")).toBe(0);
+    expect(fixture.counted("tokens")).toBe(0);
   });
 
-  it("that takes a limit away leaves nothing behind, and its return holds no less than is in flight", () => {
-    const one = desk(CONFIG);
-    const lease = one.take({ tokens: 20 });
-    one.limiter.updateProvider("a", { limits: { concurrency: null, tpm: null } });
-    expect(one.limiter.forecast("a")!.map(({ dimension }) => dimension)).toEqual(["requests"]);
-    one.limiter.updateProvider("a", { limits: { concurrency: 3, tpm: 100 } });
-    expect(one.counted("concurrency")).toBe(1);
-    expect(one.counted("tokens")).toBe(20);
+  it("a removed limit leaves nothing behind, and includes the requests in flight when it is added again", () => {
+    const fixture = chatFixture(CONFIG);
+    const lease = fixture.grant({ tokens: 20 });
+    fixture.limiter.updateProvider("a", { limits: { concurrency: null, tpm: null } });
+    expect(fixture.limiter.forecast("a")!.map(({ dimension }) => dimension)).toEqual(["requests"]);
+    fixture.limiter.updateProvider("a", { limits: { concurrency: 3, tpm: 100 } });
+    expect(fixture.counted("concurrency")).toBe(1);
+    expect(fixture.counted("tokens")).toBe(20);
     lease.settle();
-    expect(one.counted("concurrency")).toBe(0);
-    one.clock.advanceMs(60_000);
-    expectQuiet(one);
+    expect(fixture.counted("concurrency")).toBe(0);
+    fixture.clock.advanceMs(60_000);
+    expectNothingCounted(fixture);
   });
 
-  it("paused takes nothing new and lets what it has finish", () => {
-    const one = desk(CONFIG);
-    const lease = one.take({ tokens: 20 });
-    one.limiter.updateProvider("a", { paused: true });
-    expect(one.refusal().reasons).toEqual([{ provider: "a", reason: "paused", retryAfterMs: null }]);
+  it("a paused provider gets no new requests and finishes those in flight", () => {
+    const fixture = chatFixture(CONFIG);
+    const lease = fixture.grant({ tokens: 20 });
+    fixture.limiter.updateProvider("a", { paused: true });
+    expect(fixture.refusal().reasons).toEqual([{ provider: "a", reason: "paused", retryAfterMs: null }]);
     lease.headersReceived();
     lease.settle({ status: "success", latencyMs: 40, usage: { tokens: 21 } });
-    expect(one.counted("tokens")).toBe(21);
-    expect(one.limiter.inspect().providers[0]).toMatchObject({ state: "paused", latencyMs: 40 });
-    one.limiter.updateProvider("a", { paused: false });
-    one.take({ tokens: 1 });
+    expect(fixture.counted("tokens")).toBe(21);
+    expect(fixture.limiter.inspect().providers[0]).toMatchObject({ state: "paused", latencyMs: 40 });
+    fixture.limiter.updateProvider("a", { paused: false });
+    fixture.grant({ tokens: 1 });
   });
 });
 
-describe("removeProvider while requests are in flight", () => {
-  it.each(["settle", "release", "dispose", "expiry"])("is harmless: %s", (ending) => {
-    const one = new Desk({
+describe("removeProvider with requests in flight", () => {
+  it.each(["settle", "release", "dispose", "expiry"])("a lease of a removed provider has no effect: %s", (ending) => {
+    const fixture = new LimiterFixture({
       leaseTimeoutMs: 5_000,
       pools: { org: { limits: { rpm: 5, concurrency: 5 } } },
       providers: [
@@ -227,213 +227,52 @@ describe("removeProvider while requests are in flight", () => {
       ],
       capabilities: { chat: ["a", "b"] },
     });
-    const lease = one.take({ only: ["a"], tokens: 40 });
-    expect(one.limiter.removeProvider("a")).toBe(true);
-    expect(one.refusal({ only: ["a"] }).reasons[0]!.reason).toBe("not_registered");
-    // The pool is still there, and what is in flight still counts in it.
-    expect(one.counted("requests", "b")).toBe(1);
-    expect(one.counted("concurrency", "b")).toBe(1);
+    const lease = fixture.grant({ only: ["a"], tokens: 40 });
+    expect(fixture.limiter.removeProvider("a")).toBe(true);
+    expect(fixture.refusal({ only: ["a"] }).reasons[0]!.reason).toBe("not_registered");
+    // The pool still exists, and the request in flight still counts in it.
+    expect(fixture.counted("requests", "b")).toBe(1);
+    expect(fixture.counted("concurrency", "b")).toBe(1);
     lease.headersReceived();
     lease.report({ tokens: 3 });
     if (ending === "settle") lease.settle({ status: "unauthorized" });
     if (ending === "release") lease.release();
     if (ending === "dispose") lease[Symbol.dispose]();
-    one.clock.set(6_000);
-    expect(one.limiter.inspect().providers.map(({ name, health, state }) => [name, health, state])).toEqual([
+    fixture.clock.set(6_000);
+    expect(fixture.limiter.inspect().providers.map(({ name, health, state }) => [name, health, state])).toEqual([
       ["b", 1, "available"],
     ]);
-    expect(one.counted("concurrency", "b")).toBe(0);
-    one.clock.set(70_000);
-    expectQuiet(one);
+    expect(fixture.counted("concurrency", "b")).toBe(0);
+    fixture.clock.set(70_000);
+    expectNothingCounted(fixture);
     expect(lease.settled).toBe(true);
   });
 
-  it("teaches nobody anything and tells of no cooldown and no death", () => {
-    const one = desk(CONFIG);
-    const leases = [one.take(), one.take()];
-    one.limiter.removeProvider("a");
-    const heard = one.listen();
+  it("the lease of a removed provider updates no health and emits no cooldown and no death", () => {
+    const fixture = chatFixture(CONFIG);
+    const leases = [fixture.grant(), fixture.grant()];
+    fixture.limiter.removeProvider("a");
+    const recorded = fixture.recordEvents();
     leases[0]!.settle({ status: "rate_limited", retryAfterMs: 5_000 });
     leases[1]!.settle({ status: "unauthorized" });
-    expect(heard.map(({ event }) => event)).toEqual(["leaseSettled", "leaseSettled"]);
-    expect(one.limiter.metrics.cooldownsTriggered).toBe(0);
+    expect(recorded.map(({ event }) => event)).toEqual(["leaseSettled", "leaseSettled"]);
+    expect(fixture.limiter.metrics.cooldownsTriggered).toBe(0);
   });
 
-  it("a provider of the same name that comes after it knows nothing of the old one's leases", () => {
-    const one = desk(CONFIG);
-    const [old, older] = [one.take({ tokens: 40 }), one.take({ tokens: 10 })];
+  it("a new provider of the same name is not affected by leases of the removed one", () => {
+    const fixture = chatFixture(CONFIG);
+    const [old, older] = [fixture.grant({ tokens: 40 }), fixture.grant({ tokens: 10 })];
     older.headersReceived();
-    one.limiter.removeProvider("a");
-    one.limiter.upsertProvider(CONFIG);
-    expect([one.counted("requests"), one.counted("tokens"), one.counted("concurrency")]).toEqual([0, 0, 0]);
-    const mine = one.take({ tokens: 5 });
+    fixture.limiter.removeProvider("a");
+    fixture.limiter.upsertProvider(CONFIG);
+    expect([fixture.counted("requests"), fixture.counted("tokens"), fixture.counted("concurrency")]).toEqual([0, 0, 0]);
+    const mine = fixture.grant({ tokens: 5 });
     old.settle({ status: "unauthorized" });
     older.settle({ usage: { tokens: 99 } });
-    expect([one.counted("requests"), one.counted("tokens"), one.counted("concurrency")]).toEqual([1, 5, 1]);
-    expect(one.limiter.inspect().providers[0]).toMatchObject({ state: "available", health: 1 });
+    expect([fixture.counted("requests"), fixture.counted("tokens"), fixture.counted("concurrency")]).toEqual([1, 5, 1]);
+    expect(fixture.limiter.inspect().providers[0]).toMatchObject({ state: "available", health: 1 });
     mine.settle();
-    one.clock.advanceMs(62_000);
-    expectQuiet(one);
-  });
-});
-
-describe("a pool", () => {
-  const shared = () =>
-    new Desk({
-      pools: { org: { limits: { rpm: 3, tpm: 100, concurrency: 2 } } },
-      providers: [
-        { name: "a", pools: ["org"], limits: { rpm: 2 } },
-        { name: "b", pools: ["org"] },
-      ],
-      capabilities: { chat: ["a", "b"], other: ["b"] },
-    });
-
-  it("is drawn from by both providers, in flight and after", () => {
-    const one = shared();
-    const [mine, other] = [one.take({ only: ["a"], tokens: 60 }), one.take({ only: ["b"], tokens: 30 })];
-    expect(one.quota("tokens", "b")).toMatchObject({ pool: "org", remaining: 10 });
-    expect(one.quota("concurrency", "a")).toMatchObject({ pool: "org", inFlight: 2, remaining: 0 });
-    expect(one.refusal({ tokens: 1 }).reasons).toEqual([
-      expect.objectContaining({ provider: "a", reason: "concurrency", pool: "org" }),
-      expect.objectContaining({ provider: "b", reason: "concurrency", pool: "org" }),
-    ]);
-    mine.settle({ usage: { tokens: 65 } });
-    expect(one.counted("tokens", "b")).toBe(95);
-    other.release();
-    expect(one.counted("tokens", "a")).toBe(65);
-    expect(one.counted("requests", "b")).toBe(1);
-  });
-
-  it("that is upserted keeps usage and reservations, and holds what its new limits say", () => {
-    const one = shared();
-    const lease = one.take({ only: ["a"], tokens: 60 });
-    one.limiter.observe({ provider: "b", usage: { tokens: 10 }, outcome: { status: "success" } });
-    one.limiter.upsertPool({ name: "org", limits: { rpm: 9, tpm: 80, concurrency: 1 } });
-    expect(one.quota("tokens", "b")).toMatchObject({ limit: 80, remaining: 10 });
-    expect(one.counted("concurrency", "b")).toBe(1);
-    expect(one.counted("requests", "b")).toBe(2);
-    lease.release();
-    expect(one.counted("tokens", "b")).toBe(10);
-    expect(one.counted("concurrency", "b")).toBe(0);
-    one.clock.advanceMs(60_000);
-    expectQuiet(one);
-  });
-
-  it("that a provider leaves or joins while a request is in flight ends with nothing in flight", () => {
-    const one = new Desk({
-      pools: { org: { limits: { concurrency: 5, tpm: 100 } }, team: { limits: { concurrency: 5, tpm: 100 } } },
-      providers: [
-        { name: "a", pools: ["org"] },
-        { name: "org", pools: ["org"] },
-        { name: "team", pools: ["team"] },
-      ],
-      capabilities: { chat: ["a"] },
-    });
-    const lease = one.take({ tokens: 50 });
-    one.limiter.updateProvider("a", { pools: ["team"] });
-    expect(one.counted("tokens", "org")).toBe(50);
-    expect(one.counted("concurrency", "org")).toBe(1);
-    lease.settle();
-    for (const provider of ["a", "org", "team"]) expect(one.counted("concurrency", provider)).toBe(0);
-    expect(one.counted("tokens", "org")).toBe(50);
-    one.clock.advanceMs(62_000);
-    expectQuiet(one);
-  });
-
-  it("a shared place that is free again is free for both", () => {
-    const one = shared();
-    const leases = [one.take({ only: ["a"] }), one.take({ only: ["b"] })];
-    expect(one.hasRoom({}, "other")).toBe(false);
-    leases[0]!.settle();
-    expect(one.hasRoom({}, "other")).toBe(true);
-  });
-});
-
-describe("a quota that takes over what another has counted", () => {
-  const rpm = (limit: number, more = {}) => ({
-    dimension: "requests" as const,
-    limit,
-    window: "minute" as const,
-    ...more,
-  });
-  const counts = (one: Desk) => one.limiter.forecast("a")!.map(({ used, inFlight }) => [used, inFlight]);
-
-  it.each([true, false])("counts a request that is open once (headers back: %s)", (isAnswered) => {
-    const one = desk({ limits: { rpm: 10 } });
-    one.take().settle();
-    const lease = one.take();
-    if (isAnswered) lease.headersReceived();
-    one.limiter.updateProvider("a", { quotas: [rpm(10), rpm(8)] });
-    expect(counts(one)).toEqual(Array(2).fill(isAnswered ? [2, 0] : [1, 1]));
-    lease.settle();
-    expect(counts(one)).toEqual(Array(2).fill([2, 0]));
-    one.clock.advanceMs(61_001);
-    expectQuiet(one);
-  });
-
-  it.each([true, false])("also where it counts at the end from now on, or no longer (%s)", (countsAtEnd) => {
-    const one = desk({ quotas: [rpm(10, { countsAtEnd: !countsAtEnd })] });
-    const lease = one.take();
-    lease.headersReceived();
-    one.limiter.updateProvider("a", { quotas: [rpm(10, { countsAtEnd })] });
-    expect(counts(one)).toEqual([countsAtEnd ? [0, 1] : [1, 0]]);
-    lease.settle();
-    expect(counts(one)).toEqual([[1, 0]]);
-    one.clock.advanceMs(61_001);
-    expectQuiet(one);
-  });
-
-  it("counts a request that has just timed out, and whose place is still held", () => {
-    const quotas = (countsAtEnd: boolean) => [{ ...minute(100), countsAtEnd }];
-    const one = desk({ quotas: quotas(true) });
-    const lease = one.take({ tokens: 30 });
-    lease.headersReceived();
-    one.clock.advanceMs(200);
-    lease.settle({ status: "timeout" });
-    expect(one.counted("tokens")).toBe(30);
-    one.limiter.updateProvider("a", { quotas: quotas(false) });
-    expect(one.counted("tokens")).toBe(30);
-    one.clock.advanceMs(61_001);
-    expectQuiet(one);
-  });
-
-  it("takes over only once: a provider that comes to the pool later brings its own", () => {
-    const one = new Desk({
-      pools: { org: { quotas: [rpm(10)] } },
-      providers: [{ name: "a", pools: ["org"] }, { name: "b" }],
-      capabilities: { chat: ["a"], mail: ["b"] },
-    });
-    const [lease, later] = [one.take(), one.take({}, "mail")];
-    lease.headersReceived();
-    later.headersReceived();
-    one.limiter.upsertPool({ name: "org", quotas: [rpm(10), rpm(8)] });
-    one.limiter.updateProvider("b", { pools: ["org"] });
-    expect(counts(one)).toEqual([
-      [2, 0],
-      [2, 0],
-    ]);
-  });
-});
-
-describe("a pool that is declared anew", () => {
-  it.each(["still draws from it", "has left it", "was removed"])("keeps the requests of a provider that %s", (what) => {
-    const one = new Desk({
-      pools: { org: { limits: { rpm: 10 } } },
-      providers: [
-        { name: "a", pools: ["org"] },
-        { name: "b", pools: ["org"] },
-      ],
-      capabilities: { chat: ["a"] },
-    });
-    const leases = [one.take(), one.take(), one.take()];
-    if (what === "has left it") one.limiter.updateProvider("a", { pools: [] });
-    if (what === "was removed") one.limiter.removeProvider("a");
-    one.limiter.upsertPool({
-      name: "org",
-      quotas: [{ dimension: "requests", limit: 10, window: "minute", strategy: "fixed_window" }],
-    });
-    expect(one.quota("requests", "b")).toMatchObject({ inFlight: 3, remaining: 7 });
-    for (const lease of leases) lease.settle();
-    expect(one.quota("requests", "b")).toMatchObject({ used: 3, inFlight: 0, remaining: 7 });
+    fixture.clock.advanceMs(62_000);
+    expectNothingCounted(fixture);
   });
 });

@@ -1,7 +1,7 @@
-// A scoring strategy may ask the limiter in its turn, also while the line is being served.
+// A scoring strategy can call the limiter, also while the wait queue is being served.
 import { describe, expect, it } from "vitest";
 import type { GrateLimiter, ScoringStrategy } from "../../../src/index.ts";
-import { type Asked, Desk, turns } from "../../support/limiter-fixture.ts";
+import { type AcquireState, flushPromises, LimiterFixture } from "../../support/limiter-fixture.ts";
 
 const ASKS: { readonly [what: string]: (limiter: GrateLimiter, provider: string) => unknown } = {
   providerHealth: (limiter, provider) => limiter.providerHealth(provider),
@@ -10,48 +10,49 @@ const ASKS: { readonly [what: string]: (limiter: GrateLimiter, provider: string)
   metrics: (limiter) => limiter.metrics,
   select: (limiter) => limiter.select("other"),
   observe: (limiter) => limiter.observe({ provider: "elsewhere", outcome: { status: "success" } }),
-  "updateProvider, which makes room": (limiter) => limiter.updateProvider("elsewhere", { limits: { rpm: 100 } }),
+  "updateProvider, which frees capacity": (limiter) => limiter.updateProvider("elsewhere", { limits: { rpm: 100 } }),
 };
 
-describe.each(Object.keys(ASKS))("a strategy that asks %s", (what) => {
-  it("changes nothing of who is served, and when", async () => {
+describe.each(Object.keys(ASKS))("a strategy that calls %s", (what) => {
+  it("does not change which waiter is served, or when", async () => {
     let isAsking = false;
     const scoring: ScoringStrategy = {
       score: ({ provider, capability }) => {
-        // Asked about another capability it answers at once.
+        // A strategy that is asked about another capability calls the limiter immediately.
         if (capability === "other" || isAsking) return 1;
         isAsking = true;
-        ASKS[what]!(one.limiter, provider);
+        ASKS[what]!(fixture.limiter, provider);
         isAsking = false;
         return 1;
       },
     };
-    const one: Desk = new Desk({
+    const fixture: LimiterFixture = new LimiterFixture({
       scoring,
       providers: [{ name: "a", limits: { concurrency: 1 } }, { name: "elsewhere" }],
       capabilities: { chat: ["a"], mail: ["a"], other: ["elsewhere"] },
     });
-    let held = one.take();
-    const asked: Asked[] = [];
-    for (const capability of ["chat", "mail", "chat", "mail"]) asked.push(one.ask({ maxWaitMs: 60_000 }, capability));
+    let held = fixture.grant();
+    const asked: AcquireState[] = [];
+    for (const capability of ["chat", "mail", "chat", "mail"])
+      asked.push(fixture.acquire({ maxWaitMs: 60_000 }, capability));
     for (const each of asked) {
-      await one.later(10);
+      await fixture.advance(10);
       expect(each.state).toBe("waiting");
       held.settle();
-      await turns();
+      await flushPromises();
       expect(each.state).toBe("granted");
       held = each.lease!;
     }
     held.settle();
-    expect(one.limiter.inspect().waiting).toEqual({});
-    expect(one.limiter.inspect().providers[0]!.inFlight).toBe(0);
+    expect(fixture.limiter.inspect().waiting).toEqual({});
+    expect(fixture.limiter.inspect().providers[0]!.inFlight).toBe(0);
   });
 });
 
-describe("what a strategy makes free for one that was looked at already", () => {
-  it("is taken though no other call comes", async () => {
+describe("capacity that a strategy frees for a waiter that was already evaluated", () => {
+  it("capacity that a strategy frees is granted without a further call", async () => {
     let once: (() => void) | null = null;
-    const one: Desk = new Desk({
+    const fixture: LimiterFixture = new LimiterFixture({
       scoring: {
         score({ provider }) {
           const act = once;
@@ -67,20 +68,20 @@ describe("what a strategy makes free for one that was looked at already", () => 
       ],
       capabilities: { chat: ["a"], mail: ["b"] },
     });
-    const held = one.take();
-    one.take({}, "mail");
-    const [chat] = [one.ask(), one.ask({}, "mail")];
+    const held = fixture.grant();
+    fixture.grant({}, "mail");
+    const [chat] = [fixture.acquire(), fixture.acquire({}, "mail")];
     once = () => held.settle();
-    one.limiter.observe({ provider: "b", outcome: { status: "success" } });
-    await one.later(2);
+    fixture.limiter.observe({ provider: "b", outcome: { status: "success" } });
+    await fixture.advance(2);
     expect(chat!.state).toBe("granted");
   });
 });
 
-describe("what a strategy makes free while the line is served", () => {
-  it("is taken by whoever waits for it, at the next call", async () => {
+describe("capacity that a strategy frees while the queue is served", () => {
+  it("capacity that a strategy frees during service goes to the waiter at the next call", async () => {
     const spare: { settle(): void }[] = [];
-    const one: Desk = new Desk({
+    const fixture: LimiterFixture = new LimiterFixture({
       scoring: {
         score() {
           spare.pop()?.settle();
@@ -93,16 +94,16 @@ describe("what a strategy makes free while the line is served", () => {
       ],
       capabilities: { chat: ["a"], mail: ["b"] },
     });
-    const [a, b] = [one.take(), one.take({}, "mail")];
-    const [chat, mail] = [one.ask(), one.ask({}, "mail")];
-    await one.later(10);
-    // Served in the order in which they came: the one for "b" when its place becomes free while "a" is looked at.
+    const [a, b] = [fixture.grant(), fixture.grant({}, "mail")];
+    const [chat, mail] = [fixture.acquire(), fixture.acquire({}, "mail")];
+    await fixture.advance(10);
+    // Waiters are served in the order of arrival: "b" is served when its place becomes free while "a" is evaluated.
     spare.push(b);
     a.settle();
-    await turns();
+    await flushPromises();
     expect(chat.state).toBe("granted");
-    one.limiter.providerHealth("a");
-    await turns();
+    fixture.limiter.providerHealth("a");
+    await flushPromises();
     expect(mail.state).toBe("granted");
   });
 });

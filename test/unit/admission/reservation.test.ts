@@ -1,19 +1,19 @@
-// All or none: every quota of a candidate is checked, then all are reserved; the candidates in the order of their scores.
+// A lease reserves in all quotas of a candidate or in none, and the candidates are tried in the order of their scores.
 import { describe, expect, it } from "vitest";
 import { PriorityScorer, type QuotaConfig, WeightedScorer } from "../../../src/index.ts";
-import { Desk, desk } from "../../support/limiter-fixture.ts";
+import { chatFixture, LimiterFixture } from "../../support/limiter-fixture.ts";
 
 describe("a reservation", () => {
-  it("takes from every quota, own and pooled, of every dimension and window", () => {
-    const one = new Desk({
+  it("a lease reserves in every quota, own and pooled, of every dimension and window", () => {
+    const fixture = new LimiterFixture({
       pools: { org: { limits: { rph: 100, tpm: 5_000 } } },
       providers: [
         { name: "a", limits: { rps: 9, rpm: 20, tpm: 1_000, itpm: 700, otpm: 600, concurrency: 4 }, pools: ["org"] },
       ],
       capabilities: { chat: ["a"] },
     });
-    one.take({ requests: 2, inputTokens: 70, outputTokens: 30 });
-    const left = one.limiter
+    fixture.grant({ requests: 2, inputTokens: 70, outputTokens: 30 });
+    const left = fixture.limiter
       .forecast("a")!
       .map(({ dimension, pool, ceiling, remaining }) => [...[dimension, ceiling - remaining, pool]]);
     expect(left).toEqual([
@@ -28,104 +28,104 @@ describe("a reservation", () => {
     ]);
   });
 
-  it("takes all or nothing, and a refusal leaves no trace", () => {
-    const one = new Desk({
+  it("a lease reserves all amounts or none, and a refusal leaves no trace", () => {
+    const fixture = new LimiterFixture({
       pools: { org: { limits: { tpm: 50 } } },
       providers: [
         { name: "a", limits: { rpm: 5, concurrency: 2, usdPerHour: 1 }, price: { usdPerRequest: 0.1 }, pools: ["org"] },
       ],
       capabilities: { chat: ["a"] },
     });
-    one.take({ tokens: 45 }).headersReceived();
-    const before = one.state();
+    fixture.grant({ tokens: 45 }).headersReceived();
+    const before = fixture.state();
     for (let i = 0; i < 5; i++) {
-      expect(one.refusal({ tokens: 6 }).reasons).toEqual([
+      expect(fixture.refusal({ tokens: 6 }).reasons).toEqual([
         {
           ...{ provider: "a", reason: "quota", dimension: "tokens", window: "minute", pool: "org" },
           ...{ limit: 50, remaining: 5, needed: 6, retryAfterMs: 60_000 },
         },
       ]);
     }
-    expect(one.state()).toBe(before);
-    expect(one.limiter.metrics.refusals).toBe(5);
-    expect(one.hasRoom({ tokens: 5 })).toBe(true);
-    expect(one.state()).not.toBe(before);
+    expect(fixture.state()).toBe(before);
+    expect(fixture.limiter.metrics.refusals).toBe(5);
+    expect(fixture.hasCapacity({ tokens: 5 })).toBe(true);
+    expect(fixture.state()).not.toBe(before);
   });
 
-  it("an amount of 0 fits even an overdrawn quota", () => {
-    const one = desk({ limits: { rpm: 5, tpm: 100 } });
-    one.take({ tokens: 100 }).settle({ usage: { tokens: 400 } });
-    expect(one.quota("tokens")).toMatchObject({ used: 400, remaining: 0 });
-    expect(one.refusal({ tokens: 1 }).reasons[0]).toMatchObject({ reason: "quota", needed: 1, remaining: 0 });
-    one.take({ tokens: 0 });
+  it("an amount of 0 fits even into an overdrawn quota", () => {
+    const fixture = chatFixture({ limits: { rpm: 5, tpm: 100 } });
+    fixture.grant({ tokens: 100 }).settle({ usage: { tokens: 400 } });
+    expect(fixture.quota("tokens")).toMatchObject({ used: 400, remaining: 0 });
+    expect(fixture.refusal({ tokens: 1 }).reasons[0]).toMatchObject({ reason: "quota", needed: 1, remaining: 0 });
+    fixture.grant({ tokens: 0 });
   });
 
-  it("nothing is granted while a quota is overdrawn, until it fits", () => {
-    const one = desk({ limits: { tpm: 100 } });
-    one.take({ tokens: 50 }).settle({ usage: { tokens: 150 } });
-    one.clock.set(10_000);
-    one.limiter.observe({ provider: "a", usage: { tokens: 20 }, outcome: { status: "success" } });
-    expect(one.refusal({ tokens: 1 }).retryAfterMs).toBe(50_000);
-    one.clock.set(60_000);
-    expect(one.hasRoom({ tokens: 80 })).toBe(true);
-    expect(one.hasRoom({ tokens: 81 })).toBe(false);
+  it("an overdrawn quota grants nothing until the request fits", () => {
+    const fixture = chatFixture({ limits: { tpm: 100 } });
+    fixture.grant({ tokens: 50 }).settle({ usage: { tokens: 150 } });
+    fixture.clock.set(10_000);
+    fixture.limiter.observe({ provider: "a", usage: { tokens: 20 }, outcome: { status: "success" } });
+    expect(fixture.refusal({ tokens: 1 }).retryAfterMs).toBe(50_000);
+    fixture.clock.set(60_000);
+    expect(fixture.hasCapacity({ tokens: 80 })).toBe(true);
+    expect(fixture.hasCapacity({ tokens: 81 })).toBe(false);
   });
 
-  it("a limit of 0 can never hold it, and more than a limit is too large", () => {
-    const one = desk({ limits: { rpm: 0 } });
-    expect(one.refusal()).toMatchObject({
+  it("a limit of 0 never fits a request, and an amount above the limit is too large", () => {
+    const fixture = chatFixture({ limits: { rpm: 0 } });
+    expect(fixture.refusal()).toMatchObject({
       ...{ granted: false, retryAfterMs: null, retryAfterSeconds: null },
       reasons: [{ reason: "too_large", dimension: "requests", limit: 0, needed: 1, remaining: 0 }],
     });
-    const two = desk({ limits: { tpm: 10 } });
+    const two = chatFixture({ limits: { tpm: 10 } });
     expect(two.refusal({ tokens: 11 }).reasons).toEqual([
       {
         ...{ provider: "a", reason: "too_large", dimension: "tokens", window: "minute", pool: null },
         ...{ limit: 10, remaining: 10, needed: 11, retryAfterMs: null },
       },
     ]);
-    two.take({ tokens: 10 });
-    const none = desk({ limits: { concurrency: 0 } });
+    two.grant({ tokens: 10 });
+    const none = chatFixture({ limits: { concurrency: 0 } });
     expect(none.refusal().reasons[0]).toMatchObject({ dimension: "concurrency", limit: 0 });
   });
 
-  it("a provider without quotas is granted without end", () => {
-    const one = desk();
-    for (let i = 0; i < 1_000; i++) one.take();
-    expect(one.limiter.inspect().providers[0]!.inFlight).toBe(1_000);
+  it("a provider without quotas grants any number of leases", () => {
+    const fixture = chatFixture();
+    for (let i = 0; i < 1_000; i++) fixture.grant();
+    expect(fixture.limiter.inspect().providers[0]!.inFlight).toBe(1_000);
   });
 
-  it("many quotas of one dimension and window all must have room", () => {
+  it("a lease needs capacity in all of several quotas of one dimension and window", () => {
     const quotas: QuotaConfig[] = [5, 3, 4].map((limit) => ({ dimension: "requests", limit, window: "minute" }));
-    const one = desk({ quotas });
-    for (let i = 0; i < 3; i++) one.take();
-    expect(one.refusal().reasons[0]).toMatchObject({ reason: "quota", limit: 3, remaining: 0 });
+    const fixture = chatFixture({ quotas });
+    for (let i = 0; i < 3; i++) fixture.grant();
+    expect(fixture.refusal().reasons[0]).toMatchObject({ reason: "quota", limit: 3, remaining: 0 });
   });
 
-  it("select() sees what is in flight, and changes nothing", () => {
-    const one = desk({ limits: { concurrency: 1 } });
-    expect(one.limiter.select("chat").waitMs).toBe(0);
-    const lease = one.take();
-    expect(one.limiter.select("chat").waitMs).toBeNull();
+  it("select() sees the requests in flight and changes nothing", () => {
+    const fixture = chatFixture({ limits: { concurrency: 1 } });
+    expect(fixture.limiter.select("chat").waitMs).toBe(0);
+    const lease = fixture.grant();
+    expect(fixture.limiter.select("chat").waitMs).toBeNull();
     lease.settle();
-    expect(one.limiter.select("chat").waitMs).toBe(0);
-    const windowed = desk({ limits: { rpm: 1 } });
-    windowed.take().headersReceived();
+    expect(fixture.limiter.select("chat").waitMs).toBe(0);
+    const windowed = chatFixture({ limits: { rpm: 1 } });
+    windowed.grant().headersReceived();
     expect(windowed.limiter.select("chat").waitMs).toBe(60_000);
   });
 
-  it("score and forecast count what is in flight", () => {
-    const one = desk({ limits: { rpm: 10 } });
-    const idle = one.limiter.select("chat").breakdown.quotaScore;
-    one.take({ requests: 5 });
+  it("score and forecast count the requests in flight", () => {
+    const fixture = chatFixture({ limits: { rpm: 10 } });
+    const idle = fixture.limiter.select("chat").breakdown.quotaScore;
+    fixture.grant({ requests: 5 });
     expect(idle).toBe(1);
-    expect(one.limiter.select("chat").breakdown.quotaScore).toBeLessThanOrEqual(0.5);
+    expect(fixture.limiter.select("chat").breakdown.quotaScore).toBeLessThanOrEqual(0.5);
   });
 });
 
 describe("candidates", () => {
-  const many = (scoring: ConstructorParameters<typeof Desk>[0]["scoring"] = new PriorityScorer()) =>
-    new Desk({
+  const many = (scoring: ConstructorParameters<typeof LimiterFixture>[0]["scoring"] = new PriorityScorer()) =>
+    new LimiterFixture({
       scoring,
       providers: [
         { name: "a", limits: { rpm: 2 }, priority: 3 },
@@ -135,11 +135,11 @@ describe("candidates", () => {
       capabilities: { chat: ["a", "b", "c"] },
     });
 
-  it("are taken in the order of their scores, the next where one has no room", () => {
-    const one = many();
-    const providers = Array.from({ length: 6 }, () => one.take().provider);
+  it("candidates are tried in the order of their scores until one has capacity", () => {
+    const fixture = many();
+    const providers = Array.from({ length: 6 }, () => fixture.grant().provider);
     expect(providers).toEqual(["b", "b", "c", "c", "a", "a"]);
-    const { reasons, retryAfterMs } = one.refusal();
+    const { reasons, retryAfterMs } = fixture.refusal();
     expect(reasons.map(({ provider, reason }) => [provider, reason])).toEqual([
       ["a", "quota"],
       ["b", "quota"],
@@ -148,24 +148,24 @@ describe("candidates", () => {
     expect(retryAfterMs).toBe(61_000);
   });
 
-  it("are those that select() advises, with its decision", () => {
-    const one = many(new WeightedScorer());
+  it("a lease goes to the provider that select() would choose, and carries the same decision", () => {
+    const fixture = many(new WeightedScorer());
     for (let i = 0; i < 6; i++) {
-      const advice = one.limiter.select("chat");
-      const { decision, provider } = one.take();
+      const advice = fixture.limiter.select("chat");
+      const { decision, provider } = fixture.grant();
       expect(provider).toBe(advice.provider);
       expect(decision).toMatchObject({ provider, score: advice.score, waitMs: 0, reasoning: advice.reasoning });
       expect(decision.alternatives).toEqual(advice.alternatives);
-      one.clock.advanceMs(1_000);
+      fixture.clock.advanceMs(1_000);
     }
   });
 
-  it("are those of `only` and not of `exclude`", () => {
-    const one = many();
-    expect(one.take({ only: ["a", "c"] }).provider).toBe("c");
-    expect(one.take({ exclude: ["b"] }).provider).toBe("c");
-    expect(one.take({ exclude: ["b"] }).provider).toBe("a");
-    const { reasons } = one.refusal({ only: ["c"] });
+  it("`only` and `exclude` limit the candidates", () => {
+    const fixture = many();
+    expect(fixture.grant({ only: ["a", "c"] }).provider).toBe("c");
+    expect(fixture.grant({ exclude: ["b"] }).provider).toBe("c");
+    expect(fixture.grant({ exclude: ["b"] }).provider).toBe("a");
+    const { reasons } = fixture.refusal({ only: ["c"] });
     expect(reasons.map(({ provider, reason }) => [provider, reason])).toEqual([
       ["a", "excluded"],
       ["b", "excluded"],
@@ -173,8 +173,8 @@ describe("candidates", () => {
     ]);
   });
 
-  it("each have a true reason of their own", () => {
-    const one = new Desk({
+  it("every candidate of a refusal has its own true reason", () => {
+    const fixture = new LimiterFixture({
       health: { penaltyTimeout: 0.5, penalty429: 0 },
       minimumHealthScore: 0.9,
       providers: [
@@ -189,15 +189,17 @@ describe("candidates", () => {
       ],
       capabilities: { chat: ["nowhere", "dead", "paused", "cooling", "sick", "full", "busy", "small", "barred"] },
     });
-    one.limiter.observe({ provider: "dead", outcome: { status: "unauthorized" } });
-    one.limiter.observe({ provider: "cooling", outcome: { status: "rate_limited", retryAfterMs: 5_000.25 } });
-    one.limiter.observe({ provider: "sick", outcome: { status: "timeout" } });
-    one.limiter.observe({ provider: "full", outcome: { status: "success" } });
-    one.take({ only: ["busy"] });
-    const { reasons, retryAfterMs, retryAfterSeconds } = one.refusal({ tokens: 4, exclude: ["barred"] });
-    const told = Object.fromEntries(reasons.map((reason) => [reason.provider, [reason.reason, reason.retryAfterMs]]));
+    fixture.limiter.observe({ provider: "dead", outcome: { status: "unauthorized" } });
+    fixture.limiter.observe({ provider: "cooling", outcome: { status: "rate_limited", retryAfterMs: 5_000.25 } });
+    fixture.limiter.observe({ provider: "sick", outcome: { status: "timeout" } });
+    fixture.limiter.observe({ provider: "full", outcome: { status: "success" } });
+    fixture.grant({ only: ["busy"] });
+    const { reasons, retryAfterMs, retryAfterSeconds } = fixture.refusal({ tokens: 4, exclude: ["barred"] });
+    const reported = Object.fromEntries(
+      reasons.map((reason) => [reason.provider, [reason.reason, reason.retryAfterMs]]),
+    );
     const healsInMs = Math.ceil(300_000 * Math.log2(0.5 / (1 - 0.9)));
-    expect(told).toEqual({
+    expect(reported).toEqual({
       nowhere: ["not_registered", null],
       dead: ["dead", null],
       paused: ["paused", null],
@@ -212,27 +214,27 @@ describe("candidates", () => {
     expect(JSON.parse(JSON.stringify(reasons))).toEqual(reasons);
   });
 
-  it("an empty capability is refused without reasons; an unknown one throws; a closed limiter throws", () => {
-    const one = new Desk({ providers: [{ name: "a" }], capabilities: { none: [], chat: ["a"] } });
-    expect(one.refusal({}, "none")).toEqual({
+  it("an empty capability is refused without reasons; an unknown one and a closed limiter throw", () => {
+    const fixture = new LimiterFixture({ providers: [{ name: "a" }], capabilities: { none: [], chat: ["a"] } });
+    expect(fixture.refusal({}, "none")).toEqual({
       granted: false,
       retryAfterMs: null,
       retryAfterSeconds: null,
       reasons: [],
     });
-    expect(() => one.take({}, "chit")).toThrow(expect.objectContaining({ code: "unknown_capability" }));
-    expect(() => one.limiter.tryAcquire("chat", { tokens: -1 })).toThrow(
+    expect(() => fixture.grant({}, "chit")).toThrow(expect.objectContaining({ code: "unknown_capability" }));
+    expect(() => fixture.limiter.tryAcquire("chat", { tokens: -1 })).toThrow(
       expect.objectContaining({ code: "invalid_config" }),
     );
-    const lease = one.take({ tokens: 3 });
-    one.limiter.close();
-    expect(() => one.take()).toThrow(expect.objectContaining({ code: "closed" }));
+    const lease = fixture.grant({ tokens: 3 });
+    fixture.limiter.close();
+    expect(() => fixture.grant()).toThrow(expect.objectContaining({ code: "closed" }));
     lease.settle();
     expect(lease.settled).toBe(true);
-    expect(one.limiter.metrics.leasesSettled).toBe(1);
+    expect(fixture.limiter.metrics.leasesSettled).toBe(1);
   });
 
-  it("options that are none are refused, with their path", () => {
+  it("invalid options are rejected with their path", () => {
     const refusedOptions: [object, string][] = [
       [{ skewCapMs: -1 }, "skewCapMs"],
       [{ skewCapMs: Number.NaN }, "skewCapMs"],
@@ -246,9 +248,9 @@ describe("candidates", () => {
     ];
     for (const [options, path] of refusedOptions) {
       const problem = expect.objectContaining({ path: expect.stringContaining(path) });
-      expect(() => new Desk(options), path).toThrow(expect.objectContaining({ problems: [problem] }));
+      expect(() => new LimiterFixture(options), path).toThrow(expect.objectContaining({ problems: [problem] }));
     }
-    const one = desk();
+    const fixture = chatFixture();
     for (const options of [
       { maxOutputTokens: -1 },
       { only: "a" },
@@ -256,67 +258,71 @@ describe("candidates", () => {
       { bytes: Number.NaN },
       { tokens: "7" },
     ]) {
-      expect(() => one.limiter.tryAcquire("chat", options as never)).toThrow(
+      expect(() => fixture.limiter.tryAcquire("chat", options as never)).toThrow(
         expect.objectContaining({ code: "invalid_config" }),
       );
     }
   });
 
-  it("the classic profile has no leases", async () => {
-    const one = new Desk({ profile: "classic", providers: [{ name: "a" }], capabilities: { chat: ["a"] } });
+  it("the classic profile rejects leases", async () => {
+    const fixture = new LimiterFixture({
+      profile: "classic",
+      providers: [{ name: "a" }],
+      capabilities: { chat: ["a"] },
+    });
     const unsupported = expect.objectContaining({ code: expect.stringMatching(/^(unsupported|invalid_config)$/) });
-    expect(() => one.limiter.tryAcquire("chat")).toThrow(unsupported);
-    await expect((async () => one.limiter.acquire("chat"))()).rejects.toEqual(unsupported);
+    expect(() => fixture.limiter.tryAcquire("chat")).toThrow(unsupported);
+    await expect((async () => fixture.limiter.acquire("chat"))()).rejects.toEqual(unsupported);
   });
 });
 
 describe("retryAfterMs of a refusal", () => {
-  it("is null where only an end makes room, and a number where time does", () => {
-    const provable = desk({ limits: { rpm: 1 } }, { skewCapMs: Number.POSITIVE_INFINITY });
-    const lease = provable.take();
+  it("retryAfterMs is null if only the end of a request frees capacity, and a number if time does", () => {
+    const provable = chatFixture({ limits: { rpm: 1 } }, { skewCapMs: Number.POSITIVE_INFINITY });
+    const lease = provable.grant();
     expect(provable.refusal().retryAfterMs).toBeNull();
     provable.clock.set(2_500);
     lease.headersReceived();
     expect(provable.refusal().retryAfterMs).toBe(60_000);
-    const capped = desk({ limits: { rpm: 1 } });
+    const capped = chatFixture({ limits: { rpm: 1 } });
     capped.clock.set(10);
-    capped.take();
+    capped.grant();
     expect(capped.refusal().retryAfterMs).toBe(61_000);
     capped.clock.set(10.25);
     expect(capped.refusal().retryAfterMs).toBe(61_000);
-    const open = desk({ quotas: [{ dimension: "tokens", limit: 9, window: "minute", countsAtEnd: true }] });
-    open.take({ tokens: 9 });
+    const open = chatFixture({ quotas: [{ dimension: "tokens", limit: 9, window: "minute", countsAtEnd: true }] });
+    open.grant({ tokens: 9 });
     expect(open.refusal({ tokens: 1 }).retryAfterMs).toBeNull();
-    const busy = desk({ limits: { concurrency: 1, rpm: 100 } });
-    busy.take();
+    const busy = chatFixture({ limits: { concurrency: 1, rpm: 100 } });
+    busy.grant();
     expect(busy.refusal().retryAfterMs).toBeNull();
   });
 
-  it("of a provider with two limits in the way is when both have room", () => {
-    const one = desk({ limits: { rps: 1, rpm: 2 } });
-    one.take().headersReceived();
-    one.clock.set(1_000);
-    one.take().headersReceived();
-    expect(one.refusal().retryAfterMs).toBe(59_000);
+  it("with two exhausted limits retryAfterMs is the instant at which both have capacity", () => {
+    const fixture = chatFixture({ limits: { rps: 1, rpm: 2 } });
+    fixture.grant().headersReceived();
+    fixture.clock.set(1_000);
+    fixture.grant().headersReceived();
+    expect(fixture.refusal().retryAfterMs).toBe(59_000);
   });
 
-  it("sees that an amount in flight will share the entry that is awaited, which then goes later", () => {
-    const one = desk({ limits: { rpm: 2 } });
-    one.take();
-    one.clock.set(950);
-    one.take().settle();
-    // At 1000 the first is stamped, less than 60000/512 ms after the second: both go at 61000.
-    const { retryAfterMs } = one.refusal();
-    one.clock.set(950 + retryAfterMs! - 1);
-    expect(one.hasRoom()).toBe(false);
-    one.clock.set(950 + retryAfterMs!);
-    expect(one.hasRoom()).toBe(true);
+  it("retryAfterMs includes that an amount in flight joins the entry that is awaited, which then leaves later", () => {
+    const fixture = chatFixture({ limits: { rpm: 2 } });
+    fixture.grant();
+    fixture.clock.set(950);
+    fixture.grant().settle();
+    // At 1000 the first lease starts to count, less than 60000/512 ms after the second, so both leave at 61000.
+    const { retryAfterMs } = fixture.refusal();
+    fixture.clock.set(950 + retryAfterMs! - 1);
+    expect(fixture.hasCapacity()).toBe(false);
+    fixture.clock.set(950 + retryAfterMs!);
+    expect(fixture.hasCapacity()).toBe(true);
   });
 
-  it("of a cooldown that ends before there is room is when there is room", () => {
-    const one = desk({ limits: { rpm: 1 } });
-    one.take().settle({ status: "rate_limited", retryAfterMs: 5_000 });
-    const refusal = one.refusal();
+  it("if a cooldown ends before the window has capacity, retryAfterMs is the instant of the capacity", () => {
+    const fixture = chatFixture({ limits: { rpm: 1 } });
+    fixture.grant().settle({ status: "rate_limited", retryAfterMs: 5_000 });
+    const refusal = fixture.refusal();
     expect(refusal.reasons[0]!.reason).toMatch(/cooldown|quota/);
     expect(refusal.retryAfterMs).toBe(60_000);
   });

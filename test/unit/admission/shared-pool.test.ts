@@ -1,12 +1,12 @@
-// Who waits claims what it waits for, and of what has room for it no more than it needs: else one who waits for a model's
-// requests would keep everybody from the pool of tokens that all models share.
+// A waiter claims the capacity that it waits for and no more than it needs of other quotas. Otherwise a waiter for the
+// requests of one model would block the token pool that all models share.
 import { describe, expect, it } from "vitest";
-import { Desk } from "../../support/limiter-fixture.ts";
+import { LimiterFixture } from "../../support/limiter-fixture.ts";
 
 const LONG = { maxWaitMs: 1e9 };
 
-function models(tokens: number) {
-  return new Desk({
+function pooledFixture(tokens: number) {
+  return new LimiterFixture({
     pools: { organisation: { limits: { tpm: tokens } } },
     providers: [
       { name: "large", limits: { rpm: 1 }, pools: ["organisation"] },
@@ -16,112 +16,118 @@ function models(tokens: number) {
   });
 }
 
-describe("a pool that has room for one who waits for something else", () => {
-  it("is everybody's, but for what that one needs", async () => {
-    const one = models(1_000);
-    one.take({ tokens: 100 }, "hard").settle();
-    const ahead = one.ask({ ...LONG, tokens: 300 }, "hard");
-    await one.later(2_000);
-    const passing = one.ask({ ...LONG, tokens: 500 }, "easy");
-    await one.later(0);
+describe("a pool with capacity for a waiter that waits for another quota", () => {
+  it("a pool is available to all requests, except for the amount that the waiter needs", async () => {
+    const fixture = pooledFixture(1_000);
+    fixture.grant({ tokens: 100 }, "hard").settle();
+    const ahead = fixture.acquire({ ...LONG, tokens: 300 }, "hard");
+    await fixture.advance(2_000);
+    const passing = fixture.acquire({ ...LONG, tokens: 500 }, "easy");
+    await fixture.advance(0);
     expect([ahead.state, passing.state]).toEqual(["waiting", "granted"]);
-    // 400 are left, of which 300 are those of who waits.
-    expect(one.hasRoom({ tokens: 100 }, "easy")).toBe(true);
-    expect(one.refusal({ tokens: 101 }, "easy").reasons).toMatchObject([{ reason: "waiters_ahead" }]);
-    await one.at(60_000);
+    // 400 tokens remain, and the waiter claims 300 of them.
+    expect(fixture.hasCapacity({ tokens: 100 }, "easy")).toBe(true);
+    expect(fixture.refusal({ tokens: 101 }, "easy").reasons).toMatchObject([{ reason: "waiters_ahead" }]);
+    await fixture.advanceTo(60_000);
     expect(ahead.state).toBe("granted");
   });
 
-  it("is claimed whole by one that it has no room for beside those ahead", async () => {
-    const one = models(1_000);
-    one.take({ tokens: 100 }, "hard").settle();
-    const asked = [one.ask({ ...LONG, tokens: 600 }, "hard"), one.ask({ ...LONG, tokens: 400 }, "easy")];
-    await one.later(0);
+  it("a waiter claims the whole pool if its amount does not fit beside those ahead of it", async () => {
+    const fixture = pooledFixture(1_000);
+    fixture.grant({ tokens: 100 }, "hard").settle();
+    const asked = [
+      fixture.acquire({ ...LONG, tokens: 600 }, "hard"),
+      fixture.acquire({ ...LONG, tokens: 400 }, "easy"),
+    ];
+    await fixture.advance(0);
     expect(asked.map(({ state }) => state)).toEqual(["waiting", "waiting"]);
-    // 300 are nobody's now, but the second waits for them.
-    expect(one.refusal({ tokens: 1 }, "easy").reasons).toMatchObject([{ reason: "waiters_ahead" }]);
-    await one.at(60_000);
+    // 300 tokens are not claimed by the first waiter, but the second waits for them.
+    expect(fixture.refusal({ tokens: 1 }, "easy").reasons).toMatchObject([{ reason: "waiters_ahead" }]);
+    await fixture.advanceTo(60_000);
     expect(asked.map(({ state, atMs }) => [state, atMs])).toEqual([
       ["granted", 60_000],
       ["granted", 60_000],
     ]);
   });
 
-  it("is looked at when it has room for both again", async () => {
-    const one = models(1_000);
-    one.take({ tokens: 500 }, "easy").settle();
-    await one.at(30_000);
-    one.take({ tokens: 100 }, "hard").settle();
-    const ahead = one.ask({ ...LONG, tokens: 300 }, "hard");
-    const behind = one.ask({ ...LONG, tokens: 200 }, "easy");
-    await one.at(59_000);
+  it("the pool is evaluated again when it has capacity for both waiters", async () => {
+    const fixture = pooledFixture(1_000);
+    fixture.grant({ tokens: 500 }, "easy").settle();
+    await fixture.advanceTo(30_000);
+    fixture.grant({ tokens: 100 }, "hard").settle();
+    const ahead = fixture.acquire({ ...LONG, tokens: 300 }, "hard");
+    const behind = fixture.acquire({ ...LONG, tokens: 200 }, "easy");
+    await fixture.advanceTo(59_000);
     expect([ahead.state, behind.state]).toEqual(["waiting", "waiting"]);
-    await one.at(60_000);
+    await fixture.advanceTo(60_000);
     expect([ahead.state, behind.state]).toEqual(["waiting", "granted"]);
-    await one.at(90_000);
+    await fixture.advanceTo(90_000);
     expect(ahead.state).toBe("granted");
   });
 
-  it("is kept for higher priorities only", async () => {
-    const one = models(1_000);
-    one.take({ tokens: 100 }, "hard").settle();
-    one.ask({ ...LONG, tokens: 900 }, "hard");
-    await one.later(0);
-    const asked = [one.ask({ ...LONG, tokens: 1 }, "easy"), one.ask({ ...LONG, tokens: 1, priority: 1 }, "easy")];
-    await one.later(0);
+  it("the claim on a pool yields to higher priorities only", async () => {
+    const fixture = pooledFixture(1_000);
+    fixture.grant({ tokens: 100 }, "hard").settle();
+    fixture.acquire({ ...LONG, tokens: 900 }, "hard");
+    await fixture.advance(0);
+    const asked = [
+      fixture.acquire({ ...LONG, tokens: 1 }, "easy"),
+      fixture.acquire({ ...LONG, tokens: 1, priority: 1 }, "easy"),
+    ];
+    await fixture.advance(0);
     expect(asked.map(({ state }) => state)).toEqual(["waiting", "granted"]);
   });
 
-  it("holds an amount once for one that may go to either of two who share it", async () => {
-    const one = models(1_000);
-    one.take({ tokens: 0 }, "hard").settle();
-    one.limiter.updateProvider("small", { limits: { rpm: 0 } });
-    one.ask({ ...LONG, tokens: 600 }, "hard");
-    one.limiter.updateProvider("small", { limits: { rpm: 1 } });
-    one.take({ tokens: 0 }, "easy").settle();
-    one.ask({ ...LONG, tokens: 200 }, "either");
-    await one.later(0);
-    one.limiter.upsertProvider({ name: "other", pools: ["organisation"] });
-    one.limiter.upsertCapability({ name: "more", providers: ["other"] });
-    expect(one.hasRoom({ tokens: 200 }, "more")).toBe(true);
-    expect(one.hasRoom({ tokens: 201 }, "more")).toBe(false);
+  it("a waiter that two providers of one pool can serve claims its amount in the pool once", async () => {
+    const fixture = pooledFixture(1_000);
+    fixture.grant({ tokens: 0 }, "hard").settle();
+    fixture.limiter.updateProvider("small", { limits: { rpm: 0 } });
+    fixture.acquire({ ...LONG, tokens: 600 }, "hard");
+    fixture.limiter.updateProvider("small", { limits: { rpm: 1 } });
+    fixture.grant({ tokens: 0 }, "easy").settle();
+    fixture.acquire({ ...LONG, tokens: 200 }, "either");
+    await fixture.advance(0);
+    fixture.limiter.upsertProvider({ name: "other", pools: ["organisation"] });
+    fixture.limiter.upsertCapability({ name: "more", providers: ["other"] });
+    expect(fixture.hasCapacity({ tokens: 200 }, "more")).toBe(true);
+    expect(fixture.hasCapacity({ tokens: 201 }, "more")).toBe(false);
   });
 
-  it("is kept for one whose provider has come back from a cooldown, and has no room itself", async () => {
-    const one = models(1_000);
-    one.limiter.upsertProvider({ name: "other", pools: ["organisation"] });
-    one.limiter.upsertCapability({ name: "more", providers: ["other"] });
-    one.limiter.observe({ provider: "large", usage: { tokens: 0 }, outcome: { status: 429, retryAfterMs: 500 } });
-    const ahead = one.ask({ ...LONG, tokens: 1_000 }, "hard");
-    await one.at(499);
-    expect(one.hasRoom({ tokens: 1 }, "more")).toBe(true);
-    await one.at(500);
-    expect(one.hasRoom({ tokens: 1 }, "more")).toBe(false);
-    await one.at(60_000);
+  it("a waiter claims the pool if its provider is back from a cooldown and has no capacity of its own", async () => {
+    const fixture = pooledFixture(1_000);
+    fixture.limiter.upsertProvider({ name: "other", pools: ["organisation"] });
+    fixture.limiter.upsertCapability({ name: "more", providers: ["other"] });
+    fixture.limiter.observe({ provider: "large", usage: { tokens: 0 }, outcome: { status: 429, retryAfterMs: 500 } });
+    const ahead = fixture.acquire({ ...LONG, tokens: 1_000 }, "hard");
+    await fixture.advanceTo(499);
+    expect(fixture.hasCapacity({ tokens: 1 }, "more")).toBe(true);
+    await fixture.advanceTo(500);
+    expect(fixture.hasCapacity({ tokens: 1 }, "more")).toBe(false);
+    await fixture.advanceTo(60_000);
     expect(ahead.state).toBe("granted");
   });
 
-  it("is not shut by one who waits for a trial", async () => {
-    const one = models(1_000_000);
+  it("a waiter for a trial does not block the pool", async () => {
+    const fixture = pooledFixture(1_000_000);
     const outcome = { status: 429, retryAfterMs: 1_000 };
-    one.limiter.updateProvider("large", { limits: { rpm: 100 } });
-    one.limiter.observe({ provider: "large", outcome });
-    await one.at(1_000);
-    one.take({ tokens: 10 }, "hard");
-    const ahead = one.ask({ ...LONG, tokens: 10 }, "hard");
-    await one.later(0);
+    fixture.limiter.updateProvider("large", { limits: { rpm: 100 } });
+    fixture.limiter.observe({ provider: "large", outcome });
+    await fixture.advanceTo(1_000);
+    fixture.grant({ tokens: 10 }, "hard");
+    const ahead = fixture.acquire({ ...LONG, tokens: 10 }, "hard");
+    await fixture.advance(0);
     expect(ahead.state).toBe("waiting");
-    expect(one.hasRoom({ tokens: 10 }, "easy")).toBe(true);
+    expect(fixture.hasCapacity({ tokens: 10 }, "easy")).toBe(true);
   });
 });
 
-it("one who waits for tokens leaves requests to those that need none", async () => {
-  const one = new Desk({
+it("a waiter for tokens leaves the requests to calls that need no tokens", async () => {
+  const fixture = new LimiterFixture({
     providers: [{ name: "a", limits: { rpm: 1_000, tpm: 1_000 } }],
     capabilities: { chat: ["a"] },
   });
-  one.take({ tokens: 1_000 }).settle();
-  one.ask({ ...LONG, tokens: 10 });
-  await one.later(0);
-  expect(one.hasRoom({ tokens: 0 })).toBe(true);
+  fixture.grant({ tokens: 1_000 }).settle();
+  fixture.acquire({ ...LONG, tokens: 10 });
+  await fixture.advance(0);
+  expect(fixture.hasCapacity({ tokens: 0 })).toBe(true);
 });

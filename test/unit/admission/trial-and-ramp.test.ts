@@ -1,219 +1,223 @@
-// After a cooldown: one lease at a time until an outcome, then half the rate, three quarters, all of it.
+// After a cooldown one lease at a time is granted until an outcome is known, then half the rate, three quarters, the
+// full rate.
 import { describe, expect, it } from "vitest";
 import { type Lease, PriorityScorer, type ProviderConfig } from "../../../src/index.ts";
-import { Desk, desk, rejection, turns } from "../../support/limiter-fixture.ts";
+import { chatFixture, flushPromises, LimiterFixture, rejection } from "../../support/limiter-fixture.ts";
 
 const HOUR = 3_600_000;
 
-/** A provider that has just served a cooldown of 30 s. */
-function served(provider: Partial<ProviderConfig> = {}, more: object = {}) {
-  const one = desk(
+/** A provider directly after a cooldown of 30 s. */
+function afterCooldown(provider: Partial<ProviderConfig> = {}, more: object = {}) {
+  const fixture = chatFixture(
     { cooldownSeconds: 30, ...provider },
     { health: { cooldownTriggerCount: 1, maxCooldownSeconds: 1e5 }, ...more },
   );
-  one.take().settle({ status: "rate_limited" });
-  const [reason] = one.refusal().reasons;
+  fixture.grant().settle({ status: "rate_limited" });
+  const [reason] = fixture.refusal().reasons;
   expect(reason).toEqual({ provider: "a", reason: "cooldown", retryAfterMs: 30_000 });
-  one.clock.advanceMs(30_000);
-  return one;
+  fixture.clock.advanceMs(30_000);
+  return fixture;
 }
 
-const state = (one: Desk) => one.limiter.inspect().providers[0]!.state;
+const state = (fixture: LimiterFixture) => fixture.limiter.inspect().providers[0]!.state;
 const TRIAL_IS_TAKEN = [{ provider: "a", reason: "ramping", retryAfterMs: null }];
 
 describe("a trial", () => {
-  it("is one lease at a time", () => {
-    const one = served();
-    expect(state(one)).toBe("trial");
-    const lease = one.take();
-    expect(state(one)).toBe("trial");
+  it("a trial grants one lease at a time", () => {
+    const fixture = afterCooldown();
+    expect(state(fixture)).toBe("trial");
+    const lease = fixture.grant();
+    expect(state(fixture)).toBe("trial");
     for (let i = 0; i < 3; i++) {
-      expect(one.refusal()).toMatchObject({ retryAfterMs: null, reasons: TRIAL_IS_TAKEN });
-      one.clock.advanceMs(100_000);
+      expect(fixture.refusal()).toMatchObject({ retryAfterMs: null, reasons: TRIAL_IS_TAKEN });
+      fixture.clock.advanceMs(100_000);
     }
     lease.headersReceived();
-    expect(one.refusal().reasons).toEqual(TRIAL_IS_TAKEN);
+    expect(fixture.refusal().reasons).toEqual(TRIAL_IS_TAKEN);
     lease.settle();
-    expect(state(one)).not.toBe("trial");
-    for (let i = 0; i < 3; i++) one.take();
+    expect(state(fixture)).not.toBe("trial");
+    for (let i = 0; i < 3; i++) fixture.grant();
   });
 
-  it("leaves the others to other providers", () => {
-    const one = new Desk({
+  it("during a trial all other requests go to other providers", () => {
+    const fixture = new LimiterFixture({
       scoring: new PriorityScorer(),
       providers: [{ name: "a", priority: 20 }, { name: "b" }],
       capabilities: { chat: ["a", "b"] },
     });
-    one.limiter.observe({ provider: "a", outcome: { status: "rate_limited", retryAfterMs: 1_000 } });
-    expect(one.take().provider).toBe("b");
-    one.clock.advanceMs(1_000);
-    const lease = one.take();
-    expect([lease.provider, one.take().provider, one.take().provider]).toEqual(["a", "b", "b"]);
+    fixture.limiter.observe({ provider: "a", outcome: { status: "rate_limited", retryAfterMs: 1_000 } });
+    expect(fixture.grant().provider).toBe("b");
+    fixture.clock.advanceMs(1_000);
+    const lease = fixture.grant();
+    expect([lease.provider, fixture.grant().provider, fixture.grant().provider]).toEqual(["a", "b", "b"]);
     lease.settle();
-    expect(one.take().provider).toBe("a");
+    expect(fixture.grant().provider).toBe("a");
   });
 
-  const UNDECIDED: { [name: string]: (lease: Lease, one: Desk) => void } = {
+  const UNDECIDED: { [name: string]: (lease: Lease, fixture: LimiterFixture) => void } = {
     cancelled: (lease) => lease.settle({ status: "cancelled" }),
     "no status": (lease) => lease.settle({ status: "what" as never }),
     dispose: (lease) => lease[Symbol.dispose](),
     release: (lease) => lease.release(),
-    expiry: (_, one) => one.clock.advanceMs(7_000),
+    expiry: (_, fixture) => fixture.clock.advanceMs(7_000),
   };
 
-  it.each(Object.entries(UNDECIDED))("that ends in %s frees the place and decides nothing", (_, end) => {
-    const one = served({}, { leaseTimeoutMs: 7_000 });
+  it.each(Object.entries(UNDECIDED))("a trial that ends in %s frees its place and decides nothing", (_, end) => {
+    const fixture = afterCooldown({}, { leaseTimeoutMs: 7_000 });
     for (let i = 0; i < 3; i++) {
-      const lease = one.take();
-      expect(one.refusal().reasons).toEqual(TRIAL_IS_TAKEN);
-      end(lease, one);
-      expect(state(one)).toBe("trial");
+      const lease = fixture.grant();
+      expect(fixture.refusal().reasons).toEqual(TRIAL_IS_TAKEN);
+      end(lease, fixture);
+      expect(state(fixture)).toBe("trial");
     }
-    one.take().settle();
-    expect(state(one)).toBe("available");
+    fixture.grant().settle();
+    expect(state(fixture)).toBe("available");
   });
 
-  it.each(["success", "client_error"] as const)("is decided by %s: health is lifted, the gate is open", (status) => {
-    const one = served({}, { health: { cooldownTriggerCount: 1, penalty429: 0.9 } });
-    expect(one.limiter.providerHealth("a")).toBeLessThan(0.2);
-    one.take().settle({ status });
-    expect(one.limiter.providerHealth("a")).toBe(0.9);
-    one.take();
-    one.take();
-  });
-
-  it.each(["rate_limited", "server_error", "timeout", "forbidden", "overloaded", "quota_exhausted"] as const)(
-    "that fails with %s doubles the cooldown, every time",
+  it.each(["success", "client_error"] as const)(
+    "a trial that ends in %s lifts health and ends the trial state",
     (status) => {
-      const one = served();
-      for (const ms of [60_000, 120_000, 240_000]) {
-        one.take().settle({ status });
-        expect(one.limiter.inspect().providers[0]).toMatchObject({ state: "cooldown", cooldownMs: ms });
-        expect(one.refusal()).toMatchObject({ retryAfterMs: ms });
-        one.clock.advanceMs(ms - 1);
-        expect(one.refusal().reasons[0]!.reason).toBe("cooldown");
-        one.clock.advanceMs(1);
-        expect(state(one)).toBe("trial");
-      }
-      one.take().settle();
-      one.clock.advanceMs(20_000);
-      // A success forgets the last cooldown.
-      one.take().settle({ status });
-      expect(one.limiter.inspect().providers[0]!.cooldownMs).toBe(30_000);
+      const fixture = afterCooldown({}, { health: { cooldownTriggerCount: 1, penalty429: 0.9 } });
+      expect(fixture.limiter.providerHealth("a")).toBeLessThan(0.2);
+      fixture.grant().settle({ status });
+      expect(fixture.limiter.providerHealth("a")).toBe(0.9);
+      fixture.grant();
+      fixture.grant();
     },
   );
 
-  it("is not decided by leases from before it, whose outcomes are health alone", () => {
-    const one = desk({ cooldownSeconds: 30 }, { health: { cooldownTriggerCount: 1 } });
-    const old = Array.from({ length: 4 }, () => one.take());
-    one.take().settle({ status: "rate_limited" });
-    one.clock.advanceMs(10_000);
+  it.each(["rate_limited", "server_error", "timeout", "forbidden", "overloaded", "quota_exhausted"] as const)(
+    "a trial that fails with %s doubles the cooldown each time",
+    (status) => {
+      const fixture = afterCooldown();
+      for (const ms of [60_000, 120_000, 240_000]) {
+        fixture.grant().settle({ status });
+        expect(fixture.limiter.inspect().providers[0]).toMatchObject({ state: "cooldown", cooldownMs: ms });
+        expect(fixture.refusal()).toMatchObject({ retryAfterMs: ms });
+        fixture.clock.advanceMs(ms - 1);
+        expect(fixture.refusal().reasons[0]!.reason).toBe("cooldown");
+        fixture.clock.advanceMs(1);
+        expect(state(fixture)).toBe("trial");
+      }
+      fixture.grant().settle();
+      fixture.clock.advanceMs(20_000);
+      // A success resets the length of the cooldown.
+      fixture.grant().settle({ status });
+      expect(fixture.limiter.inspect().providers[0]!.cooldownMs).toBe(30_000);
+    },
+  );
+
+  it("leases from before the trial do not decide it and change health only", () => {
+    const fixture = chatFixture({ cooldownSeconds: 30 }, { health: { cooldownTriggerCount: 1 } });
+    const old = Array.from({ length: 4 }, () => fixture.grant());
+    fixture.grant().settle({ status: "rate_limited" });
+    fixture.clock.advanceMs(10_000);
     old[0]!.settle({ status: "success" });
-    expect(one.limiter.inspect().providers[0]).toMatchObject({ state: "cooldown", cooldownMs: 20_000 });
-    one.clock.advanceMs(20_000);
+    expect(fixture.limiter.inspect().providers[0]).toMatchObject({ state: "cooldown", cooldownMs: 20_000 });
+    fixture.clock.advanceMs(20_000);
     old[1]!.settle({ status: "success" });
-    expect(state(one)).toBe("trial");
+    expect(state(fixture)).toBe("trial");
     old[2]!.settle({ status: "server_error" });
-    expect(state(one)).toBe("trial");
-    const trial = one.take();
-    expect(one.refusal().reasons).toEqual(TRIAL_IS_TAKEN);
+    expect(state(fixture)).toBe("trial");
+    const trial = fixture.grant();
+    expect(fixture.refusal().reasons).toEqual(TRIAL_IS_TAKEN);
     old[3]!.settle({ status: "success" });
-    expect(one.refusal().reasons).toEqual(TRIAL_IS_TAKEN);
+    expect(fixture.refusal().reasons).toEqual(TRIAL_IS_TAKEN);
     trial.settle({ status: "server_error" });
-    expect(one.limiter.inspect().providers[0]!.cooldownMs).toBe(60_000);
+    expect(fixture.limiter.inspect().providers[0]!.cooldownMs).toBe(60_000);
   });
 
-  it("an old lease's later retryAfterMs lengthens, or starts anew, the cooldown", () => {
-    const one = desk({}, { health: { cooldownTriggerCount: 1 } });
-    const old = [one.take(), one.take()];
-    one.take().settle({ status: "rate_limited", retryAfterMs: 5_000 });
-    one.clock.advanceMs(1_000);
+  it("a later retryAfterMs of an older lease extends the cooldown or starts a new one", () => {
+    const fixture = chatFixture({}, { health: { cooldownTriggerCount: 1 } });
+    const old = [fixture.grant(), fixture.grant()];
+    fixture.grant().settle({ status: "rate_limited", retryAfterMs: 5_000 });
+    fixture.clock.advanceMs(1_000);
     old[0]!.settle({ status: "rate_limited", retryAfterMs: 9_000 });
-    expect(one.limiter.inspect().providers[0]!.cooldownMs).toBe(9_000);
-    one.clock.advanceMs(9_500);
-    expect(state(one)).toBe("trial");
+    expect(fixture.limiter.inspect().providers[0]!.cooldownMs).toBe(9_000);
+    fixture.clock.advanceMs(9_500);
+    expect(state(fixture)).toBe("trial");
     old[1]!.settle({ status: "overloaded", retryAfterMs: 3_000 });
-    expect(one.limiter.inspect().providers[0]).toMatchObject({ state: "cooldown", cooldownMs: 3_000 });
+    expect(fixture.limiter.inspect().providers[0]).toMatchObject({ state: "cooldown", cooldownMs: 3_000 });
   });
 
-  it("is not of a lease that was granted at the end of the cooldown before: it decides", () => {
-    const one = served();
-    const lease = one.take();
-    expect(one.clock.now()).toBe(30_000);
+  it("a lease that was granted at the end of the previous cooldown decides the trial", () => {
+    const fixture = afterCooldown();
+    const lease = fixture.grant();
+    expect(fixture.clock.now()).toBe(30_000);
     lease.settle({ status: "timeout" });
-    expect(one.limiter.inspect().providers[0]!.cooldownMs).toBe(60_000);
+    expect(fixture.limiter.inspect().providers[0]!.cooldownMs).toBe(60_000);
   });
 
-  it("that an observation decides lets the others in, and its own lease no longer decides a trial", () => {
-    const one = served();
-    const lease = one.take();
-    one.limiter.observe({ provider: "a", outcome: { status: "success" } });
-    const second = one.take();
+  it("an observation can decide the trial; the lease of the trial then decides nothing", () => {
+    const fixture = afterCooldown();
+    const lease = fixture.grant();
+    fixture.limiter.observe({ provider: "a", outcome: { status: "success" } });
+    const second = fixture.grant();
     second.settle();
     lease.settle({ status: "cancelled" });
-    expect(one.limiter.inspect().providers[0]!.state).toBe("available");
+    expect(fixture.limiter.inspect().providers[0]!.state).toBe("available");
   });
 
-  it("has its place free though a lease of an earlier trial is still open, which decides nothing", () => {
-    const one = served();
-    const earlier = one.take();
-    one.limiter.observe({ provider: "a", outcome: { status: "server_error" } });
-    one.clock.advanceMs(60_000);
-    expect(state(one)).toBe("trial");
-    const lease = one.take();
+  it("a trial is possible while a lease of an earlier trial is open, and that lease decides nothing", () => {
+    const fixture = afterCooldown();
+    const earlier = fixture.grant();
+    fixture.limiter.observe({ provider: "a", outcome: { status: "server_error" } });
+    fixture.clock.advanceMs(60_000);
+    expect(state(fixture)).toBe("trial");
+    const lease = fixture.grant();
     earlier.settle();
-    expect(one.refusal().reasons).toEqual(TRIAL_IS_TAKEN);
+    expect(fixture.refusal().reasons).toEqual(TRIAL_IS_TAKEN);
     lease.settle({ status: "cancelled" });
-    expect(state(one)).toBe("trial");
-    one.take().settle();
-    expect(state(one)).toBe("available");
+    expect(state(fixture)).toBe("trial");
+    fixture.grant().settle();
+    expect(state(fixture)).toBe("available");
   });
 
-  it("is over when the provider is revived", () => {
-    const one = served();
-    one.take();
-    one.limiter.reviveProvider("a");
-    expect(state(one)).toBe("available");
-    for (let i = 0; i < 5; i++) one.take();
+  it("reviving the provider ends the trial", () => {
+    const fixture = afterCooldown();
+    fixture.grant();
+    fixture.limiter.reviveProvider("a");
+    expect(state(fixture)).toBe("available");
+    for (let i = 0; i < 5; i++) fixture.grant();
   });
 
-  it("goes on through an upsert, with its place taken", () => {
-    const one = served({ limits: { rpm: 100 } });
-    const lease = one.take();
-    one.limiter.upsertProvider({ name: "a", limits: { rpm: 90 }, cooldownSeconds: 30 });
-    expect(one.refusal().reasons).toEqual(TRIAL_IS_TAKEN);
+  it("an upsert keeps the trial and its occupied place", () => {
+    const fixture = afterCooldown({ limits: { rpm: 100 } });
+    const lease = fixture.grant();
+    fixture.limiter.upsertProvider({ name: "a", limits: { rpm: 90 }, cooldownSeconds: 30 });
+    expect(fixture.refusal().reasons).toEqual(TRIAL_IS_TAKEN);
     lease.settle({ status: "server_error" });
-    expect(one.limiter.inspect().providers[0]!.cooldownMs).toBe(60_000);
+    expect(fixture.limiter.inspect().providers[0]!.cooldownMs).toBe(60_000);
   });
 });
 
 describe("the ramp", () => {
-  it("lets nobody wait for the end of a request where it opens after the deadline", async () => {
-    const one = served({ limits: { rpm: 60, concurrency: 1 } });
-    one.take().settle();
-    const held = one.take();
-    // The next one goes 2 s later, at half the rate.
-    const [soon, late] = [one.ask({ maxWaitMs: 1_999 }), one.ask({ maxWaitMs: 2_000 })];
-    await turns();
+  it("a waiter does not wait for the end of a request if the ramp opens only after its deadline", async () => {
+    const fixture = afterCooldown({ limits: { rpm: 60, concurrency: 1 } });
+    fixture.grant().settle();
+    const held = fixture.grant();
+    // The next lease is granted 2 s later, at half the rate.
+    const [soon, late] = [fixture.acquire({ maxWaitMs: 1_999 }), fixture.acquire({ maxWaitMs: 2_000 })];
+    await flushPromises();
     expect(rejection(soon)).toMatchObject({ kind: "refused", reasons: [{ reason: "concurrency" }] });
     expect(late.state).toBe("waiting");
     held.settle();
-    await one.later(1_999);
+    await fixture.advance(1_999);
     expect(late.state).toBe("waiting");
-    await one.later(1);
+    await fixture.advance(1);
     expect(late.state).toBe("granted");
   });
 
-  /** Asks every 10 ms; how many were granted in each second from now on. */
-  function greedy(one: Desk, seconds: number, options = {}): number[] {
+  /** Asks every 10 ms and returns the number of granted leases in each following second. */
+  function greedy(fixture: LimiterFixture, seconds: number, options = {}): number[] {
     const perSecond: number[] = [];
-    const from = one.clock.now();
+    const from = fixture.clock.now();
     for (let second = 0; second < seconds; second++) {
       let count = 0;
       for (let ms = 0; ms < 1_000; ms += 10) {
-        one.clock.set(from + second * 1_000 + ms);
+        fixture.clock.set(from + second * 1_000 + ms);
         for (;;) {
-          const answer = one.limiter.tryAcquire("chat", options);
+          const answer = fixture.limiter.tryAcquire("chat", options);
           if (!answer.granted) break;
           answer.settle();
           count++;
@@ -225,11 +229,11 @@ describe("the ramp", () => {
   }
   const sum = (counts: readonly number[]) => counts.reduce((all, count) => all + count, 0);
 
-  it("is half the rate for 5 s, three quarters until 10 s, then the quota alone", () => {
-    const one = served({ limits: { rpm: 600 } });
-    one.take().settle();
-    const counts = greedy(one, 11);
-    // 10 a second in full; a small burst at the start.
+  it("the ramp allows half the rate for 5 s, three quarters until 10 s, then the full quota", () => {
+    const fixture = afterCooldown({ limits: { rpm: 600 } });
+    fixture.grant().settle();
+    const counts = greedy(fixture, 11);
+    // 10 a second at the full rate, after a small burst at the start.
     expect(sum(counts.slice(0, 5))).toBeGreaterThanOrEqual(24);
     expect(sum(counts.slice(0, 5))).toBeLessThanOrEqual(25 + 4);
     expect(sum(counts.slice(5, 10))).toBeGreaterThanOrEqual(36);
@@ -239,11 +243,11 @@ describe("the ramp", () => {
     expect(counts[10]).toBe(600 - 2 - sum(counts.slice(0, 10)));
   });
 
-  it("is as many times shorter as its window is shorter than a minute", () => {
-    const one = served({ quotas: [{ dimension: "requests", limit: 120, window: { seconds: 12 } }] });
-    one.take().settle();
-    const counts = greedy(one, 3);
-    // 10 a second in full.
+  it("the ramp is shorter in proportion to a window below one minute", () => {
+    const fixture = afterCooldown({ quotas: [{ dimension: "requests", limit: 120, window: { seconds: 12 } }] });
+    fixture.grant().settle();
+    const counts = greedy(fixture, 3);
+    // 10 a second at the full rate.
     expect(counts[0]).toBeGreaterThanOrEqual(4);
     expect(counts[0]).toBeLessThanOrEqual(5 + 4);
     expect(counts[1]).toBeGreaterThanOrEqual(6);
@@ -260,115 +264,115 @@ describe("the ramp", () => {
     ["a second beside tokens of a minute", { limits: { rps: 60, tpm: 600 } }, 10_000],
     ["a second beside a pool's of a minute", { limits: { rps: 60 }, pools: ["shared"] }, 10_000],
     ["a second beside one of a day", { limits: { rps: 60, rpd: 1e6 } }, 1_000 / 6],
-  ])("of a window of %s lasts as long as the longest window needs", (_, provider, lastsMs) => {
-    const one = served(provider, { pools: { shared: { limits: { rpm: 600 } } } });
-    one.take({ tokens: 1 }).settle();
-    const from = one.clock.now();
-    one.clock.set(from + Math.ceil(lastsMs) - 1);
-    expect(state(one)).toBe("ramping");
-    one.clock.set(from + Math.ceil(lastsMs));
-    expect(state(one)).toBe("available");
+  ])("the ramp with a window of %s lasts as long as the longest window needs", (_, provider, lastsMs) => {
+    const fixture = afterCooldown(provider, { pools: { shared: { limits: { rpm: 600 } } } });
+    fixture.grant({ tokens: 1 }).settle();
+    const from = fixture.clock.now();
+    fixture.clock.set(from + Math.ceil(lastsMs) - 1);
+    expect(state(fixture)).toBe("ramping");
+    fixture.clock.set(from + Math.ceil(lastsMs));
+    expect(state(fixture)).toBe("available");
   });
 
-  it("follows a change of the windows while it is on", () => {
-    const one = served({ limits: { rps: 60, rpm: 600 } });
-    one.take().settle();
-    one.clock.advanceMs(1_000);
-    expect(state(one)).toBe("ramping");
-    one.limiter.updateProvider("a", { limits: { rpm: null } });
-    expect(state(one)).toBe("available");
-    one.limiter.updateProvider("a", { limits: { rpm: 600 } });
-    expect(state(one)).toBe("ramping");
-    one.limiter.updateProvider("a", { limits: { rps: null, rpm: null } });
-    expect(state(one)).toBe("available");
+  it("the ramp follows a change of the windows", () => {
+    const fixture = afterCooldown({ limits: { rps: 60, rpm: 600 } });
+    fixture.grant().settle();
+    fixture.clock.advanceMs(1_000);
+    expect(state(fixture)).toBe("ramping");
+    fixture.limiter.updateProvider("a", { limits: { rpm: null } });
+    expect(state(fixture)).toBe("available");
+    fixture.limiter.updateProvider("a", { limits: { rpm: 600 } });
+    expect(state(fixture)).toBe("ramping");
+    fixture.limiter.updateProvider("a", { limits: { rps: null, rpm: null } });
+    expect(state(fixture)).toBe("available");
   });
 
-  it("shows as the state, for 10 s, and as a refusal with a true time", () => {
-    const one = served({ limits: { rpm: 60 } });
-    one.take().settle();
-    const from = one.clock.now();
-    expect(state(one)).toBe("ramping");
+  it("the ramp is visible as the state for 10 s, and as a refusal with a true time", () => {
+    const fixture = afterCooldown({ limits: { rpm: 60 } });
+    fixture.grant().settle();
+    const from = fixture.clock.now();
+    expect(state(fixture)).toBe("ramping");
     let refusals = 0;
     for (let ms = 0; ms < 10_000; ms += 7) {
-      one.clock.set(from + ms);
-      expect(state(one)).toBe("ramping");
-      const answer = one.limiter.tryAcquire("chat");
+      fixture.clock.set(from + ms);
+      expect(state(fixture)).toBe("ramping");
+      const answer = fixture.limiter.tryAcquire("chat");
       if (answer.granted) continue;
       refusals++;
       const [reason] = answer.reasons;
       expect(reason).toMatchObject({ provider: "a", reason: "ramping", retryAfterMs: expect.any(Number) });
       const ahead = reason!.retryAfterMs!;
       expect(Number.isInteger(ahead) && ahead >= 1 && ahead <= 10_000).toBe(true);
-      one.clock.set(one.clock.now() + ahead - 1);
-      expect(one.hasRoom()).toBe(false);
-      one.clock.set(one.clock.now() + 1);
-      one.take();
+      fixture.clock.set(fixture.clock.now() + ahead - 1);
+      expect(fixture.hasCapacity()).toBe(false);
+      fixture.clock.set(fixture.clock.now() + 1);
+      fixture.grant();
       ms += ahead;
     }
     expect(refusals).toBeGreaterThan(3);
-    one.clock.set(from + 10_000);
-    expect(state(one)).toBe("available");
-    for (let i = 0; i < 30; i++) one.take();
+    fixture.clock.set(from + 10_000);
+    expect(state(fixture)).toBe("available");
+    for (let i = 0; i < 30; i++) fixture.grant();
   });
 
-  it("is of the shortest requests quota", () => {
-    const one = served({ limits: { rps: 10, rpm: 100_000, rpd: 1e7, tpm: 1e9 } });
-    one.take().settle();
-    one.clock.advanceMs(2_000);
-    const counts = greedy(one, 3, { tokens: 0 });
+  it("the ramp uses the shortest requests quota", () => {
+    const fixture = afterCooldown({ limits: { rps: 10, rpm: 100_000, rpd: 1e7, tpm: 1e9 } });
+    fixture.grant().settle();
+    fixture.clock.advanceMs(2_000);
+    const counts = greedy(fixture, 3, { tokens: 0 });
     expect(sum(counts)).toBeGreaterThanOrEqual(14);
     expect(sum(counts)).toBeLessThanOrEqual(15 + 4);
   });
 
   it.each([
-    ["an hour ramps", { rph: HOUR / 1_000 }, true],
+    ["an hour does", { rph: HOUR / 1_000 }, true],
     ["a day does not", { rpd: 100_000 }, false],
     ["tokens do not", { tpm: 1_000_000 }, false],
     ["concurrency does not", { concurrency: 40 }, false],
-  ])("a window of %s", (_, limits, ramps) => {
-    const one = served({ limits });
-    one.take({ tokens: 1 }).settle();
-    expect(state(one)).toBe(ramps ? "ramping" : "available");
+  ])("only quotas of requests with windows up to an hour cause a ramp: %s", (_, limits, ramps) => {
+    const fixture = afterCooldown({ limits });
+    fixture.grant({ tokens: 1 }).settle();
+    expect(state(fixture)).toBe(ramps ? "ramping" : "available");
     let count = 0;
-    for (let i = 0; i < 30; i++) count += one.limiter.tryAcquire("chat", { tokens: 1 }).granted ? 1 : 0;
+    for (let i = 0; i < 30; i++) count += fixture.limiter.tryAcquire("chat", { tokens: 1 }).granted ? 1 : 0;
     if (ramps) expect(count).toBeLessThanOrEqual(4);
     else expect(count).toBe(30);
   });
 
-  it("holds waiters back, wakes them as it allows, and loses none", async () => {
-    const one = served({ limits: { rpm: 120 } });
-    one.take().settle();
-    const from = one.clock.now();
-    const line = Array.from({ length: 30 }, () => one.ask());
-    for (let ms = 0; ms <= 12_000; ms += 50) await one.at(from + ms);
+  it("the ramp delays waiters, wakes them as it allows, and loses none of them", async () => {
+    const fixture = afterCooldown({ limits: { rpm: 120 } });
+    fixture.grant().settle();
+    const from = fixture.clock.now();
+    const line = Array.from({ length: 30 }, () => fixture.acquire());
+    for (let ms = 0; ms <= 12_000; ms += 50) await fixture.advanceTo(from + ms);
     expect(line.map(({ state }) => state)).toEqual(Array(30).fill("granted"));
     const by = (ms: number) => line.filter(({ atMs }) => atMs! <= from + ms).length;
-    // 2 a second in full.
+    // 2 a second at the full rate.
     expect(by(4_950)).toBeGreaterThanOrEqual(4);
     expect(by(4_950)).toBeLessThanOrEqual(5 + 4);
     expect(by(9_950)).toBeLessThanOrEqual(5 + 7.5 + 5);
     expect(by(10_050)).toBe(30);
-    expect(one.clock.outstanding).toBe(0);
+    expect(fixture.clock.outstanding).toBe(0);
   });
 
-  it("ends with a new cooldown, and begins anew after its trial", () => {
-    const one = served({ limits: { rpm: 600 } });
-    one.take().settle();
-    one.clock.advanceMs(1_000);
-    one.take().settle({ status: "rate_limited", retryAfterMs: 2_000 });
-    expect(state(one)).toBe("cooldown");
-    one.clock.advanceMs(2_000);
-    expect(state(one)).toBe("trial");
-    one.take().settle();
-    expect(state(one)).toBe("ramping");
-    expect(sum(greedy(one, 4))).toBeLessThanOrEqual(20 + 4);
+  it("a new cooldown ends the ramp, and a new ramp starts after its trial", () => {
+    const fixture = afterCooldown({ limits: { rpm: 600 } });
+    fixture.grant().settle();
+    fixture.clock.advanceMs(1_000);
+    fixture.grant().settle({ status: "rate_limited", retryAfterMs: 2_000 });
+    expect(state(fixture)).toBe("cooldown");
+    fixture.clock.advanceMs(2_000);
+    expect(state(fixture)).toBe("trial");
+    fixture.grant().settle();
+    expect(state(fixture)).toBe("ramping");
+    expect(sum(greedy(fixture, 4))).toBeLessThanOrEqual(20 + 4);
   });
 
-  it("does not come from a success without a cooldown before it", () => {
-    const one = desk({ limits: { rpm: 600 } });
-    one.take().settle({ status: "server_error" });
-    one.take().settle();
-    expect(state(one)).toBe("available");
-    for (let i = 0; i < 100; i++) one.take();
+  it("a success without a preceding cooldown starts no ramp", () => {
+    const fixture = chatFixture({ limits: { rpm: 600 } });
+    fixture.grant().settle({ status: "server_error" });
+    fixture.grant().settle();
+    expect(state(fixture)).toBe("available");
+    for (let i = 0; i < 100; i++) fixture.grant();
   });
 });

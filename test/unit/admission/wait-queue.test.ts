@@ -1,113 +1,119 @@
-// The waiting line: who goes first, who may pass, and what wakes whom.
+// The wait queue: the order of service, the requests that can overtake, and the bound of its length.
 import { describe, expect, it } from "vitest";
-import { type Lease, PriorityScorer } from "../../../src/index.ts";
-import { type Asked, Desk, desk, rejection } from "../../support/limiter-fixture.ts";
+import { PriorityScorer } from "../../../src/index.ts";
+import {
+  chatFixture,
+  LimiterFixture,
+  LONG_WAIT,
+  occupiedFixture,
+  rejection,
+  statesOf,
+} from "../../support/limiter-fixture.ts";
 
-const states = (asked: readonly Asked[]) => asked.map(({ state }) => state);
-const LONG = { maxWaitMs: 1e7 };
-
-/** One place, taken. */
-function busy(concurrency = 1): { one: Desk; leases: Lease[] } {
-  const one = desk({ limits: { concurrency } });
-  return { one, leases: Array.from({ length: concurrency }, () => one.take()) };
-}
-
-describe("the order of the line", () => {
-  it("higher priority first, first come first served within one", async () => {
-    const { one, leases } = busy();
+describe("the order of the wait queue", () => {
+  it("higher priority is served first, and equal priority in the order of arrival", async () => {
+    const { fixture, leases } = occupiedFixture();
     const order: string[] = [];
     const ask = (name: string, priority?: number) =>
-      one.limiter.acquire("chat", { ...LONG, priority }).then((lease) => {
+      fixture.limiter.acquire("chat", { ...LONG_WAIT, priority }).then((lease) => {
         order.push(name);
         lease.settle();
       });
     const all = [ask("a0"), ask("b5", 5), ask("c0", 0), ask("d9.5", 9.5), ask("e5", 5), ask("f-3", -3), ask("g0")];
-    expect(one.limiter.inspect().waiting).toEqual({ chat: 7 });
+    expect(fixture.limiter.inspect().waiting).toEqual({ chat: 7 });
     leases[0]!.settle();
     await Promise.all(all);
     expect(order).toEqual(["d9.5", "b5", "e5", "a0", "c0", "g0", "f-3"]);
-    expect(one.limiter.inspect().waiting).toEqual({});
+    expect(fixture.limiter.inspect().waiting).toEqual({});
   });
 
-  it("across capabilities that share a provider", async () => {
-    const one = new Desk({
+  it("the order holds across capabilities that share a provider", async () => {
+    const fixture = new LimiterFixture({
       providers: [
         { name: "a", limits: { concurrency: 1 } },
         { name: "b", limits: { concurrency: 1 } },
       ],
       capabilities: { chat: ["a"], mail: ["a"], sms: ["b"] },
     });
-    const lease = one.take();
-    const line = [one.ask(LONG, "mail"), one.ask(LONG, "chat"), one.ask({ ...LONG, priority: 1 }, "chat")];
-    expect(one.limiter.inspect().waiting).toEqual({ mail: 1, chat: 2 });
-    const other = one.ask(LONG, "sms");
-    await one.later(0);
+    const lease = fixture.grant();
+    const line = [
+      fixture.acquire(LONG_WAIT, "mail"),
+      fixture.acquire(LONG_WAIT, "chat"),
+      fixture.acquire({ ...LONG_WAIT, priority: 1 }, "chat"),
+    ];
+    expect(fixture.limiter.inspect().waiting).toEqual({ mail: 1, chat: 2 });
+    const other = fixture.acquire(LONG_WAIT, "sms");
+    await fixture.advance(0);
     expect(other.state).toBe("granted");
     lease.settle();
-    await one.later(0);
-    expect(states(line)).toEqual(["waiting", "waiting", "granted"]);
+    await fixture.advance(0);
+    expect(statesOf(line)).toEqual(["waiting", "waiting", "granted"]);
     line[2]!.lease!.settle();
-    await one.later(0);
-    expect(states(line)).toEqual(["granted", "waiting", "granted"]);
+    await fixture.advance(0);
+    expect(statesOf(line)).toEqual(["granted", "waiting", "granted"]);
     line[0]!.lease!.settle();
-    await one.later(0);
-    expect(states(line)).toEqual(["granted", "granted", "granted"]);
+    await fixture.advance(0);
+    expect(statesOf(line)).toEqual(["granted", "granted", "granted"]);
   });
 
-  it("nobody waits where there is room", async () => {
-    const one = desk({ limits: { concurrency: 2 } });
-    const asked = one.ask({ maxWaitMs: 0 });
-    await one.later(0);
+  it("a request does not wait if there is capacity", async () => {
+    const fixture = chatFixture({ limits: { concurrency: 2 } });
+    const asked = fixture.acquire({ maxWaitMs: 0 });
+    await fixture.advance(0);
     expect(asked).toMatchObject({ state: "granted", atMs: 0 });
     expect(asked.lease!.decision.waitMs).toBe(0);
-    expect(one.clock.asked).toBe(0);
+    expect(fixture.clock.asked).toBe(0);
   });
 
-  it("small requests do not starve a big one", async () => {
-    const one = desk({ limits: { tpm: 100 } });
+  it("small requests do not starve a large one", async () => {
+    const fixture = chatFixture({ limits: { tpm: 100 } });
     for (let i = 0; i < 9; i++) {
-      one.clock.set(i * 1_000);
-      one.take({ tokens: 10 }).settle();
+      fixture.clock.set(i * 1_000);
+      fixture.grant({ tokens: 10 }).settle();
     }
-    const big = one.ask({ tokens: 100, ...LONG });
-    const small = Array.from({ length: 4 }, () => one.ask({ tokens: 10, ...LONG }));
+    const big = fixture.acquire({ tokens: 100, ...LONG_WAIT });
+    const small = Array.from({ length: 4 }, () => fixture.acquire({ tokens: 10, ...LONG_WAIT }));
     for (let at = 60_000; at < 68_000; at += 1_000) {
-      await one.at(at);
-      expect(states([big, ...small])).toEqual(Array(5).fill("waiting"));
-      const { reasons } = one.refusal({ tokens: 1 });
+      await fixture.advanceTo(at);
+      expect(statesOf([big, ...small])).toEqual(Array(5).fill("waiting"));
+      const { reasons } = fixture.refusal({ tokens: 1 });
       expect(reasons).toEqual([expect.objectContaining({ provider: "a", reason: "waiters_ahead" })]);
     }
-    await one.at(68_000);
-    expect(states([big, ...small])).toEqual(["granted", "waiting", "waiting", "waiting", "waiting"]);
+    await fixture.advanceTo(68_000);
+    expect(statesOf([big, ...small])).toEqual(["granted", "waiting", "waiting", "waiting", "waiting"]);
     big.lease!.settle({ usage: { tokens: 65 } });
-    await one.later(0);
-    expect(states(small)).toEqual(["granted", "granted", "granted", "waiting"]);
+    await fixture.advance(0);
+    expect(statesOf(small)).toEqual(["granted", "granted", "granted", "waiting"]);
   });
 
-  it("not even one of higher priority that comes later is passed by tryAcquire", async () => {
-    const { one, leases } = busy(2);
-    const asked = [one.ask(LONG), one.ask({ ...LONG, priority: 3 }), one.ask(LONG)];
+  it("tryAcquire overtakes no waiter, not even one of higher priority that came later", async () => {
+    const { fixture, leases } = occupiedFixture(2);
+    const asked = [
+      fixture.acquire(LONG_WAIT),
+      fixture.acquire({ ...LONG_WAIT, priority: 3 }),
+      fixture.acquire(LONG_WAIT),
+    ];
     leases[0]!.settle();
-    await one.later(0);
-    expect(states(asked)).toEqual(["waiting", "granted", "waiting"]);
-    expect(one.refusal().reasons[0]!.reason).toMatch(/waiters_ahead|concurrency/);
+    await fixture.advance(0);
+    expect(statesOf(asked)).toEqual(["waiting", "granted", "waiting"]);
+    expect(fixture.refusal().reasons[0]!.reason).toMatch(/waiters_ahead|concurrency/);
     leases[1]!.settle();
     asked[1]!.lease!.settle();
-    await one.later(0);
-    expect(states(asked)).toEqual(["granted", "granted", "granted"]);
+    await fixture.advance(0);
+    expect(statesOf(asked)).toEqual(["granted", "granted", "granted"]);
   });
 
-  it("not even one of the least priority is passed by tryAcquire", async () => {
-    const one = desk({ limits: { tpm: 10 } });
-    one.take({ tokens: 5 });
-    const last = one.ask({ ...LONG, tokens: 8, priority: -Number.MAX_VALUE });
-    await one.later(0);
+  it("tryAcquire overtakes no waiter, not even one of the lowest priority", async () => {
+    const fixture = chatFixture({ limits: { tpm: 10 } });
+    fixture.grant({ tokens: 5 });
+    const last = fixture.acquire({ ...LONG_WAIT, tokens: 8, priority: -Number.MAX_VALUE });
+    await fixture.advance(0);
     expect(last.state).toBe("waiting");
-    expect(one.refusal({ tokens: 1 }).reasons[0]!.reason).toBe("waiters_ahead");
+    expect(fixture.refusal({ tokens: 1 }).reasons[0]!.reason).toBe("waiters_ahead");
   });
 
-  it("one that needs nothing of those ahead passes", async () => {
-    const one = new Desk({
+  it("a request that needs nothing of the waiters ahead overtakes them", async () => {
+    const fixture = new LimiterFixture({
       providers: [
         {
           name: "a",
@@ -120,24 +126,24 @@ describe("the order of the line", () => {
       ],
       capabilities: { chat: ["a"], mail: ["b"], either: ["a", "b"] },
     });
-    one.take({ tokens: 9, bytes: 0 }).settle();
-    const ahead = one.ask({ tokens: 5, bytes: 0, priority: 8 });
-    const dimension = one.ask({ tokens: 0, bytes: 3 });
-    const provider = one.ask({ tokens: 1 }, "mail");
-    const shut = one.ask({ tokens: 1, bytes: 1 });
-    await one.later(0);
-    expect(states([ahead, dimension, provider, shut])).toEqual(["waiting", "granted", "granted", "waiting"]);
-    // 7 bytes are left, of which one is that one's.
-    expect(one.hasRoom({ tokens: 0, bytes: 6 })).toBe(true);
-    expect(one.hasRoom({ tokens: 0, bytes: 7 })).toBe(false);
+    fixture.grant({ tokens: 9, bytes: 0 }).settle();
+    const ahead = fixture.acquire({ tokens: 5, bytes: 0, priority: 8 });
+    const dimension = fixture.acquire({ tokens: 0, bytes: 3 });
+    const provider = fixture.acquire({ tokens: 1 }, "mail");
+    const shut = fixture.acquire({ tokens: 1, bytes: 1 });
+    await fixture.advance(0);
+    expect(statesOf([ahead, dimension, provider, shut])).toEqual(["waiting", "granted", "granted", "waiting"]);
+    // 7 bytes remain, and the waiter claims one of them.
+    expect(fixture.hasCapacity({ tokens: 0, bytes: 6 })).toBe(true);
+    expect(fixture.hasCapacity({ tokens: 0, bytes: 7 })).toBe(false);
     provider.lease!.settle();
-    const second = one.ask({ tokens: 1, bytes: 1 }, "either");
-    await one.later(0);
+    const second = fixture.acquire({ tokens: 1, bytes: 1 }, "either");
+    await fixture.advance(0);
     expect(second).toMatchObject({ state: "granted", lease: { provider: "b" } });
   });
 
-  it("one who can go elsewhere does not wait for the provider of another", async () => {
-    const one = new Desk({
+  it("a waiter that another provider can serve does not wait for the provider of the waiter ahead", async () => {
+    const fixture = new LimiterFixture({
       scoring: new PriorityScorer(),
       providers: [
         { name: "a", limits: { concurrency: 1 }, priority: 20 },
@@ -145,16 +151,21 @@ describe("the order of the line", () => {
       ],
       capabilities: { chat: ["a", "b"], only: ["a"] },
     });
-    one.take();
-    const asked = [one.ask(LONG, "only"), one.ask(LONG), one.ask(LONG), one.ask(LONG)];
-    await one.later(0);
+    fixture.grant();
+    const asked = [
+      fixture.acquire(LONG_WAIT, "only"),
+      fixture.acquire(LONG_WAIT),
+      fixture.acquire(LONG_WAIT),
+      fixture.acquire(LONG_WAIT),
+    ];
+    await fixture.advance(0);
     expect(asked.map(({ lease }) => lease?.provider)).toEqual([undefined, "b", "b", undefined]);
   });
 
   it.each(["dead", "paused", "removed", "too small for it"])(
-    "one is not held up by who waits for a provider that is %s",
+    "a waiter is not delayed by one that waits for a provider that is %s",
     async (why) => {
-      const one = new Desk({
+      const fixture = new LimiterFixture({
         pools: { org: { limits: { tpm: 100 } } },
         providers: [
           { name: "a", limits: { concurrency: 1, tpm: 50 }, pools: ["org"] },
@@ -162,372 +173,124 @@ describe("the order of the line", () => {
         ],
         capabilities: { chat: ["a"], mail: ["b"], both: ["a", "b"] },
       });
-      const leases = [one.take({ tokens: 10 }), one.take({ tokens: 10 }, "mail")];
-      const ahead = one.ask({ tokens: why === "too small for it" ? 51 : 40, ...LONG }, "both");
-      const behind = one.ask({ tokens: 50, ...LONG });
+      const leases = [fixture.grant({ tokens: 10 }), fixture.grant({ tokens: 10 }, "mail")];
+      const ahead = fixture.acquire({ tokens: why === "too small for it" ? 51 : 40, ...LONG_WAIT }, "both");
+      const behind = fixture.acquire({ tokens: 50, ...LONG_WAIT });
       if (why === "dead")
-        one.limiter.observe({ provider: "a", usage: { requests: 0 }, outcome: { status: "unauthorized" } });
-      if (why === "paused") one.limiter.updateProvider("a", { paused: true });
-      if (why === "removed") one.limiter.removeProvider("a");
+        fixture.limiter.observe({ provider: "a", usage: { requests: 0 }, outcome: { status: "unauthorized" } });
+      if (why === "paused") fixture.limiter.updateProvider("a", { paused: true });
+      if (why === "removed") fixture.limiter.removeProvider("a");
       if (why === "too small for it") {
-        expect(one.refusal({ tokens: 51 }, "both").reasons[0]).toMatchObject({ provider: "a", reason: "too_large" });
+        expect(fixture.refusal({ tokens: 51 }, "both").reasons[0]).toMatchObject({
+          provider: "a",
+          reason: "too_large",
+        });
         leases[1]!.settle({ usage: { tokens: 0 } });
-        await one.later(0);
+        await fixture.advance(0);
         expect(ahead).toMatchObject({ state: "granted", lease: { provider: "b" } });
         return;
       }
-      // Whoever waits behind for "a" alone stays behind; who waits for "b" alone comes right after.
-      const third = one.ask({ tokens: 20, ...LONG }, "mail");
+      // A waiter for "a" only stays behind, and a waiter for "b" only is served directly afterwards.
+      const third = fixture.acquire({ tokens: 20, ...LONG_WAIT }, "mail");
       leases[1]!.settle({ usage: { tokens: 0 } });
-      await one.later(0);
+      await fixture.advance(0);
       expect([ahead.state, ahead.lease?.provider, third.state]).toEqual(["granted", "b", "waiting"]);
       ahead.lease!.settle({ usage: { tokens: 0 } });
-      await one.later(0);
+      await fixture.advance(0);
       expect(third.state).toBe("granted");
       expect(behind.state).not.toBe("granted");
     },
   );
 
-  it("one of the same kind, but smaller, goes to a provider that is too small for the one before it", async () => {
-    const one = new Desk({
+  it("a smaller waiter of the same kind goes to a provider that is too small for the waiter ahead", async () => {
+    const fixture = new LimiterFixture({
       providers: [
         { name: "a", limits: { concurrency: 1 } },
         { name: "b", limits: { concurrency: 1, tpm: 50 } },
       ],
       capabilities: { chat: ["a", "b"] },
     });
-    one.take({ only: ["a"] });
-    const lease = one.take({ only: ["b"], tokens: 1 });
-    const line = [60, 70, 10, 10].map((tokens) => one.ask({ tokens, ...LONG }));
+    fixture.grant({ only: ["a"] });
+    const lease = fixture.grant({ only: ["b"], tokens: 1 });
+    const line = [60, 70, 10, 10].map((tokens) => fixture.acquire({ tokens, ...LONG_WAIT }));
     lease.settle();
-    await one.later(0);
-    expect(states(line)).toEqual(["waiting", "waiting", "granted", "waiting"]);
+    await fixture.advance(0);
+    expect(statesOf(line)).toEqual(["waiting", "waiting", "granted", "waiting"]);
     expect(line[2]!.lease!.provider).toBe("b");
   });
 });
 
-describe("no starvation", () => {
+describe("starvation", () => {
   it("waiter k of unit requests is granted at the k-th release of a window", async () => {
-    const one = desk({ limits: { rpm: 8 } });
+    const fixture = chatFixture({ limits: { rpm: 8 } });
     for (let i = 0; i < 8; i++) {
-      one.clock.set(i * 700);
-      one.take().settle();
+      fixture.clock.set(i * 700);
+      fixture.grant().settle();
     }
-    const line = Array.from({ length: 8 }, () => one.ask(LONG));
+    const line = Array.from({ length: 8 }, () => fixture.acquire(LONG_WAIT));
     for (let i = 0; i < 8; i++) {
-      await one.at(60_000 + i * 700 - 1);
-      expect(one.hasRoom()).toBe(false);
+      await fixture.advanceTo(60_000 + i * 700 - 1);
+      expect(fixture.hasCapacity()).toBe(false);
       expect(line[i]!.state).toBe("waiting");
-      await one.at(60_000 + i * 700);
+      await fixture.advanceTo(60_000 + i * 700);
       expect(line[i]!).toMatchObject({ state: "granted", atMs: 60_000 + i * 700 });
       line[i]!.lease!.settle();
     }
   });
 
-  it("waiter k is granted at the k-th settle, however many ask meanwhile", async () => {
-    const { one, leases } = busy(3);
-    const line = Array.from({ length: 12 }, () => one.ask(LONG));
+  it("waiter k is granted at the k-th settlement, however many other calls arrive", async () => {
+    const { fixture, leases } = occupiedFixture(3);
+    const line = Array.from({ length: 12 }, () => fixture.acquire(LONG_WAIT));
     const open = [...leases];
     for (let k = 1; k <= 12; k++) {
-      for (let i = 0; i < 3; i++) one.refusal();
-      one.ask(LONG);
+      for (let i = 0; i < 3; i++) fixture.refusal();
+      fixture.acquire(LONG_WAIT);
       open.shift()!.settle();
-      await one.later(10);
+      await fixture.advance(10);
       expect(line.filter(({ state }) => state === "granted")).toHaveLength(k);
       open.push(line[k - 1]!.lease!);
     }
   });
 });
 
-describe("what wakes a waiter", () => {
-  const wakes = async (one: Desk, asked: Asked, by: () => void) => {
-    await one.later(0);
-    expect(asked.state).toBe("waiting");
-    by();
-    await one.later(0);
-    expect(asked.state).toBe("granted");
-    expect(one.limiter.inspect().waiting).toEqual({});
-    expect(one.clock.outstanding).toBe(0);
-  };
-
-  it("a settle, and a release", async () => {
-    for (const end of [(lease: Lease) => lease.settle(), (lease: Lease) => lease.release()]) {
-      const { one, leases } = busy();
-      const asked = one.ask();
-      await wakes(one, asked, () => end(leases[0]!));
-    }
-  });
-
-  it("a settle below the estimate, a report below it, a refusal that gives back", async () => {
-    const ends: ((lease: Lease) => void)[] = [
-      (lease) => lease.settle({ usage: { tokens: 50 } }),
-      (lease) => lease.report({ tokens: 50 }),
-      (lease) => lease.settle({ status: "rate_limited" }),
-      (lease) => lease.release(),
-    ];
-    for (const end of ends) {
-      const one = desk({ limits: { tpm: 100 } });
-      const lease = one.take({ tokens: 90 });
-      const asked = one.ask({ tokens: 50, maxWaitMs: 1_000 });
-      await wakes(one, asked, () => end(lease));
-    }
-  });
-
-  it("a place that was held back, in its time", async () => {
-    const { one, leases } = busy();
-    const asked = one.ask();
-    leases[0]!.settle({ status: "timeout" });
-    await one.at(999);
-    expect(asked.state).toBe("waiting");
-    await one.at(1_000);
-    expect(asked).toMatchObject({ state: "granted", atMs: 1_000 });
-  });
-
-  it("an expiry", async () => {
-    const one = desk({ limits: { concurrency: 1 } }, { leaseTimeoutMs: 5_000 });
-    one.take();
-    const asked = one.ask();
-    await one.at(5_999);
-    expect(asked.state).toBe("waiting");
-    await one.at(6_000);
-    expect(asked).toMatchObject({ state: "granted", atMs: 6_000 });
-  });
-
-  it("the next release of a window", async () => {
-    const one = desk({ limits: { rpm: 1 } });
-    one.take();
-    const asked = one.ask({ maxWaitMs: 70_000 });
-    await one.at(60_999);
-    expect(asked.state).toBe("waiting");
-    await one.at(61_000);
-    expect(asked).toMatchObject({ state: "granted", atMs: 61_000 });
-  });
-
-  it("headers that came earlier than the cap", async () => {
-    const one = desk({ limits: { rpm: 1 } }, { skewCapMs: Number.POSITIVE_INFINITY });
-    const lease = one.take();
-    const asked = one.ask({ maxWaitMs: 1e6 });
-    await one.at(100_000);
-    lease.headersReceived();
-    await one.at(159_999);
-    expect(asked.state).toBe("waiting");
-    await one.at(160_000);
-    expect(asked).toMatchObject({ state: "granted", atMs: 160_000 });
-  });
-
-  it("the refill of a token bucket, the reset of a fixed window", async () => {
-    for (const [strategy, at] of [
-      ["token_bucket", 20_000],
-      ["fixed_window", 60_000],
-    ] as const) {
-      const one = desk({ quotas: [{ dimension: "requests", limit: 3, window: "minute", strategy }] });
-      for (let i = 0; i < 3; i++) one.take().settle();
-      const asked = one.ask();
-      await one.at(at - 1);
-      expect(asked.state, strategy).toBe("waiting");
-      await one.at(at);
-      expect(asked, strategy).toMatchObject({ state: "granted", atMs: at });
-    }
-  });
-
-  it("the end of a cooldown", async () => {
-    const one = desk();
-    one.limiter.observe({ provider: "a", outcome: { status: "rate_limited", retryAfterMs: 30_000 } });
-    const asked = [one.ask(), one.ask()];
-    await one.at(29_999);
-    expect(states(asked)).toEqual(["waiting", "waiting"]);
-    await one.at(30_000);
-    // The trial is one at a time.
-    expect(states(asked)).toEqual(["granted", "waiting"]);
-    expect(asked[0]!.atMs).toBe(30_000);
-    asked[0]!.lease!.settle();
-    await one.later(0);
-    expect(states(asked)).toEqual(["granted", "granted"]);
-  });
-
-  it("health that heals", async () => {
-    const one = desk({}, { minimumHealthScore: 0.6, health: { penalty403: 0.5 } });
-    one.limiter.observe({ provider: "a", outcome: { status: "forbidden" } });
-    const { retryAfterMs } = one.refusal();
-    const asked = one.ask({ maxWaitMs: 1e6 });
-    await one.at(retryAfterMs! - 1);
-    expect(asked.state).toBe("waiting");
-    await one.at(retryAfterMs!);
-    expect(asked.state).toBe("granted");
-  });
-
-  it("updateProvider: a higher limit, no limit, no pause, another pool", async () => {
-    const raised = busy();
-    await wakes(raised.one, raised.one.ask(), () =>
-      raised.one.limiter.updateProvider("a", { limits: { concurrency: 2 } }),
-    );
-    const freed = busy();
-    await wakes(freed.one, freed.one.ask(), () =>
-      freed.one.limiter.updateProvider("a", { limits: { concurrency: null } }),
-    );
-    const one = new Desk({
-      providers: [
-        { name: "a", paused: true },
-        { name: "b", limits: { concurrency: 1 } },
-      ],
-      capabilities: { chat: ["a", "b"] },
-    });
-    one.take();
-    await wakes(one, one.ask(), () => one.limiter.updateProvider("a", { paused: false }));
-  });
-
-  it("upsertProvider: a changed quota that starts empty, a provider that is new, one that is dead no more", async () => {
-    const one = desk({ limits: { rpm: 1 } });
-    one.limiter.observe({ provider: "a", outcome: { status: "success" } });
-    await wakes(one, one.ask(), () => one.limiter.upsertProvider({ name: "a", limits: { rpm: 2 } }));
-    const two = new Desk({
-      providers: [{ name: "b", limits: { concurrency: 1 } }],
-      capabilities: { chat: ["a", "b"] },
-    });
-    two.take();
-    await wakes(two, two.ask(), () => two.limiter.upsertProvider({ name: "a" }));
-    const three = new Desk({
-      providers: [{ name: "a" }, { name: "b", limits: { concurrency: 1 } }],
-      capabilities: { chat: ["a", "b"] },
-    });
-    three.limiter.observe({ provider: "a", outcome: { status: "unauthorized" } });
-    three.take();
-    await wakes(three, three.ask(), () => three.limiter.upsertProvider({ name: "a" }));
-  });
-
-  it("upsertPool, for everybody who draws from it", async () => {
-    const one = new Desk({
-      pools: { org: { limits: { concurrency: 1 } } },
-      providers: [
-        { name: "a", pools: ["org"] },
-        { name: "b", pools: ["org"] },
-      ],
-      capabilities: { chat: ["a"], mail: ["b"] },
-    });
-    one.take();
-    const asked = [one.ask(LONG, "mail"), one.ask(LONG), one.ask(LONG)];
-    one.limiter.upsertPool({ name: "org", limits: { concurrency: 3 } });
-    await one.later(0);
-    expect(states(asked)).toEqual(["granted", "granted", "waiting"]);
-  });
-
-  it("reviveProvider: of a dead provider, of a cooldown, of bad health", async () => {
-    for (const status of ["unauthorized", "rate_limited"] as const) {
-      const one = new Desk({
-        providers: [{ name: "a" }, { name: "b", limits: { concurrency: 1 } }],
-        capabilities: { chat: ["a", "b"] },
-      });
-      one.limiter.observe({ provider: "a", outcome: { status, retryAfterMs: 40_000 } });
-      one.take();
-      await wakes(one, one.ask(), () => one.limiter.reviveProvider("a"));
-    }
-  });
-
-  it("upsertCapability that names a provider with room", async () => {
-    const one = new Desk({
-      providers: [{ name: "a", limits: { concurrency: 1 } }, { name: "b" }],
-      capabilities: { chat: ["a"] },
-    });
-    one.take();
-    const asked = one.ask(LONG);
-    one.limiter.upsertCapability({ name: "chat", providers: ["a", "b"] });
-    await one.later(0);
-    // Who waits may have asked for the list as it was; it must not stay behind for ever either.
-    if (asked.state === "granted") expect(asked.lease!.provider).toBe("b");
-  });
-
-  it("a removed provider wakes those whom its waiters held up", async () => {
-    const one = new Desk({
-      pools: { org: { limits: { tpm: 100 } } },
-      providers: [
-        { name: "a", pools: ["org"] },
-        { name: "b", pools: ["org"] },
-      ],
-      capabilities: { chat: ["a"], mail: ["b"] },
-    });
-    one.take({ tokens: 60 }).headersReceived();
-    const big = one.ask({ tokens: 90, ...LONG });
-    const small = one.ask({ tokens: 30, ...LONG }, "mail");
-    await one.later(0);
-    expect(states([big, small])).toEqual(["waiting", "waiting"]);
-    one.limiter.removeProvider("a");
-    await one.later(0);
-    expect(small.state).toBe("granted");
-    expect(big.state).not.toBe("granted");
-  });
-
-  it("a waiter ahead that gives up wakes those behind it", async () => {
-    const one = desk({ limits: { tpm: 100 } });
-    one.take({ tokens: 60 }).headersReceived();
-    const controller = new AbortController();
-    const aborted = one.ask({ tokens: 90, ...LONG, signal: controller.signal });
-    const late = one.ask({ tokens: 50, maxWaitMs: 59_000 });
-    const small = one.ask({ tokens: 30, ...LONG });
-    await one.later(0);
-    expect(aborted.state).toBe("waiting");
-    controller.abort();
-    await one.later(0);
-    if (late.state === "waiting") {
-      expect(small.state).toBe("waiting");
-      await one.at(59_000);
-    }
-    expect(late.state).toBe("rejected");
-    expect(small.state).toBe("granted");
-  });
-
-  it("an observation that ends a trial", async () => {
-    const one = desk();
-    one.limiter.observe({ provider: "a", outcome: { status: "rate_limited", retryAfterMs: 1_000 } });
-    one.clock.set(1_000);
-    one.take();
-    const asked = one.ask();
-    await wakes(one, asked, () => one.limiter.observe({ provider: "a", outcome: { status: "success" } }));
-  });
-
-  it("exactly who can go", async () => {
-    const { one, leases } = busy(5);
-    const line = Array.from({ length: 9 }, () => one.ask(LONG));
-    leases[3]!.settle();
-    leases[1]!.settle();
-    await one.later(0);
-    expect(states(line)).toEqual(["granted", "granted", ...Array(7).fill("waiting")]);
-    expect(one.limiter.inspect().waiting).toEqual({ chat: 7 });
-  });
-});
-
-describe("a bounded line", () => {
-  it("rejects with queue_full whom it cannot take, and grants who need not wait", async () => {
-    const one = new Desk({
+describe("a bounded wait queue", () => {
+  it("a full queue rejects with queue_full, but grants requests that do not need to wait", async () => {
+    const fixture = new LimiterFixture({
       maxWaiting: 2,
       providers: [{ name: "a", limits: { concurrency: 1 } }, { name: "b" }],
       capabilities: { chat: ["a"], mail: ["b"] },
     });
-    const lease = one.take();
-    const line = [one.ask(LONG), one.ask(LONG), one.ask({ ...LONG, priority: 9 }), one.ask(LONG)];
-    const free = one.ask(LONG, "mail");
-    await one.later(0);
-    expect(states(line)).toEqual(["waiting", "waiting", "rejected", "rejected"]);
+    const lease = fixture.grant();
+    const line = [
+      fixture.acquire(LONG_WAIT),
+      fixture.acquire(LONG_WAIT),
+      fixture.acquire({ ...LONG_WAIT, priority: 9 }),
+      fixture.acquire(LONG_WAIT),
+    ];
+    const free = fixture.acquire(LONG_WAIT, "mail");
+    await fixture.advance(0);
+    expect(statesOf(line)).toEqual(["waiting", "waiting", "rejected", "rejected"]);
     expect(free.state).toBe("granted");
     expect(rejection(line[2]!)).toMatchObject({ kind: "queue_full", capability: "chat", attempts: [] });
     expect(rejection(line[2]!).reasons).toHaveLength(1);
-    expect(one.limiter.inspect().waiting).toEqual({ chat: 2 });
+    expect(fixture.limiter.inspect().waiting).toEqual({ chat: 2 });
     lease.settle();
-    await one.later(0);
-    expect(states(line.slice(0, 2))).toEqual(["granted", "waiting"]);
-    const next = one.ask(LONG);
-    await one.later(0);
+    await fixture.advance(0);
+    expect(statesOf(line.slice(0, 2))).toEqual(["granted", "waiting"]);
+    const next = fixture.acquire(LONG_WAIT);
+    await fixture.advance(0);
     expect(next.state).toBe("waiting");
   });
 
-  it("of 0 lets nobody wait; by default 10,000 may", async () => {
-    const none = desk({ limits: { concurrency: 1 } }, { maxWaiting: 0 });
-    none.take();
-    const asked = none.ask();
-    await none.later(0);
+  it("a queue of length 0 rejects every waiter, and the default length is 10,000", async () => {
+    const none = chatFixture({ limits: { concurrency: 1 } }, { maxWaiting: 0 });
+    none.grant();
+    const asked = none.acquire();
+    await none.advance(0);
     expect(rejection(asked).kind).toBe("queue_full");
-    const { one } = busy();
-    const line = Array.from({ length: 10_001 }, () => one.ask(LONG));
-    await one.later(0);
+    const { fixture } = occupiedFixture();
+    const line = Array.from({ length: 10_001 }, () => fixture.acquire(LONG_WAIT));
+    await fixture.advance(0);
     expect(line.filter(({ state }) => state === "waiting")).toHaveLength(10_000);
     expect(rejection(line.at(-1)!).kind).toBe("queue_full");
   });

@@ -1,9 +1,10 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { GrateLimiter, MockClock } from "../../../src/index.ts";
+import { propertyRuns } from "../../support/test-effort.ts";
 
-// Law: a calendar window ends at the first instant of the local date on which the next period starts: tomorrow, the next
-// Monday, the 1st. The model walks through the minutes with Intl and knows nothing of offsets.
+// A calendar window ends at the first instant of the local date on which the next period starts: the next day, the next
+// Monday, or the 1st. The model walks through the minutes with Intl and does not use offsets.
 
 type Period = "day" | "week" | "month";
 
@@ -12,7 +13,7 @@ const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
 const DAY = 24 * HOUR;
 
-/** The end of the period as a user sees it: when what is used now is released. */
+/** Returns the end of the period as a user sees it: the instant at which current usage is released. */
 function endOfPeriod(epochMs: number, calendar: Period, timeZone: string): number {
   const limiter = new GrateLimiter({
     clock: new MockClock({ epochMs }),
@@ -24,7 +25,7 @@ function endOfPeriod(epochMs: number, calendar: Period, timeZone: string): numbe
 
 const formats = new Map<string, Intl.DateTimeFormat>();
 
-/** The local date as a number that sorts: 2026-03-08 is the day number of 2026-03-08T00:00Z. */
+/** Returns the local date as a sortable number: 2026-03-08 is the day number of 2026-03-08T00:00Z. */
 function localDay(epochMs: number, timeZone: string): number {
   let format = formats.get(timeZone);
   if (format === undefined) {
@@ -35,7 +36,7 @@ function localDay(epochMs: number, timeZone: string): number {
   return Date.UTC(year!, month! - 1, day!) / DAY;
 }
 
-/** By walking: the first minute at which the local date is `day` or later. */
+/** Walks to the first minute at which the local date is `day` or later. */
 function firstMinuteOf(day: number, timeZone: string): number {
   let at = day * DAY - 15 * HOUR;
   while (localDay(at, timeZone) >= day) at -= HOUR;
@@ -49,7 +50,7 @@ function startsPeriod(day: number, period: Period): boolean {
   return period === "day" || date.getUTCDate() === 1;
 }
 
-/** By walking: the first start of a period after `epochMs`. */
+/** Walks to the first start of a period after `epochMs`. */
 function walkedEnd(epochMs: number, period: Period, timeZone: string): number {
   for (let day = localDay(epochMs, timeZone); ; day++) {
     if (!startsPeriod(day, period)) continue;
@@ -77,7 +78,7 @@ const iso = (epochMs: number): string => new Date(epochMs).toISOString();
 
 describe("the end of a calendar day", () => {
   it.each([
-    // zone, an instant of the day, when it ends, what is special about it
+    // Zone, an instant of the day, the end of the day, the special circumstance.
     ["UTC", "2026-06-15T12:00:00.000Z", "2026-06-16T00:00:00.000Z", "an ordinary day"],
     ["UTC", "2026-06-15T00:00:00.000Z", "2026-06-16T00:00:00.000Z", "its first millisecond"],
     ["UTC", "2026-06-15T23:59:59.999Z", "2026-06-16T00:00:00.000Z", "its last millisecond"],
@@ -98,7 +99,7 @@ describe("the end of a calendar day", () => {
     ["America/Havana", "2026-11-01T04:00:00.000Z", "2026-11-02T05:00:00.000Z", "midnight occurs twice"],
     ["America/Havana", "2026-11-01T04:59:59.999Z", "2026-11-02T05:00:00.000Z", "just before its second midnight"],
     ["America/Havana", "2026-11-01T05:00:00.000Z", "2026-11-02T05:00:00.000Z", "its second midnight"],
-  ])("%s, %s: %s (%s)", (timeZone, at, end) => {
+  ])("the calendar day in %s at %s ends at %s (%s)", (timeZone, at, end) => {
     expect(iso(endOfPeriod(Date.parse(at), "day", timeZone))).toBe(end);
   });
 });
@@ -122,29 +123,29 @@ describe("the end of a calendar week and month", () => {
     ],
     ["month", "Pacific/Apia", "2011-12-01T10:00:00.000Z", "2011-12-31T10:00:00.000Z", "a day is missing"],
     ["month", "Asia/Kathmandu", "2026-01-31T18:15:00.000Z", "2026-02-28T18:15:00.000Z", "local, not UTC, months"],
-  ])("%s in %s, %s: %s (%s)", (period, timeZone, at, end) => {
+  ])("the calendar %s in %s at %s ends at %s (%s)", (period, timeZone, at, end) => {
     expect(iso(endOfPeriod(Date.parse(at), period, timeZone))).toBe(end);
   });
 });
 
-describe("against a walk through the minutes", () => {
+describe("the end of a period against a walk through the minutes", () => {
   const period = fc.constantFrom(...PERIODS);
   const zone = fc.constantFrom(...ZONES);
   const from = Date.UTC(1980, 0, 1);
   const until = Date.UTC(2036, 0, 1);
 
-  it("any instant, any period, any zone", () => {
+  it("any period in any zone ends at the instant that the walk finds", () => {
     fc.assert(
       fc.property(zone, period, fc.integer({ min: from, max: until }), (timeZone, calendar, at) => {
         const end = endOfPeriod(at, calendar, timeZone);
         expect(end).toBeGreaterThan(at);
         expect(iso(end)).toBe(iso(walkedEnd(at, calendar, timeZone)));
       }),
-      { numRuns: 300 },
+      { numRuns: propertyRuns(300) },
     );
   });
 
-  // The days on which clocks change, and those around them, hour by hour.
+  // Days with a clock change and the days around them, hour by hour.
   it.each([
     ["America/New_York", "2026-03-08"],
     ["America/New_York", "2026-11-01"],
@@ -158,37 +159,37 @@ describe("against a walk through the minutes", () => {
     ["America/Havana", "2026-03-08"],
     ["America/Havana", "2026-11-01"],
     ["Africa/Casablanca", "2026-02-15"],
-  ])("%s around %s", (timeZone, date) => {
+  ])("days in %s end correctly around %s", (timeZone, date) => {
     for (const calendar of PERIODS) {
       for (let at = Date.parse(date) - 36 * HOUR; at < Date.parse(date) + 60 * HOUR; at += 5 * HOUR - 1) {
-        const told = `${calendar} of ${iso(at)}`;
-        expect(`${told} ends ${iso(endOfPeriod(at, calendar, timeZone))}`).toBe(
-          `${told} ends ${iso(walkedEnd(at, calendar, timeZone))}`,
+        const label = `${calendar} of ${iso(at)}`;
+        expect(`${label} ends ${iso(endOfPeriod(at, calendar, timeZone))}`).toBe(
+          `${label} ends ${iso(walkedEnd(at, calendar, timeZone))}`,
         );
       }
     }
   });
 
-  it("the local date at the end starts a period, and 1 ms earlier it is another date", () => {
+  it("the local date at the end of a period starts the next period, and 1 ms earlier it is another date", () => {
     fc.assert(
       fc.property(zone, period, fc.integer({ min: from, max: until }), (timeZone, calendar, at) => {
         const end = endOfPeriod(at, calendar, timeZone);
         const day = localDay(end, timeZone);
         expect(localDay(end - 1, timeZone)).toBeLessThan(day);
-        // Where a date was skipped, the period starts on the day after it.
+        // If a date was skipped, the period starts on the following day.
         const skipped = day - localDay(end - 1, timeZone) > 1;
         expect(startsPeriod(day, calendar) || (skipped && startsPeriod(day - 1, calendar))).toBe(true);
-        // The same end from just before it; the next one from it on.
+        // The end is the same just before it, and the next end follows from it on.
         expect(endOfPeriod(end - 1, calendar, timeZone)).toBe(end);
         expect(endOfPeriod(end, calendar, timeZone)).toBeGreaterThan(end);
       }),
-      { numRuns: 200 },
+      { numRuns: propertyRuns(200) },
     );
   });
 });
 
-it("where clocks were set back over midnight, and a date begins twice, either beginning ends the day before", () => {
-  // St. John's at 00:01: the 29th begins, is left for an hour, and begins again; the 30th begins once.
+it("if clocks go back over midnight and a date begins twice, each beginning ends the day before", () => {
+  // St. John's at 00:01: the 29th begins, ends for an hour, and begins again; the 30th begins once.
   const beginnings = ["2006-10-29T02:30:00.000Z", "2006-10-29T03:30:00.000Z", "2006-10-30T03:30:00.000Z"];
   for (let at = Date.parse("2006-10-28T12:00Z"); at < Date.parse("2006-10-29T12:00Z"); at += 7 * MINUTE) {
     const end = endOfPeriod(at, "day", "America/St_Johns");
@@ -197,7 +198,7 @@ it("where clocks were set back over midnight, and a date begins twice, either be
   }
 });
 
-it("a zone that is none is refused", () => {
+it("an unknown time zone is rejected", () => {
   const window = { calendar: "day", timeZone: "Mars/Olympus_Mons" } as const;
   const quotas = [{ dimension: "requests", limit: 1, window }] as const;
   expect(() => new GrateLimiter({ providers: [{ name: "p", quotas }] })).toThrow(/timeZone/);

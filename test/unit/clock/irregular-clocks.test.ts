@@ -1,10 +1,12 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { type Clock, GrateLimiter, MockClock, type Observation } from "../../../src/index.ts";
+import { propertyRuns } from "../../support/test-effort.ts";
 
-// Law: a clock that goes back or answers NaN: no time has passed. It is read once per public call. Time alone heals.
+// If a clock goes back or returns NaN, no time has passed. The clock is read once per public call. Time alone restores
+// every provider.
 
-/** A clock that answers whatever it was told to, and counts how often it was asked. */
+/** A clock with settable readings that counts its reads. */
 class Scripted implements Clock {
   answer: unknown = 0;
   reads = 0;
@@ -39,7 +41,7 @@ function limiterOn(clock: Clock): GrateLimiter {
   });
 }
 
-/** What an event makes the limiter answer, as text. */
+/** Describes the answers of the limiter after an event as text. */
 function answersTo(limiter: GrateLimiter, event: number): string {
   const provider = ["a", "b", "c"][event % 3]!;
   const status = (["success", "success", "rate_limited", "server_error", "timeout"] as const)[event % 5]!;
@@ -62,7 +64,7 @@ describe("a clock that goes back", () => {
   );
   const odd = fc.constantFrom(Number.NaN, Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY, undefined, null, "7", {});
 
-  it("answers as one on which no time has passed until it has caught up", () => {
+  it("while a clock is behind its latest reading the limiter behaves as if no time passed", () => {
     const events = fc.array(fc.tuple(step, fc.nat(100)), { minLength: 1, maxLength: 40 });
     fc.assert(
       fc.property(events, fc.constantFrom(0, 1_000_000, -50_000), (script, startMs) => {
@@ -79,11 +81,11 @@ describe("a clock that goes back", () => {
           expect(answersTo(back, event)).toBe(answersTo(still, event));
         }
       }),
-      { numRuns: 300 },
+      { numRuns: propertyRuns(300) },
     );
   });
 
-  it("answers nonsense: no time has passed", () => {
+  it("an invalid clock reading counts as if no time had passed", () => {
     const events = fc.array(fc.tuple(fc.integer({ min: 0, max: 9_000 }), fc.option(odd), fc.nat(100)), {
       maxLength: 30,
     });
@@ -101,26 +103,29 @@ describe("a clock that goes back", () => {
           expect(answersTo(back, event)).toBe(answersTo(still, event));
         }
       }),
-      { numRuns: 300 },
+      { numRuns: propertyRuns(300) },
     );
   });
 
-  it.each([Number.NaN, Number.POSITIVE_INFINITY, undefined, null, "5", 5n])("may begin with %s", (nonsense) => {
-    const clock = new Scripted();
-    clock.answer = nonsense;
-    const limiter = limiterOn({ now: () => clock.now() });
-    expect(limiter.select("chat").waitMs).toBe(0);
-    limiter.observe({ provider: "a", outcome: { status: "success" } });
-    expect(limiter.remainingQuota("a", "requests")).toBe(4);
-    clock.answer = 3_600_000;
-    expect(limiter.remainingQuota("a", "requests")).toBe(5);
-  });
+  it.each([Number.NaN, Number.POSITIVE_INFINITY, undefined, null, "5", 5n])(
+    "the first clock reading can be %s",
+    (nonsense) => {
+      const clock = new Scripted();
+      clock.answer = nonsense;
+      const limiter = limiterOn({ now: () => clock.now() });
+      expect(limiter.select("chat").waitMs).toBe(0);
+      limiter.observe({ provider: "a", outcome: { status: "success" } });
+      expect(limiter.remainingQuota("a", "requests")).toBe(4);
+      clock.answer = 3_600_000;
+      expect(limiter.remainingQuota("a", "requests")).toBe(5);
+    },
+  );
 });
 
-describe("a year ahead", () => {
+describe("a year without calls", () => {
   const YEAR = 365 * 86_400_000;
 
-  it("windows are empty, cooldowns over, health is whole", () => {
+  it("after a year windows are empty, cooldowns are over, and health is full", () => {
     const clock = new MockClock({ epochMs: Date.UTC(2026, 4, 5) });
     const limiter = new GrateLimiter({
       clock,
@@ -162,8 +167,8 @@ describe("a year ahead", () => {
   });
 });
 
-describe("the clock is asked", () => {
-  it("at most once per public call, and wakes nobody while nobody waits", () => {
+describe("reads of the clock", () => {
+  it("a public call reads the clock at most once, and sets no timer while no call waits", () => {
     const clock = new Scripted();
     const limiter = limiterOn(clock);
     const calls: { [name: string]: () => unknown } = {
@@ -195,7 +200,7 @@ describe("the clock is asked", () => {
     expect(clock.wakeUps).toBe(0);
   });
 
-  it("anew by every call that depends on time", () => {
+  it("every call that depends on time reads the clock again", () => {
     const clock = new MockClock();
     const limiter = limiterOn(clock);
     const used = () => limiter.observe({ provider: "a", usage: { requests: 5 }, outcome: { status: "success" } });

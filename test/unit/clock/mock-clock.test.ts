@@ -2,13 +2,13 @@ import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { GrateLimiterError, MockClock } from "../../../src/index.ts";
 
-describe("MockClock tells", () => {
-  it("0 for both instants by default", () => {
+describe("the readings of MockClock", () => {
+  it("MockClock starts with both instants at 0", () => {
     const clock = new MockClock();
     expect([clock.now(), clock.epochNow()]).toEqual([0, 0]);
   });
 
-  it("an epoch that moves with now, forward and back", () => {
+  it("the epoch of MockClock moves with now(), forward and back", () => {
     const clock = new MockClock({ startMs: 100, epochMs: 1_000_000 });
     expect([clock.now(), clock.epochNow()]).toEqual([100, 1_000_000]);
     clock.advanceMs(50.5);
@@ -19,29 +19,32 @@ describe("MockClock tells", () => {
     expect([clock.now(), clock.epochNow()]).toEqual([-900, 999_000]);
   });
 
-  it.each([Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY])("no instant that is %s", (odd) => {
-    const clock = new MockClock({ startMs: 5 });
-    for (const call of [
-      () => clock.advanceMs(odd),
-      () => clock.advanceSecs(odd),
-      () => clock.set(odd),
-      () => new MockClock({ startMs: odd }),
-      () => new MockClock({ epochMs: odd }),
-    ]) {
-      expect(call).toThrow(expect.toSatisfy(GrateLimiterError.is));
-    }
-    expect(clock.now()).toBe(5);
-  });
+  it.each([Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY])(
+    "MockClock rejects the instant %s",
+    (odd) => {
+      const clock = new MockClock({ startMs: 5 });
+      for (const call of [
+        () => clock.advanceMs(odd),
+        () => clock.advanceSecs(odd),
+        () => clock.set(odd),
+        () => new MockClock({ startMs: odd }),
+        () => new MockClock({ epochMs: odd }),
+      ]) {
+        expect(call).toThrow(expect.toSatisfy(GrateLimiterError.is));
+      }
+      expect(clock.now()).toBe(5);
+    },
+  );
 
-  it("no advance backwards", () => {
+  it("MockClock does not advance backwards", () => {
     const clock = new MockClock({ startMs: 5 });
     expect(() => clock.advanceMs(-1)).toThrow(expect.toSatisfy(GrateLimiterError.is));
     expect(clock.now()).toBe(5);
   });
 });
 
-describe("MockClock wakes", () => {
-  it("everybody in order of instant, equal ones in order of arrival, now() being each instant in turn", () => {
+describe("the timers of MockClock", () => {
+  it("timers fire in order of their instants, equal ones in order of creation, with now() at each instant", () => {
     const instants = fc.array(fc.integer({ min: 1, max: 50 }), { minLength: 1, maxLength: 30 });
     fc.assert(
       fc.property(instants, fc.boolean(), (due, isSet) => {
@@ -60,7 +63,7 @@ describe("MockClock wakes", () => {
     );
   });
 
-  it("at the instant itself, not a moment before", () => {
+  it("a timer fires at its instant and not before", () => {
     const clock = new MockClock();
     let woken = 0;
     clock.wakeAt(10, () => woken++);
@@ -72,7 +75,7 @@ describe("MockClock wakes", () => {
     expect(woken).toBe(1);
   });
 
-  it("whoever asks on the way to be woken before the end", () => {
+  it("a timer that is set during an advance fires if its instant is within the advance", () => {
     const clock = new MockClock();
     const woken: number[] = [];
     const again = () => {
@@ -85,7 +88,7 @@ describe("MockClock wakes", () => {
     expect(clock.now()).toBe(35);
   });
 
-  it("nobody who cancelled, and everybody else", () => {
+  it("a cancelled timer does not fire, and all others do", () => {
     const clock = new MockClock();
     const woken: string[] = [];
     const cancelA = clock.wakeAt(10, () => woken.push("a"));
@@ -99,7 +102,7 @@ describe("MockClock wakes", () => {
     expect(woken).toEqual(["b"]);
   });
 
-  it("nobody when it is set back, and then at the same instants as before", () => {
+  it("setting the clock back fires no timer, and timers keep their instants", () => {
     const clock = new MockClock({ startMs: 100 });
     const woken: number[] = [];
     clock.wakeAt(150, () => woken.push(clock.now()));
@@ -111,7 +114,7 @@ describe("MockClock wakes", () => {
     expect(woken).toEqual([150]);
   });
 
-  it("an instant that has passed with the next step, which does not take the clock back", () => {
+  it("a timer for a past instant fires at the next step, and the clock does not go back", () => {
     const clock = new MockClock({ startMs: 100 });
     const woken: number[] = [];
     clock.wakeAt(50, () => woken.push(clock.now()));
@@ -121,7 +124,7 @@ describe("MockClock wakes", () => {
 });
 
 describe("advanceMsAsync", () => {
-  it("lets promises run after every wake-up, before the next one", async () => {
+  it("advanceMsAsync lets promises run after every timer and before the next one", async () => {
     const clock = new MockClock();
     const log: string[] = [];
     const worker = async (name: string, stepMs: number) => {
@@ -140,7 +143,7 @@ describe("advanceMsAsync", () => {
     expect(clock.now()).toBe(100);
   });
 
-  it("lets what was started before it run first, and what was woken last run too", async () => {
+  it("advanceMsAsync first lets earlier promises run, and finally those of the last timer", async () => {
     const clock = new MockClock();
     const log: string[] = [];
     void Promise.resolve().then(() => clock.wakeAt(5, () => void Promise.resolve().then(() => log.push("woken"))));
@@ -148,7 +151,7 @@ describe("advanceMsAsync", () => {
     expect(log).toEqual(["woken"]);
   });
 
-  it("takes no real time", async () => {
+  it("advanceMsAsync takes no real time", async () => {
     const clock = new MockClock();
     const began = performance.now();
     await clock.advanceMsAsync(365 * 86_400_000);

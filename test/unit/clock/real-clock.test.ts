@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { RealClock } from "../../../src/index.ts";
 
 describe("RealClock.now", () => {
-  it("never goes back, and is a whole number of 1/1024 ms, at or just below performance.now()", () => {
+  it("now() never goes back, and is a whole number of 1/1024 ms at or just below performance.now()", () => {
     const clock = new RealClock();
     let last = Number.NEGATIVE_INFINITY;
     for (let i = 0; i < 20_000; i++) {
@@ -17,14 +17,14 @@ describe("RealClock.now", () => {
     expect(last).toBeGreaterThan(0);
   });
 
-  it("tells Unix time", () => {
+  it("epochMs() returns Unix time", () => {
     const before = Date.now();
     const epoch = new RealClock().epochNow();
     expect(epoch).toBeGreaterThanOrEqual(before);
     expect(epoch).toBeLessThanOrEqual(Date.now());
   });
 
-  it("wakes in real time", async () => {
+  it("a limiter with RealClock wakes waiters in real time", async () => {
     const clock = new RealClock();
     const at = clock.now() + 20;
     const woken = await new Promise<number>((resolve) => {
@@ -43,7 +43,7 @@ describe("RealClock.wakeAt", () => {
     vi.useRealTimers();
   });
 
-  it("wakes once, at the instant", () => {
+  it("a timer fires once, at its instant", () => {
     const clock = new RealClock();
     const wake = vi.fn();
     clock.wakeAt(clock.now() + 1_000, wake);
@@ -55,7 +55,7 @@ describe("RealClock.wakeAt", () => {
     expect(wake).toHaveBeenCalledTimes(1);
   });
 
-  it("wakes soon, and not within the call, where the instant has passed", () => {
+  it("a timer for a past instant fires soon, but not within the call", () => {
     const clock = new RealClock();
     vi.advanceTimersByTime(1_000);
     const wake = vi.fn();
@@ -65,26 +65,23 @@ describe("RealClock.wakeAt", () => {
     expect(wake).toHaveBeenCalledTimes(1);
   });
 
-  // A runtime fires a timer of more than 2^31 - 1 ms at once.
-  it.each([2 ** 31 - 1, 2 ** 31, 2 ** 32, 400 * 86_400_000])(
-    "does not wake at once where the wait is %d ms",
-    (waitMs) => {
-      const timers = vi.spyOn(globalThis, "setTimeout");
-      const clock = new RealClock();
-      const wake = vi.fn();
-      clock.wakeAt(clock.now() + waitMs, wake);
-      vi.advanceTimersByTime(60_000);
-      expect(wake).not.toHaveBeenCalled();
-      expect(timers.mock.calls.length).toBeLessThan(5);
-      vi.advanceTimersByTime(waitMs - 60_001);
-      expect(wake).not.toHaveBeenCalled();
-      vi.advanceTimersByTime(2);
-      expect(wake).toHaveBeenCalledTimes(1);
-      expect(vi.getTimerCount()).toBe(0);
-    },
-  );
+  // A runtime fires a timer of more than 2^31 - 1 ms immediately.
+  it.each([2 ** 31 - 1, 2 ** 31, 2 ** 32, 400 * 86_400_000])("a timer of %d ms does not fire immediately", (waitMs) => {
+    const timers = vi.spyOn(globalThis, "setTimeout");
+    const clock = new RealClock();
+    const wake = vi.fn();
+    clock.wakeAt(clock.now() + waitMs, wake);
+    vi.advanceTimersByTime(60_000);
+    expect(wake).not.toHaveBeenCalled();
+    expect(timers.mock.calls.length).toBeLessThan(5);
+    vi.advanceTimersByTime(waitMs - 60_001);
+    expect(wake).not.toHaveBeenCalled();
+    vi.advanceTimersByTime(2);
+    expect(wake).toHaveBeenCalledTimes(1);
+    expect(vi.getTimerCount()).toBe(0);
+  });
 
-  it("never wakes before the instant, also where it has fractions", () => {
+  it("a timer never fires before its instant, even if the instant has fractions", () => {
     const clock = new RealClock();
     const at = clock.now() + 10.25;
     let woken = Number.NaN;
@@ -97,19 +94,22 @@ describe("RealClock.wakeAt", () => {
     expect(woken).toBeGreaterThanOrEqual(at);
   });
 
-  it.each([5, 2 ** 32])("does not wake after its cancel, and leaves no timer behind (%d ms)", (waitMs) => {
-    const timers = vi.spyOn(globalThis, "setTimeout");
-    const clock = new RealClock();
-    const wake = vi.fn();
-    const cancel = clock.wakeAt(clock.now() + waitMs, wake);
-    vi.advanceTimersByTime(Math.min(waitMs - 1, 1_000));
-    expect(timers.mock.calls.length).toBeLessThan(5);
-    // Into the second of the timers that a long wait takes.
-    if (waitMs > 2 ** 31) vi.advanceTimersByTime(2 ** 31);
-    cancel();
-    cancel();
-    expect(vi.getTimerCount()).toBe(0);
-    vi.advanceTimersByTime(waitMs);
-    expect(wake).not.toHaveBeenCalled();
-  });
+  it.each([5, 2 ** 32])(
+    "a cancelled timer of %d ms does not fire, and leaves no timer of the runtime behind",
+    (waitMs) => {
+      const timers = vi.spyOn(globalThis, "setTimeout");
+      const clock = new RealClock();
+      const wake = vi.fn();
+      const cancel = clock.wakeAt(clock.now() + waitMs, wake);
+      vi.advanceTimersByTime(Math.min(waitMs - 1, 1_000));
+      expect(timers.mock.calls.length).toBeLessThan(5);
+      // Into the second of the timers that a long wait needs.
+      if (waitMs > 2 ** 31) vi.advanceTimersByTime(2 ** 31);
+      cancel();
+      cancel();
+      expect(vi.getTimerCount()).toBe(0);
+      vi.advanceTimersByTime(waitMs);
+      expect(wake).not.toHaveBeenCalled();
+    },
+  );
 });

@@ -1,8 +1,8 @@
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { type Clock, GrateLimiter, MockClock, type QuotaConfig } from "../../../src/index.ts";
 
-// Windows that a wall clock rules (a calendar's, and fixed windows with a known reset), while that clock is set, jumps or
-// lies. The limiter need not notice at once, but within a minute of its own time.
+// Windows that depend on the wall clock (calendar windows and fixed windows with a known reset) while that clock is
+// set, jumps, or is wrong. The limiter must follow it within a minute of its own time.
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
@@ -10,7 +10,7 @@ const DAY = 24 * HOUR;
 const MIDNIGHT = Date.UTC(2026, 5, 16);
 const NOTICED = MINUTE;
 
-/** Two clocks that move together until somebody sets the one on the wall. */
+/** Two clocks that move together until the wall clock is set. */
 class TwoClocks implements Clock {
   monotonicMs = 1_000;
   wallMs: number;
@@ -52,7 +52,7 @@ function started(quota: QuotaConfig, wallMs: number) {
 }
 
 describe.each(WALL_RULED)("%s", (_, quota) => {
-  it("is reset at midnight, to the millisecond, day after day, and uses the quota to the last unit", () => {
+  it("the window resets exactly at midnight every day, and its whole quota can be used", () => {
     const { clock, use, left, limiter } = started(quota, MIDNIGHT - 2);
     for (let day = 0; day < 5; day++) {
       use(10);
@@ -65,7 +65,7 @@ describe.each(WALL_RULED)("%s", (_, quota) => {
     }
   });
 
-  it("is full after idle years", () => {
+  it("the window is empty after years without calls", () => {
     const { clock, use, left } = started(quota, MIDNIGHT - HOUR);
     use(10);
     clock.advanceMs(7 * 365 * DAY + HOUR);
@@ -77,7 +77,7 @@ describe.each(WALL_RULED)("%s", (_, quota) => {
     expect(left()).toBe(10);
   });
 
-  it("follows a wall clock that is set forward", () => {
+  it("the window follows a wall clock that is set forward", () => {
     const { clock, use, left } = started(quota, MIDNIGHT - 3 * HOUR);
     use(7);
     clock.wallMs += 2 * HOUR;
@@ -87,7 +87,7 @@ describe.each(WALL_RULED)("%s", (_, quota) => {
     expect(left()).toBe(10);
   });
 
-  it("follows a wall clock that is set back", () => {
+  it("the window follows a wall clock that is set back", () => {
     const { clock, use, left } = started(quota, MIDNIGHT - HOUR);
     use(7);
     clock.wallMs -= 2 * HOUR;
@@ -99,7 +99,7 @@ describe.each(WALL_RULED)("%s", (_, quota) => {
     expect(left()).toBe(10);
   });
 
-  it("is not reset a second time where the wall clock is set back over midnight", () => {
+  it("the window does not reset a second time if the wall clock is set back over midnight", () => {
     const { clock, use, left } = started(quota, MIDNIGHT - HOUR);
     use(10);
     clock.advanceMs(HOUR + 10 * MINUTE);
@@ -112,7 +112,7 @@ describe.each(WALL_RULED)("%s", (_, quota) => {
     expect(left()).toBe(10);
   });
 
-  it("is not blocked for ever by a wall clock that was years ahead and is set right", () => {
+  it("the window is not blocked for ever by a wall clock that was years ahead and is corrected", () => {
     const { clock, use, left } = started(quota, MIDNIGHT + 5 * 365 * DAY - HOUR);
     use(10);
     clock.wallMs = MIDNIGHT - HOUR;
@@ -122,7 +122,7 @@ describe.each(WALL_RULED)("%s", (_, quota) => {
     expect(left()).toBe(10);
   });
 
-  it("notices a sleep, in which the monotonic clock stood still, within a minute", () => {
+  it("the window follows within a minute if the monotonic clock stopped during sleep", () => {
     const { clock, use, left } = started(quota, MIDNIGHT - HOUR);
     use(10);
     clock.wallMs += 8 * HOUR;
@@ -130,7 +130,7 @@ describe.each(WALL_RULED)("%s", (_, quota) => {
     expect(left()).toBe(10);
   });
 
-  it("is not reset by a sleep that ends before midnight", () => {
+  it("the window does not reset if a sleep ends before midnight", () => {
     const { clock, use, left } = started(quota, MIDNIGHT - 9 * HOUR);
     use(10);
     clock.wallMs += 8 * HOUR;
@@ -143,7 +143,7 @@ describe.each(WALL_RULED)("%s", (_, quota) => {
   });
 
   it.each([Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, undefined, null])(
-    "goes by the last true answer of a wall clock that answers %s",
+    "if the wall clock returns %s, its last valid reading is used",
     (nonsense) => {
       const { clock, use, left, limiter } = started(quota, MIDNIGHT - 2 * HOUR);
       use(10);
@@ -157,12 +157,12 @@ describe.each(WALL_RULED)("%s", (_, quota) => {
   );
 });
 
-describe("a clock without a wall", () => {
+describe("a clock without epochMs", () => {
   afterEach(() => {
     vi.useRealTimers();
   });
 
-  it("goes by Date.now", () => {
+  it("a clock without epochMs uses Date.now", () => {
     vi.useFakeTimers({ toFake: ["Date"], now: MIDNIGHT - 1_234 });
     const quotas = [{ dimension: "requests", limit: 5, window: { calendar: "day" } }] as const;
     const limiter = new GrateLimiter({ clock: { now: () => 77 }, providers: [{ name: "p", quotas }] });
@@ -172,7 +172,7 @@ describe("a clock without a wall", () => {
 });
 
 describe("a cooldown until a known reset", () => {
-  it("lasts until the wall clock says so", () => {
+  it("a cooldown until a known reset ends when the wall clock reaches the reset", () => {
     const clock = new MockClock({ startMs: 500, epochMs: MIDNIGHT - HOUR });
     const quotas = [{ dimension: "requests", limit: 5, window: { calendar: "day" } }] as const;
     const limiter = new GrateLimiter({ clock, providers: [{ name: "p", quotas }] });

@@ -1,4 +1,4 @@
-// When a cooldown starts, how long it lasts, and what is observed during it.
+// The start and the length of cooldowns, and observations during one.
 import { describe, expect, it } from "vitest";
 import { GrateLimiter, type HealthOptions, MockClock, type QuotaConfig, type StatusClass } from "../../../src/index.ts";
 
@@ -31,7 +31,7 @@ function one({ health = {}, cooldownSeconds = 30, defaultCooldownSeconds, quotas
 
 describe("the streak", () => {
   it.each(["rate_limited", "forbidden", "server_error", "overloaded", "timeout"] as const)(
-    "three of %s in a row start a cooldown of cooldownSeconds, two do not",
+    "three consecutive %s outcomes start a cooldown of cooldownSeconds, and two do not",
     (status) => {
       const { clock, limiter, ended, left } = one();
       ended(status);
@@ -48,7 +48,7 @@ describe("the streak", () => {
     },
   );
 
-  it("is one for rate limits and another for failures; the other kind leaves it as it is", () => {
+  it("rate limits and failures have separate streaks, and neither kind changes the streak of the other", () => {
     const { ended, left, limiter } = one();
     for (const status of ["rate_limited", "server_error", "rate_limited", "forbidden"] as const) ended(status);
     expect(limiter.providerInCooldown("only")).toBe(false);
@@ -61,7 +61,7 @@ describe("the streak", () => {
     expect(other.left()).toBe(30_000);
   });
 
-  it.each(["success", "client_error"] as const)("both are ended by a %s", (status) => {
+  it.each(["success", "client_error"] as const)("a %s ends both streaks", (status) => {
     const { ended, left } = one();
     for (const failure of ["rate_limited", "rate_limited", "timeout", "timeout"] as const) ended(failure);
     ended(status);
@@ -69,7 +69,7 @@ describe("the streak", () => {
     expect(left()).toBe(0);
   });
 
-  it("is not ended by cancelled or unauthorized, nor by an update, an upsert or time", () => {
+  it("a streak is not ended by cancelled, unauthorized, an update, an upsert, or time", () => {
     const { clock, limiter, ended, left } = one();
     ended("rate_limited");
     ended("rate_limited");
@@ -82,15 +82,15 @@ describe("the streak", () => {
     expect(left()).toBe(20_000);
   });
 
-  it("has the length that was configured", () => {
+  it("the length of the streak can be configured", () => {
     const { ended, left } = one({ health: { cooldownTriggerCount: 1 } });
     ended("timeout");
     expect(left()).toBe(30_000);
   });
 });
 
-describe("the length", () => {
-  it("is the provider's, else defaultCooldownSeconds, else 60; fractions are kept", () => {
+describe("the length of a cooldown", () => {
+  it("the length is that of the provider, or defaultCooldownSeconds, or 60, with fractions", () => {
     const lengthOf = (given: { own?: number; byDefault?: number }) => {
       const limiter = new GrateLimiter({
         clock: new MockClock(),
@@ -108,7 +108,7 @@ describe("the length", () => {
     expect(lengthOf({ own: 1_000 })).toBe(600_000);
   });
 
-  it("grows by the multiplier from trial to trial, unfloored, up to maxCooldownSeconds", () => {
+  it("each failed trial multiplies the length, without rounding, up to maxCooldownSeconds", () => {
     const { clock, ended, started } = one({
       cooldownSeconds: 1.5,
       health: { cooldownMultiplier: 1.5, maxCooldownSeconds: 7 },
@@ -122,7 +122,7 @@ describe("the length", () => {
 });
 
 describe("retryAfterMs", () => {
-  it("starts a cooldown at once, of that length, after any failure", () => {
+  it("retryAfterMs starts a cooldown of that length immediately, after any failure", () => {
     for (const status of ["rate_limited", "quota_exhausted", "forbidden", "overloaded", "server_error"] as const) {
       const { ended, left } = one();
       ended(status, 1_234.5);
@@ -130,7 +130,7 @@ describe("retryAfterMs", () => {
     }
   });
 
-  it("is an absolute deadline, and the later deadline wins", () => {
+  it("retryAfterMs is an absolute deadline, and the later deadline applies", () => {
     const { clock, ended, left, started, limiter } = one();
     ended("rate_limited", 10_000);
     clock.advanceMs(4_000);
@@ -145,7 +145,7 @@ describe("retryAfterMs", () => {
     expect(limiter.metrics.cooldownsTriggered).toBe(1);
   });
 
-  it("is capped at 48 hours, also where it lengthens, and the event shows the cap", () => {
+  it("retryAfterMs is capped at 48 hours, also as an extension, and the event carries the capped value", () => {
     const { clock, ended, left, started } = one();
     ended("rate_limited", 48 * HOUR_MS + 1);
     expect(left()).toBe(48 * HOUR_MS);
@@ -155,13 +155,13 @@ describe("retryAfterMs", () => {
     expect(started).toEqual([48 * HOUR_MS, 48 * HOUR_MS]);
   });
 
-  it("is not capped by maxCooldownSeconds", () => {
+  it("retryAfterMs is not capped by maxCooldownSeconds", () => {
     const { ended, left } = one({ health: { maxCooldownSeconds: 5 } });
     ended("rate_limited", 3_600_000);
     expect(left()).toBe(3_600_000);
   });
 
-  it("of 0 sets nothing; on a success or a cancelled it is ignored", () => {
+  it("retryAfterMs of 0 sets nothing, and is ignored with a success or a cancellation", () => {
     const { ended, left, started } = one();
     ended("rate_limited", 0);
     ended("success", 5_000);
@@ -171,7 +171,7 @@ describe("retryAfterMs", () => {
     expect(started).toEqual([]);
   });
 
-  it("that is no time counts as not told, and is counted", () => {
+  it("an invalid retryAfterMs is ignored and counted", () => {
     const { ended, left, limiter } = one();
     for (const strange of [Number.NaN, -1, "5", null, 5n] as never[]) {
       ended("rate_limited", strange);
@@ -182,8 +182,8 @@ describe("retryAfterMs", () => {
   });
 });
 
-describe("during a cooldown", () => {
-  it("outcomes move health, and neither lengthen nor end it", () => {
+describe("outcomes during a cooldown", () => {
+  it("outcomes during a cooldown change health, and neither extend nor end the cooldown", () => {
     const { clock, limiter, ended, left, started } = one();
     for (let i = 0; i < 3; i++) ended("rate_limited");
     clock.advanceSecs(10);
@@ -202,14 +202,14 @@ describe("during a cooldown", () => {
 describe("quota_exhausted", () => {
   const NOON = Date.UTC(2025, 2, 14, 12);
 
-  it("starts a cooldown at once: of retryAfterMs before all", () => {
+  it("quota_exhausted starts a cooldown immediately, of retryAfterMs if it is present", () => {
     const quotas: QuotaConfig[] = [{ dimension: "tokens", limit: 10, window: { calendar: "day" } }];
     const { ended, left } = one({ epochMs: NOON, quotas });
     ended("quota_exhausted", 2_000);
     expect(left()).toBe(2_000);
   });
 
-  it("until the known reset of a calendar quota", () => {
+  it("quota_exhausted starts a cooldown until the known reset of a calendar quota", () => {
     const quotas: QuotaConfig[] = [
       { dimension: "tokens", limit: 10, window: { calendar: "day", timeZone: "Asia/Tokyo" } },
     ];
@@ -219,7 +219,7 @@ describe("quota_exhausted", () => {
     expect(left()).toBe(3 * HOUR_MS - 1);
   });
 
-  it("until the known reset of a fixed window", () => {
+  it("quota_exhausted starts a cooldown until the known reset of a fixed window", () => {
     const quotas: QuotaConfig[] = [
       { dimension: "requests", limit: 10, window: "hour", strategy: "fixed_window", resetEpochMs: NOON - 1_000 },
     ];
@@ -228,7 +228,7 @@ describe("quota_exhausted", () => {
     expect(left()).toBe(HOUR_MS - 1_000);
   });
 
-  it("else the growing one, from the first", () => {
+  it("quota_exhausted without a known reset starts the growing cooldown, from the first outcome on", () => {
     const quotas: QuotaConfig[] = [
       { dimension: "requests", limit: 10, window: "hour" },
       { dimension: "requests", limit: 10, window: "day", strategy: "token_bucket" },
@@ -243,7 +243,7 @@ describe("quota_exhausted", () => {
 });
 
 describe("cooldownThreshold", () => {
-  it("starts a cooldown of cooldownSeconds as soon as a failure leaves health below it", () => {
+  it("a failure that leaves health below cooldownThreshold starts a cooldown of cooldownSeconds", () => {
     const { clock, ended, left } = one({ health: { cooldownThreshold: 0.5 } });
     ended("forbidden");
     expect(left()).toBe(0);
@@ -252,7 +252,7 @@ describe("cooldownThreshold", () => {
     expect(left()).toBe(30_000);
   });
 
-  it("is off unless it is set", () => {
+  it("cooldownThreshold is off by default", () => {
     const { ended, left } = one({ health: { penalty5xx: 1 } });
     ended("server_error");
     ended("server_error");
@@ -260,8 +260,8 @@ describe("cooldownThreshold", () => {
   });
 });
 
-describe("what a cooldown survives", () => {
-  it("an upsert, an update and a removal of its capability; not a revival", () => {
+describe("changes during a cooldown", () => {
+  it("a cooldown survives an upsert, an update and the removal of the capability, but not a revival", () => {
     const { clock, limiter, ended, left } = one();
     ended("rate_limited", 30_000);
     clock.advanceSecs(10);
@@ -279,7 +279,7 @@ describe("what a cooldown survives", () => {
     expect(left()).toBe(2_000);
   });
 
-  it("not the removal of the provider: one that is declared again is new", () => {
+  it("a cooldown does not survive the removal of the provider: a provider that is declared again is new", () => {
     const { limiter, ended, left } = one();
     ended("rate_limited", 30_000);
     expect(limiter.removeProvider("only")).toBe(true);

@@ -1,4 +1,4 @@
-// What each status, and each HTTP code, does to health, cooldown, death and latency.
+// The effect of each status and each HTTP code on health, cooldown, death and latency.
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { GrateLimiter, type HealthOptions, MockClock, StatusClass } from "../../../src/index.ts";
@@ -16,7 +16,7 @@ function one(health: HealthOptions = {}, cooldownSeconds = 60) {
   return { clock, limiter, ended };
 }
 
-/** The class of an HTTP code, word for word as documented. */
+/** The class of an HTTP code, exactly as documented. */
 function classOf(code: number): StatusClass {
   if (code <= 399) return "success";
   if (code === 401) return "unauthorized";
@@ -30,7 +30,7 @@ function classOf(code: number): StatusClass {
 
 const CODES = Array.from({ length: 500 }, (_, i) => i + 100);
 
-describe("status", () => {
+describe("the effect of a status", () => {
   it.each([
     ["rate_limited", 0.75],
     ["quota_exhausted", 0.75],
@@ -42,7 +42,7 @@ describe("status", () => {
     ["cancelled", 1],
     ["success", 1],
     ["client_error", 1],
-  ] as const)("%s leaves a healthy provider at %d", (status, expected) => {
+  ] as const)("status %s leaves a provider of full health at %d", (status, expected) => {
     const { limiter, ended } = one();
     ended(status);
     expect(limiter.providerHealth("only")).toBeCloseTo(expected, 12);
@@ -53,14 +53,14 @@ describe("status", () => {
     ["client_error", 0.52],
     ["cancelled", 0.5],
     ["unauthorized", 0.5],
-  ] as const)("%s leaves a half healthy provider at %d", (status, expected) => {
+  ] as const)("status %s leaves a provider of half health at %d", (status, expected) => {
     const { limiter, ended } = one();
     ended("forbidden");
     ended(status);
     expect(limiter.providerHealth("only")).toBeCloseTo(expected, 12);
   });
 
-  it("health stays within 0 and 1", () => {
+  it("health stays between 0 and 1", () => {
     const { limiter, ended } = one({ cooldownTriggerCount: 1_000 });
     for (let i = 0; i < 3; i++) ended("forbidden");
     expect(limiter.providerHealth("only")).toBe(0);
@@ -68,25 +68,25 @@ describe("status", () => {
     expect(limiter.providerHealth("only")).toBe(1);
   });
 
-  it("every HTTP code from 100 to 599 does as its class: health, events and state", () => {
+  it("every HTTP code from 100 to 599 has the effect of its class on health, events and state", () => {
     const traceOf = (status: StatusClass | number) => {
       const { limiter, ended } = one({ cooldownTriggerCount: 1, penalty403: 0.4 });
-      const told: unknown[] = [];
-      limiter.on("cooldownStarted", (event) => told.push(event));
-      limiter.on("providerDead", (event) => told.push(event));
+      const emitted: unknown[] = [];
+      limiter.on("cooldownStarted", (event) => emitted.push(event));
+      limiter.on("providerDead", (event) => emitted.push(event));
       ended("server_error");
       limiter.reviveProvider("only");
-      told.length = 0;
+      emitted.length = 0;
       limiter.upsertProvider({ name: "only", cooldownSeconds: 7 });
       ended("cancelled");
       ended(status, { latencyMs: 9 });
-      return { told, inspected: limiter.inspect().providers };
+      return { emitted, inspected: limiter.inspect().providers };
     };
     const byClass = new Map(Object.values(StatusClass).map((status) => [status, traceOf(status)]));
     for (const code of CODES) expect(traceOf(code), `HTTP ${code}`).toEqual(byClass.get(classOf(code)));
   });
 
-  it("anything else is no status, and changes nothing", () => {
+  it("an invalid status changes nothing", () => {
     const { limiter, ended } = one();
     ended("forbidden");
     const before = JSON.stringify(limiter.inspect());
@@ -113,8 +113,8 @@ describe("status", () => {
   });
 });
 
-describe("healing", () => {
-  it("half of what is missing comes back in a half-life, when read", () => {
+describe("recovery of health", () => {
+  it("half of the missing health returns in a half-life, computed on read", () => {
     const { clock, limiter, ended } = one();
     ended("forbidden");
     clock.advanceSecs(300);
@@ -125,7 +125,7 @@ describe("healing", () => {
     expect(limiter.providerHealth("only")).toBeCloseTo(0.875, 12);
   });
 
-  it("comes before a penalty and before a boost", () => {
+  it("recovery is applied before a penalty and before a boost", () => {
     const { clock, limiter, ended } = one();
     ended("forbidden");
     clock.advanceSecs(300);
@@ -136,7 +136,7 @@ describe("healing", () => {
     expect(limiter.providerHealth("only")).toBeCloseTo(0.845, 12);
   });
 
-  it("has the half-life that was configured, and none with 0", () => {
+  it("the half-life can be configured, and 0 means no recovery", () => {
     const fast = one({ decayHalfLifeSeconds: 2 });
     fast.ended("forbidden");
     fast.clock.advanceSecs(4);
@@ -147,7 +147,7 @@ describe("healing", () => {
     expect(never.limiter.providerHealth("only")).toBe(0.5);
   });
 
-  it("is whole after a year, and stands still while the clock goes back or answers NaN", () => {
+  it("health is full after a year, and does not change while the clock goes back or returns NaN", () => {
     let now = 1_000;
     const limiter = new GrateLimiter({ clock: { now: () => now }, providers: [{ name: "only" }] });
     limiter.observe({ provider: "only", outcome: { status: "forbidden" } });
@@ -159,7 +159,7 @@ describe("healing", () => {
 });
 
 describe("latency", () => {
-  it("is the first sample of a success, then an average in which the newest weighs ewmaAlpha", () => {
+  it("latency is the first sample of a success, then an average in which the newest has the weight ewmaAlpha", () => {
     for (const [ewmaAlpha, expected] of [
       [undefined, 130],
       [1, 200],
@@ -175,7 +175,7 @@ describe("latency", () => {
     }
   });
 
-  it("takes no sample from failures, from cancelled, from an unauthorized, or where none is told", () => {
+  it("failures, cancelled, unauthorized and outcomes without a latency add no latency sample", () => {
     const { limiter, ended } = one();
     ended("success", { latencyMs: 12.5 });
     for (const status of ["rate_limited", "forbidden", "timeout", "overloaded", "cancelled", "unauthorized"] as const) {
@@ -187,7 +187,7 @@ describe("latency", () => {
     expect(limiter.inspect().providers[0]!.latencyMs).toBe(12.5);
   });
 
-  it("takes a sample of 0, but none that is no time, which it counts", () => {
+  it("a latency of 0 is a sample, and an invalid latency is ignored and counted", () => {
     const { limiter, ended } = one();
     ended("success", { latencyMs: 0 });
     expect(limiter.inspect().providers[0]!.latencyMs).toBe(0);
@@ -199,8 +199,8 @@ describe("latency", () => {
   });
 });
 
-describe("death", () => {
-  it("lasts until the provider is upserted or revived, and takes nothing from health", () => {
+describe("a dead provider", () => {
+  it("a provider stays dead until it is upserted or revived, and its health does not change", () => {
     const { clock, limiter, ended } = one();
     ended("unauthorized", { latencyMs: 5 });
     clock.advanceSecs(1e9);
@@ -218,7 +218,7 @@ describe("death", () => {
     expect(limiter.select("chat").provider).toBe("only");
   });
 
-  it("does not end a streak, a cooldown or a trial", () => {
+  it("death ends neither a streak nor a cooldown nor a trial", () => {
     const { clock, limiter, ended } = one();
     ended("rate_limited");
     ended("rate_limited");

@@ -1,8 +1,8 @@
-// A served cooldown earns one trial.
+// A completed cooldown leads to one trial.
 import { describe, expect, it } from "vitest";
 import { GrateLimiter, type HealthOptions, MockClock, type StatusClass } from "../../../src/index.ts";
 
-/** A preferred provider and a backup; the preferred one has just served a cooldown of `servedMs`. */
+/** A preferred provider directly after a cooldown of `servedMs`, and a backup. */
 function served({ servedMs = 10_000, health = {} }: { servedMs?: number; health?: HealthOptions } = {}) {
   const clock = new MockClock();
   const limiter = new GrateLimiter({
@@ -25,7 +25,7 @@ function served({ servedMs = 10_000, health = {} }: { servedMs?: number; health?
 }
 
 describe("a trial", () => {
-  it("makes a provider below the minimum eligible, with health part 1, while its health is what it is", () => {
+  it("a trial makes a provider below the minimum health eligible with a health part of 1, without changing its health", () => {
     const { limiter, preferred } = served();
     expect(preferred()).toMatchObject({ state: "trial", cooldownMs: 0 });
     expect(preferred().health).toBeLessThan(0.2);
@@ -35,7 +35,7 @@ describe("a trial", () => {
     expect(limiter.providerHealth("preferred")).toBeLessThan(0.2);
   });
 
-  it("is used up neither by selects, nor by reads, nor by time", () => {
+  it("a trial is not ended by selects, reads or time", () => {
     const { clock, limiter, preferred } = served();
     for (let i = 0; i < 50; i++) expect(limiter.select("chat").provider).toBe("preferred");
     clock.advanceSecs(1);
@@ -44,22 +44,25 @@ describe("a trial", () => {
     expect(preferred().state).toBe("trial");
   });
 
-  it.each(["success", "client_error"] as const)("ends with %s at recoveredHealth at least", (status) => {
-    const { ended, preferred } = served();
-    ended(status);
-    expect(preferred()).toMatchObject({ state: "available", health: 0.9 });
-    const better = served({ health: { recoveredHealth: 0 } });
-    better.clock.advanceSecs(3_000);
-    const healed = better.preferred().health;
-    expect(healed).toBeGreaterThan(0.98);
-    better.ended(status);
-    expect(better.preferred().health).toBe(1);
-    const never = served({ health: { recoveredHealth: 0.3, boostSuccess: 0 } });
-    never.ended(status);
-    expect(never.preferred().health).toBe(0.3);
-  });
+  it.each(["success", "client_error"] as const)(
+    "a trial that ends with %s sets health to at least recoveredHealth",
+    (status) => {
+      const { ended, preferred } = served();
+      ended(status);
+      expect(preferred()).toMatchObject({ state: "available", health: 0.9 });
+      const better = served({ health: { recoveredHealth: 0 } });
+      better.clock.advanceSecs(3_000);
+      const healed = better.preferred().health;
+      expect(healed).toBeGreaterThan(0.98);
+      better.ended(status);
+      expect(better.preferred().health).toBe(1);
+      const never = served({ health: { recoveredHealth: 0.3, boostSuccess: 0 } });
+      never.ended(status);
+      expect(never.preferred().health).toBe(0.3);
+    },
+  );
 
-  it("that is over does not lift health again", () => {
+  it("a second success after a trial does not lift health again", () => {
     const { ended, preferred } = served();
     ended("success");
     ended("forbidden");
@@ -74,15 +77,18 @@ describe("a trial", () => {
     ["capped", 500_000, {}, 600_000],
     ["capped below the last", 7_200_000, {}, 600_000],
     ["capped below cooldownSeconds", 20_000, { maxCooldownSeconds: 25 }, 25_000],
-  ] as const)("ends with a failure in a cooldown of %s", (_, servedMs, health, expected) => {
-    for (const status of ["rate_limited", "server_error", "forbidden", "timeout", "overloaded"] as const) {
-      const { ended, preferred } = served({ servedMs, health });
-      ended(status);
-      expect(preferred(), status).toMatchObject({ state: "cooldown", cooldownMs: expected });
-    }
-  });
+  ] as const)(
+    "a trial that ends with a failure starts a cooldown of the documented length: %s",
+    (_, servedMs, health, expected) => {
+      for (const status of ["rate_limited", "server_error", "forbidden", "timeout", "overloaded"] as const) {
+        const { ended, preferred } = served({ servedMs, health });
+        ended(status);
+        expect(preferred(), status).toMatchObject({ state: "cooldown", cooldownMs: expected });
+      }
+    },
+  );
 
-  it("ends with a failure that says how long in a cooldown of that length", () => {
+  it("a trial that ends with a failure and a stated wait starts a cooldown of that length", () => {
     const { clock, ended, preferred, started } = served({ servedMs: 40_000 });
     ended("rate_limited", 90_000);
     expect(preferred().cooldownMs).toBe(90_000);
@@ -91,7 +97,7 @@ describe("a trial", () => {
     expect(started).toEqual([40_000, 90_000, 180_000]);
   });
 
-  it("grows from failure to failure, also of changing kinds, and a success starts anew", () => {
+  it("the cooldown grows with each failed trial, also for different kinds of failure, and a success resets it", () => {
     const { clock, ended, started } = served({ servedMs: 30_000 });
     const failures = ["timeout", "rate_limited", "overloaded"] as const;
     for (const status of failures) {
@@ -107,7 +113,7 @@ describe("a trial", () => {
     expect(started.at(-1)).toBe(30_000);
   });
 
-  it("is decided neither by cancelled nor by what was observed before its time", () => {
+  it("a trial is decided neither by cancelled nor by observations from before it", () => {
     const { ended, preferred, clock } = served();
     ended("cancelled");
     expect(preferred().state).toBe("trial");
@@ -122,7 +128,7 @@ describe("a trial", () => {
     expect(preferred()).toMatchObject({ state: "available", health: 0.9 });
   });
 
-  it("waits behind death and pause, and outlives an upsert", () => {
+  it("a dead or paused provider keeps its trial for later, and an upsert does not remove it", () => {
     const { limiter, ended, preferred } = served();
     limiter.updateProvider("preferred", { paused: true });
     expect(preferred().state).toBe("paused");
@@ -134,7 +140,7 @@ describe("a trial", () => {
     expect(preferred()).toMatchObject({ state: "available", health: 1 });
   });
 
-  it("is undone by nothing old: a provider that recovered from rate limits is not cooled by its old failures", () => {
+  it("old failures start no cooldown at a provider that has recovered from rate limits", () => {
     const { ended, preferred } = served();
     ended("success");
     ended("forbidden");

@@ -1,4 +1,4 @@
-// What an observation counts in each quota.
+// The amounts that an observation counts in each quota.
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import {
@@ -11,12 +11,12 @@ import {
   type StatusClass,
   type Usage,
 } from "../../../src/index.ts";
-import { taken } from "../../support/expected-usage.ts";
+import { expectedUsage } from "../../support/expected-usage.ts";
 
 const COUNTED = Object.values(Dimension).filter((dimension) => dimension !== "concurrency");
 const HUGE = Number.MAX_SAFE_INTEGER;
 
-/** A provider with one quota of every dimension, each far from full. */
+/** A provider with one quota of each dimension, each far from full. */
 function wide(price?: Price) {
   const provider: ProviderConfig<"only"> = {
     name: "only",
@@ -51,13 +51,13 @@ const price: fc.Arbitrary<Price | undefined> = fc.option(
   { nil: undefined },
 );
 
-describe("usage", () => {
-  it("is what was told and what follows from it, else one request and nothing else", () => {
+describe("the usage of an observation", () => {
+  it("usage is the reported amounts and those that follow from them, else one request only", () => {
     fc.assert(
-      fc.property(usage, price, (told, charged) => {
+      fc.property(usage, price, (reported, charged) => {
         const { ended, used, limiter } = wide(charged);
-        ended(told);
-        const expected = taken(told, charged);
+        ended(reported);
+        const expected = expectedUsage(reported, charged);
         for (const dimension of COUNTED) expect(used()[dimension], dimension).toBe(expected[dimension] ?? 0);
         expect(used().concurrency).toBe(0);
         expect(limiter.metrics).toMatchObject({ observations: 1, invalidUsages: 0 });
@@ -66,7 +66,7 @@ describe("usage", () => {
     );
   });
 
-  it("left out is one request", () => {
+  it("an observation without usage counts one request", () => {
     for (const none of [undefined, {}, { requests: undefined, tokens: undefined }]) {
       const { ended, used } = wide();
       ended(none);
@@ -81,13 +81,13 @@ describe("usage", () => {
     }
   });
 
-  it("rounds fractions up", () => {
+  it("fractions of usage are rounded up", () => {
     const { ended, used } = wide();
     ended({ requests: 0.001, tokens: 1.5, inputTokens: 1.2, bytes: 2.999, costMicroUsd: 7.01 });
     expect(used()).toMatchObject({ requests: 1, tokens: 2, input_tokens: 2, bytes: 3, cost_usd: 8 });
   });
 
-  it("of 0 counts nothing, also as -0, and leaves remaining as it was", () => {
+  it("an amount of 0 or -0 counts nothing and does not change the remaining amount", () => {
     const { ended, used, limiter } = wide();
     ended({ requests: -0, tokens: 0, bytes: -0 });
     expect(used()).toMatchObject({ requests: 0, tokens: 0, bytes: 0 });
@@ -95,7 +95,7 @@ describe("usage", () => {
     expect(limiter.metrics.invalidUsages).toBe(0);
   });
 
-  it("that is none is ignored field by field, counted, and never throws", () => {
+  it("each invalid amount is ignored and counted, and never throws", () => {
     const strange = fc.constantFrom<unknown>(
       ...[Number.NaN, -1, -0.5, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, 2 ** 53, 1e308],
       ...["5", "", null, 5n, {}, [], true, Symbol("five"), () => 5],
@@ -106,19 +106,19 @@ describe("usage", () => {
     );
     fc.assert(
       fc.property(fields, strange, usage, (bad, value, rest) => {
-        const told = { ...rest };
-        for (const field of bad) delete told[field];
+        const reported = { ...rest };
+        for (const field of bad) delete reported[field];
         const { ended, used, limiter } = wide();
-        ended({ ...told, ...Object.fromEntries(bad.map((field) => [field, value])) });
+        ended({ ...reported, ...Object.fromEntries(bad.map((field) => [field, value])) });
         const expected = wide();
-        expected.ended(told);
+        expected.ended(reported);
         expect(used()).toEqual(expected.used());
         expect(limiter.metrics).toMatchObject({ observations: 1, invalidUsages: bad.length });
       }),
     );
   });
 
-  it("that is no object counts as not told", () => {
+  it("a usage that is not an object counts as not reported", () => {
     for (const none of [null, 5, "tokens", [], true]) {
       const { ended, used, limiter } = wide();
       ended(none as never);
@@ -127,7 +127,7 @@ describe("usage", () => {
     }
   });
 
-  it("beyond the limit leaves 0, never less", () => {
+  it("usage beyond the limit leaves a remaining amount of 0", () => {
     const limiter = new GrateLimiter({
       clock: new MockClock(),
       providers: [{ name: "only", limits: { rpm: 10, tpm: 100 } }],
@@ -143,7 +143,7 @@ describe("usage by status", () => {
   const charged = { usdPerRequest: 0.5, usdPerMillionInputTokens: 2 };
 
   it.each(["success", "client_error", "server_error", "overloaded", "timeout", "cancelled"] as const)(
-    "%s costs its price",
+    "status %s costs its price",
     (status) => {
       const { ended, used } = wide(charged);
       ended({ inputTokens: 100 }, status);
@@ -152,7 +152,7 @@ describe("usage by status", () => {
   );
 
   it.each(["rate_limited", "quota_exhausted", "unauthorized", "forbidden", 429, 402, 401, 403] as const)(
-    "%s costs nothing unless the cost is told; the request counts",
+    "status %s costs nothing unless a cost is reported, and the request counts",
     (status) => {
       const { ended, used } = wide(charged);
       ended({ inputTokens: 100 }, status);
@@ -163,7 +163,7 @@ describe("usage by status", () => {
   );
 });
 
-describe("an observation that names nothing", () => {
+describe("an observation without a valid provider", () => {
   it.each([
     ["no status", { provider: "only", outcome: {} }, ["outcome.status"]],
     ["a strange status", { provider: "only", outcome: { status: "ok" } }, ["outcome.status"]],
@@ -171,7 +171,7 @@ describe("an observation that names nothing", () => {
     ["no provider and no status", { outcome: { status: 0 } }, ["provider", "outcome.status"]],
     ["nothing", null, undefined],
     ["a word", "only", undefined],
-  ])("%s: InvalidConfig, and nothing changes", (_, observation, paths) => {
+  ])("an observation with %s throws InvalidConfig and changes nothing", (_, observation, paths) => {
     const { limiter } = wide();
     const before = JSON.stringify(limiter.inspect());
     try {
@@ -184,7 +184,7 @@ describe("an observation that names nothing", () => {
     expect(JSON.stringify(limiter.inspect())).toBe(before);
   });
 
-  it("an unknown provider: UnknownProvider, and nothing changes", () => {
+  it("an observation of an unknown provider throws UnknownProvider and changes nothing", () => {
     const limiter: GrateLimiter = wide().limiter;
     const before = JSON.stringify(limiter.inspect());
     expect(() => limiter.observe({ provider: "onyl", outcome: { status: "success" } })).toThrow(
@@ -193,11 +193,11 @@ describe("an observation that names nothing", () => {
     expect(JSON.stringify(limiter.inspect())).toBe(before);
   });
 
-  it("keeps nothing of the caller's: what is changed afterwards changes nothing", () => {
+  it("the limiter keeps no object of the observation, so later changes of it have no effect", () => {
     const { limiter, used } = wide();
-    const told = { requests: 2 };
-    limiter.observe({ provider: "only", usage: told, outcome: { status: "success" } });
-    told.requests = 99;
+    const reported = { requests: 2 };
+    limiter.observe({ provider: "only", usage: reported, outcome: { status: "success" } });
+    reported.requests = 99;
     expect(used().requests).toBe(2);
   });
 });

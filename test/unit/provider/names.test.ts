@@ -1,7 +1,8 @@
-// Any non-empty string is a name; capabilities come and go.
+// Any non-empty string is a valid name. Capabilities can be added and removed.
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { GrateLimiter, MockClock, UnknownCapability } from "../../../src/index.ts";
+import { propertyRuns } from "../../support/test-effort.ts";
 
 const STRANGE = [
   ...["__proto__", "constructor", "toString", "hasOwnProperty", "valueOf", "prototype", "__defineGetter__", "then"],
@@ -23,26 +24,26 @@ const STRANGE = [
   ],
 ];
 
-/** `{ [name]: value }` also for the name `__proto__`. */
+/** `{ [name]: value }`, also for the name `__proto__`. */
 function record<T>(entries: readonly (readonly [string, T])[]): { [name: string]: T } {
   return Object.fromEntries(entries);
 }
 
 describe("a name", () => {
-  it.each(STRANGE.map((name) => [JSON.stringify(name).slice(0, 30), name]))("%s is one", (_, name) => {
+  it.each(STRANGE.map((name) => [JSON.stringify(name).slice(0, 30), name]))("%s is a valid name", (_, name) => {
     const limiter: GrateLimiter = new GrateLimiter({
       clock: new MockClock(),
       pools: record([[name, { limits: { rpm: 5 } }]]),
       providers: [{ name, pools: [name] }, { name: `${name}!` }],
       capabilities: record([[name, [{ provider: name, priority: 20 }, `${name}!`]]]),
     });
-    const heard: string[] = [];
-    limiter.on("limitReached", ({ provider, pool }) => heard.push(provider, pool ?? "none"));
+    const recorded: string[] = [];
+    limiter.on("limitReached", ({ provider, pool }) => recorded.push(provider, pool ?? "none"));
     const decision = limiter.select(name);
     expect(decision.provider).toBe(name);
     expect(decision.alternatives.map(({ provider }) => provider)).toEqual([`${name}!`]);
     limiter.observe({ provider: name, usage: { requests: 5 }, outcome: { status: "success" } });
-    expect(heard).toEqual([name, name]);
+    expect(recorded).toEqual([name, name]);
     expect(limiter.remainingQuota(name, "requests")).toBe(0);
     expect(limiter.select(name).provider).toBe(`${name}!`);
     limiter.upsertPool({ name, limits: { rpm: 9 } });
@@ -53,7 +54,7 @@ describe("a name", () => {
     expect(() => limiter.select(name)).toThrow(UnknownCapability);
   });
 
-  it("that nobody declared is unknown, however well the runtime knows it", () => {
+  it("a name that was not declared is unknown, even if it is a property of every object", () => {
     const limiter: GrateLimiter = new GrateLimiter({ clock: new MockClock() });
     for (const name of STRANGE) {
       expect(() => limiter.select(name)).toThrow(
@@ -68,7 +69,7 @@ describe("a name", () => {
     }
   });
 
-  it("tells apart whatever differs", () => {
+  it("names that differ in any way are different", () => {
     fc.assert(
       fc.property(
         fc.uniqueArray(fc.string({ minLength: 1, unit: "binary" }), { minLength: 2, maxLength: 8 }),
@@ -80,11 +81,11 @@ describe("a name", () => {
           expect(names.map((name) => limiter.remainingQuota(name, "requests"))).toEqual(names.map((_, i) => i));
         },
       ),
-      { numRuns: 50 },
+      { numRuns: propertyRuns(50) },
     );
   });
 
-  it("may be one of ten thousand, of providers and of capabilities", () => {
+  it("ten thousand providers and capabilities can have names", () => {
     const names = Array.from({ length: 10_000 }, (_, i) => `n${i}`);
     const limiter: GrateLimiter = new GrateLimiter({
       clock: new MockClock(),
@@ -100,7 +101,7 @@ describe("a name", () => {
 });
 
 describe("a capability", () => {
-  it("is replaced as a whole, at once, and its list is the caller's no more", () => {
+  it("a capability is replaced immediately and as a whole, and the list is copied", () => {
     const limiter: GrateLimiter = new GrateLimiter({
       clock: new MockClock(),
       providers: [{ name: "a" }, { name: "b" }],

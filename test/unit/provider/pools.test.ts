@@ -1,4 +1,4 @@
-// Quotas that several providers draw from together.
+// Quotas that several providers share.
 import { describe, expect, it } from "vitest";
 import { GrateLimiter, MockClock, type PoolConfig, type Usage } from "../../../src/index.ts";
 
@@ -16,7 +16,7 @@ function two(pool: Omit<PoolConfig, "name">, keys: readonly string[] = ["org"]) 
 }
 
 describe("a pool", () => {
-  it("is drawn from together", () => {
+  it("a pool counts the requests of all its providers", () => {
     const { clock, limiter, use } = two({ limits: { rpm: 10 } });
     use("key-1", { requests: 6 });
     use("key-2", { requests: 3 });
@@ -32,14 +32,14 @@ describe("a pool", () => {
     expect(limiter.select("chat").waitMs).toBe(0);
   });
 
-  it("that is named twice counts once", () => {
+  it("a pool that a provider names twice counts once", () => {
     const { limiter, use } = two({ limits: { rpm: 10 } }, ["org", "org"]);
     use("key-1", { requests: 3 });
     expect(limiter.forecast("key-1")).toHaveLength(1);
     expect(limiter.remainingQuota("key-2", "requests")).toBe(7);
   });
 
-  it("counts each provider's own price and dimension", () => {
+  it("a pool uses the price and the dimensions of each provider", () => {
     const { limiter, use } = two({ limits: { usdPerDay: 10, tpm: 1_000 } });
     limiter.updateProvider("key-1", { price: { usdPerRequest: 1 } });
     limiter.updateProvider("key-2", { price: { usdPerMillionInputTokens: 1_000 } });
@@ -49,7 +49,7 @@ describe("a pool", () => {
     expect(limiter.remainingQuota("key-1", "tokens")).toBe(495);
   });
 
-  it("keeps its usage when it is declared again, with other limits or none", () => {
+  it("a pool keeps its usage when it is declared again, with other limits or none", () => {
     const { limiter, use } = two({ limits: { rpm: 10, tpm: 100 } });
     use("key-1", { requests: 6, tokens: 40 });
     limiter.upsertPool({ name: "org", limits: { rpm: 20 }, quotas: [{ dimension: "bytes", limit: 5, window: "day" }] });
@@ -61,7 +61,7 @@ describe("a pool", () => {
     expect(limiter.forecast("key-1")).toEqual([]);
   });
 
-  it("starts empty where its strategy changes", () => {
+  it("a pool starts empty if its strategy changes", () => {
     const { limiter, use } = two({ limits: { rpm: 10 } });
     use("key-1", { requests: 6 });
     limiter.upsertPool({
@@ -71,7 +71,7 @@ describe("a pool", () => {
     expect(limiter.remainingQuota("key-1", "requests")).toBe(10);
   });
 
-  it("outlives the providers that draw from it", () => {
+  it("a pool survives the removal of its providers", () => {
     const { limiter, use } = two({ limits: { rpm: 10 } });
     use("key-1", { requests: 4 });
     limiter.removeProvider("key-1");
@@ -83,7 +83,7 @@ describe("a pool", () => {
     expect(limiter.remainingQuota("key-2", "requests")).toBeNull();
   });
 
-  it("that is declared later can be named from then on", () => {
+  it("a pool that is declared later can be named from then on", () => {
     const { limiter } = two({});
     const config = { name: "key-3", pools: ["late"] };
     expect(() => limiter.upsertProvider(config)).toThrow(

@@ -9,13 +9,13 @@ describe("lists of providers", () => {
   const lists = new ProviderLists();
   const take = (...providers: CapabilityProvider[]): ProviderList => lists.take(providers, anticipatory.candidates);
 
-  it("are one where the same is declared, in whatever words", () => {
+  it("equal declarations share one list, whatever form they have", () => {
     expect(take("a", "b")).toBe(take("a", { provider: "b" }));
     expect(take("a", "b", "a")).toBe(take("a", "b"));
     expect(take()).toBe(take());
   });
 
-  it("are two where an order, a name or a priority differs", () => {
+  it("declarations with another order, name or priority have different lists", () => {
     const declared: readonly CapabilityProvider[][] = [
       ["a", "b"],
       ["b", "a"],
@@ -30,7 +30,7 @@ describe("lists of providers", () => {
     expect(new Set(declared.map((providers) => take(...providers))).size).toBe(declared.length);
   });
 
-  it("are let go with the last capability that declares them", () => {
+  it("a list is deleted with the last capability that uses it", () => {
     const first = take("x");
     expect(take("x").users).toBe(2);
     lists.giveBack(first);
@@ -41,14 +41,14 @@ describe("lists of providers", () => {
     expect(take("x")).not.toBe(first);
   });
 
-  it("hold the candidates of the profile", () => {
+  it("a list contains the candidates of the profile", () => {
     const names = (list: ProviderList) => list.entries.map(({ name }) => name);
     expect(names(lists.take(["a", "b", "a"], anticipatory.candidates))).toEqual(["a", "b"]);
     expect(names(lists.take(["a", "b", "a"], classic.candidates))).toEqual(["a", "b", "a"]);
   });
 });
 
-it("what is learned of sizes is a capability's own, though others share its list", () => {
+it("learned sizes belong to a capability, even if it shares its list", () => {
   const limiter = new GrateLimiter<string>({
     clock: new MockClock(),
     providers: [{ name: "a", limits: { tpm: 100_000 } }],
@@ -65,12 +65,12 @@ it("what is learned of sizes is a capability's own, though others share its list
     return tokens;
   };
   expect([reserved("short"), reserved("long"), reserved("short")]).toEqual([10, 300, 10]);
-  // A changed list goes on with them, a capability that is declared anew does not.
+  // A changed list keeps the learned sizes; a capability that was removed and added does not.
   limiter.upsertProvider({ name: "b" });
   limiter.upsertCapability({ name: "long", providers: ["a", "b"] });
   limiter.updateProvider("b", { paused: true });
   expect([reserved("short"), reserved("long")]).toEqual([10, 300]);
-  // A lease of the list as it was teaches the one that is.
+  // A lease of the old list updates the sizes of the new one.
   limiter.upsertCapability({ name: "late", providers: ["a"] });
   const lease = limiter.tryAcquire("late", { tokens: 1 });
   limiter.upsertCapability({ name: "late", providers: ["a", "b"] });

@@ -1,4 +1,4 @@
-// Changing parts of a provider: usage, health and everything that is not named stay.
+// updateProvider changes parts of a provider and keeps usage, health and everything that the patch does not name.
 import { describe, expect, it } from "vitest";
 import { GrateLimiter, MockClock, type ProviderConfig, type ProviderPatch, type Usage } from "../../../src/index.ts";
 
@@ -12,7 +12,7 @@ function one(config: Omit<ProviderConfig, "name"> = {}) {
   });
   const use = (usage: Usage = {}) => limiter.observe({ provider: "only", usage, outcome: { status: "success" } });
   const update = (patch: ProviderPatch) => limiter.updateProvider("only", patch);
-  /** dimension, window, limit, used of each quota. */
+  /** Dimension, window, limit and usage of each quota. */
   const quotas = () =>
     limiter
       .forecast("only")!
@@ -21,14 +21,14 @@ function one(config: Omit<ProviderConfig, "name"> = {}) {
 }
 
 describe("updateProvider", () => {
-  it("of an unknown name throws, with what may have been meant", () => {
+  it("updateProvider of an unknown name throws with a suggestion", () => {
     const { limiter } = one();
     expect(() => limiter.updateProvider("onyl", {})).toThrow(
       expect.objectContaining({ code: "unknown_provider", provider: "onyl", message: expect.stringContaining("only") }),
     );
   });
 
-  it("with nothing changes nothing", () => {
+  it("an empty patch changes nothing", () => {
     const { limiter, use, update } = one({ limits: { rpm: 10 }, pools: ["org"], paused: true, weight: 2 });
     use({ requests: 3 });
     const before = JSON.stringify(limiter.inspect());
@@ -38,7 +38,7 @@ describe("updateProvider", () => {
     expect(JSON.stringify(limiter.inspect())).toBe(before);
   });
 
-  it("changes a limit, up and down, and keeps what was used", () => {
+  it("a limit can be raised and lowered, and its usage stays", () => {
     const { update, use, quotas, limiter } = one({ limits: { rpm: 100, tpm: 1_000 } });
     use({ requests: 40, tokens: 70 });
     update({ limits: { rpm: 200 } });
@@ -52,7 +52,7 @@ describe("updateProvider", () => {
     expect(limiter.remainingQuota("only", "requests")).toBe(10);
   });
 
-  it("releases what it carried when the old quota would have", () => {
+  it("moved usage is released when the old quota would have released it", () => {
     const { clock, update, use, limiter } = one({ limits: { rpm: 10 } });
     use({ requests: 6 });
     clock.advanceSecs(20);
@@ -68,7 +68,7 @@ describe("updateProvider", () => {
     expect(limiter.remainingQuota("only", "requests")).toBe(20);
   });
 
-  it("replaces every own quota of a dimension and window that it names, by length of window", () => {
+  it("a patch replaces every own quota of the same dimension and length of window", () => {
     const { update, use, quotas } = one({
       limits: { rpm: 10, tpm: 90 },
       quotas: [
@@ -85,7 +85,7 @@ describe("updateProvider", () => {
     ]);
   });
 
-  it("adds a quota that was not there, empty, and leaves the others", () => {
+  it("a new quota is added empty, and the others stay", () => {
     const { update, use, quotas } = one({ limits: { rpm: 10 } });
     use({ requests: 4, tokens: 5 });
     update({ limits: { rpd: 99 }, quotas: [{ dimension: "tokens", limit: 70, window: { calendar: "day" } }] });
@@ -96,7 +96,7 @@ describe("updateProvider", () => {
     ]);
   });
 
-  it("null removes every own quota of that word, and nothing if there is none", () => {
+  it("null removes every own quota with that word, and does nothing if none exists", () => {
     const { update, quotas, limiter } = one({
       limits: { rpm: 10, concurrency: 4, usdPerDay: 1 },
       quotas: [{ dimension: "requests", limit: 8, window: { seconds: 60 } }],
@@ -111,7 +111,7 @@ describe("updateProvider", () => {
     expect(limiter.remainingQuota("only", "cost_usd")).toBeNull();
   });
 
-  it("starts empty where the strategy changes", () => {
+  it("a quota starts empty if its strategy changes", () => {
     const { update, use, quotas } = one({ limits: { rpm: 10 } });
     use({ requests: 4 });
     for (const strategy of ["token_bucket", "fixed_window", "sliding_window"] as const) {
@@ -123,7 +123,7 @@ describe("updateProvider", () => {
     }
   });
 
-  it("carries the amount used of a token bucket to another burst", () => {
+  it("the usage of a token bucket is moved to a bucket with another burst", () => {
     const bucket = { dimension: "requests", window: "minute", strategy: "token_bucket" } as const;
     const { update, use, limiter } = one({ quotas: [{ ...bucket, limit: 60, burst: 60 }] });
     use({ requests: 20 });
@@ -133,7 +133,7 @@ describe("updateProvider", () => {
     expect(limiter.remainingQuota("only", "requests")).toBe(30);
   });
 
-  it("carries what was used to every quota that stands in the place of one, and to one in the place of several", () => {
+  it("usage is moved to all quotas that replace one, and to one quota that replaces several", () => {
     const a = (seconds: number, limit: number) => ({ dimension: "requests", limit, window: { seconds } }) as const;
     const { clock, update, use, quotas, limiter } = one({ quotas: [a(60, 10)] });
     use({ requests: 4 });
@@ -150,7 +150,7 @@ describe("updateProvider", () => {
     expect(limiter.remainingQuota("only", "requests")).toBe(6);
   });
 
-  it("carries the count of a fixed window to another reset instant, and of any window to one that counts at the end", () => {
+  it("usage is moved to a fixed window with another reset instant and to a window with countsAtEnd", () => {
     const fixed = { dimension: "requests", limit: 10, window: "minute", strategy: "fixed_window" } as const;
     const { clock, update, use, limiter } = one({ quotas: [fixed] });
     use({ requests: 4 });
@@ -166,7 +166,7 @@ describe("updateProvider", () => {
     expect(sliding.limiter.remainingQuota("only", "tokens")).toBe(6);
   });
 
-  it("changes pools as a list, and a pool's quotas never", () => {
+  it("a patch replaces the list of pools, and never the quotas of a pool", () => {
     const { update, use, quotas } = one({ pools: ["org"] });
     use({ requests: 4 });
     update({ limits: { rpm: 5, rph: null }, quotas: [{ dimension: "requests", limit: 9, window: { seconds: 60 } }] });
@@ -180,7 +180,7 @@ describe("updateProvider", () => {
     expect(quotas()).toHaveLength(2);
   });
 
-  it("changes priority, weight, paused and the price, one without the others", () => {
+  it("priority, weight, paused and price can be changed separately", () => {
     const { update, limiter } = one({ price: { usdPerRequest: 0.5 }, limits: { usdPerHour: 100 } });
     update({ weight: 3 });
     expect(limiter.select("chat").score).toBeCloseTo(3, 12);
@@ -194,7 +194,7 @@ describe("updateProvider", () => {
     expect(limiter.remainingQuota("only", "cost_usd")).toBe(98_000_000);
   });
 
-  it("changes the first cooldown, and neither health nor a cooldown that runs", () => {
+  it("a patch changes the length of the next first cooldown, but neither health nor a cooldown in progress", () => {
     const { clock, update, limiter } = one({ cooldownSeconds: 10 });
     const fail = () => limiter.observe({ provider: "only", outcome: { status: "timeout" } });
     for (let i = 0; i < 3; i++) fail();
@@ -206,7 +206,7 @@ describe("updateProvider", () => {
     expect(limiter.inspect().providers[0]).toMatchObject({ cooldownMs: 25_000 });
   });
 
-  it("refuses what is wrong as a whole: nothing of it is applied", () => {
+  it("an invalid patch is rejected as a whole", () => {
     const { limiter, update } = one({ limits: { rpm: 10 }, pools: ["org"] });
     const before = JSON.stringify(limiter.inspect().providers);
     for (const patch of [

@@ -1,4 +1,4 @@
-// Declaring a provider again: what stays and what starts anew.
+// upsertProvider of an existing provider: the parts that stay and the parts that start again.
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { GrateLimiter, MockClock, type ProviderConfig, type QuotaConfig, type Usage } from "../../../src/index.ts";
@@ -46,7 +46,7 @@ const quota: fc.Arbitrary<QuotaConfig> = fc.oneof(
   fc.record({ dimension, limit, window: fc.constant("hour" as const), countsAtEnd: fc.boolean() }),
 );
 
-/** Equal for quotas in which no field differs, once everything that means the same is written in one way. */
+/** Equal for quotas that have the same meaning, whatever form they were declared in. */
 function meaning(config: QuotaConfig): string {
   if (!("window" in config)) return `concurrency ${config.limit}`;
   const { window: over } = config;
@@ -67,13 +67,13 @@ function meaning(config: QuotaConfig): string {
 }
 
 describe("upsertProvider", () => {
-  it("keeps the usage of quotas that did not change, repeated ones in order, and empties the others", () => {
+  it("unchanged quotas keep their usage, repeated ones in their order, and all others start empty", () => {
     const quotas = fc.array(quota, { maxLength: 5 });
     fc.assert(
       fc.property(quotas, quotas, (before, fresh) => {
         const { limiter, use, used } = one({ quotas: before.slice(0, 3) });
         use({ requests: 2, tokens: 5 });
-        // A second part that is declared later has another usage than its like.
+        // A second quota that was declared later has a different usage from the first.
         limiter.upsertProvider({ name: "only", quotas: before });
         use({ requests: 1, tokens: 3 });
         const left = limiter.forecast("only")!.map(({ used: amount }, i) => ({ meaning: meaning(before[i]!), amount }));
@@ -89,7 +89,7 @@ describe("upsertProvider", () => {
     );
   });
 
-  it("keeps health, cooldown and latency, and replaces all else", () => {
+  it("health, cooldown and latency stay, and everything else is replaced", () => {
     const { clock, limiter, use } = one({ priority: 3, weight: 2, price: { usdPerRequest: 1 }, limits: { rpm: 10 } });
     use();
     limiter.observe({ provider: "only", outcome: { status: "success", latencyMs: 40 } });
@@ -103,7 +103,7 @@ describe("upsertProvider", () => {
     expect(limiter.select("chat").score).toBeCloseTo(0.4 + 0.35 + 0.2, 12);
   });
 
-  it("does not add to a limit that is declared again: the same quotas give the same answers", () => {
+  it("declaring the same quotas again changes no answer", () => {
     const config = { name: "only", limits: { rpm: 10, tpm: 100 }, quotas: [requestsAn("hour", 50)] } as const;
     const { limiter, use } = one(config);
     use({ tokens: 30 });
@@ -112,7 +112,7 @@ describe("upsertProvider", () => {
     expect(JSON.stringify(limiter.inspect().providers)).toBe(before);
   });
 
-  it("keeps nothing of the caller's: what is changed afterwards changes nothing", () => {
+  it("the provider does not keep the object of the caller, so later changes of it have no effect", () => {
     const config = {
       name: "only",
       limits: { rpm: 10 },
@@ -133,7 +133,7 @@ describe("upsertProvider", () => {
     expect(limiter.select("chat").breakdown.priorityScore).toBe(1);
   });
 
-  it("lists limits first, in the order of their words, then quotas, then pools", () => {
+  it("quotas are listed with limits first, in the order of their words, then quotas, then pools", () => {
     const { limiter } = one(
       { quotas: [requestsAn("hour", 7)], limits: { concurrency: 2, tpm: 5, rpm: 3 }, pools: ["late", "early"] },
       { pools: { early: { limits: { rpd: 1 } }, late: { limits: { rpd: 2 } } } },
@@ -150,7 +150,7 @@ describe("upsertProvider", () => {
 });
 
 describe("a provider", () => {
-  it("that is removed is unknown, and starts anew when it is declared again", () => {
+  it("a removed provider is unknown, and starts again when it is declared again", () => {
     const { limiter, use } = one({ limits: { rpm: 10 } });
     use({ requests: 4 });
     limiter.observe({ provider: "only", outcome: { status: "unauthorized" } });
@@ -167,7 +167,7 @@ describe("a provider", () => {
     expect(limiter.remainingQuota("only", "requests")).toBe(10);
   });
 
-  it("has null for what is not there, never undefined and never -1", () => {
+  it("the queries of a provider return null for missing values, never undefined or -1", () => {
     const { limiter } = one({ limits: { rpm: 10 } });
     expect(limiter.remainingQuota("only", "tokens")).toBeNull();
     expect(limiter.remainingQuota("only", "requests", "hour")).toBeNull();
@@ -181,7 +181,7 @@ describe("a provider", () => {
     }
   });
 
-  it("has the least remaining of several quotas of a dimension, or that of one window", () => {
+  it("the remaining amount of a dimension is that of its smallest quota, or of the quota with the given window", () => {
     const { limiter, use } = one(
       { quotas: [requestsAn("minute", 10), requestsAn("hour", 12), requestsAn({ seconds: 60 }, 9)], pools: ["org"] },
       { pools: { org: { limits: { rpd: 11 } } } },

@@ -3,8 +3,8 @@ import { describe, expect, it } from "vitest";
 import { GrateLimiter, MockClock } from "../../../src/index.ts";
 import { BurnRate } from "../../../src/quota/burn-rate.ts";
 
-// burn = (r_3s + r_30s) / 2, each rate a sum over all amounts: a / T x e^(-age / T). In the first 5 s after the first amount
-// max(r_3s, sum / max(elapsed, 3 s)). 0 until a second amount.
+// burn = (r_3s + r_30s) / 2. Each rate is a sum over all amounts: a / T x e^(-age / T). In the first 5 s after the
+// first amount: max(r_3s, sum / max(elapsed, 3 s)). 0 until a second amount.
 
 interface Use {
   readonly at: number;
@@ -43,7 +43,7 @@ describe("the burn rate", () => {
   const amount = fc.oneof(fc.integer({ min: 0, max: 20 }), fc.constantFrom(1_000_000));
   const events = fc.array(fc.record({ gap, amount, isRead: fc.boolean() }), { minLength: 1, maxLength: 60 });
 
-  it("is the mean of two exponential rates, warmed up over 5 s, whenever it is read", () => {
+  it("the burn rate is the mean of two exponential rates, warmed up over 5 s, at any time of reading", () => {
     fc.assert(
       fc.property(events, fc.constantFrom(0, 12_345.678, 1.7e12), (script, startMs) => {
         const { clock, use, burn } = burning(startMs);
@@ -52,7 +52,7 @@ describe("the burn rate", () => {
           clock.advanceMs(ms);
           use(requests);
           if (requests > 0) uses.push({ at: clock.now(), amount: requests });
-          // Where the two formulas meet, a rounding decides which one holds.
+          // At the instant at which the formula changes, rounding decides which one applies.
           const isAtSeam = uses.length > 0 && Math.abs(clock.now() - uses[0]!.at - 5_000) < 0.01;
           if (isRead && !isAtSeam) expectNear(burn(), modelBurn(uses, clock.now()));
         }
@@ -63,7 +63,7 @@ describe("the burn rate", () => {
     );
   });
 
-  it.each([0, 1, 60_000, 86_400_000])("is 0 until a second amount, also after %d ms", (ms) => {
+  it.each([0, 1, 60_000, 86_400_000])("the burn rate is 0 until a second amount, also after %d ms", (ms) => {
     const { clock, use, burn } = burning();
     expect(burn()).toBe(0);
     use(1_000);
@@ -75,13 +75,13 @@ describe("the burn rate", () => {
     expect(burn()).toBeGreaterThan(0);
   });
 
-  it("takes several amounts at one instant for what 3 s used, not for an infinite rate", () => {
+  it("several amounts at one instant count as the usage of 3 s, not as an infinite rate", () => {
     const { use, burn } = burning();
     for (let i = 0; i < 30; i++) use(1);
     expect(burn()).toBeCloseTo(10, 12);
   });
 
-  it("settles at a steady rate, and fades when it ends", () => {
+  it("the burn rate settles at a steady rate and decays when the load ends", () => {
     const { clock, use, burn } = burning();
     for (let i = 0; i < 3_000; i++) {
       clock.advanceMs(200);
@@ -95,7 +95,7 @@ describe("the burn rate", () => {
     expect(burn()).toBeGreaterThan(0);
   });
 
-  it("is each quota's own", () => {
+  it("each quota has its own burn rate", () => {
     const { clock, use, burn } = burning();
     for (let i = 0; i < 100; i++) {
       clock.advanceMs(1_000);
@@ -105,7 +105,7 @@ describe("the burn rate", () => {
     expect(burn(1)).toBeGreaterThan(400);
   });
 
-  it("is never negative, infinite or NaN, whatever was used and however long ago", () => {
+  it("the burn rate is never negative, infinite or NaN, for any usage at any age", () => {
     const { clock, use, burn } = burning();
     use(1);
     for (const ms of [0, 0.001, 1e-12, 5_000, 3.2e10, 1e15]) {
@@ -119,15 +119,15 @@ describe("the burn rate", () => {
   });
 });
 
-describe("amounts that are taken back", () => {
+describe("amounts that are returned", () => {
   const step = fc.record({
     gap: fc.oneof(fc.nat(50), fc.nat(4_000), fc.nat(60_000)),
     amount: fc.integer({ min: 1, max: 1_000 }),
-    // Which part of an earlier amount turns out not to have been used.
+    // The part of an earlier amount that turns out to be unused.
     back: fc.constantFrom(0, 0, 0.01, 0.5, 1),
   });
 
-  it("leave no instant at which more is burnt than the bound says", () => {
+  it("after returned amounts the burn rate exceeds the bound at no instant", () => {
     fc.assert(
       fc.property(fc.array(step, { minLength: 1, maxLength: 40 }), fc.array(fc.nat(40_000)), (steps, looks) => {
         const burn = new BurnRate();
@@ -146,7 +146,7 @@ describe("amounts that are taken back", () => {
     );
   });
 
-  it("leave the burn of what was used, whoever takes a little too much each time", () => {
+  it("a load that always reserves slightly too much keeps the burn rate of its real usage", () => {
     const careful = new BurnRate();
     const exact = new BurnRate();
     for (let now = 0; now < 60_000; now += 100) {
@@ -157,7 +157,7 @@ describe("amounts that are taken back", () => {
     expect(careful.perSecond(60_000)).toBeCloseTo(exact.perSecond(60_000), 6);
   });
 
-  it("leave nothing behind where all were", () => {
+  it("after all amounts are returned the burn rate is 0", () => {
     const burn = new BurnRate();
     for (const amount of [4_000, 4_000, -3_900, -3_900]) burn.count(amount, 0);
     expect(burn.perSecond(10_000)).toBeLessThan(50);

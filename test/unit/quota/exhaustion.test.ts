@@ -2,8 +2,8 @@ import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { GrateLimiter, MockClock, type QuotaConfig } from "../../../src/index.ts";
 
-// Law: exhaustedInMs is when the burn rate, evenly spread, fills the quota, with what will be released counted; null: it
-// will not. Found by trying: a limiter with the same past is used at 2 % more than that rate, and one at 2 % less.
+// exhaustedInMs is the time until the burn rate, evenly spread, fills the quota, including releases. null: never.
+// Checked by experiment: a limiter with the same history is used at 2 % more and at 2 % less than that rate.
 
 const EPOCH_MS = Date.UTC(2026, 5, 16, 9, 30);
 const MARGIN = 0.02;
@@ -64,7 +64,7 @@ function used(quota: QuotaConfig, windowMs: number, past: readonly Use[]) {
   return { clock, use, forecast, remaining };
 }
 
-/** By trying: in how many ms nothing is left if `burnPerSecond` is used, a little at a time. */
+/** Returns, by experiment, the milliseconds until the quota is full if `burnPerSecond` is used in small amounts. */
 function tried({ quota, windowMs }: Case, past: readonly Use[], burnPerSecond: number): number {
   const { clock, use, remaining } = used(quota, windowMs, past);
   const stepMs = windowMs / STEPS;
@@ -79,7 +79,7 @@ function tried({ quota, windowMs }: Case, past: readonly Use[], burnPerSecond: n
   return Number.POSITIVE_INFINITY;
 }
 
-/** Throws unless what is foretold lies between what a little more use and a little less use lead to. */
+/** Throws unless the forecast lies between the results of slightly more and slightly less usage. */
 function expectForetold(subject: Case, past: readonly Use[]): void {
   const { burnPerSecond, exhaustedInMs, remaining } = used(subject.quota, subject.windowMs, past).forecast();
   if (remaining === 0) {
@@ -97,8 +97,8 @@ function expectForetold(subject: Case, past: readonly Use[]): void {
   );
 }
 
-describe.each(CASES)("$name runs out when it says", (subject) => {
-  // Rates are those of the last half minute: for a long window to fill at all, much must come within seconds.
+describe.each(CASES)("the forecast exhaustion of $name", (subject) => {
+  // The rates cover the last half minute, so a long window only fills if much arrives within seconds.
   const secondsShare = Math.min(1, 10_000 / subject.windowMs);
   const gapShare = fc.oneof(
     fc.double({ min: 0, max: 0.2, noNaN: true }),
@@ -117,7 +117,7 @@ describe.each(CASES)("$name runs out when it says", (subject) => {
   });
   const scale = fc.constantFrom(1, 0.1, 0.01, 0.001);
 
-  it("between a little more use and a little less", () => {
+  it("the forecast lies between the results of slightly more and slightly less usage", () => {
     fc.assert(
       fc.property(older, recent, scale, (before, last, shrink) => {
         expectForetold(subject, [...before, ...last.map((use) => ({ ...use, share: use.share * shrink }))]);
@@ -126,8 +126,8 @@ describe.each(CASES)("$name runs out when it says", (subject) => {
     );
   });
 
-  it("steadily used, at any share of what it allows", () => {
-    // 400 amounts, as fast as they come at this rate, or 10 a second.
+  it("the forecast is correct at a steady load, at any share of the limit", () => {
+    // 400 amounts, as fast as possible at this rate, or 10 a second.
     const stepShare = Math.max(100 / subject.windowMs, 1 / LIMIT);
     for (const load of [0.3, 0.7, 0.9, 0.97, 1.03, 1.1, 1.5, 2, 4]) {
       expectForetold(
@@ -138,8 +138,8 @@ describe.each(CASES)("$name runs out when it says", (subject) => {
   });
 });
 
-describe("nothing is foretold", () => {
-  it("of a rate that a calendar day resets before it fills it, though it would be filled in two", () => {
+describe("quotas without a forecast", () => {
+  it("a calendar day that resets before a rate can fill it is not forecast to be exhausted", () => {
     const foretoldAt = (perSecond: number) => {
       const clock = new MockClock({ epochMs: EPOCH_MS });
       const quotas = [{ dimension: "tokens", limit: 108_000, window: { calendar: "day" } }] as const;
@@ -151,7 +151,7 @@ describe("nothing is foretold", () => {
       clock.advanceMs(500);
       return limiter.forecast("p")![0]!;
     };
-    // 2 a second fill 108,000 in 15 hours, before midnight or after it; 1 a second in 30 hours.
+    // 2 a second fill 108,000 in 15 hours, before or after midnight; 1 a second in 30 hours.
     const midnightMs = Date.UTC(2026, 5, 17) - EPOCH_MS - 600_500;
     expect(foretoldAt(2).exhaustedInMs).toBeGreaterThan(midnightMs);
     expect(foretoldAt(2).exhaustedInMs).toBeLessThan(midnightMs + 16 * 3_600_000);
@@ -159,7 +159,7 @@ describe("nothing is foretold", () => {
     expect(foretoldAt(1).exhaustedInMs).toBeNull();
   });
 
-  it("of a concurrency limit, of one amount, of nothing used", () => {
+  it("a concurrency limit, a single amount and an unused quota have no forecast exhaustion", () => {
     const clock = new MockClock();
     const limiter = new GrateLimiter({ clock, providers: [{ name: "p", limits: { rpm: 10, concurrency: 2 } }] });
     const foretold = () => limiter.forecast("p")?.map(({ exhaustedInMs }) => exhaustedInMs);

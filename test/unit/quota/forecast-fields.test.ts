@@ -2,7 +2,7 @@ import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { GrateLimiter, MockClock, type QuotaConfig, type QuotaForecast } from "../../../src/index.ts";
 
-// Law: every field of forecast(name) is true, against a model that keeps every amount ever used.
+// Every field of forecast(name) is compared with a model that keeps every amount ever used.
 
 const START_MS = 7_000;
 const EPOCH_MS = Date.UTC(2026, 9, 24, 20);
@@ -12,7 +12,7 @@ interface Use {
   readonly amount: number;
 }
 
-/** What a quota counts at `now`, kept as a list. */
+/** The usage of a quota at `now`, kept as a list. */
 type Counted = (uses: readonly Use[], now: number) => number;
 
 const total = (uses: readonly Use[]): number => uses.reduce((sum, { amount }) => sum + amount, 0);
@@ -22,7 +22,7 @@ const slidingOver =
   (uses, now) =>
     total(uses.filter(({ at }) => at > now - windowMs));
 
-/** Fixed windows of which one starts at `anchorMs`. */
+/** Fixed windows, one of which starts at `anchorMs`. */
 const fixedFrom =
   (anchorMs: number, windowMs: number): Counted =>
   (uses, now) => {
@@ -39,7 +39,7 @@ const bucketOf =
       level = Math.min(burst, level + ((at - last) * limit) / windowMs) - amount;
       last = at;
     }
-    // The sum may round to just below a whole token.
+    // The sum can round to just below a whole token.
     return burst - Math.floor(level + 1e-9);
   };
 
@@ -99,7 +99,9 @@ const FIELDS = [
   ...["burnPerSecond", "exhaustedInMs", "nextReleaseInMs", "nextReleaseAmount"],
 ];
 
-/** Of the next instants at which anything can change, the first whole ms at which `counted` falls; null: it never does. */
+/**
+ * Returns the first whole millisecond, of the next instants of possible change, at which `counted` falls. null: never.
+ */
 function walkedRelease(
   counted: Counted,
   uses: readonly Use[],
@@ -111,7 +113,7 @@ function walkedRelease(
   let low = 0;
   let high = 1;
   while (counted(uses, now + high) >= used) high *= 2;
-  // What is counted only falls, so that the first fall can be found by halving.
+  // Usage only falls here, so a binary search finds the first fall.
   while (high - low > 1) {
     const middle = Math.floor((low + high) / 2);
     if (counted(uses, now + middle) < used) high = middle;
@@ -134,7 +136,7 @@ function forecastOf(quota: QuotaConfig, uses: readonly Use[], now: number): Quot
   return forecast![0]!;
 }
 
-describe.each(CASES)("$name", ({ quota, windowMs, counted }) => {
+describe.each(CASES)("the forecast of $name", ({ quota, windowMs, counted }) => {
   // Whole milliseconds, further apart than the resolution of the sliding window.
   const apart = Math.ceil(windowMs / 400);
   const gap = fc.oneof(
@@ -143,7 +145,7 @@ describe.each(CASES)("$name", ({ quota, windowMs, counted }) => {
   );
   const events = fc.array(fc.record({ gap, amount: fc.integer({ min: 0, max: 9 }) }), { maxLength: 40 });
 
-  it("tells what is used, what is left, and what is released next", () => {
+  it("the forecast contains the usage, the remaining amount and the next release", () => {
     fc.assert(
       fc.property(events, fc.nat(windowMs), (script, rest) => {
         let now = START_MS;
@@ -152,7 +154,7 @@ describe.each(CASES)("$name", ({ quota, windowMs, counted }) => {
           return { at: now, amount };
         });
         now += rest;
-        // A bucket's debt beyond one burst is nobody's promise.
+        // The debt of a bucket beyond one burst is not part of the forecast.
         if (quota.dimension !== "concurrency" && quota.burst !== undefined && counted(uses, now) > 2 * quota.burst)
           return;
         const forecast = forecastOf(quota, uses, now);
@@ -178,8 +180,8 @@ describe.each(CASES)("$name", ({ quota, windowMs, counted }) => {
   });
 });
 
-describe("the classic profile's bucket", () => {
-  it("tells to the millisecond what is released next, though its sums are those of floats", () => {
+describe("the bucket of the classic profile", () => {
+  it("the next release is exact to the millisecond, although the bucket adds floats", () => {
     const step = fc.record({ gapMs: fc.integer({ min: 0, max: 3_000 }), amount: fc.integer({ min: 0, max: 9 }) });
     fc.assert(
       fc.property(fc.array(step, { minLength: 1, maxLength: 30 }), fc.integer({ min: 1, max: 60 }), (steps, limit) => {
@@ -208,7 +210,7 @@ describe("the classic profile's bucket", () => {
 });
 
 describe("forecast", () => {
-  it("lists limits, then quotas, then those of each pool once, each with its own facts", () => {
+  it("forecast lists limits, then quotas, then each pool once, each with its own values", () => {
     const clock = new MockClock();
     const limiter: GrateLimiter = new GrateLimiter({
       clock,
@@ -232,9 +234,9 @@ describe("forecast", () => {
     });
     limiter.observe({ provider: "p", usage: { requests: 4, tokens: 100 }, outcome: { status: "success" } });
     limiter.observe({ provider: "q", usage: { requests: 3, tokens: 50 }, outcome: { status: "success" } });
-    const told = (name: string) =>
+    const summary = (name: string) =>
       limiter.forecast(name)?.map(({ dimension, window, pool, limit, used }) => [dimension, window, pool, limit, used]);
-    expect(told("p")).toEqual([
+    expect(summary("p")).toEqual([
       ["requests", "minute", null, 10, 4],
       ["concurrency", null, null, 3, 0],
       ["requests", "minute", null, 20, 4],
@@ -243,7 +245,7 @@ describe("forecast", () => {
       ["tokens", "minute", "org", 700, 150],
       ["requests", { seconds: 7 }, "org", 70, 7],
     ]);
-    expect(told("q")).toEqual([
+    expect(summary("q")).toEqual([
       ["tokens", "minute", "org", 700, 150],
       ["requests", { seconds: 7 }, "org", 70, 7],
     ]);
@@ -253,13 +255,13 @@ describe("forecast", () => {
     ]);
   });
 
-  it("is null for an unknown provider, and empty for one without limits", () => {
+  it("forecast returns null for an unknown provider and an empty list for one without limits", () => {
     const limiter: GrateLimiter = new GrateLimiter({ providers: [{ name: "free" }] });
     expect(limiter.forecast("nobody")).toBeNull();
     expect(limiter.forecast("free")).toEqual([]);
   });
 
-  it("is never written to again, and cannot be written through", () => {
+  it("a returned forecast never changes, and changing it does not change the limiter", () => {
     const clock = new MockClock();
     const window = { seconds: 60 };
     const limiter: GrateLimiter = new GrateLimiter({
@@ -272,16 +274,16 @@ describe("forecast", () => {
     window.seconds = 1;
     clock.advanceMs(30_000);
     expect(JSON.stringify(before)).toBe(asTold);
-    const told = limiter.forecast("p")![0]! as { used: number };
+    const returned = limiter.forecast("p")![0]! as { used: number };
     try {
-      told.used = 0;
+      returned.used = 0;
     } catch {
-      // Frozen would be fine too.
+      // A frozen object would be correct, too.
     }
     expect(limiter.forecast("p")?.[0]).toMatchObject({ used: 5, window: { seconds: 60 } });
   });
 
-  it("agrees with waitMs: what is released is room", () => {
+  it("forecast agrees with waitMs: released usage becomes capacity", () => {
     const clock = new MockClock();
     const limiter: GrateLimiter = new GrateLimiter({
       clock,

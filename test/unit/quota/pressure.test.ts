@@ -2,10 +2,11 @@ import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { GrateLimiter, MockClock, type QuotaConfig } from "../../../src/index.ts";
 import { seededRandom } from "../../support/seeded-random.ts";
+import { propertyRuns } from "../../support/test-effort.ts";
 
-// quota part = ratio x (1 - pressure), the least over the quotas
+// quota part = ratio x (1 - pressure), the minimum over the quotas
 // pressure   = clamp((forecast - max(used, 0.85 ceiling)) / (0.15 ceiling), 0, 1)
-// forecast   = used - (what expires within H) + burn x H,  H = min(10 s, window / 6)
+// forecast   = used - (amounts that expire within H) + burn x H,  H = min(10 s, window / 6)
 
 function pressed(quotas: readonly QuotaConfig[], startMs = 0) {
   const clock = new MockClock({ startMs });
@@ -13,10 +14,10 @@ function pressed(quotas: readonly QuotaConfig[], startMs = 0) {
   const use = (requests = 1) => limiter.observe({ provider: "p", usage: { requests }, outcome: { status: "success" } });
   const part = () => limiter.select("c", { requests: 0 }).reasoning.quotaScore;
   const quota = () => limiter.forecast("p")![0]!;
-  /** Of the first quota, from what remains: cheaper to ask than a forecast. */
+  /** Remaining amount of the first quota. Cheaper than a forecast. */
   const { dimension, limit } = quotas[0]!;
   const ratio = () => 1 - (limit - limiter.remainingQuota("p", dimension)!) / limit;
-  /** As far as the score shows it: nothing is seen of a quota that is full. */
+  /** The pressure as far as the score shows it. A full quota shows none. */
   const pressure = () => (ratio() <= 0 ? 0 : 1 - part() / ratio());
   return { clock, limiter, use, part, quota, ratio, pressure };
 }
@@ -25,7 +26,10 @@ function sliding(limit: number, windowMs: number): QuotaConfig {
   return { dimension: "requests", limit, window: { seconds: windowMs / 1_000 } };
 }
 
-/** The pressures seen under `count` evenly spaced requests a window, before and after each, from the first full window on. */
+/**
+ * Returns the pressures before and after each of `count` evenly spaced requests a window, from the first full window
+ * on.
+ */
 function* underSteadyLoad(count: number, limit: number, windowMs: number, fromMs: number, untilMs: number) {
   const { clock, use, pressure, limiter } = pressed([sliding(limit, windowMs)]);
   const stepMs = windowMs / count;
@@ -38,7 +42,7 @@ function* underSteadyLoad(count: number, limit: number, windowMs: number, fromMs
   }
 }
 
-describe("the quota part follows the formula", () => {
+describe("the quota part of the score", () => {
   interface Use {
     readonly at: number;
     readonly amount: number;
@@ -59,9 +63,9 @@ describe("the quota part follows the formula", () => {
     return Math.max(0, 1 - used / limit) * (1 - Math.min(1, Math.max(0, pressure)));
   }
 
-  it("for any use, in windows of any length", () => {
+  it("the quota part follows the formula for any usage, in windows of any length", () => {
     const windows = fc.constantFrom(2_000, 60_000, 3_600_000);
-    // Further apart than the resolution of the window, so that the model need not know it.
+    // Further apart than the resolution of the window, so that the model does not depend on it.
     const uses = fc.array(
       fc.record({
         gapShare: fc.oneof(
@@ -91,13 +95,13 @@ describe("the quota part follows the formula", () => {
           else calm++;
         }
       }),
-      { numRuns: 400 },
+      { numRuns: propertyRuns(400) },
     );
-    // Both regimes were met.
+    // Both regimes occurred.
     expect(Math.min(calm, tense)).toBeGreaterThan(30);
   });
 
-  it("with the least of several quotas, and with burst as the limit of a token bucket", () => {
+  it("the quota part is the minimum over several quotas, and the limit of a token bucket is its burst", () => {
     const both = pressed([
       { dimension: "requests", limit: 100, window: "day" },
       { dimension: "requests", limit: 1_000, window: "minute", strategy: "token_bucket", burst: 40 },
@@ -108,7 +112,7 @@ describe("the quota part follows the formula", () => {
     expect(both.part()).toBeCloseTo(1 - 30 / 100, 12);
   });
 
-  it("is 0 of a limit of 0, and knows no pressure of concurrency", () => {
+  it("the quota part is 0 for a limit of 0, and concurrency causes no pressure", () => {
     const none = pressed([{ dimension: "requests", limit: 0, window: "minute" }]);
     expect(none.part()).toBe(0);
     const counter = pressed([{ dimension: "concurrency", limit: 3 }]);
@@ -117,7 +121,7 @@ describe("the quota part follows the formula", () => {
   });
 });
 
-describe("an evenly spaced load is not running out", () => {
+describe("pressure of an evenly spaced load", () => {
   const windowMs = fc.oneof(
     fc.integer({ min: 1_000, max: 20_000 }),
     fc.integer({ min: 20_000, max: 600_000 }),
@@ -125,7 +129,7 @@ describe("an evenly spaced load is not running out", () => {
   );
   const count = fc.oneof(fc.constant(600), fc.integer({ min: 600, max: 3_000 }));
 
-  it("pressure below 0.05 from 600 requests a window on, at any load", () => {
+  it("pressure stays below 0.05 from 600 requests a window on, at any load", () => {
     fc.assert(
       fc.property(windowMs, count, fc.double({ min: 0.3, max: 1, noNaN: true }), (window, requests, load) => {
         const limit = Math.ceil(requests / load);
@@ -136,11 +140,11 @@ describe("an evenly spaced load is not running out", () => {
         }
         expect(most).toBeLessThan(0.05);
       }),
-      { numRuns: 20 },
+      { numRuns: propertyRuns(20) },
     );
   });
 
-  it("exactly none up to 80 %, the first window included", () => {
+  it("pressure is exactly 0 up to 80 %, the first window included", () => {
     fc.assert(
       fc.property(windowMs, count, fc.double({ min: 0.1, max: 0.8, noNaN: true }), (window, requests, load) => {
         const limit = Math.ceil(requests / load);
@@ -148,12 +152,12 @@ describe("an evenly spaced load is not running out", () => {
           if (pressure > 1e-12) expect(pressure).toBe(0);
         }
       }),
-      { numRuns: 20 },
+      { numRuns: propertyRuns(20) },
     );
   });
 
   it.each([1_000, 10_000, 60_000, 3_600_000, 86_400_000])(
-    "0.02 or less at a steady 95 percent, in a window of %d ms",
+    "pressure is at most 0.02 at a steady 95 percent, in a window of %d ms",
     (window) => {
       const warmMs = Math.max(window, 5_001);
       const seen = [...underSteadyLoad(950, 1_000, window, warmMs, warmMs + Math.max(window, 2_000))];
@@ -162,8 +166,9 @@ describe("an evenly spaced load is not running out", () => {
     },
   );
 
-  it("about 0.10 on average at 95 % of 100 a minute, where requests arrive at random", () => {
-    // Seeds are fixed, for this is a statement about a mean: 4 x 5 hours. Without knowing what expires it would be 0.5.
+  it("pressure is about 0.10 on average at 95 % of 100 a minute with random arrivals", () => {
+    // The seeds are fixed because this is a statement about a mean: 4 x 5 hours. A forecast without expiring amounts
+    // would give 0.5.
     for (const seed of [1, 2, 3, 4]) {
       const { clock, use, pressure, limiter } = pressed([sliding(100, 60_000)]);
       const random = seededRandom(seed);
@@ -171,7 +176,7 @@ describe("an evenly spaced load is not running out", () => {
       let seen = 0;
       while (clock.now() < 5 * 3_600_000) {
         clock.advanceMs((-Math.log(1 - random()) * 60_000) / 95);
-        // As a decision sees it: when a request arrives, and there is room.
+        // The pressure that a decision sees: when a request arrives and capacity exists.
         const hasRoom = limiter.select("c").waitMs === 0;
         if (hasRoom && clock.now() > 120_000) {
           sum += pressure();
@@ -185,12 +190,12 @@ describe("an evenly spaced load is not running out", () => {
   });
 });
 
-describe("a burst that will fill the window", () => {
+describe("pressure of a burst that will fill the window", () => {
   it.each([
     [600, 60_000, 50],
     [1_000, 10_000, 400],
     [10_000, 3_600_000, 800],
-  ])("is near 1 while a third of %d per %d ms is left, at %d a second", (limit, window, perSecond) => {
+  ])("pressure is near 1 while a third of %d per %d ms remains, at %d a second", (limit, window, perSecond) => {
     const { clock, use, pressure, quota } = pressed([sliding(limit, window)], 1_000_000);
     while (quota().remaining > limit / 3) {
       clock.advanceMs(1_000 / perSecond);
@@ -199,7 +204,7 @@ describe("a burst that will fill the window", () => {
     expect(pressure()).toBeGreaterThan(0.95);
   });
 
-  it("is calm again when the burst is over, though nothing was released", () => {
+  it("pressure is low again after the burst, although nothing was released", () => {
     const { clock, use, pressure, quota } = pressed([sliding(600, 60_000)]);
     for (let i = 0; i < 400; i++) {
       clock.advanceMs(20);

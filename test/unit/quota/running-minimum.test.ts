@@ -2,6 +2,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { RunningMinimum } from "../../../src/quota/running-minimum.ts";
 import { TokenBucket } from "../../../src/quota/token-bucket.ts";
+import { propertyRuns } from "../../support/test-effort.ts";
 
 const step = fc.oneof(
   fc.record({ do: fc.constant("record" as const), amount: fc.integer({ min: 1, max: 90 }) }),
@@ -9,7 +10,7 @@ const step = fc.oneof(
   fc.record({ do: fc.constant("correct" as const), which: fc.nat(20), share: fc.integer({ min: 0, max: 100 }) }),
 );
 
-/** What a bucket of 100 a minute has counted, had it known all amounts from the beginning. */
+/** Returns the usage of a bucket of 100 a minute that knew all corrected amounts from the beginning. */
 function usedBy(uses: readonly { at: number; amount: number }[], now: number): number {
   let debt = 0;
   let at = 0;
@@ -20,8 +21,8 @@ function usedBy(uses: readonly { at: number; amount: number }[], now: number): n
   return Math.ceil(debt / 60_000);
 }
 
-describe("a bucket whose amounts turn out smaller", () => {
-  it.each([40, 400])("counts as if it had known them, after any %s steps", (maxLength) => {
+describe("a bucket with corrected amounts", () => {
+  it.each([40, 400])("after any %s steps a bucket counts as if it had known the corrected amounts", (maxLength) => {
     fc.assert(
       fc.property(fc.array(step, { minLength: 10, maxLength, size: "max" }), (steps) => {
         const bucket = new TokenBucket(100, 60_000, 1e6);
@@ -42,14 +43,14 @@ describe("a bucket whose amounts turn out smaller", () => {
           expect(bucket.used(now)).toBe(usedBy(uses, now));
         }
       }),
-      { numRuns: 300 },
+      { numRuns: propertyRuns(300) },
     );
   });
 
-  it("never gives back what was refilled since", () => {
+  it("a correction never returns an amount that was already refilled", () => {
     const bucket = new TokenBucket(60, 60_000, 100);
     bucket.record(20, 0);
-    // Refilled meanwhile: what it turns out to have taken makes no difference any more.
+    // The amount is refilled, so a correction makes no difference any more.
     bucket.record(100, 30_000);
     bucket.amend(-19, 0, 30_000);
     expect(bucket.used(30_000)).toBe(100);
@@ -58,8 +59,8 @@ describe("a bucket whose amounts turn out smaller", () => {
   });
 });
 
-describe("lows", () => {
-  it("are never too high, and few, however many rise", () => {
+describe("the running minimum", () => {
+  it("the running minimum is never too high, and keeps few entries however many values rise", () => {
     fc.assert(
       fc.property(
         fc.array(fc.integer({ min: 0, max: 9 }), { minLength: 200, maxLength: 600, size: "max" }),
@@ -75,11 +76,11 @@ describe("lows", () => {
             const least = Math.min(Number.POSITIVE_INFINITY, ...noted.slice(stamp + 1));
             expect(lows.since(stamp)).toBeLessThanOrEqual(least);
           }
-          // Of what came last nothing is lost.
+          // The latest entries are all kept.
           expect(lows.since(noted.length - 2)).toBe(value);
         },
       ),
-      { numRuns: 30 },
+      { numRuns: propertyRuns(30) },
     );
   });
 });

@@ -3,10 +3,10 @@ import { describe, expect, it } from "vitest";
 import { SlidingWindow } from "../../../src/quota/sliding-window.ts";
 import { withSeed } from "../../support/seeded-random.ts";
 
-// A ring of coalesced entries: bounded memory that grows only with use. What it counts is held to by the tracker suite and
-// by property/sliding-count.test.ts.
+// A ring of merged entries: bounded memory that grows only with usage. The tracker contract and
+// property/sliding-window-count.test.ts check the amounts that it counts.
 
-// 0.2 % of the window at most, so that 500 entries are the fewest that could do; a ring has at most a few more.
+// An entry covers at most 0.2 % of the window, so 500 entries are the minimum; a ring has at most a few more.
 const MOST_ENTRIES = 520;
 
 describe("the entries of a sliding window", () => {
@@ -15,7 +15,7 @@ describe("the entries of a sliding window", () => {
     [1_000_000, 0.5],
     [100_000, 20],
     [1_000, 3_000],
-  ])("stay few over %d uses within each of %d windows", (perWindow, windows) => {
+  ])("a window keeps few entries over %d uses within each of %d windows", (perWindow, windows) => {
     const windowMs = 60_000;
     const tracker = new SlidingWindow(100, windowMs);
     const uses = Math.ceil(perWindow * windows);
@@ -28,14 +28,14 @@ describe("the entries of a sliding window", () => {
     expect(most).toBeGreaterThan(perWindow * windows < 500 ? 0 : 250 * Math.min(1, windows));
   });
 
-  it("stay few over a million uses at random, whatever the gaps", () => {
+  it("a window keeps few entries over a million random uses, whatever the gaps", () => {
     withSeed((random) => {
       const windowMs = 1_000;
       const tracker = new SlidingWindow(100, windowMs);
       let now = 0;
       let most = 0;
       for (let i = 0; i < 1_000_000; i++) {
-        // Dense, or just apart enough for an entry each.
+        // Dense amounts, or amounts just far enough apart for an entry each.
         now += random() < 0.5 ? random() * 0.01 : windowMs / 512;
         tracker.record(Math.ceil(random() * 3), now);
         most = Math.max(most, tracker.entries);
@@ -44,7 +44,7 @@ describe("the entries of a sliding window", () => {
     });
   });
 
-  it("are never more than the amounts that came in the last window, and none after it", () => {
+  it("a window never keeps more entries than amounts of the last window, and none after it", () => {
     const gaps = fc.array(fc.integer({ min: 0, max: 400 }), { minLength: 1, maxLength: 100 });
     fc.assert(
       fc.property(gaps, (script) => {
@@ -64,7 +64,7 @@ describe("the entries of a sliding window", () => {
     );
   });
 
-  it("lose nothing when amounts exceed what a double counts exactly, and nothing stays behind", () => {
+  it("amounts above the exact range of a double are not lost, and nothing remains afterwards", () => {
     const tracker = new SlidingWindow(100, 1_000);
     tracker.record(7, 0);
     for (let i = 0; i < 400; i++) tracker.record(Number.MAX_SAFE_INTEGER, 300 + i);

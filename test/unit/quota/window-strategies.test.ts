@@ -3,9 +3,11 @@ import { describe, expect, it } from "vitest";
 import { everyWindow } from "../../../src/clock/reset-schedule.ts";
 import { GrateLimiter, MockClock, type QuotaConfig } from "../../../src/index.ts";
 import { FixedWindow } from "../../../src/quota/fixed-window.ts";
+import { propertyRuns } from "../../support/test-effort.ts";
 import { fixedWindowServer, type Server, TICKS_PER_MS, tokenBucketServer } from "../../support/window-servers.ts";
 
-// Each strategy against the server that it is meant for, through the public API; and a wait that is honest in all of them.
+// Each strategy against the server that it is meant for, through the public API, and the exactness of waitMs for all of
+// them.
 
 const EPOCH_MS = Date.UTC(2026, 2, 7, 12, 0, 0, 250);
 const MINUTE = 60_000;
@@ -44,13 +46,13 @@ const QUOTAS: readonly [name: string, windowMs: number, quota: (limit: number) =
   ],
 ];
 
-describe.each(QUOTAS)("%s", (_, windowMs, quota) => {
+describe.each(QUOTAS)("the window %s", (_, windowMs, quota) => {
   const step = fc.record({
     gapShare: fc.oneof(fc.double({ min: 0, max: 0.2, noNaN: true }), fc.constantFrom(0, 0, 1, 1.5)),
     amount: fc.integer({ min: 1, max: 9 }),
   });
 
-  it("says to the millisecond when it is worth asking again", () => {
+  it("waitMs is exact to the millisecond", () => {
     fc.assert(
       fc.property(fc.array(step, { minLength: 1, maxLength: 40 }), fc.integer({ min: 1, max: 40 }), (steps, limit) => {
         const { clock, waitMs, use, remaining } = asking(quota(limit));
@@ -71,11 +73,11 @@ describe.each(QUOTAS)("%s", (_, windowMs, quota) => {
           use(needed);
         }
       }),
-      { numRuns: 100 },
+      { numRuns: propertyRuns(100) },
     );
   });
 
-  it("is empty of what was used more than it allows once that is released", () => {
+  it("usage above the limit is gone after its release", () => {
     const { clock, waitMs, use, remaining } = asking(quota(10));
     use(17);
     expect(remaining()).toBe(0);
@@ -84,7 +86,7 @@ describe.each(QUOTAS)("%s", (_, windowMs, quota) => {
   });
 });
 
-describe("against the server that it is meant for", () => {
+describe("a strategy against its server", () => {
   const gap = fc.oneof(
     fc.integer({ min: 0, max: 3_000 }),
     fc.constantFrom(0, 0, 0, MINUTE - 1, MINUTE, MINUTE + 1, 10 * MINUTE),
@@ -92,7 +94,7 @@ describe("against the server that it is meant for", () => {
   const calls = fc.array(fc.record({ gap, amount: fc.integer({ min: 1, max: 6 }) }), { minLength: 5, maxLength: 200 });
   const MS = TICKS_PER_MS;
 
-  /** Sends whenever there is room, and whenever there would be room by the server: the two must be of one mind. */
+  /** Sends whenever the limiter or the server has capacity, and expects both to agree. */
   function expectOneMind(quota: QuotaConfig, server: Server, script: readonly { gap: number; amount: number }[]): void {
     const { clock, waitMs, use } = asking(quota);
     for (const { gap: ms, amount } of script) {
@@ -104,17 +106,17 @@ describe("against the server that it is meant for", () => {
     }
   }
 
-  it("a token bucket knows to the unit what a bucket of its size has left", () => {
+  it("a token bucket knows exactly the remaining amount of an equal server bucket", () => {
     fc.assert(
       fc.property(calls, fc.integer({ min: 6, max: 100 }), fc.integer({ min: 6, max: 120 }), (script, limit, burst) => {
         const quota: QuotaConfig = { ...requests(limit), window: "minute", strategy: "token_bucket", burst };
         expectOneMind(quota, tokenBucketServer(limit, MINUTE * MS, burst), script);
       }),
-      { numRuns: 200 },
+      { numRuns: propertyRuns(200) },
     );
   });
 
-  it("a fixed window with a known reset uses its server's to the last unit", () => {
+  it("a fixed window with a known reset uses the whole limit of its server", () => {
     fc.assert(
       fc.property(
         calls,
@@ -126,21 +128,21 @@ describe("against the server that it is meant for", () => {
           expectOneMind(quota, fixedWindowServer(limit, MINUTE * MS, offset * MS), script);
         },
       ),
-      { numRuns: 200 },
+      { numRuns: propertyRuns(200) },
     );
   });
 
-  it("a fixed window without one starts when it is declared, and moves by whole windows", () => {
+  it("a fixed window without a known reset starts at its declaration and moves by whole windows", () => {
     fc.assert(
       fc.property(calls, fc.integer({ min: 6, max: 60 }), (script, limit) => {
         const quota: QuotaConfig = { ...requests(limit), window: "minute", strategy: "fixed_window" };
         expectOneMind(quota, fixedWindowServer(limit, MINUTE * MS, 3_000 * MS), script);
       }),
-      { numRuns: 200 },
+      { numRuns: propertyRuns(200) },
     );
   });
 
-  it("a calendar day is that of its zone, also where it has 23 hours", () => {
+  it("a calendar day is that of its time zone, also if it has 23 hours", () => {
     const { clock, use, remaining } = asking({
       ...requests(5),
       window: { calendar: "day", timeZone: "America/New_York" },
@@ -159,7 +161,7 @@ describe("against the server that it is meant for", () => {
   });
 });
 
-it("a copy of a fixed window knows since when it counts", () => {
+it("a copy of a fixed window keeps its start", () => {
   const tracker = new FixedWindow(10, everyWindow(0, 1_000), 0);
   tracker.record(5, 500);
   tracker.record(3, 1_200);

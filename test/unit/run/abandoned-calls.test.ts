@@ -1,8 +1,8 @@
-// What a call does on its way out, and between two tries.
+// How calls behave between two attempts and when they end early.
 import { EventEmitter, on } from "node:events";
 import { describe, expect, it } from "vitest";
 import { GrateLimiter, MockClock, NoAvailableProviders } from "../../../src/index.ts";
-import { turns } from "../../support/limiter-fixture.ts";
+import { flushPromises } from "../../support/limiter-fixture.ts";
 
 const failing = (status: number) => Object.assign(new Error("down"), { status });
 
@@ -13,7 +13,7 @@ function sleeper(clock: MockClock): (ms: number) => Promise<void> {
     });
 }
 
-it("between two tries on a full provider each call rests", async () => {
+it("each call backs off between two attempts on a full provider", async () => {
   const clock = new MockClock();
   const sleep = sleeper(clock);
   const limiter = new GrateLimiter({
@@ -41,7 +41,7 @@ it("between two tries on a full provider each call rests", async () => {
   }
 });
 
-it("an item that is tried again keeps its time, however many others wait for their turn", async () => {
+it("an item that is retried keeps its arrival time, however many others wait", async () => {
   const clock = new MockClock();
   const sleep = sleeper(clock);
   const limiter = new GrateLimiter({
@@ -63,19 +63,19 @@ it("an item that is tried again keeps its time, however many others wait for the
     },
     { timeoutMs: 5_000, tokens: 30 },
   );
-  const told: [index: number, at: number][] = [];
+  const received: [index: number, at: number][] = [];
   const reading = (async () => {
-    for await (const { index } of results) told.push([index, clock.now()]);
+    for await (const { index } of results) received.push([index, clock.now()]);
   })();
   await clock.advanceMsAsync(3_900);
   if (held[0]!.granted) held[0]!.release();
   await clock.advanceMsAsync(60_000);
   await reading;
-  expect(told.find(([index]) => index === 0)).toEqual([0, 5_000]);
+  expect(received.find(([index]) => index === 0)).toEqual([0, 5_000]);
 });
 
-describe("a failover that a listener does not want", () => {
-  it("calls nobody, and keeps no place", async () => {
+describe("a failover that a listener prevents", () => {
+  it("a prevented failover starts no attempt and keeps no place", async () => {
     const limiter = new GrateLimiter({
       clock: new MockClock(),
       providers: [{ name: "a" }, { name: "b", priority: 5 }],
@@ -99,19 +99,19 @@ describe("a failover that a listener does not want", () => {
   });
 });
 
-it("a stream whose first chunk never comes is left", async () => {
+it("a stream gives up a source that never yields its first chunk", async () => {
   const clock = new MockClock();
   const socket = new EventEmitter();
   const limiter = new GrateLimiter({ clock, providers: [{ name: "a" }], capabilities: { chat: ["a"] } });
   const begun = limiter.stream("chat", () => on(socket, "message"), { attemptTimeoutMs: 1_000, maxAttempts: 1 });
-  const told = begun.catch((error: unknown) => NoAvailableProviders.is(error) && error.kind);
+  const outcome = begun.catch((error: unknown) => NoAvailableProviders.is(error) && error.kind);
   await clock.advanceMsAsync(1_000);
-  expect(await told).toBe("attempts_failed");
-  await turns();
+  expect(await outcome).toBe("attempts_failed");
+  await flushPromises();
   expect(socket.listenerCount("message")).toBe(0);
 });
 
-it("a call goes on with the options that it was given, whatever becomes of the object", async () => {
+it("a call keeps the options that it received, even if the caller changes the object later", async () => {
   const clock = new MockClock();
   const limiter = new GrateLimiter({
     clock,
@@ -144,7 +144,7 @@ describe("`maxOutputTokens` above a limit", () => {
   it.each([
     ["of input tokens", { itpm: 20_000, otpm: 64_000 }],
     ["of output tokens", { itpm: 50_000, otpm: 8_000 }],
-  ])("keeps no request out before anything is learned: %s", async (_, limits) => {
+  ])("a maxOutputTokens above a limit does not exclude a request before sizes are learned: %s", async (_, limits) => {
     const limiter = new GrateLimiter({
       clock: new MockClock(),
       providers: [{ name: "a", limits }],
@@ -152,13 +152,13 @@ describe("`maxOutputTokens` above a limit", () => {
     });
     const { value } = await limiter.run("chat", () => "answer", { maxOutputTokens: 32_000, maxWaitMs: 0 });
     expect(value).toBe("answer");
-    // What is stated is.
+    // Stated amounts do exclude a request.
     const answer = limiter.tryAcquire("chat", { inputTokens: 60_000, maxOutputTokens: 1 });
     expect(answer.granted === false && answer.reasons[0]!.reason).toBe("too_large");
   });
 });
 
-it("bad health does not hide a ramp that is still on", () => {
+it("bad health does not hide a ramp in progress", () => {
   const clock = new MockClock();
   const limiter = new GrateLimiter({
     clock,

@@ -1,4 +1,4 @@
-// What the end of an attempt means, by the built-in rules, and by the caller's own.
+// The classification of outcomes by the built-in rules and by the function of the caller.
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { EngineTime } from "../../../src/clock/engine-time.ts";
@@ -9,11 +9,11 @@ import {
   type RunDefaults,
   type TaskResult,
 } from "../../../src/index.ts";
-import { classify } from "../../../src/run/classify.ts";
+import { classifyBy } from "../../../src/run/classify.ts";
 
 const NOW = Date.UTC(2026, 9, 14, 15, 4, 5);
 const time = new EngineTime(new MockClock({ startMs: 1_000, epochMs: NOW }));
-const judged = (result: TaskResult, judge?: RunDefaults["classify"]) => classify(result, judge, time);
+const judged = (result: TaskResult, judge?: RunDefaults["classify"]) => classifyBy(judge, result, time.readEpoch);
 const returned = (value: unknown) => judged({ ok: true, value });
 const thrown = (error: unknown) => judged({ ok: false, error });
 const error = (fields: object, message = "it failed") => Object.assign(new Error(message), fields);
@@ -21,7 +21,7 @@ const coded = (code: unknown) => error({ code });
 const under = (...causes: readonly unknown[]) =>
   causes.reduceRight((cause, next) => Object.assign(next as Error, { cause }));
 
-/** A client's error class: its instances call themselves "Error". */
+/** An error class of a client. Its instances have the name "Error". */
 function classError(name: string, fields: object = {}, Base: new (message: string) => Error = Error) {
   const classes: { [name: string]: new (message: string) => Error } = { [name]: class extends Base {} };
   return Object.assign(new classes[name]!("Connection error."), fields);
@@ -37,12 +37,12 @@ describe("a returned value", () => {
     ["a status without ok", { status: 500 }],
     ["ok: true with a status", { ok: true, status: 500 }],
     ["a status that is a text", { ok: false, status: "429" }],
-    ["a status that is none", { ok: false, status: 42 }],
+    ["an invalid status", { ok: false, status: 42 }],
     ["an opaque response", { ok: false, status: 0 }],
     ["a redirect", { ok: false, status: 304 }],
     ["a response", new Response("hello")],
-  ])("%s is a success", (_, value) => {
-    expect(returned(value)).toMatchObject({ status: "success", isUnsent: false });
+  ])("%s is classified as a success", (_, value) => {
+    expect(returned(value)).toMatchObject({ status: "success", neverConnected: false });
   });
 
   it.each([
@@ -60,7 +60,7 @@ describe("a returned value", () => {
     [503, "overloaded"],
     [504, "timeout"],
     [529, "overloaded"],
-  ])("a fetch response with %i is %s, and so is an error with it", (status, expected) => {
+  ])("a fetch response with %i is classified as %s, and so is an error that carries it", (status, expected) => {
     expect(returned(new Response(null, { status })).status).toBe(expected);
     expect(thrown(error({ status })).status).toBe(expected);
     expect(thrown(error({ statusCode: status })).status).toBe(expected);
@@ -80,11 +80,11 @@ describe("an error", () => {
     ["a symbol", Symbol("429")],
     ["a function", () => 429],
     ["a message that speaks of a status", new Error("server answered 500 internal server error")],
-    ["a message that contains what fetch says", new TypeError("oops: fetch failed")],
-    ["what fetch says, but no TypeError", new Error("fetch failed")],
+    ["a message that contains that of fetch", new TypeError("oops: fetch failed")],
+    ["the message of fetch without a TypeError", new Error("fetch failed")],
     ["a status that is a text", error({ status: "429" })],
     ["a status that is no failure", error({ status: 200 })],
-    ["a status that is none", error({ status: 600, statusCode: 999 })],
+    ["an invalid status", error({ status: 600, statusCode: 999 })],
     ["a status that is NaN", error({ status: Number.NaN })],
     ["a code of something else", coded("ENOENT")],
     ["a code that contains one", coded("XECONNRESETX")],
@@ -96,8 +96,8 @@ describe("an error", () => {
     ["a refusal of a limiter, whatever is under it", nestedRefusal()],
     ["a wrapped refusal of a limiter", error({ cause: nestedRefusal() })],
     ["a closed limiter", new GrateLimiterError("closed", "the limiter was closed")],
-  ])("%s is unknown", (_, thing) => {
-    expect(thrown(thing)).toMatchObject({ status: "cancelled", isUnsent: false });
+  ])("%s is classified as unknown", (_, thing) => {
+    expect(thrown(thing)).toMatchObject({ status: "cancelled", neverConnected: false });
   });
 
   it.each([
@@ -116,11 +116,11 @@ describe("an error", () => {
     ["UND_ERR_CONNECT_TIMEOUT", "timeout", true],
     ["UND_ERR_HEADERS_TIMEOUT", "timeout", false],
     ["UND_ERR_BODY_TIMEOUT", "timeout", false],
-  ])("of code %s is %s, by itself and up to two causes deep", (code, status, isUnsent) => {
-    expect(thrown(coded(code))).toMatchObject({ status, isUnsent });
-    expect(thrown(under(new TypeError("fetch failed"), coded(code)))).toMatchObject({ status, isUnsent });
+  ])("an error with code %s is classified as %s, also as a cause two levels deep", (code, status, neverConnected) => {
+    expect(thrown(coded(code))).toMatchObject({ status, neverConnected });
+    expect(thrown(under(new TypeError("fetch failed"), coded(code)))).toMatchObject({ status, neverConnected });
     const deep = under(classError("APIConnectionError"), new TypeError("fetch failed"), coded(code));
-    expect(thrown(deep)).toMatchObject({ status, isUnsent });
+    expect(thrown(deep)).toMatchObject({ status, neverConnected });
   });
 
   it.each([
@@ -144,11 +144,11 @@ describe("an error", () => {
     ["fetch of Firefox", new TypeError("NetworkError when attempting to fetch resource."), "server_error"],
     ["fetch of Safari", new TypeError("Load failed"), "server_error"],
     ["fetch of workers", new TypeError("Network connection lost."), "server_error"],
-  ])("%s is known by its name", (_, thing, status) => {
-    expect(thrown(thing)).toMatchObject({ status, isUnsent: false });
+  ])("%s is recognised by its name", (_, thing, status) => {
+    expect(thrown(thing)).toMatchObject({ status, neverConnected: false });
   });
 
-  it("is known by the status of what lies under it", () => {
+  it("an error is classified by the status of its cause", () => {
     const deep = under(
       new Error("chat failed"),
       new Error("wrapped"),
@@ -157,15 +157,15 @@ describe("an error", () => {
     expect(thrown(deep)).toMatchObject({ status: "rate_limited", settlement: { retryAfterMs: 7_000 } });
   });
 
-  it("of several errors is the last that is known, and unsent only if all of them are", () => {
+  it("an aggregate is classified by its last known error, and as unsent only if all errors are unsent", () => {
     const several = (...errors: unknown[]) => thrown(new AggregateError(errors));
     expect(several(coded("ECONNREFUSED"), coded("ECONNREFUSED"))).toMatchObject({
       status: "server_error",
-      isUnsent: true,
+      neverConnected: true,
     });
     expect(several(error({ status: 429 }), coded("ECONNREFUSED"))).toMatchObject({
       status: "server_error",
-      isUnsent: false,
+      neverConnected: false,
     });
     expect(several(error({ status: 500 }), error({ status: 429 }), new Error("?"))).toMatchObject({
       status: "rate_limited",
@@ -174,7 +174,7 @@ describe("an error", () => {
     expect(thrown(error({ errors: "none" }))).toMatchObject({ status: "cancelled" });
   });
 
-  it("that says insufficient_quota is an exhausted quota, whatever its status", () => {
+  it("an error with insufficient_quota is an exhausted quota, whatever its status is", () => {
     const spent = { code: "insufficient_quota", type: "insufficient_quota" };
     expect(thrown(error({ status: 429, ...spent })).status).toBe("quota_exhausted");
     expect(
@@ -188,7 +188,7 @@ describe("an error", () => {
     expect(thrown(error(spent)).status).toBe("cancelled");
   });
 
-  it("never makes classification throw, whatever its properties do", () => {
+  it("classification never throws, whatever the properties of the error do", () => {
     const throws = () => {
       throw new Error("trap");
     };
@@ -211,12 +211,12 @@ describe("an error", () => {
       fc.property(
         fc.anything({ withNullPrototype: true, withMap: true, withSet: true, withDate: true }),
         (anything) => {
-          const told = [
+          const reported = [
             thrown(anything),
             thrown(error({ cause: anything })),
             thrown(error({ status: 429, headers: anything })),
           ];
-          for (const { status, settlement } of [...told, returned(anything)]) {
+          for (const { status, settlement } of [...reported, returned(anything)]) {
             expect(status).toBeTypeOf("string");
             expect(settlement.retryAfterMs ?? 0).toBeGreaterThanOrEqual(0);
           }
@@ -243,7 +243,7 @@ describe("Retry-After", () => {
     ["spaces around", { "retry-after": " 5 " }, 5_000],
     ["milliseconds", { "retry-after-ms": "1500" }, 1_500],
     ["both: milliseconds", { "retry-after": "1", "retry-after-ms": "0" }, 0],
-    ["milliseconds that are none", { "retry-after": "1", "retry-after-ms": "soon" }, 1_000],
+    ["invalid milliseconds", { "retry-after": "1", "retry-after-ms": "soon" }, 1_000],
     ["a date", { "retry-after": "Wed, 14 Oct 2026 15:05:35 GMT" }, 90_000],
     ["a date in the past", { "retry-after": "Wed, 14 Oct 2026 15:00:30 GMT" }, 0],
     [
@@ -251,7 +251,7 @@ describe("Retry-After", () => {
       { "retry-after": "Wed, 14 Oct 2026 15:00:30 GMT", date: "Wed, 14 Oct 2026 15:00:00 GMT" },
       30_000,
     ],
-    ["a date beside one that is none", { "retry-after": "Wed, 14 Oct 2026 15:05:35 GMT", date: "now" }, 90_000],
+    ["a date beside an invalid one", { "retry-after": "Wed, 14 Oct 2026 15:05:35 GMT", date: "now" }, 90_000],
     ["other cases", { "Retry-After": "3" }, 3_000],
     ["shouting", { "RETRY-AFTER-MS": "3" }, 3],
     ["Headers", new Headers({ "Retry-After": "3" }), 3_000],
@@ -264,41 +264,41 @@ describe("Retry-After", () => {
     ["a negative number", { "retry-after": "-5" }, undefined],
     ["hexadecimal", { "retry-after": "0x10" }, undefined],
     ["Infinity", { "retry-after": "Infinity" }, undefined],
-    ["a date that is none", { "retry-after": "Wed, 14 Foo 2026 15:05:35 GMT" }, undefined],
+    ["an invalid date", { "retry-after": "Wed, 14 Foo 2026 15:05:35 GMT" }, undefined],
     ["a date of another form", { "retry-after": "2026-10-14T15:05:35Z" }, undefined],
     ["no headers", undefined, undefined],
-    ["headers that are none", "retry-after: 3", undefined],
+    ["invalid headers", "retry-after: 3", undefined],
     ["headers without it", { "content-type": "text/html" }, undefined],
-  ])("%s", (_, headers, expected) => {
+  ])("Retry-After is parsed: %s", (_, headers, expected) => {
     expect(waits(headers)).toBe(expected);
   });
 
-  it("reads every date as the runtime does", () => {
+  it("every date in Retry-After is parsed as the runtime parses it", () => {
     const date = fc.date({ min: new Date("1970-01-01"), max: new Date("2200-01-01"), noInvalidDate: true });
     fc.assert(
       fc.property(date, (at) => {
-        const told = { "retry-after": at.toUTCString(), date: "Thu, 01 Jan 1970 00:00:00 GMT" };
-        expect(waits(told)).toBe(Math.floor(at.getTime() / 1_000) * 1_000);
+        const reported = { "retry-after": at.toUTCString(), date: "Thu, 01 Jan 1970 00:00:00 GMT" };
+        expect(waits(reported)).toBe(Math.floor(at.getTime() / 1_000) * 1_000);
       }),
     );
   });
 
-  it("counts from the wall clock as it stands when it is read", () => {
+  it("a date in Retry-After is relative to the wall clock at the time of reading", () => {
     const clock = new MockClock({ epochMs: NOW });
     const headers = { "retry-after": "Wed, 14 Oct 2026 15:05:35 GMT" };
     const later = new EngineTime(clock);
     clock.advanceMs(60_000);
-    const verdict = classify({ ok: false, error: error({ status: 429, headers }) }, undefined, later);
+    const verdict = classifyBy(undefined, { ok: false, error: error({ status: 429, headers }) }, later.readEpoch);
     expect(verdict.settlement.retryAfterMs).toBe(30_000);
   });
 });
 
-describe("the caller's own classification", () => {
+describe("the classification of the caller", () => {
   const limited = error({ status: 429, headers: { "retry-after": "3" } });
-  const by = (told: unknown, failure: unknown = limited) =>
-    judged({ ok: false, error: failure }, (() => told) as RunDefaults["classify"]);
+  const by = (reported: unknown, failure: unknown = limited) =>
+    judged({ ok: false, error: failure }, (() => reported) as RunDefaults["classify"]);
 
-  it("is given the result itself", () => {
+  it("classify receives the result itself", () => {
     const result: TaskResult = { ok: false, error: limited };
     const asked: TaskResult[] = [];
     judged(result, (given) => {
@@ -309,11 +309,11 @@ describe("the caller's own classification", () => {
     expect(asked[0]).toBe(result);
   });
 
-  it.each([undefined, null])("falls back on the rules with %s", (told) => {
-    expect(by(told)).toMatchObject({ status: "rate_limited", settlement: { retryAfterMs: 3_000 } });
+  it.each([undefined, null])("the built-in rules apply if classify returns %s", (reported) => {
+    expect(by(reported)).toMatchObject({ status: "rate_limited", settlement: { retryAfterMs: 3_000 } });
   });
 
-  it("says a class, a code, or more; waiting times are still read", () => {
+  it("classify can return a class, a code, or more, and stated waits are still parsed", () => {
     expect(by("overloaded")).toMatchObject({
       status: "overloaded",
       settlement: { status: "overloaded", retryAfterMs: 3_000 },
@@ -326,18 +326,18 @@ describe("the caller's own classification", () => {
     });
     expect(by({ status: "server_error" }, coded("ECONNREFUSED"))).toMatchObject({
       status: "server_error",
-      isUnsent: true,
+      neverConnected: true,
     });
     expect(by({ usage: {} }, new Error("?")).status).toBe("cancelled");
   });
 
-  it("that says nothing known leaves it to the lease to complain", () => {
+  it("an unknown classification reaches the lease, which reports it", () => {
     expect(by(700)).toMatchObject({ status: "cancelled", settlement: { status: 700 } });
     expect(by("broken")).toMatchObject({ status: "cancelled", settlement: { status: "broken" } });
     expect(by(true)).toMatchObject({ status: "cancelled", settlement: { status: true } });
   });
 
-  it("may throw", () => {
+  it("an error thrown by classify is thrown on", () => {
     const broken = new Error("typo");
     const judge = () => {
       throw broken;

@@ -1,28 +1,24 @@
-// `run`: what is called, what comes back, what is learned, and where it goes on.
+// `run`: the task, its result, the observations of a call, and the errors of the caller.
 import { describe, expect, it, vi } from "vitest";
-import { type Attempt, GrateLimiter, InvalidConfig, type StatusClass, UnknownCapability } from "../../../src/index.ts";
-import { bench, expectIdle, HttpError, refusalOf, rejection, seen, settled } from "../../support/run-fixture.ts";
-
-/** A task whose attempts end as listed: what is an Error is thrown. */
-function script(...endings: readonly unknown[]) {
-  const providers: string[] = [];
-  const task = async ({ provider, attempt }: { readonly provider: string; readonly attempt: number }) => {
-    providers.push(provider);
-    expect(attempt).toBe(providers.length);
-    const ending = endings[Math.min(attempt, endings.length) - 1];
-    if (ending instanceof Error) throw ending;
-    return ending;
-  };
-  return { task, providers };
-}
-const short = (attempts: readonly Attempt[]) => attempts.map(({ provider, status }) => `${provider} ${status}`);
+import { GrateLimiter, InvalidConfig, UnknownCapability } from "../../../src/index.ts";
+import {
+  attemptSummary,
+  expectIdle,
+  HttpError,
+  refusalOf,
+  rejection,
+  runFixture,
+  scriptedTask,
+  settledStatuses,
+  watch,
+} from "../../support/run-fixture.ts";
 
 describe("a task that succeeds", () => {
-  it("is called once, and its value comes back as it is", async () => {
-    const desk = bench();
+  it("a task that succeeds is called once, and its value is returned unchanged", async () => {
+    const fixture = runFixture();
     const value = { answer: 42 };
     const task = vi.fn(async () => value);
-    const result = await desk.limiter.run("chat", task);
+    const result = await fixture.limiter.run("chat", task);
     expect(result.value).toBe(value);
     expect(result).toEqual({
       value,
@@ -30,8 +26,8 @@ describe("a task that succeeds", () => {
       attempts: [{ provider: "a", status: "success", waitedMs: 0, latencyMs: 0, error: null }],
     });
     expect(task).toHaveBeenCalledTimes(1);
-    expect(settled(desk)).toEqual(["success"]);
-    expectIdle(desk);
+    expect(settledStatuses(fixture)).toEqual(["success"]);
+    expectIdle(fixture);
   });
 
   it.each<[string, () => number | PromiseLike<number>]>([
@@ -39,14 +35,14 @@ describe("a task that succeeds", () => {
     ["a promise", () => Promise.resolve(7)],
     // biome-ignore lint/suspicious/noThenProperty: that is the point
     ["a thenable", () => ({ then: (resolve: (value: number) => void) => resolve(7) }) as PromiseLike<number>],
-  ])("may return %s", async (_, task) => {
-    const desk = bench();
-    expect((await desk.limiter.run("chat", task)).value).toBe(7);
-    expectIdle(desk);
+  ])("a task can return %s", async (_, task) => {
+    const fixture = runFixture();
+    expect((await fixture.limiter.run("chat", task)).value).toBe(7);
+    expectIdle(fixture);
   });
 
-  it("is told who serves it, and what it holds", async () => {
-    const { limiter } = bench([{ name: "a", limits: { rpm: 5, tpm: 1_000 } }]);
+  it("the task receives its provider and its reserved amounts", async () => {
+    const { limiter } = runFixture([{ name: "a", limits: { rpm: 5, tpm: 1_000 } }]);
     await limiter.run(
       "chat",
       ({ provider, attempt, lease, signal }) => {
@@ -61,38 +57,38 @@ describe("a task that succeeds", () => {
     expect(limiter.remainingQuota("a", "tokens")).toBe(975);
   });
 
-  it("measures its latency, and its wait for room", async () => {
-    const { clock, limiter } = bench([{ name: "a", limits: { rps: 1 } }]);
+  it("the latency of the task and its waiting time are measured", async () => {
+    const { clock, limiter } = runFixture([{ name: "a", limits: { rps: 1 } }]);
     await limiter.run("chat", () => 1);
-    const second = seen(limiter.run("chat", () => clock.advanceMs(250)));
+    const second = watch(limiter.run("chat", () => clock.advanceMs(250)));
     await clock.advanceMsAsync(1_000);
     expect(second.value?.attempts).toMatchObject([{ waitedMs: 1_000, latencyMs: 250 }]);
     expect(limiter.inspect().providers[0]!.latencyMs).toBeGreaterThan(0);
   });
 
-  it("may settle the lease itself, or give it back", async () => {
-    const desk = bench([{ name: "a", limits: { rpm: 5 } }]);
-    await desk.limiter.run("chat", ({ lease }) => lease.settle({ status: 503 }));
-    expect(settled(desk)).toEqual(["overloaded"]);
-    await desk.limiter.run("chat", ({ lease }) => lease.release());
-    expect(desk.limiter.remainingQuota("a", "requests")).toBe(4);
-    expectIdle(desk);
+  it("the task can settle or release its lease itself", async () => {
+    const fixture = runFixture([{ name: "a", limits: { rpm: 5 } }]);
+    await fixture.limiter.run("chat", ({ lease }) => lease.settle({ status: 503 }));
+    expect(settledStatuses(fixture)).toEqual(["overloaded"]);
+    await fixture.limiter.run("chat", ({ lease }) => lease.release());
+    expect(fixture.limiter.remainingQuota("a", "requests")).toBe(4);
+    expectIdle(fixture);
   });
 
-  it("makes no signal that nobody asks for, and no timer", async () => {
-    const desk = bench();
-    const wakeAt = vi.spyOn(desk.clock, "wakeAt");
+  it("a task that does not read its signal creates no signal and no timer", async () => {
+    const fixture = runFixture();
+    const wakeAt = vi.spyOn(fixture.clock, "wakeAt");
     const made = vi.spyOn(globalThis, "AbortController");
-    await desk.limiter.run("chat", () => 1);
+    await fixture.limiter.run("chat", () => 1);
     expect(wakeAt).not.toHaveBeenCalled();
     expect(made).not.toHaveBeenCalled();
-    await desk.limiter.run("chat", ({ signal }) => signal);
+    await fixture.limiter.run("chat", ({ signal }) => signal);
     expect(made).toHaveBeenCalledTimes(1);
     made.mockRestore();
   });
 });
 
-describe("the caller's own faults", () => {
+describe("errors of the caller", () => {
   const frozen = Object.freeze(new Error("frozen"));
   it.each([
     ["a typo", new TypeError("clients.opnai is undefined")],
@@ -103,52 +99,54 @@ describe("the caller's own faults", () => {
     ["a client error", new HttpError(400)],
     ["a client error that is too large", new HttpError(413)],
     ["an abort of its own", new DOMException("no", "AbortError")],
-  ])("%s comes back as it is, thrown or rejected, and is not tried again", async (_, error) => {
+  ])("%s is returned unchanged, whether thrown or rejected, and is not retried", async (_, error) => {
     for (const how of ["throws", "rejects"]) {
-      const desk = bench();
+      const fixture = runFixture();
       const task = vi.fn(() => {
         if (how === "throws") throw error;
         return Promise.reject(error);
       });
-      expect(await rejection(desk.limiter.run("chat", task))).toBe(error);
+      expect(await rejection(fixture.limiter.run("chat", task))).toBe(error);
       expect(task).toHaveBeenCalledTimes(1);
-      expect(settled(desk)).toEqual([error instanceof HttpError ? "client_error" : "cancelled"]);
-      expect(desk.limiter.providerHealth("a")).toBe(1);
-      expectIdle(desk);
+      expect(settledStatuses(fixture)).toEqual([error instanceof HttpError ? "client_error" : "cancelled"]);
+      expect(fixture.limiter.providerHealth("a")).toBe(1);
+      expectIdle(fixture);
     }
   });
 
-  it("a typo, however often, cools nobody down", async () => {
-    const desk = bench(["a"]);
+  it("a repeated error of the caller starts no cooldown", async () => {
+    const fixture = runFixture(["a"]);
     for (let i = 0; i < 20; i++) {
-      await rejection(desk.limiter.run("chat", () => (undefined as never as { chat(): void }).chat()));
+      await rejection(fixture.limiter.run("chat", () => (undefined as never as { chat(): void }).chat()));
     }
-    expect(desk.limiter.inspect().providers[0]).toMatchObject({ state: "available", health: 1 });
-    expect(desk.limiter.metrics).toMatchObject({ cooldownsTriggered: 0, failovers: 0, leasesSettled: 20 });
+    expect(fixture.limiter.inspect().providers[0]).toMatchObject({ state: "available", health: 1 });
+    expect(fixture.limiter.metrics).toMatchObject({ cooldownsTriggered: 0, failovers: 0, leasesSettled: 20 });
   });
 
-  it("a fetch response that is a client error is the value", async () => {
-    const desk = bench();
+  it("a fetch response with a client error is returned as the value", async () => {
+    const fixture = runFixture();
     const response = new Response("no such model", { status: 404 });
-    const { value, attempts } = await desk.limiter.run("chat", async () => response);
+    const { value, attempts } = await fixture.limiter.run("chat", async () => response);
     expect(value).toBe(response);
     expect(await value.text()).toBe("no such model");
-    expect(short(attempts)).toEqual(["a client_error"]);
-    expect(settled(desk)).toEqual(["client_error"]);
+    expect(attemptSummary(attempts)).toEqual(["a client_error"]);
+    expect(settledStatuses(fixture)).toEqual(["client_error"]);
   });
 
-  it("a refusal of another limiter is no failure of this one's provider", async () => {
-    const desk = bench();
-    const inner = bench(["x", "y"]);
-    const outer = desk.limiter.run("chat", () => inner.limiter.run("chat", () => Promise.reject(new HttpError(429))));
+  it("a refusal by another limiter is not a failure of the provider", async () => {
+    const fixture = runFixture();
+    const inner = runFixture(["x", "y"]);
+    const outer = fixture.limiter.run("chat", () =>
+      inner.limiter.run("chat", () => Promise.reject(new HttpError(429))),
+    );
     const error = await refusalOf(outer);
-    expect(short(error.attempts)).toEqual(["x rate_limited", "y rate_limited"]);
-    expect(settled(desk)).toEqual(["cancelled"]);
-    expect(desk.limiter.providerHealth("a")).toBe(1);
+    expect(attemptSummary(error.attempts)).toEqual(["x rate_limited", "y rate_limited"]);
+    expect(settledStatuses(fixture)).toEqual(["cancelled"]);
+    expect(fixture.limiter.providerHealth("a")).toBe(1);
   });
 
-  it("a thenable whose then throws", async () => {
-    const desk = bench();
+  it("a thenable that throws in `then` counts as a rejected task", async () => {
+    const fixture = runFixture();
     const error = new Error("trap");
     // biome-ignore lint/suspicious/noThenProperty: that is the point
     const thenable = Object.defineProperty({}, "then", {
@@ -156,297 +154,16 @@ describe("the caller's own faults", () => {
         throw error;
       },
     });
-    expect(await rejection(desk.limiter.run("chat", () => thenable))).toBe(error);
-    expectIdle(desk);
+    expect(await rejection(fixture.limiter.run("chat", () => thenable))).toBe(error);
+    expectIdle(fixture);
   });
 });
 
-describe("failing over", () => {
-  it.each<[number, StatusClass]>([
-    [401, "unauthorized"],
-    [402, "quota_exhausted"],
-    [403, "forbidden"],
-    [408, "timeout"],
-    [429, "rate_limited"],
-    [500, "server_error"],
-    [503, "overloaded"],
-    [529, "overloaded"],
-  ])("on %i, thrown or resolved", async (code, status) => {
-    const failed = new Response("later", { status: code });
-    for (const ending of [new HttpError(code), failed]) {
-      const desk = bench();
-      const { task, providers } = script(ending, "served");
-      const result = await desk.limiter.run("chat", task);
-      expect(result).toMatchObject({ value: "served", provider: "b" });
-      expect(short(result.attempts)).toEqual([`a ${status}`, "b success"]);
-      expect(result.attempts[0]!.error).toBe(ending);
-      expect(providers).toEqual(["a", "b"]);
-      expect(settled(desk)).toEqual([status, "success"]);
-      const failovers = desk.events.filter(({ name }) => name === "failover").map(({ told }) => told);
-      expect(failovers).toEqual([{ capability: "chat", from: "a", to: "b", status }]);
-      expect(desk.limiter.metrics.failovers).toBe(1);
-      expectIdle(desk);
-    }
-    // Its connection is free: nobody will read it.
-    expect(failed.bodyUsed).toBe(true);
-  });
-
-  it("teaches the Retry-After of the answer", async () => {
-    const desk = bench();
-    await desk.limiter.run("chat", script(new HttpError(429, { "retry-after": "30" }), 1).task);
-    expect(desk.limiter.inspect().providers[0]).toMatchObject({ state: "cooldown", cooldownMs: 30_000 });
-    const refused = new Response(null, { status: 503, headers: { "retry-after-ms": "2500" } });
-    const other = bench();
-    await other.limiter.run("chat", script(refused, 1).task);
-    expect(other.limiter.inspect().providers[0]!.cooldownMs).toBe(2_500);
-  });
-
-  it("goes once to every provider, by default, in order of rank", async () => {
-    const desk = bench(["a", "b", "c", "d"]);
-    const { task, providers } = script(new HttpError(500), new HttpError(429), new HttpError(401), "at last");
-    const { attempts } = await desk.limiter.run("chat", task);
-    expect(providers).toEqual(["a", "b", "c", "d"]);
-    expect(short(attempts)).toEqual(["a server_error", "b rate_limited", "c unauthorized", "d success"]);
-  });
-
-  it("gives up with what was tried and the last error as cause", async () => {
-    const desk = bench(["a", "b", "c"]);
-    const last = new HttpError(503);
-    const error = await refusalOf(desk.limiter.run("chat", script(new HttpError(500), new HttpError(500), last).task));
-    expect(error).toMatchObject({ kind: "attempts_failed", capability: "chat", cause: last });
-    expect(short(error.attempts)).toEqual(["a server_error", "b server_error", "c overloaded"]);
-    expect(settled(desk)).toEqual(["server_error", "server_error", "overloaded"]);
-    expectIdle(desk);
-  });
-
-  it("the cause of a response is the response, unread", async () => {
-    const { limiter } = bench();
-    const response = new Response("slow down", { status: 429 });
-    const error = await refusalOf(limiter.run("chat", async () => response, { maxAttempts: 1 }));
-    expect(error.cause).toBe(response);
-    expect(await response.text()).toBe("slow down");
-  });
-
-  it.each([
-    [1, 1],
-    [2, 2],
-    [3, 3],
-    [undefined, 3],
-  ])("makes at most maxAttempts (%s): %i", async (maxAttempts, made) => {
-    const { limiter, clock } = bench(["a", "b", "c"]);
-    const { task, providers } = script(new HttpError(500));
-    const call = refusalOf(limiter.run("chat", task, { maxAttempts }));
-    await clock.advanceMsAsync(60_000);
-    expect((await call).attempts.length).toBe(made);
-    expect(providers.length).toBe(made);
-  });
-
-  it("counts the providers that are meant, and never less than two attempts", async () => {
-    const { limiter, clock } = bench(["a", "b", "c", "d"]);
-    const { task, providers } = script(new HttpError(500));
-    const call = refusalOf(limiter.run("chat", task, { only: ["d"] }));
-    await clock.advanceMsAsync(60_000);
-    await call;
-    expect(providers).toEqual(["d", "d"]);
-  });
-
-  it("takes what the defaults say, and what the call says before them", async () => {
-    const { limiter } = bench(["a", "b", "c"], { defaults: { maxAttempts: 1, classify: () => 503 } });
-    const once = await refusalOf(limiter.run("chat", () => "fine"));
-    expect(short(once.attempts)).toEqual(["a overloaded"]);
-    expect((await limiter.run("chat", () => "fine", { classify: () => undefined })).value).toBe("fine");
-  });
-
-  it("passes over who failed this call while another has room, also one of lower rank", async () => {
-    const desk = bench(["a", { name: "b", limits: { rpm: 1 } }]);
-    const { task, providers } = script(new HttpError(500), new HttpError(500), 1);
-    const call = seen(desk.limiter.run("chat", task, { maxAttempts: 3 }));
-    await desk.clock.advanceMsAsync(5_000);
-    expect(call.value?.value).toBe(1);
-    // b is full by then, and a is what is left.
-    expect(providers).toEqual(["a", "b", "a"]);
-    expectIdle(desk);
-  });
-
-  it("waits for room at the next one rather than for ever, and says so", async () => {
-    const desk = bench([{ name: "a", limits: { rpm: 1 } }]);
-    const call = refusalOf(desk.limiter.run("chat", script(new HttpError(500)).task, { maxWaitMs: 5_000 }));
-    await desk.clock.advanceMsAsync(1_000);
-    const error = await call;
-    expect(error).toMatchObject({ kind: "attempts_failed", cause: { status: 500 } });
-    expect(error.reasons).toMatchObject([{ provider: "a", reason: "quota" }]);
-    expect(error.retryAfterMs).toBeGreaterThan(55_000);
-    expectIdle(desk);
-  });
-
-  it("fails over to nobody: a dead key of the only provider is told at once", async () => {
-    const desk = bench(["a"]);
-    const last = new HttpError(401);
-    const error = await refusalOf(desk.limiter.run("chat", script(last).task));
-    expect(error).toMatchObject({ kind: "attempts_failed", cause: last, retryAfterMs: null });
-    expect(error.reasons).toMatchObject([{ provider: "a", reason: "dead" }]);
-    expect(short(error.attempts)).toEqual(["a unauthorized"]);
-    // Nothing is sent any more.
-    const next = await refusalOf(desk.limiter.run("chat", () => expect.unreachable()));
-    expect(next).toMatchObject({ kind: "refused", attempts: [] });
-    expect(next.cause).toBeUndefined();
-  });
-
-  it("tells when it is worth asking again, if nobody has room", async () => {
-    const { limiter } = bench(["a", "b"]);
-    const endings = [new HttpError(429, { "retry-after": "30" }), new HttpError(429, { "retry-after": "12" })];
-    const error = await refusalOf(limiter.run("chat", script(...endings).task));
-    expect(error).toMatchObject({ kind: "attempts_failed", retryAfterMs: 12_000, retryAfterSeconds: 12 });
-    expect(error.reasons.map(({ reason }) => reason)).toEqual(["cooldown", "cooldown"]);
-    const { limiter: other } = bench(["a", "b"]);
-    const once = await refusalOf(other.run("chat", script(endings[0]).task, { maxAttempts: 1 }));
-    expect(once).toMatchObject({ kind: "attempts_failed", retryAfterMs: null });
-    expect(once.reasons.map(({ provider }) => provider)).toEqual(["a"]);
-  });
-});
-
-describe("trying the same provider again", () => {
-  it("waits a random part of a growing time", async () => {
-    const desk = bench(["a"], { random: () => 0.5 });
-    const at: number[] = [];
-    const task = () => {
-      at.push(desk.clock.now());
-      if (at.length < 3) throw new HttpError(500);
-      return "third time lucky";
-    };
-    const call = seen(desk.limiter.run("chat", task, { maxAttempts: 3 }));
-    await desk.clock.advanceMsAsync(20_000);
-    expect(call.value?.value).toBe("third time lucky");
-    expect(at).toEqual([1_000, 1_250, 1_750]);
-    expect(desk.limiter.metrics.failovers).toBe(0);
-    expectIdle(desk);
-  });
-
-  it("does not wait where another has room", async () => {
-    const { limiter, clock } = bench(["a", "b"], { random: () => 0.99 });
-    await limiter.run("chat", script(new HttpError(500), 1).task);
-    expect(clock.now()).toBe(1_000);
-  });
-
-  it("waits out the cooldown where that is longer, and no more", async () => {
-    const desk = bench(["a"], { random: () => 0.99 });
-    const at: number[] = [];
-    const call = seen(
-      desk.limiter.run("chat", () => {
-        at.push(desk.clock.now());
-        if (at.length === 1) throw new HttpError(429, { "retry-after": "2" });
-      }),
-    );
-    await desk.clock.advanceMsAsync(10_000);
-    expect(call.state).toBe("resolved");
-    expect(at).toEqual([1_000, 3_000]);
-    expect(call.value?.attempts[1]).toMatchObject({ waitedMs: 2_000 });
-  });
-
-  it("refuses at once where the cooldown outlasts the patience", async () => {
-    const { limiter, clock } = bench(["a"]);
-    const error = await refusalOf(limiter.run("chat", script(new HttpError(429, { "retry-after": "61" })).task));
-    expect(error).toMatchObject({ kind: "attempts_failed", retryAfterMs: 61_000 });
-    expect(clock.now()).toBe(1_000);
-  });
-
-  it("has one patience for the whole call", async () => {
-    const desk = bench(["a"]);
-    const task = script(new HttpError(429, { "retry-after": "4" })).task;
-    const call = seen(desk.limiter.run("chat", task, { maxWaitMs: 10_000, maxAttempts: 9 }));
-    await desk.clock.advanceMsAsync(60_000);
-    const error = await refusalOf(Promise.reject(call.error));
-    // At 0, 4 and 8 s; at 12 s it would have waited too long.
-    expect(error.attempts.map(({ waitedMs }) => waitedMs)).toEqual([0, 4_000, 4_000]);
-    expect(error.kind).toBe("attempts_failed");
-  });
-});
-
-describe("idempotent: false", () => {
-  const code = (code: string) => Object.assign(new Error(code), { code });
-  it.each<[string, unknown, boolean]>([
-    ["a rate limit", new HttpError(429), true],
-    ["an exhausted quota", new HttpError(402), true],
-    ["a dead key", new HttpError(401), true],
-    ["what is forbidden", new HttpError(403), true],
-    ["a refused connection", code("ECONNREFUSED"), true],
-    ["an unknown host", code("ENOTFOUND"), true],
-    ["a server error", new HttpError(500), false],
-    ["an overload", new HttpError(503), false],
-    ["a time-out", new HttpError(504), false],
-    ["a reset connection", code("ECONNRESET"), false],
-  ])("after %s it goes on: %s", async (_, ending, goesOn) => {
-    const desk = bench();
-    const { task, providers } = script(ending, "served");
-    const call = desk.limiter.run("chat", task, { idempotent: false });
-    if (goesOn) expect((await call).value).toBe("served");
-    else expect(await refusalOf(call)).toMatchObject({ kind: "attempts_failed", cause: ending });
-    expect(providers.length).toBe(goesOn ? 2 : 1);
-    expectIdle(desk);
-  });
-
-  it("after a time-out of its own it does not", async () => {
-    const desk = bench();
-    const task = vi.fn(() => new Promise(() => {}));
-    const call = refusalOf(desk.limiter.run("chat", task, { idempotent: false, attemptTimeoutMs: 100 }));
-    await desk.clock.advanceMsAsync(1_000);
-    expect((await call).kind).toBe("attempts_failed");
-    expect(task).toHaveBeenCalledTimes(1);
-  });
-});
-
-describe("the retry budget", () => {
-  it("bounds what all calls add together", async () => {
-    const desk = bench(["a", "b"], {
-      retryBudget: { ratio: 0, perMinute: 3 },
-      health: { cooldownTriggerCount: 100, penalty5xx: 0 },
-    });
-    const calls = Array.from({ length: 5 }, () => refusalOf(desk.limiter.run("chat", script(new HttpError(500)).task)));
-    const errors = await Promise.all(calls);
-    expect(errors.map(({ kind }) => kind).sort()).toEqual([
-      ...["attempts_failed", "attempts_failed", "attempts_failed"],
-      ...["retry_budget", "retry_budget"],
-    ]);
-    expect(errors.find(({ kind }) => kind === "retry_budget")).toMatchObject({
-      attempts: { length: 1 },
-      cause: { status: 500 },
-    });
-    await desk.clock.advanceMsAsync(61_000);
-    expect((await refusalOf(desk.limiter.run("chat", script(new HttpError(500)).task))).kind).toBe("attempts_failed");
-  });
-
-  it("grows with the requests", async () => {
-    const desk = bench(["a", "b"], {
-      retryBudget: { ratio: 0.1, perMinute: 0 },
-      health: { cooldownTriggerCount: 100, penalty5xx: 0 },
-    });
-    for (let i = 0; i < 19; i++) await desk.limiter.run("chat", () => 1);
-    const retried = () =>
-      desk.limiter.run("chat", script(new HttpError(500), 1).task).then(
-        () => true,
-        () => false,
-      );
-    expect([await retried(), await retried(), await retried()]).toEqual([true, true, true]);
-    expect(await retried()).toBe(false);
-  });
-
-  it("is not asked where somebody refused and another was not tried yet", async () => {
-    const { limiter } = bench(["a", "b"], { retryBudget: { ratio: 0, perMinute: 0 } });
-    expect((await limiter.run("chat", script(new HttpError(429), 1).task)).provider).toBe("b");
-    const refused = Object.assign(new Error("refused"), { code: "ECONNREFUSED" });
-    expect((await limiter.run("chat", script(refused, 1).task)).provider).toBe("b");
-    const failed = script(new HttpError(500), 1).task;
-    expect(await refusalOf(limiter.run("chat", failed))).toMatchObject({ kind: "retry_budget" });
-    const everywhere = limiter.run("chat", script(new HttpError(403)).task, { maxAttempts: 9 });
-    expect(await refusalOf(everywhere)).toMatchObject({ kind: "retry_budget", attempts: { length: 2 } });
-  });
-});
-
-describe("the caller's classification", () => {
-  it("may see a failure in a value, and the usage in another", async () => {
-    const desk = bench([{ name: "a" }, { name: "b", limits: { tpm: 1_000 } }]);
+describe("the classification of the caller", () => {
+  it("classify can treat one value as a failure and read the usage of another", async () => {
+    const fixture = runFixture([{ name: "a" }, { name: "b", limits: { tpm: 1_000 } }]);
     const answers = [{ error: "rate limit reached" }, { text: "hi", tokens: 70 }];
-    const { value, attempts } = await desk.limiter.run<"chat", { error?: string; tokens?: number }>(
+    const { value, attempts } = await fixture.limiter.run<"chat", { error?: string; tokens?: number }>(
       "chat",
       ({ attempt }) => answers[attempt - 1]!,
       {
@@ -460,41 +177,45 @@ describe("the caller's classification", () => {
     );
     expect(value).toBe(answers[1]);
     expect(attempts[0]).toMatchObject({ status: "rate_limited", error: answers[0] });
-    expect(desk.limiter.remainingQuota("b", "tokens")).toBe(930);
+    expect(fixture.limiter.remainingQuota("b", "tokens")).toBe(930);
   });
 
-  it("may take an error for the caller's own, or for a success", async () => {
+  it("classify can treat an error as an error of the caller or as a success", async () => {
     for (const status of ["client_error", "success", "cancelled"] as const) {
-      const desk = bench();
+      const fixture = runFixture();
       const error = new HttpError(500);
-      expect(await rejection(desk.limiter.run("chat", script(error).task, { classify: () => status }))).toBe(error);
-      expect(settled(desk)).toEqual([status]);
+      expect(await rejection(fixture.limiter.run("chat", scriptedTask(error).task, { classify: () => status }))).toBe(
+        error,
+      );
+      expect(settledStatuses(fixture)).toEqual([status]);
     }
   });
 
-  it("that throws is the caller's own fault: its error comes back, nothing is learned", async () => {
-    const desk = bench();
+  it("an error thrown by classify is returned, and nothing is observed", async () => {
+    const fixture = runFixture();
     const broken = new Error("typo in classify");
     const classify = () => {
       throw broken;
     };
-    expect(await rejection(desk.limiter.run("chat", () => 1, { classify }))).toBe(broken);
-    expect(await rejection(desk.limiter.run("chat", script(new HttpError(500)).task, { classify }))).toBe(broken);
-    expect(settled(desk)).toEqual(["cancelled", "cancelled"]);
-    expectIdle(desk);
+    expect(await rejection(fixture.limiter.run("chat", () => 1, { classify }))).toBe(broken);
+    expect(await rejection(fixture.limiter.run("chat", scriptedTask(new HttpError(500)).task, { classify }))).toBe(
+      broken,
+    );
+    expect(settledStatuses(fixture)).toEqual(["cancelled", "cancelled"]);
+    expectIdle(fixture);
   });
 
-  it("that says nothing known teaches nothing, and is counted", async () => {
-    const desk = bench();
-    expect((await desk.limiter.run("chat", () => 1, { classify: () => 777 })).value).toBe(1);
-    expect(settled(desk)).toEqual(["cancelled"]);
-    expect(desk.limiter.metrics.invalidUsages).toBe(1);
+  it("an unknown classification has no effect on health and is counted", async () => {
+    const fixture = runFixture();
+    expect((await fixture.limiter.run("chat", () => 1, { classify: () => 777 })).value).toBe(1);
+    expect(settledStatuses(fixture)).toEqual(["cancelled"]);
+    expect(fixture.limiter.metrics.invalidUsages).toBe(1);
   });
 });
 
-describe("calls that cannot begin", () => {
-  it("reject: an unknown capability, bad options, a closed limiter, nobody there", async () => {
-    const { limiter } = bench();
+describe("calls that cannot start", () => {
+  it("a call rejects for an unknown capability, invalid options, a closed limiter or an empty capability", async () => {
+    const { limiter } = runFixture();
     const task = vi.fn();
     expect(await rejection(limiter.run("chatt", task))).toSatisfy(UnknownCapability.is);
     expect(await rejection(limiter.run("chat", task, { tokens: Number.NaN }))).toSatisfy(InvalidConfig.is);
@@ -506,15 +227,15 @@ describe("calls that cannot begin", () => {
     expect(task).not.toHaveBeenCalled();
   });
 
-  it("a limiter that is closed while a task runs lets it end, and starts no other", async () => {
-    const desk = bench();
+  it("closing the limiter lets a running task finish and starts no other", async () => {
+    const fixture = runFixture();
     const ending = (thing: unknown) => () => {
-      desk.limiter.close();
+      fixture.limiter.close();
       if (thing instanceof Error) throw thing;
       return thing;
     };
-    expect((await desk.limiter.run("chat", ending("done"))).value).toBe("done");
-    const other = bench();
+    expect((await fixture.limiter.run("chat", ending("done"))).value).toBe("done");
+    const other = runFixture();
     const task = vi.fn(() => {
       other.limiter.close();
       throw new HttpError(500);

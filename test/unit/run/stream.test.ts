@@ -1,174 +1,120 @@
-// `stream`: fails over until the first chunk, never after; what it holds, and what its ending teaches.
+// `stream` fails over until the first chunk.
 import { afterEach, describe, expect, it, vi } from "vitest";
-import type { StreamOptions, TaskContext } from "../../../src/index.ts";
 import {
-  type Bench,
-  bench,
   expectIdle,
   HttpError,
-  never,
+  type RunFixture,
   refusalOf,
   rejection,
-  seen,
-  settled,
+  runFixture,
+  settledStatuses,
+  watch,
 } from "../../support/run-fixture.ts";
+import { readAll, Source, streamed } from "../../support/stream-fixture.ts";
 
 const unhandled = vi.fn();
+
 process.on("unhandledRejection", unhandled);
+
 afterEach(async () => {
   await new Promise((resolve) => setImmediate(resolve));
   expect(unhandled).not.toHaveBeenCalled();
 });
 
-/** A source that gives what is listed: an Error is thrown, a number waits so many ms of the clock, "hang" waits for ever. */
-class Source implements AsyncIterable<string> {
-  readonly #desk: Bench;
-  readonly #steps: readonly unknown[];
-  returned = 0;
-  pulled = 0;
-  signal: AbortSignal | undefined;
-
-  constructor(desk: Bench, ...steps: readonly unknown[]) {
-    this.#desk = desk;
-    this.#steps = steps;
-  }
-
-  [Symbol.asyncIterator](): AsyncIterator<string> {
-    let place = 0;
-    return {
-      next: async () => {
-        this.pulled++;
-        while (typeof this.#steps[place] === "number") {
-          const ms = this.#steps[place++] as number;
-          await new Promise<void>((resolve) => void this.#desk.clock.wakeAt(this.#desk.clock.now() + ms, resolve));
-        }
-        const step = this.#steps[place++];
-        if (step === "hang") await never();
-        if (step instanceof Error) throw step;
-        return step === undefined ? { done: true, value: undefined } : { done: false, value: step as string };
-      },
-      return: async () => {
-        this.returned++;
-        return { done: true, value: undefined };
-      },
-    };
-  }
-}
-
-/** A stream over the sources, one an attempt. */
-async function streamed(desk: Bench, sources: readonly unknown[], options?: StreamOptions) {
-  return desk.limiter.stream(
-    "chat",
-    async ({ attempt, signal }: TaskContext) => {
-      const source = sources[Math.min(attempt, sources.length) - 1];
-      if (source instanceof Error) throw source;
-      if (source instanceof Source) source.signal = signal;
-      return source as AsyncIterable<string>;
-    },
-    options,
-  );
-}
-
-async function all(stream: AsyncIterable<string>): Promise<string[]> {
-  const chunks: string[] = [];
-  for await (const chunk of stream) chunks.push(chunk);
-  return chunks;
-}
-
 describe("a stream", () => {
-  it("resolves at its first chunk, and gives them all", async () => {
-    const desk = bench([{ name: "a", limits: { concurrency: 1 } }]);
-    const source = new Source(desk, 700, "Hel", 300, "lo", "!");
-    const opening = seen(streamed(desk, [source]));
-    await desk.clock.advanceMsAsync(699);
+  it("a stream resolves at its first chunk and yields all chunks", async () => {
+    const fixture = runFixture([{ name: "a", limits: { concurrency: 1 } }]);
+    const source = new Source(fixture, 700, "Hel", 300, "lo", "!");
+    const opening = watch(streamed(fixture, [source]));
+    await fixture.clock.advanceMsAsync(699);
     expect(opening.state).toBe("open");
-    await desk.clock.advanceMsAsync(1);
+    await fixture.clock.advanceMsAsync(1);
     const { value: stream, provider, attempts } = opening.value!;
     expect({ provider, attempts }).toMatchObject({ provider: "a", attempts: [{ status: "success", latencyMs: 700 }] });
-    // Nothing is read before it is asked for.
+    // No chunk is read before it is requested.
     expect(source.pulled).toBe(1);
-    expect(settled(desk)).toEqual([]);
-    expect(desk.limiter.remainingQuota("a", "concurrency")).toBe(0);
-    const chunks = seen(all(stream));
-    await desk.clock.advanceMsAsync(1_000);
+    expect(settledStatuses(fixture)).toEqual([]);
+    expect(fixture.limiter.remainingQuota("a", "concurrency")).toBe(0);
+    const chunks = watch(readAll(stream));
+    await fixture.clock.advanceMsAsync(1_000);
     expect(chunks.value).toEqual(["Hel", "lo", "!"]);
-    expect(settled(desk)).toEqual(["success"]);
-    // Its latency is that of its first chunk.
-    expect(desk.limiter.inspect().providers[0]!.latencyMs).toBe(700);
+    expect(settledStatuses(fixture)).toEqual(["success"]);
+    // The latency of the lease is the time until the first chunk.
+    expect(fixture.limiter.inspect().providers[0]!.latencyMs).toBe(700);
     expect(source).toMatchObject({ returned: 0, signal: { aborted: false } });
     expect(await stream.next()).toEqual({ done: true, value: undefined });
-    expectIdle(desk);
+    expectIdle(fixture);
   });
 
-  it("may come from a generator, at once or by promise, and from an empty one", async () => {
-    const desk = bench();
+  it("a task can return an iterable or a promise of one, and the iterable can be empty", async () => {
+    const fixture = runFixture();
     async function* words() {
       yield "a";
       yield "b";
     }
-    expect(await all((await desk.limiter.stream("chat", () => words())).value)).toEqual(["a", "b"]);
-    expect(await all((await desk.limiter.stream("chat", async () => words())).value)).toEqual(["a", "b"]);
-    const { value, attempts } = await streamed(desk, [new Source(desk)]);
+    expect(await readAll((await fixture.limiter.stream("chat", () => words())).value)).toEqual(["a", "b"]);
+    expect(await readAll((await fixture.limiter.stream("chat", async () => words())).value)).toEqual(["a", "b"]);
+    const { value, attempts } = await streamed(fixture, [new Source(fixture)]);
     expect(attempts).toMatchObject([{ status: "success" }]);
-    expect(settled(desk)).toEqual(["success", "success", "success"]);
+    expect(settledStatuses(fixture)).toEqual(["success", "success", "success"]);
     expect(await value.next()).toEqual({ done: true, value: undefined });
     expect(await value.return!()).toEqual({ done: true, value: undefined });
-    expectIdle(desk);
+    expectIdle(fixture);
   });
 
-  it("answers pulls that are made at once, in order", async () => {
-    const desk = bench();
-    const { value } = await streamed(desk, [new Source(desk, "a", "b", "c")]);
+  it("several pending pulls are answered in order", async () => {
+    const fixture = runFixture();
+    const { value } = await streamed(fixture, [new Source(fixture, "a", "b", "c")]);
     const pulled = await Promise.all([value.next(), value.next(), value.next(), value.next(), value.next()]);
     expect(pulled.map(({ value }) => value)).toEqual(["a", "b", "c", undefined, undefined]);
     expect(value[Symbol.asyncIterator]()).toBe(value);
   });
 
-  it("counts from its first chunk on", async () => {
-    const desk = bench([{ name: "a", limits: { rpm: 1 } }], { skewCapMs: 10_000 });
-    const opening = seen(streamed(desk, [new Source(desk, 5_000, "x", 5_000, "y")]));
-    await desk.clock.advanceMsAsync(5_000);
-    seen(all(opening.value!.value));
-    await desk.clock.advanceMsAsync(5_000);
-    expect(settled(desk)).toEqual(["success"]);
-    await desk.clock.advanceMsAsync(54_999);
-    expect(desk.limiter.remainingQuota("a", "requests")).toBe(0);
-    await desk.clock.advanceMsAsync(1);
-    expect(desk.limiter.remainingQuota("a", "requests")).toBe(1);
+  it("a stream counts from its first chunk", async () => {
+    const fixture = runFixture([{ name: "a", limits: { rpm: 1 } }], { skewCapMs: 10_000 });
+    const opening = watch(streamed(fixture, [new Source(fixture, 5_000, "x", 5_000, "y")]));
+    await fixture.clock.advanceMsAsync(5_000);
+    watch(readAll(opening.value!.value));
+    await fixture.clock.advanceMsAsync(5_000);
+    expect(settledStatuses(fixture)).toEqual(["success"]);
+    await fixture.clock.advanceMsAsync(54_999);
+    expect(fixture.limiter.remainingQuota("a", "requests")).toBe(0);
+    await fixture.clock.advanceMsAsync(1);
+    expect(fixture.limiter.remainingQuota("a", "requests")).toBe(1);
   });
 });
 
 describe("before the first chunk", () => {
-  it.each<[string, (desk: Bench) => unknown, string]>([
+  it.each<[string, (fixture: RunFixture) => unknown, string]>([
     ["a task that throws", () => new HttpError(503), "overloaded"],
-    ["a source that throws", (desk) => new Source(desk, new HttpError(429)), "rate_limited"],
+    ["a source that throws", (fixture) => new Source(fixture, new HttpError(429)), "rate_limited"],
     ["a response that failed", () => new Response("no", { status: 500 }), "server_error"],
-  ])("%s fails over", async (_, failure, status) => {
-    const desk = bench();
-    const { value, provider, attempts } = await streamed(desk, [failure(desk), new Source(desk, "served")]);
+  ])("%s before the first chunk fails over", async (_, failure, status) => {
+    const fixture = runFixture();
+    const { value, provider, attempts } = await streamed(fixture, [failure(fixture), new Source(fixture, "served")]);
     expect(provider).toBe("b");
     expect(attempts.map((attempt) => attempt.status)).toEqual([status, "success"]);
-    expect(await all(value)).toEqual(["served"]);
-    expect(settled(desk)).toEqual([status, "success"]);
-    expectIdle(desk);
+    expect(await readAll(value)).toEqual(["served"]);
+    expect(settledStatuses(fixture)).toEqual([status, "success"]);
+    expectIdle(fixture);
   });
 
-  it("an empty stream that the caller takes for a failure fails over", async () => {
-    const desk = bench();
-    const [empty, full] = [new Source(desk), new Source(desk, "served")];
+  it("an empty stream fails over if classify treats it as a failure", async () => {
+    const fixture = runFixture();
+    const [empty, full] = [new Source(fixture), new Source(fixture, "served")];
     const classify = (result: { ok: boolean; value?: unknown }) =>
       result.value === empty ? "server_error" : undefined;
-    const { value, provider } = await streamed(desk, [empty, full], { classify });
+    const { value, provider } = await streamed(fixture, [empty, full], { classify });
     expect(provider).toBe("b");
-    expect(await all(value)).toEqual(["served"]);
-    expect(settled(desk)).toEqual(["server_error", "success"]);
+    expect(await readAll(value)).toEqual(["served"]);
+    expect(settledStatuses(fixture)).toEqual(["server_error", "success"]);
   });
 
-  it("all attempts may fail", async () => {
-    const desk = bench();
-    const error = await refusalOf(streamed(desk, [new Source(desk, new HttpError(500))]));
+  it("a stream rejects if all attempts fail", async () => {
+    const fixture = runFixture();
+    const error = await refusalOf(streamed(fixture, [new Source(fixture, new HttpError(500))]));
     expect(error).toMatchObject({ kind: "attempts_failed", attempts: { length: 2 }, cause: { status: 500 } });
-    expectIdle(desk);
+    expectIdle(fixture);
   });
 
   it.each<[string, unknown, unknown]>([
@@ -180,21 +126,21 @@ describe("before the first chunk", () => {
     ["an answer", { text: "hi" }, TypeError],
     ["a response that is no stream", new Response("hi"), TypeError],
     ["a response that is a client error", new Response("hi", { status: 404 }), TypeError],
-  ])("%s is the caller's own fault", async (_, given, type) => {
-    const desk = bench();
-    const error = await rejection(streamed(desk, [given]));
+  ])("%s before the first chunk is an error of the caller", async (_, given, type) => {
+    const fixture = runFixture();
+    const error = await rejection(streamed(fixture, [given]));
     if (type === undefined) expect(error).toBe(given);
     else {
       expect(error).toBeInstanceOf(TypeError);
       expect((error as Error).cause).toBe(given);
     }
     const status = (given as { status?: number } | undefined)?.status ?? 0;
-    expect(settled(desk)).toEqual([status >= 400 ? "client_error" : "cancelled"]);
-    expect(desk.limiter.providerHealth("a")).toBe(1);
-    expectIdle(desk);
+    expect(settledStatuses(fixture)).toEqual([status >= 400 ? "client_error" : "cancelled"]);
+    expect(fixture.limiter.providerHealth("a")).toBe(1);
+    expectIdle(fixture);
   });
 
-  it("an iterable whose iterator throws, and one whose next gives nothing", async () => {
+  it("an iterable can throw when its iterator is created, or return no result object", async () => {
     for (const broken of [
       {
         [Symbol.asyncIterator]() {
@@ -204,422 +150,42 @@ describe("before the first chunk", () => {
       { [Symbol.asyncIterator]: () => ({ next: async () => undefined }) },
       { [Symbol.asyncIterator]: () => ({}) },
     ]) {
-      const desk = bench();
-      expect(await rejection(streamed(desk, [broken]))).toBeInstanceOf(Error);
-      expect(settled(desk)).toEqual(["cancelled"]);
-      expectIdle(desk);
+      const fixture = runFixture();
+      expect(await rejection(streamed(fixture, [broken]))).toBeInstanceOf(Error);
+      expect(settledStatuses(fixture)).toEqual(["cancelled"]);
+      expectIdle(fixture);
     }
   });
 
-  it("attemptTimeoutMs ends the attempt, and a source that comes too late is left", async () => {
-    const desk = bench();
-    const slow = new Source(desk, 5_000, "too late");
-    const opening = seen(
-      streamed(desk, [slow, new Source(desk, 2_000, "x", 20_000, "y")], { attemptTimeoutMs: 3_000 }),
+  it("attemptTimeoutMs ends the attempt, and a source that comes too late is closed", async () => {
+    const fixture = runFixture();
+    const slow = new Source(fixture, 5_000, "too late");
+    const opening = watch(
+      streamed(fixture, [slow, new Source(fixture, 2_000, "x", 20_000, "y")], { attemptTimeoutMs: 3_000 }),
     );
-    await desk.clock.advanceMsAsync(5_000);
+    await fixture.clock.advanceMsAsync(5_000);
     expect(opening.value).toMatchObject({ provider: "b", attempts: [{ status: "timeout" }, { status: "success" }] });
     expect(slow).toMatchObject({ returned: 1, signal: { aborted: true } });
-    // From the first chunk on, it bounds nothing.
-    const chunks = seen(all(opening.value!.value));
-    await desk.clock.advanceMsAsync(60_000);
+    // From the first chunk on the time-out does not apply.
+    const chunks = watch(readAll(opening.value!.value));
+    await fixture.clock.advanceMsAsync(60_000);
     expect(chunks.value).toEqual(["x", "y"]);
-    expect(settled(desk)).toEqual(["timeout", "success"]);
-    expectIdle(desk);
+    expect(settledStatuses(fixture)).toEqual(["timeout", "success"]);
+    expectIdle(fixture);
   });
 
-  it("an abort rejects at once with its reason", async () => {
-    const desk = bench();
+  it("an abort rejects immediately with its reason", async () => {
+    const fixture = runFixture();
     const controller = new AbortController();
-    const slow = new Source(desk, 5_000, "too late");
-    const opening = seen(streamed(desk, [slow], { signal: controller.signal }));
-    await desk.clock.advanceMsAsync(100);
+    const slow = new Source(fixture, 5_000, "too late");
+    const opening = watch(streamed(fixture, [slow], { signal: controller.signal }));
+    await fixture.clock.advanceMsAsync(100);
     controller.abort("gone");
-    await desk.clock.advanceMsAsync(0);
+    await fixture.clock.advanceMsAsync(0);
     expect(opening.error).toBe("gone");
-    expect(settled(desk)).toEqual(["cancelled"]);
-    await desk.clock.advanceMsAsync(10_000);
+    expect(settledStatuses(fixture)).toEqual(["cancelled"]);
+    await fixture.clock.advanceMsAsync(10_000);
     expect(slow).toMatchObject({ returned: 1, signal: { aborted: true, reason: "gone" } });
-    expectIdle(desk);
-  });
-});
-
-describe("after the first chunk", () => {
-  it.each<[string, Error, string]>([
-    [
-      "a reset connection",
-      Object.assign(new TypeError("terminated"), { cause: { code: "ECONNRESET" } }),
-      "server_error",
-    ],
-    ["an overload", new HttpError(529), "overloaded"],
-    ["what is unknown", new SyntaxError("Unexpected token"), "cancelled"],
-  ])("%s is thrown as it is, and that is what is learned", async (_, error, status) => {
-    for (const chunks of [1, 3]) {
-      const desk = bench();
-      const source = new Source(desk, ...Array.from({ length: chunks }, () => "x"), error);
-      const { value } = await streamed(desk, [source]);
-      for (let i = 0; i < chunks; i++) expect(await value.next()).toEqual({ done: false, value: "x" });
-      expect(await rejection(value.next())).toBe(error);
-      expect(settled(desk)).toEqual([status]);
-      expect(await value.next()).toEqual({ done: true, value: undefined });
-      // A source that threw has ended.
-      expect(source.returned).toBe(0);
-      expect(desk.limiter.metrics.failovers).toBe(0);
-      expectIdle(desk);
-    }
-  });
-
-  it("a source whose next throws at once", async () => {
-    const desk = bench();
-    const error = new HttpError(500);
-    let pulls = 0;
-    const next = () => {
-      if (pulls++ > 0) throw error;
-      return { done: false, value: "x" };
-    };
-    const { value } = await streamed(desk, [{ [Symbol.asyncIterator]: () => ({ next }) }]);
-    await value.next();
-    expect(await rejection(value.next())).toBe(error);
-    expect(settled(desk)).toEqual(["server_error"]);
-  });
-
-  it("left early: the lease ends as cancelled, the source is left, its request aborted", async () => {
-    const desk = bench([{ name: "a", limits: { rpm: 5 } }]);
-    const source = new Source(desk, "x", "y", "z");
-    const { value } = await streamed(desk, [source]);
-    for await (const chunk of value) if (chunk === "y") break;
-    expect(settled(desk)).toEqual(["cancelled"]);
-    expect(source).toMatchObject({ returned: 1, pulled: 2, signal: { aborted: true } });
-    expect(await value.next()).toEqual({ done: true, value: undefined });
-    expect(await value.return!("again")).toEqual({ done: true, value: "again" });
-    expect(source.returned).toBe(1);
-    expectIdle(desk);
-  });
-
-  it("left before its first chunk was looked at", async () => {
-    const desk = bench();
-    const source = new Source(desk, "x");
-    const { value } = await streamed(desk, [source]);
-    await value.return!();
-    expect(await all(value)).toEqual([]);
-    expect(settled(desk)).toEqual(["cancelled"]);
-    expect(source.returned).toBe(1);
-    expectIdle(desk);
-  });
-
-  it("left by the consumer's own error", async () => {
-    const desk = bench();
-    const source = new Source(desk, "x", "y");
-    const error = new Error("the consumer's");
-    const consume = async () => {
-      for await (const _ of (await streamed(desk, [source])).value) throw error;
-    };
-    expect(await rejection(consume())).toBe(error);
-    expect(settled(desk)).toEqual(["cancelled"]);
-    expect(source.returned).toBe(1);
-  });
-
-  it("left while a chunk is awaited, of a source that hears of it only then", async () => {
-    const desk = bench();
-    const source = new Source(desk, "x", "hang");
-    async function* relay() {
-      yield* source;
-    }
-    const { value } = await desk.limiter.stream("chat", ({ signal }) => {
-      source.signal = signal;
-      return relay();
-    });
-    await value.next();
-    const pull = seen(value.next());
-    await desk.clock.advanceMsAsync(0);
-    const left = seen(value.return!());
-    await desk.clock.advanceMsAsync(0);
-    expect(left.value).toEqual({ done: true, value: undefined });
-    expect(pull.value).toEqual({ done: true, value: undefined });
-    expect(settled(desk)).toEqual(["cancelled"]);
-    expect(source.signal!.aborted).toBe(true);
-    expectIdle(desk);
-  });
-
-  it("left, of a source without return, and of one whose return throws", async () => {
-    const desk = bench();
-    const next = async () => ({ done: false, value: "x" });
-    const bare = await streamed(desk, [{ [Symbol.asyncIterator]: () => ({ next }) }]);
-    await bare.value.return!();
-    const error = new Error("cannot leave");
-    const stubborn = {
-      next,
-      return() {
-        throw error;
-      },
-    };
-    const { value } = await streamed(desk, [{ [Symbol.asyncIterator]: () => stubborn }]);
-    expect(await rejection(value.return!())).toBe(error);
-    expect(settled(desk)).toEqual(["cancelled", "cancelled"]);
-    expectIdle(desk);
-  });
-
-  it("aborted while a chunk is awaited: the pull rejects at once", async () => {
-    const desk = bench();
-    const controller = new AbortController();
-    const source = new Source(desk, "x", "hang");
-    const { value } = await streamed(desk, [source], { signal: controller.signal });
-    await value.next();
-    const pulls = [seen(value.next()), seen(value.next())];
-    await desk.clock.advanceMsAsync(50);
-    controller.abort("gone");
-    await desk.clock.advanceMsAsync(0);
-    expect(pulls[0]).toMatchObject({ state: "rejected", error: "gone" });
-    expect(pulls[1]).toMatchObject({ state: "resolved", value: { done: true } });
-    expect(settled(desk)).toEqual(["cancelled"]);
-    expect(source).toMatchObject({ returned: 1, signal: { aborted: true, reason: "gone" } });
-    expectIdle(desk);
-  });
-
-  it.each([0, 1, 2])(
-    "aborted while nobody pulls, %i chunks pulled: the lease is free at once, the next pull throws",
-    async (pulled) => {
-      const desk = bench();
-      const controller = new AbortController();
-      const source = new Source(desk, "x", "y", "z");
-      const { value } = await streamed(desk, [source], { signal: controller.signal });
-      for (let i = 0; i < pulled; i++) await value.next();
-      controller.abort("gone");
-      expect(settled(desk)).toEqual(["cancelled"]);
-      expect(source.returned).toBe(1);
-      expect(await rejection(value.next())).toBe("gone");
-      expect(await value.next()).toEqual({ done: true, value: undefined });
-      expectIdle(desk);
-    },
-  );
-
-  it("aborted, then left: nothing is thrown any more", async () => {
-    const desk = bench();
-    const controller = new AbortController();
-    const source = new Source(desk, "x", "y");
-    const { value } = await streamed(desk, [source], { signal: controller.signal });
-    controller.abort("gone");
-    expect(await value.return!()).toEqual({ done: true, value: undefined });
-    expect(await value.next()).toEqual({ done: true, value: undefined });
-    expect(source.returned).toBe(1);
-  });
-
-  it.each(["ends", "throws", "is left", "is aborted"])(
-    "listens to the signal until it %s, and no longer",
-    async (how) => {
-      const desk = bench();
-      const controller = new AbortController();
-      const added = vi.spyOn(controller.signal, "addEventListener");
-      const removed = vi.spyOn(controller.signal, "removeEventListener");
-      const listening = () => added.mock.calls.length - removed.mock.calls.length;
-      const steps = how === "throws" ? ["x", new HttpError(500)] : ["x", "y"];
-      const { value } = await streamed(desk, [new Source(desk, ...steps)], {
-        signal: controller.signal,
-        timeoutMs: 60_000,
-      });
-      expect(listening()).toBe(1);
-      if (how === "is left") await value.return!();
-      else if (how === "is aborted") controller.abort();
-      else await all(value).catch(() => {});
-      expect(listening()).toBe(0);
-    },
-  );
-
-  it("chunkTimeoutMs ends a stall, and only a stall", async () => {
-    const desk = bench();
-    const source = new Source(desk, 9_000, "x", 900, "y", 900, "z", 5_000, "never");
-    const opening = seen(streamed(desk, [source], { chunkTimeoutMs: 1_000 }));
-    await desk.clock.advanceMsAsync(9_000);
-    const { value } = opening.value!;
-    // The consumer may be slow.
-    await desk.clock.advanceMsAsync(60_000);
-    const chunks: string[] = [];
-    const consumed = seen(
-      (async () => {
-        for await (const chunk of value) chunks.push(chunk);
-      })(),
-    );
-    await desk.clock.advanceMsAsync(2_799);
-    expect(consumed.state).toBe("open");
-    await desk.clock.advanceMsAsync(1);
-    expect(consumed.error).toMatchObject({ name: "TimeoutError" });
-    expect(chunks).toEqual(["x", "y", "z"]);
-    expect(settled(desk)).toEqual(["timeout"]);
-    expect(source).toMatchObject({ returned: 1, signal: { aborted: true, reason: { name: "TimeoutError" } } });
-    await desk.clock.advanceMsAsync(60_000);
-    expectIdle(desk);
-  });
-
-  /** The wake-ups of the limiter that are not cancelled. */
-  function outstandingOf({ clock }: Bench): ReadonlySet<() => void> {
-    const outstanding = new Set<() => void>();
-    const wakeAt = clock.wakeAt.bind(clock);
-    clock.wakeAt = (atMs, wake) => {
-      const cancel = wakeAt(atMs, wake);
-      outstanding.add(cancel);
-      return () => {
-        outstanding.delete(cancel);
-        cancel();
-      };
-    };
-    return outstanding;
-  }
-
-  it("leaves no timer of its attempt behind once the first chunk is there", async () => {
-    const desk = bench();
-    const outstanding = outstandingOf(desk);
-    const { value } = await desk.limiter.stream(
-      "chat",
-      async () =>
-        (async function* () {
-          yield 1;
-        })(),
-      {
-        attemptTimeoutMs: 60_000,
-      },
-    );
-    expect(outstanding.size).toBe(0);
-    await value.return!();
-  });
-
-  it("throws where classify gives a promise, and leaves that one's rejection to nobody", async () => {
-    const desk = bench();
-    const classify = (async () => {
-      throw new Error("nobody's");
-    }) as never;
-    const error = await rejection(desk.limiter.run("chat", () => 1, { classify }));
-    expect(error).toBeInstanceOf(TypeError);
-    expect(settled(desk)).toEqual(["cancelled"]);
-  });
-
-  it.each(["return", "abort"])("leaves no timer behind when a pull was under way: %s", async (how) => {
-    const desk = bench();
-    const outstanding = outstandingOf(desk);
-    const controller = new AbortController();
-    const { value } = await streamed(desk, [new Source(desk, "x", "hang")], {
-      chunkTimeoutMs: 60_000,
-      signal: controller.signal,
-    });
-    await value.next();
-    const pull = seen(value.next());
-    await desk.clock.advanceMsAsync(1);
-    expect(outstanding.size).toBe(1);
-    if (how === "return") await value.return!();
-    else controller.abort();
-    await desk.clock.advanceMsAsync(1);
-    expect(pull.state).not.toBe("open");
-    expect(outstanding.size).toBe(0);
-  });
-
-  it("that is left during a pull does not throw what its source's end throws later", async () => {
-    const desk = bench();
-    async function* chunks() {
-      try {
-        yield "x";
-        await new Promise<void>((resolve) => void desk.clock.wakeAt(desk.clock.now() + 20, resolve));
-        yield "y";
-      } finally {
-        throwLater();
-      }
-    }
-    const throwLater = () => {
-      throw new Error("in finally");
-    };
-    const { value } = await desk.limiter.stream("chat", chunks);
-    await value.next();
-    const pull = seen(value.next());
-    await desk.clock.advanceMsAsync(1);
-    expect(await value.return!()).toEqual({ done: true, value: undefined });
-    // Whoever looks for unhandled rejections (above) finds none.
-    await desk.clock.advanceMsAsync(100);
-    expect(pull.state).toBe("resolved");
-    expect(settled(desk)).toEqual(["cancelled"]);
-  });
-
-  it("is not begun by an attempt that was given up", async () => {
-    const desk = bench();
-    let begun = 0;
-    async function* chunks() {
-      begun++;
-      yield "x";
-    }
-    const opening = seen(
-      desk.limiter.stream(
-        "chat",
-        async ({ attempt }) => {
-          if (attempt === 1) {
-            await new Promise<void>((resolve) => void desk.clock.wakeAt(desk.clock.now() + 5_000, resolve));
-          }
-          return chunks();
-        },
-        { attemptTimeoutMs: 1_000 },
-      ),
-    );
-    await desk.clock.advanceMsAsync(10_000);
-    expect(opening.value?.attempts.map(({ status }) => status)).toEqual(["timeout", "success"]);
-    expect(begun).toBe(1);
-    await opening.value!.value.return!();
-  });
-
-  it("timeoutMs bounds the whole of it, and blames nobody for a stream that flows", async () => {
-    for (const isPulled of [true, false]) {
-      const desk = bench();
-      const source = new Source(desk, "a", 400, "b", 400, "c", 400, "d");
-      const { value } = await streamed(desk, [source], { timeoutMs: 1_000 });
-      const chunks: string[] = [];
-      const consume = async () => {
-        for await (const chunk of value) chunks.push(chunk);
-      };
-      const consumed = isPulled ? seen(consume()) : null;
-      await desk.clock.advanceMsAsync(5_000);
-      expect((consumed ?? seen(consume())).state).toBe(isPulled ? "rejected" : "open");
-      if (consumed !== null) expect(consumed.error).toMatchObject({ name: "TimeoutError" });
-      expect(chunks).toEqual(isPulled ? ["a", "b", "c"] : []);
-      expect(settled(desk)).toEqual(["cancelled"]);
-      expect(source.returned).toBe(1);
-      expectIdle(desk);
-    }
-  });
-
-  it("the caller's classification sees the task's own iterable at the end, and an error", async () => {
-    const desk = bench([{ name: "a", limits: { tpm: 1_000 } }]);
-    const source = new Source(desk, "x", "y");
-    const judged: unknown[] = [];
-    const classify: StreamOptions["classify"] = (result) => {
-      judged.push(result.ok ? result.value : result.error);
-      return result.ok ? { usage: { tokens: 30 } } : 503;
-    };
-    await all((await streamed(desk, [source], { classify, tokens: 100 })).value);
-    expect(judged).toEqual([source]);
-    expect(judged[0]).toBe(source);
-    expect(desk.limiter.remainingQuota("a", "tokens")).toBe(970);
-    const error = new Error("strange");
-    const { value } = await streamed(desk, [new Source(desk, "x", error)], { classify, tokens: 100 });
-    expect(await rejection(all(value))).toBe(error);
-    expect(judged[1]).toBe(error);
-    expect(settled(desk)).toEqual(["success", "overloaded"]);
-  });
-
-  it("a classification that throws ends the lease, and is thrown", async () => {
-    for (const steps of [["x"], ["x", new HttpError(500)]]) {
-      const desk = bench();
-      const broken = new Error("typo in classify");
-      const classify = () => {
-        throw broken;
-      };
-      const { value } = await streamed(desk, [new Source(desk, ...steps)], { classify });
-      expect(await rejection(all(value))).toBe(broken);
-      expect(settled(desk)).toEqual(["cancelled"]);
-      expectIdle(desk);
-    }
-  });
-
-  it("one that nobody reads is forgotten with its lease", async () => {
-    const desk = bench([{ name: "a", limits: { concurrency: 1 } }]);
-    await streamed(desk, [new Source(desk, "x")], { leaseTimeoutMs: 30_000 });
-    expect(desk.limiter.remainingQuota("a", "concurrency")).toBe(0);
-    desk.clock.advanceMs(31_000);
-    expect(desk.limiter.remainingQuota("a", "concurrency")).toBe(1);
-    expect(desk.limiter.metrics.leasesExpired).toBe(1);
+    expectIdle(fixture);
   });
 });

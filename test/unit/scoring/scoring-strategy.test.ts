@@ -1,4 +1,4 @@
-// What a limiter asks of a strategy of one's own, what it tells it, and what it does with the answer.
+// The calls that a limiter makes to a custom strategy, the data that it passes, and its use of the score.
 import { describe, expect, it } from "vitest";
 import {
   GrateLimiter,
@@ -24,8 +24,8 @@ const byName = (scores: { readonly [name: string]: number }): ScoringStrategy =>
   score: ({ provider }) => scores[provider]!,
 });
 
-describe("the answer of a strategy", () => {
-  it("ranks, larger first, and is the score", () => {
+describe("the score of a strategy", () => {
+  it("the larger score ranks first and is reported unchanged", () => {
     const decision = limiterWith(byName({ a: -5, b: 7e9, c: 0.5 })).limiter.select("chat");
     expect(decision).toMatchObject({ provider: "b", score: 7e9 });
     expect(decision.alternatives).toEqual([
@@ -34,7 +34,7 @@ describe("the answer of a strategy", () => {
     ]);
   });
 
-  it("is finite, whatever it was, so that it sorts and survives JSON", () => {
+  it("a reported score is finite, whatever the strategy returned, so it sorts and survives JSON", () => {
     const decision = limiterWith(
       byName({ a: Number.NaN, b: Number.NEGATIVE_INFINITY, c: Number.POSITIVE_INFINITY }),
     ).limiter.select("chat");
@@ -48,7 +48,7 @@ describe("the answer of a strategy", () => {
     });
   });
 
-  it("may be thrown: it comes out of select, and the limiter goes on", () => {
+  it("an error of a strategy is thrown by select, and the limiter continues to work", () => {
     const fault = new Error("no opinion");
     let isFaulty = true;
     const { limiter } = limiterWith({
@@ -63,7 +63,7 @@ describe("the answer of a strategy", () => {
     expect(limiter.inspect().providers.map(({ state }) => state)).toEqual(["available", "available", "available"]);
   });
 
-  it("is only reported for providers without room", () => {
+  it("scores of providers without capacity are only reported", () => {
     const { limiter } = limiterWith(byName({ a: 100, b: 2, c: 50 }), {
       providers: [{ name: "a", limits: { rph: 1 } }, { name: "b" }, { name: "c", limits: { rpm: 1 } }],
     });
@@ -78,7 +78,7 @@ describe("the answer of a strategy", () => {
     });
   });
 
-  it("is asked of eligible providers alone, each once, on the strategy itself", () => {
+  it("a strategy is called once for each eligible provider, as a method of itself", () => {
     class Counting implements ScoringStrategy {
       readonly asked: string[] = [];
       score({ provider }: ProviderScoreContext): number {
@@ -95,8 +95,8 @@ describe("the answer of a strategy", () => {
   });
 });
 
-describe("the context", () => {
-  /** Each provider's context as a plain object, as it was when its score was asked. */
+describe("the context of a strategy", () => {
+  /** Copies of the contexts as plain objects, taken when the score was requested. */
   function seen(limiterOf: (spy: ScoringStrategy) => GrateLimiter, options = {}) {
     const contexts = new Map<string, ProviderScoreContext>();
     const facts = [
@@ -115,7 +115,7 @@ describe("the context", () => {
     return { limiter, contexts };
   }
 
-  it("says who is asked, for what, with which priority and weight", () => {
+  it("the context contains the provider, the request, the priority and the weight", () => {
     const { contexts } = seen(
       (spy) =>
         limiterWith(spy, {
@@ -131,7 +131,7 @@ describe("the context", () => {
     expect(contexts.get("b")).toMatchObject({ priority: 40, maxPriority: 40, weight: 1, priorityScore: 1 });
   });
 
-  it("agrees with the forecast: least ratio, nearest exhaustion, fastest burn", () => {
+  it("the context agrees with the forecast: the smallest ratio, the nearest exhaustion, the fastest burn", () => {
     const { limiter, contexts } = seen((spy) => {
       const { clock, limiter: used } = limiterWith(spy, {
         providers: [{ name: "a", limits: { rpm: 100, rph: 300, tpm: 5_000 } }],
@@ -162,13 +162,13 @@ describe("the context", () => {
     [{ tokens: 110, inputTokens: 100 }, 450],
     [{ costMicroUsd: 7 }, 7],
     [{ tokens: 0 }, 0],
-  ])("tells the cost of a request of %j as %j", (options, expected) => {
+  ])("the context contains the cost of a request with %j as %j", (options, expected) => {
     const price = { usdPerMillionInputTokens: 3, usdPerMillionOutputTokens: 15 };
     const { contexts } = seen((spy) => limiterWith(spy, { providers: [{ name: "a", price }] }).limiter, options);
     expect(contexts.get("a")!.costMicroUsd).toBe(expected);
   });
 
-  it("tells a cost per request without being told amounts, and null without a price", () => {
+  it("the context contains a cost per request without stated amounts, and null without a price", () => {
     const { contexts } = seen(
       (spy) =>
         limiterWith(spy, { providers: [{ name: "a", price: { usdPerRequest: 0.0079 } }, { name: "b" }] }).limiter,

@@ -1,8 +1,8 @@
-// What a decision says, and that making one changes nothing.
+// The content of a decision. Making one changes nothing.
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { GrateLimiter, MockClock, type ScoringWeights } from "../../../src/index.ts";
-import { ask, build, names, needs, world } from "../../support/random-limiter.ts";
+import { buildLimiter, demands, histories, listedNames, trySelect } from "../../support/random-limiter.ts";
 
 const weight = fc.constantFrom(undefined, 0, 0.1, 0.35, 1, 7.5);
 const weights: fc.Arbitrary<ScoringWeights> = fc.record({
@@ -13,17 +13,17 @@ const weights: fc.Arbitrary<ScoringWeights> = fc.record({
 });
 
 describe("a decision", () => {
-  it("reports the parts that made its score: weights x parts x provider weight", () => {
+  it("a decision reports the parts of its score: weights x parts x provider weight", () => {
     fc.assert(
-      fc.property(world, needs, weights, (given, options, scoring) => {
-        const { limiter } = build(given, 0, { scoring });
-        for (const name of names(given)) {
-          const { decision } = ask(limiter, { ...options, only: [name] });
+      fc.property(histories, demands, weights, (history, options, scoring) => {
+        const { limiter } = buildLimiter(history, 0, { scoring });
+        for (const name of listedNames(history)) {
+          const { decision } = trySelect(limiter, { ...options, only: [name] });
           if (decision === null) continue;
           const { quotaScore, healthScore, priorityScore, latencyScore } = decision.breakdown;
           const { quota = 0.4, health = 0.35, priority = 0.2, latency = 0.05 } = scoring;
           const sum = quota * quotaScore + health * healthScore + priority * priorityScore + latency * latencyScore;
-          const own = given.providers.find((provider) => provider.name === name)?.weight ?? 1;
+          const own = history.providers.find((provider) => provider.name === name)?.weight ?? 1;
           expect(Math.abs(decision.score - sum * own)).toBeLessThanOrEqual(1e-12);
           for (const part of [quotaScore, healthScore, latencyScore, priorityScore]) {
             expect(part >= 0 && part <= 1, JSON.stringify(decision.breakdown)).toBe(true);
@@ -34,7 +34,7 @@ describe("a decision", () => {
     );
   });
 
-  it("is not clamped", () => {
+  it("the score of a decision is not limited to 1", () => {
     const limiter = new GrateLimiter({
       clock: new MockClock(),
       scoring: { quota: 5, health: 5, priority: 5, latency: 5 },
@@ -44,36 +44,36 @@ describe("a decision", () => {
     expect(limiter.select("chat").score).toBe(200);
   });
 
-  it("changes nothing: asked any number of times, everything but the counters stays as it was", () => {
+  it("any number of decisions changes nothing except the counters", () => {
     fc.assert(
-      fc.property(world, needs, (given, options) => {
-        const quiet = build(given, 50);
-        const asked = build(given);
-        const first = ask(asked.limiter, options);
-        for (let i = 0; i < 50; i++) expect(ask(asked.limiter, options)).toEqual(first);
+      fc.property(histories, demands, (history, options) => {
+        const quiet = buildLimiter(history, 50);
+        const asked = buildLimiter(history);
+        const first = trySelect(asked.limiter, options);
+        for (let i = 0; i < 50; i++) expect(trySelect(asked.limiter, options)).toEqual(first);
         asked.clock.advanceMs(50);
         expect(asked.limiter.inspect().providers).toEqual(quiet.limiter.inspect().providers);
-        expect(ask(asked.limiter)).toEqual(ask(quiet.limiter));
+        expect(trySelect(asked.limiter)).toEqual(trySelect(quiet.limiter));
         expect(asked.limiter.metrics.selects).toBe(quiet.limiter.metrics.selects + 51);
       }),
       { numRuns: 100 },
     );
   });
 
-  it("says a thousand calls later what was true when it was made", () => {
+  it("a decision does not change during a thousand later calls", () => {
     fc.assert(
-      fc.property(world, needs, (given, options) => {
-        const { clock, limiter } = build(given);
-        const { decision } = ask(limiter, options);
+      fc.property(histories, demands, (history, options) => {
+        const { clock, limiter } = buildLimiter(history);
+        const { decision } = trySelect(limiter, options);
         if (decision === null) return;
         const then = JSON.stringify(decision);
         const { breakdown } = decision;
         for (let i = 0; i < 30; i++) {
           clock.advanceMs(77);
-          for (const { name } of given.providers) {
+          for (const { name } of history.providers) {
             limiter.observe({ provider: name, outcome: { status: i % 3 === 0 ? "timeout" : "success", latencyMs: i } });
           }
-          ask(limiter, options);
+          trySelect(limiter, options);
         }
         expect(JSON.stringify(decision)).toBe(then);
         expect(decision.breakdown).toBe(breakdown);
@@ -82,11 +82,11 @@ describe("a decision", () => {
     );
   });
 
-  it("is the same for the same events at the same instants", () => {
+  it("the same events at the same instants give the same decision", () => {
     fc.assert(
-      fc.property(world, needs, (given, options) => {
-        const [one, other] = [build(given), build(given)];
-        expect(JSON.stringify(ask(one.limiter, options))).toBe(JSON.stringify(ask(other.limiter, options)));
+      fc.property(histories, demands, (history, options) => {
+        const [one, other] = [buildLimiter(history), buildLimiter(history)];
+        expect(JSON.stringify(trySelect(one.limiter, options))).toBe(JSON.stringify(trySelect(other.limiter, options)));
         const inspected = JSON.stringify(one.limiter.inspect());
         expect(JSON.stringify(other.limiter.inspect())).toBe(inspected);
         expect(JSON.parse(inspected)).toEqual(one.limiter.inspect());
@@ -95,7 +95,7 @@ describe("a decision", () => {
     );
   });
 
-  it("has this shape in JSON: the breakdown once, as reasoning", () => {
+  it("a decision has this JSON: the breakdown appears once, as reasoning", () => {
     const limiter = new GrateLimiter({
       clock: new MockClock(),
       providers: [{ name: "a" }, { name: "b" }],
@@ -125,14 +125,14 @@ describe("the priority part", () => {
     return priorities.map((_, i) => limiter.select("chat", { only: [`p${i}`] }).breakdown.priorityScore);
   }
 
-  it("is the priority over the highest of the list, 0.5 where that is 0", () => {
+  it("the priority part is the priority divided by the highest of the list, or 0.5 if that is 0", () => {
     expect(partsOf([10, 5, 0])).toEqual([1, 0.5, 0]);
     expect(partsOf([0.25, 0.5])).toEqual([0.5, 1]);
     expect(partsOf([0, 0])).toEqual([0.5, 0.5]);
     expect(partsOf([7])).toEqual([1]);
   });
 
-  it("counts the priorities of those that are not eligible too", () => {
+  it("the priority part also considers the priorities of providers that are not eligible", () => {
     const limiter = new GrateLimiter({
       clock: new MockClock(),
       providers: [{ name: "dear", priority: 40, paused: true }, { name: "mine" }],
@@ -141,7 +141,7 @@ describe("the priority part", () => {
     expect(limiter.select("chat").breakdown.priorityScore).toBe(0.25);
   });
 
-  it("takes the capability's own priority, else the provider's at that moment, else 10", () => {
+  it("the priority part uses the priority in the capability, else that of the provider at that moment, else 10", () => {
     const limiter = new GrateLimiter({
       clock: new MockClock(),
       providers: [{ name: "plain" }, { name: "tuned", priority: 40 }],
@@ -160,7 +160,7 @@ describe("the priority part", () => {
     expect([plain("bare"), plain("own"), plain("unset")]).toEqual([1, 1, 1]);
   });
 
-  it("of a provider that is named twice is that of its first place", () => {
+  it("a provider that is listed twice has the priority of its first entry", () => {
     const limiter = new GrateLimiter({
       clock: new MockClock(),
       providers: [{ name: "twice" }, { name: "other" }],
@@ -177,7 +177,7 @@ describe("the priority part", () => {
 describe("the latency part", () => {
   const NAMES = ["slow", "fast", "new"] as const;
 
-  it("is 1 less the share of the slowest listed, and 1 while unknown", () => {
+  it("the latency part is 1 minus the share of the slowest listed latency, and 1 while unknown", () => {
     const limiter = new GrateLimiter({
       clock: new MockClock(),
       providers: ["slow", "fast", "new", "outside"].map((name) => ({ name })),

@@ -1,4 +1,4 @@
-// What a request is taken to need of each quota.
+// The demand of a request on each quota.
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import {
@@ -10,7 +10,7 @@ import {
   type ProviderConfig,
   type SelectOptions,
 } from "../../../src/index.ts";
-import { taken } from "../../support/expected-usage.ts";
+import { expectedUsage } from "../../support/expected-usage.ts";
 
 const COUNTED = Object.values(Dimension).filter((dimension) => dimension !== "concurrency");
 
@@ -31,7 +31,7 @@ function refusalOf(limiter: GrateLimiter, options?: SelectOptions): NoAvailableP
   return null;
 }
 
-/** A quota of limit 0 refuses every need but 0, and says how much was needed. */
+/** A quota of limit 0 refuses every demand except 0 and reports the demand. */
 function neededOf(dimension: Dimension, options: SelectOptions | undefined, price: Price | undefined): number {
   const { limiter } = limiterOf({ price, quotas: [{ dimension, limit: 0, window: "minute" }] });
   const refusal = refusalOf(limiter, options);
@@ -56,22 +56,22 @@ const price: fc.Arbitrary<Price | undefined> = fc.option(
   { nil: undefined },
 );
 
-describe("needs", () => {
-  it("are the amounts given, what follows from them, else 1", () => {
+describe("the demand of a request", () => {
+  it("the demand is the stated amounts and those that follow from them, else 1", () => {
     fc.assert(
-      fc.property(usage, price, (told, charged) => {
-        const needs = taken(told, charged);
+      fc.property(usage, price, (reported, charged) => {
+        const needs = expectedUsage(reported, charged);
         for (const dimension of COUNTED) {
-          // With a price per token and no tokens given, the cost is not known either.
+          // With a price per token and no stated tokens the cost is not known either.
           if (dimension === "cost_usd" && charged !== undefined && needs.tokens === null) continue;
-          expect(neededOf(dimension, told, charged), dimension).toBe(needs[dimension] ?? 1);
+          expect(neededOf(dimension, reported, charged), dimension).toBe(needs[dimension] ?? 1);
         }
       }),
       { numRuns: 300 },
     );
   });
 
-  it("cost what a request costs, where only requests have a price", () => {
+  it("the cost demand is the price per request if only requests have a price", () => {
     expect(neededOf("cost_usd", undefined, { usdPerRequest: 0.0079 })).toBe(7_900);
     expect(neededOf("cost_usd", { requests: 3 }, { usdPerRequest: 0.0079 })).toBe(23_700);
     expect(neededOf("cost_usd", { requests: 1 }, { usdPerRequest: 1.5e-6 })).toBe(2);
@@ -79,28 +79,28 @@ describe("needs", () => {
     expect(neededOf("cost_usd", undefined, { usdPerMillionInputTokens: 3 })).toBe(1);
   });
 
-  it("round fractions up", () => {
+  it("fractions of a demand are rounded up", () => {
     expect(neededOf("tokens", { tokens: 10.01 }, undefined)).toBe(11);
     expect(neededOf("requests", { requests: 1e-9 }, undefined)).toBe(1);
     expect(neededOf("tokens", { inputTokens: 0.5, outputTokens: 0.5 }, undefined)).toBe(2);
     expect(neededOf("bytes", { bytes: -0 }, undefined)).toBe(0);
   });
 
-  it("are 1 of every dimension that has a quota, where nothing is given", () => {
+  it("the demand is 1 in every dimension with a quota if nothing is stated", () => {
     for (const dimension of COUNTED) expect(neededOf(dimension, undefined, undefined)).toBe(1);
     for (const dimension of COUNTED) expect(neededOf(dimension, {}, undefined)).toBe(1);
     expect(neededOf("concurrency", undefined, undefined)).toBe(1);
     expect(neededOf("concurrency", { requests: 7, tokens: 9 }, undefined)).toBe(1);
   });
 
-  it("of 0 always fit: an empty, an overdrawn and a zero quota", () => {
+  it("a demand of 0 always fits: into an empty, an overdrawn and a zero quota", () => {
     const { limiter } = limiterOf({ limits: { tpm: 10, itpm: 0, rpm: 5 } });
     limiter.observe({ provider: "only", usage: { tokens: 25, inputTokens: 0 }, outcome: { status: "success" } });
     expect(limiter.select("chat", { tokens: 0 }).waitMs).toBe(0);
     expect(limiter.select("chat", { tokens: 1, inputTokens: 0 }).waitMs).toBeGreaterThan(0);
   });
 
-  it("that just fit have room, one more waits, one more than the limit never fits", () => {
+  it("an exactly fitting demand has capacity, one more waits, and one above the limit never fits", () => {
     const { limiter } = limiterOf({ limits: { tpm: 100 } });
     limiter.observe({ provider: "only", usage: { tokens: 40 }, outcome: { status: "success" } });
     expect(limiter.select("chat", { tokens: 60 }).waitMs).toBe(0);
@@ -121,7 +121,7 @@ describe("needs", () => {
     ]);
   });
 
-  it("of a token bucket are measured against its burst", () => {
+  it("the demand on a token bucket is compared with its burst", () => {
     const bucket = { dimension: "tokens", limit: 100, window: "minute", strategy: "token_bucket", burst: 150 } as const;
     const { limiter } = limiterOf({ quotas: [bucket] });
     expect(limiter.select("chat", { tokens: 150 }).waitMs).toBe(0);
@@ -130,7 +130,7 @@ describe("needs", () => {
     expect(refusalOf(small.limiter, { tokens: 51 })?.reasons[0]).toMatchObject({ reason: "too_large", limit: 50 });
   });
 
-  it("must fit every quota, a pool's too", () => {
+  it("a demand must fit into every quota, pools included", () => {
     const clock = new MockClock();
     const limiter = new GrateLimiter({
       clock,
@@ -149,7 +149,7 @@ describe("needs", () => {
     expect(limiter.select("chat", { tokens: 31 }).waitMs).toBe(86_400_000);
   });
 
-  it("that are none are refused before the call, every one at once", () => {
+  it("all invalid demands are rejected together, before the call has an effect", () => {
     const { limiter } = limiterOf({});
     const strange = [Number.NaN, -1, -0.5, Number.POSITIVE_INFINITY, 2 ** 53, 1e308, "5", null, 5n, {}, true];
     const fields = ["requests", "tokens", "inputTokens", "outputTokens", "bytes", "costMicroUsd", "maxOutputTokens"];

@@ -1,8 +1,8 @@
-// Who may be chosen, and why nobody may.
+// The providers that can be selected, and the reasons of a refusal.
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { GrateLimiter, MockClock, type ProviderConfig, UnknownCapability } from "../../../src/index.ts";
-import { ask, build, names, needs, world } from "../../support/random-limiter.ts";
+import { buildLimiter, demands, histories, listedNames, trySelect } from "../../support/random-limiter.ts";
 
 function one(provider: Omit<ProviderConfig, "name"> = {}) {
   const clock = new MockClock();
@@ -17,12 +17,12 @@ function one(provider: Omit<ProviderConfig, "name"> = {}) {
 }
 
 describe("a refusal", () => {
-  it("has one reason for each listed provider, in the order of the list, and the earliest of their times", () => {
+  it("a refusal has one reason per listed provider, in the order of the list, and the earliest of their times", () => {
     fc.assert(
-      fc.property(world, needs, (given, options) => {
-        const { refusal } = ask(build(given).limiter, options);
+      fc.property(histories, demands, (history, options) => {
+        const { refusal } = trySelect(buildLimiter(history).limiter, options);
         if (refusal === null) return;
-        expect(refusal.reasons.map(({ provider }) => provider)).toEqual(names(given));
+        expect(refusal.reasons.map(({ provider }) => provider)).toEqual(listedNames(history));
         const times = refusal.reasons.flatMap(({ retryAfterMs }) => retryAfterMs ?? []);
         expect(refusal.retryAfterMs).toBe(times.length === 0 ? null : Math.min(...times));
         expect(refusal.retryAfterSeconds).toBe(
@@ -36,49 +36,52 @@ describe("a refusal", () => {
     );
   });
 
-  it("is honest: at its time the same request is answered, a millisecond before it is not", () => {
+  it("the time of a refusal is exact: the same request succeeds then, and not a millisecond before", () => {
     fc.assert(
-      fc.property(world, needs, (given, options) => {
-        const { refusal } = ask(build(given).limiter, options);
+      fc.property(histories, demands, (history, options) => {
+        const { refusal } = trySelect(buildLimiter(history).limiter, options);
         const retryAfterMs = refusal?.retryAfterMs ?? null;
         if (retryAfterMs === null) return;
-        expect(ask(build(given, retryAfterMs).limiter, options).decision, `after ${retryAfterMs} ms`).not.toBeNull();
-        expect(ask(build(given, retryAfterMs - 1).limiter, options).decision).toBeNull();
+        expect(
+          trySelect(buildLimiter(history, retryAfterMs).limiter, options).decision,
+          `after ${retryAfterMs} ms`,
+        ).not.toBeNull();
+        expect(trySelect(buildLimiter(history, retryAfterMs - 1).limiter, options).decision).toBeNull();
       }),
       { numRuns: 500 },
     );
   });
 
-  it("promises no time for a request that is too large, also where a cooldown ends before", () => {
+  it("a request that is too large has no time, even if a cooldown ends earlier", () => {
     const { limiter, ended } = one({ limits: { tpm: 10 } });
     ended("rate_limited", 5_000);
-    expect(ask(limiter, { tokens: 11 }).refusal?.retryAfterMs).toBeNull();
+    expect(trySelect(limiter, { tokens: 11 }).refusal?.retryAfterMs).toBeNull();
   });
 
-  it("says not_registered, and the provider is taken up when it is registered", () => {
+  it("an unregistered provider has the reason not_registered, and is used once it is registered", () => {
     const limiter = new GrateLimiter({ clock: new MockClock(), capabilities: { chat: ["ghost"] } });
-    expect(ask(limiter).refusal?.reasons).toEqual([
+    expect(trySelect(limiter).refusal?.reasons).toEqual([
       { provider: "ghost", reason: "not_registered", retryAfterMs: null },
     ]);
     limiter.upsertProvider({ name: "ghost" });
     expect(limiter.select("chat").provider).toBe("ghost");
     limiter.removeProvider("ghost");
-    expect(ask(limiter).refusal?.reasons[0]?.reason).toBe("not_registered");
+    expect(trySelect(limiter).refusal?.reasons[0]?.reason).toBe("not_registered");
   });
 
-  it("says excluded, for both only and exclude", () => {
+  it("the reason is excluded for both only and exclude", () => {
     const { limiter } = one();
     const excluded = [{ provider: "only", reason: "excluded", retryAfterMs: null }];
-    expect(ask(limiter, { exclude: ["only"] }).refusal?.reasons).toEqual(excluded);
-    expect(ask(limiter, { only: ["other"] }).refusal?.reasons).toEqual(excluded);
-    expect(ask(limiter, { only: [] }).refusal?.reasons).toEqual(excluded);
-    expect(ask(limiter, { only: ["only"], exclude: ["only"] }).refusal?.reasons).toEqual(excluded);
-    expect(ask(limiter, { only: ["only", "only"], exclude: [] }).decision?.provider).toBe("only");
+    expect(trySelect(limiter, { exclude: ["only"] }).refusal?.reasons).toEqual(excluded);
+    expect(trySelect(limiter, { only: ["other"] }).refusal?.reasons).toEqual(excluded);
+    expect(trySelect(limiter, { only: [] }).refusal?.reasons).toEqual(excluded);
+    expect(trySelect(limiter, { only: ["only"], exclude: ["only"] }).refusal?.reasons).toEqual(excluded);
+    expect(trySelect(limiter, { only: ["only", "only"], exclude: [] }).decision?.provider).toBe("only");
   });
 
-  it("says dead, paused, cooldown, in that order of precedence", () => {
+  it("the reasons dead, paused and cooldown take precedence in this order", () => {
     const { clock, limiter, ended } = one();
-    const reason = () => ask(limiter).refusal?.reasons[0];
+    const reason = () => trySelect(limiter).refusal?.reasons[0];
     ended("rate_limited", 1_500.5);
     expect(reason()).toEqual({ provider: "only", reason: "cooldown", retryAfterMs: 1_501 });
     limiter.updateProvider("only", { paused: true });
@@ -94,11 +97,11 @@ describe("a refusal", () => {
     expect(limiter.select("chat").provider).toBe("only");
   });
 
-  it("says unhealthy, with the time until health alone is enough", () => {
+  it("the reason unhealthy has the time at which health alone is sufficient", () => {
     const { clock, limiter, ended } = one();
     ended("forbidden");
     ended("forbidden");
-    const { refusal } = ask(limiter);
+    const { refusal } = trySelect(limiter);
     // 1 - 0.5^(t / 300 s) = 0.2
     const heals = Math.ceil(300_000 * Math.log2(1 / 0.8));
     expect(refusal?.reasons).toEqual([{ provider: "only", reason: "unhealthy", retryAfterMs: heals }]);
@@ -107,7 +110,7 @@ describe("a refusal", () => {
     expect(limiter.select("chat").provider).toBe("only");
   });
 
-  it("says unhealthy with no known time where health does not heal by itself", () => {
+  it("the reason unhealthy has no time if health does not recover by itself", () => {
     const limiter = new GrateLimiter({
       clock: new MockClock(),
       health: { decayHalfLifeSeconds: 0 },
@@ -115,12 +118,14 @@ describe("a refusal", () => {
       capabilities: { chat: ["only"] },
     });
     for (let i = 0; i < 2; i++) limiter.observe({ provider: "only", outcome: { status: "forbidden" } });
-    expect(ask(limiter).refusal?.reasons).toEqual([{ provider: "only", reason: "unhealthy", retryAfterMs: null }]);
+    expect(trySelect(limiter).refusal?.reasons).toEqual([
+      { provider: "only", reason: "unhealthy", retryAfterMs: null },
+    ]);
   });
 
-  it("says too_large for a limit of 0, which can hold nothing", () => {
+  it("the reason for a limit of 0 is too_large", () => {
     for (const limits of [{ rpm: 0 }, { tpm: 0 }, { otpm: 0 }, { usdPerDay: 0 }, { concurrency: 0 }]) {
-      expect(ask(one({ limits }).limiter).refusal?.reasons[0]).toMatchObject({
+      expect(trySelect(one({ limits }).limiter).refusal?.reasons[0]).toMatchObject({
         reason: "too_large",
         limit: 0,
         remaining: 0,
@@ -129,21 +134,28 @@ describe("a refusal", () => {
       });
     }
     const { limiter } = one({ limits: { concurrency: 0, rpm: 1 } });
-    expect(ask(limiter).refusal?.reasons[0]).toMatchObject({ dimension: "concurrency", window: null, pool: null });
+    expect(trySelect(limiter).refusal?.reasons[0]).toMatchObject({
+      dimension: "concurrency",
+      window: null,
+      pool: null,
+    });
     const exact = one({ limits: { rpm: 1, tpm: 5, tpd: 6 } });
-    expect(ask(exact.limiter, { tokens: 6 }).refusal?.reasons[0]).toMatchObject({ dimension: "tokens", limit: 5 });
+    expect(trySelect(exact.limiter, { tokens: 6 }).refusal?.reasons[0]).toMatchObject({
+      dimension: "tokens",
+      limit: 5,
+    });
   });
 
-  it("of an empty capability has no reasons", () => {
+  it("a refusal of an empty capability has no reasons", () => {
     const limiter = new GrateLimiter({ clock: new MockClock(), capabilities: { chat: [] } });
-    const { refusal } = ask(limiter);
+    const { refusal } = trySelect(limiter);
     expect(refusal).toMatchObject({ reasons: [], retryAfterMs: null, retryAfterSeconds: null });
     expect(limiter.metrics).toMatchObject({ selects: 1, noProviderAvailable: 1 });
   });
 });
 
 describe("only and exclude", () => {
-  it("leave the others' scores as they are: the maxima are those of the whole list", () => {
+  it("only and exclude do not change the scores of the others: the maxima are those of the whole list", () => {
     const limiter = new GrateLimiter({
       clock: new MockClock(),
       providers: [
@@ -159,7 +171,7 @@ describe("only and exclude", () => {
     expect(alone.breakdown.latencyScore).toBeCloseTo(2 / 3, 12);
   });
 
-  it("refuse names that are none, and what is no list", () => {
+  it("only and exclude reject invalid names and values that are not lists", () => {
     const { limiter } = one();
     for (const [options, path] of [
       [{ only: "only" }, "only"],
@@ -174,17 +186,17 @@ describe("only and exclude", () => {
   });
 });
 
-describe("what is counted", () => {
-  it("selects, those for which no provider was available among them", () => {
+describe("counters", () => {
+  it("the counters include selects and those without an available provider", () => {
     const { limiter } = one({ paused: true });
-    ask(limiter);
-    ask(limiter);
+    trySelect(limiter);
+    trySelect(limiter);
     limiter.updateProvider("only", { paused: false });
     limiter.select("chat");
     expect(limiter.metrics).toMatchObject({ selects: 3, noProviderAvailable: 2, observations: 0 });
   });
 
-  it("an unknown capability throws with the name, and what may have been meant", () => {
+  it("an unknown capability throws with its name and a suggestion", () => {
     const limiter: GrateLimiter = one().limiter;
     try {
       limiter.select("chta");

@@ -8,8 +8,8 @@ import {
   type ScoringStrategy,
 } from "../../../src/index.ts";
 
-// Where pressure decides, and where it must not. Each case is asked twice: with the default scorer, and with the same
-// weights over what is left alone, as it would be without pressure.
+// Selections that pressure must change, and selections that it must not change. Each case is decided twice: by the
+// default scorer, and by the same weights without pressure.
 
 const WEIGHTS = { quota: 0.4, health: 0.35, priority: 0.2, latency: 0.05 };
 
@@ -23,7 +23,7 @@ const withoutPressure: ScoringStrategy = {
 
 type Script = (limiter: GrateLimiter, clock: MockClock) => void;
 
-/** The decisions of the two scorers after the same events. */
+/** The decisions of both scorers after the same events. */
 function decided(options: GrateLimiterOptions, script: Script): { pressed: Decision; unpressed: Decision } {
   const after = (scoring: GrateLimiterOptions["scoring"]) => {
     const clock = new MockClock();
@@ -38,7 +38,7 @@ function use(limiter: GrateLimiter, provider: string, requests = 1): void {
   limiter.observe({ provider, usage: { requests }, outcome: { status: "success" } });
 }
 
-/** Requests of `perSecond`, evenly spaced. */
+/** Evenly spaced requests, `perSecond` a second. */
 function spaced(limiter: GrateLimiter, clock: MockClock, provider: string, perSecond: number, seconds: number): void {
   for (let i = 0; i < perSecond * seconds; i++) {
     clock.advanceMs(1_000 / perSecond);
@@ -46,7 +46,7 @@ function spaced(limiter: GrateLimiter, clock: MockClock, provider: string, perSe
   }
 }
 
-describe("a provider with more left that burns fast", () => {
+describe("a provider with more remaining capacity that burns fast", () => {
   const options: GrateLimiterOptions = {
     providers: [
       { name: "fast", limits: { rpm: 1_000 } },
@@ -55,11 +55,11 @@ describe("a provider with more left that burns fast", () => {
     capabilities: { chat: ["fast", "idle"] },
   };
 
-  it("loses to an idle one with less left, and would win without pressure", () => {
+  it("a fast burning provider loses to an idle one with less capacity, and would win without pressure", () => {
     const { pressed, unpressed } = decided(options, (limiter, clock) => {
       use(limiter, "idle", 600);
       clock.advanceMs(20_000);
-      // 500 in 5 s: in 5 s more it is full, and nothing is released for another 50.
+      // 500 in 5 s: the quota is full in another 5 s, and the first release comes 50 s later.
       spaced(limiter, clock, "fast", 100, 5);
       expect(limiter.remainingQuota("fast", "requests")).toBe(500);
       expect(limiter.remainingQuota("idle", "requests")).toBe(400);
@@ -72,7 +72,7 @@ describe("a provider with more left that burns fast", () => {
     expect(pressed.alternatives[0]!.score).toBeLessThan(unpressed.score - 0.4 * 0.45);
   });
 
-  it("loses also where it is preferred a little, and wins again when its burst is over", () => {
+  it("a slightly preferred provider loses during a burst and wins again after it", () => {
     const preferring: GrateLimiterOptions = {
       ...options,
       capabilities: {
@@ -94,7 +94,7 @@ describe("a provider with more left that burns fast", () => {
     expect(later.pressed.provider).toBe("fast");
   });
 
-  it("does not lose while it will not run out, however fast it burns", () => {
+  it("a provider that will not be exhausted does not lose, however fast it burns", () => {
     const { pressed, unpressed } = decided(
       {
         ...options,
@@ -118,9 +118,9 @@ describe("a steady load", () => {
   const PER_MINUTE = 1_200;
   const RIVAL_PRIORITY = 9.9;
 
-  // The rival has exactly as much left, of an hour's quota that it used long ago: nothing of it will be released, nothing
-  // burns. It is preferred by the smallest step that a penalty on the steady provider would outweigh.
-  it.each([50, 80, 95])("of %d percent is not diverted from the preferred provider", (percent) => {
+  // The other provider has exactly the same remaining amount of an hourly quota with old usage: no release and no burn.
+  // Its preference is the smallest that a penalty on the steady provider would outweigh.
+  it.each([50, 80, 95])("a steady load of %d percent stays at the preferred provider", (percent) => {
     const clock = new MockClock();
     const limiter = new GrateLimiter({
       clock,
@@ -136,7 +136,7 @@ describe("a steady load", () => {
     for (let i = 0; i < 60 * perSecond; i++) {
       clock.advanceMs(1_000 / perSecond);
       const decision = limiter.select("chat");
-      // What is left differs by less than two requests of 1,200.
+      // The remaining amounts differ by less than two requests of 1,200.
       const left = limiter.forecast("steady")![0]!;
       expect(Math.abs(left.used / left.ceiling - percent / 100)).toBeLessThan(0.004);
       expect(decision.provider).toBe("steady");
@@ -144,7 +144,7 @@ describe("a steady load", () => {
     }
   });
 
-  it("would be diverted from 80 % on by a forecast that does not know what is released", () => {
+  it("a forecast without expiring amounts would move a steady load from 80 % on", () => {
     for (const percent of [80, 95]) {
       const share = percent / 100;
       const perSecond = (PER_MINUTE * share) / 60;
@@ -155,7 +155,7 @@ describe("a steady load", () => {
     }
   });
 
-  it("of two equal providers goes on as without pressure: to the one that is preferred", () => {
+  it("a steady load at two equal providers stays at the preferred one, as without pressure", () => {
     for (const percent of [50, 80, 95]) {
       const { pressed, unpressed } = decided(
         {

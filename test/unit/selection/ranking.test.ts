@@ -1,24 +1,25 @@
-// The order of the ranked: room first, then by how soon, unknown last, equals by score and then by the list.
+// The order of the ranking: with capacity first, then by waiting time, unknown last; equal ones by score, then by the
+// order of the list.
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { type Decision, GrateLimiter, MockClock, type QuotaConfig } from "../../../src/index.ts";
-import { ask, build, names, needs, world } from "../../support/random-limiter.ts";
+import { buildLimiter, demands, histories, listedNames, trySelect } from "../../support/random-limiter.ts";
 
 describe("the ranking", () => {
-  it("is that of the providers asked one by one", () => {
+  it("the ranking equals that of the providers evaluated one by one", () => {
     fc.assert(
-      fc.property(world, needs, (given, options) => {
-        const { limiter } = build(given);
-        const alone = names(given).flatMap((name) => {
-          const { decision } = ask(limiter, { ...options, only: [name] });
+      fc.property(histories, demands, (history, options) => {
+        const { limiter } = buildLimiter(history);
+        const alone = listedNames(history).flatMap((name) => {
+          const { decision } = trySelect(limiter, { ...options, only: [name] });
           return decision === null ? [] : [decision];
         });
-        const { decision } = ask(limiter, options);
+        const { decision } = trySelect(limiter, options);
         if (decision === null) {
           expect(alone).toEqual([]);
           return;
         }
-        // A stable sort: equals stay in the order of the list.
+        // A stable sort keeps equal providers in the order of the list.
         const ranked = [...alone].sort((a, b) => bySoonest(a, b) || b.score - a.score);
         const [best, ...others] = ranked;
         expect({ ...decision, alternatives: [] }).toEqual({ ...best });
@@ -28,28 +29,31 @@ describe("the ranking", () => {
     );
   });
 
-  it("has room for the first exactly at now + waitMs, and not a millisecond before", () => {
+  it("the first provider has capacity exactly at now + waitMs and not a millisecond before", () => {
     fc.assert(
-      fc.property(world, needs, (given, options) => {
-        const { decision } = ask(build(given).limiter, options);
+      fc.property(histories, demands, (history, options) => {
+        const { decision } = trySelect(buildLimiter(history).limiter, options);
         if (decision === null || decision.waitMs === null) return;
         expect(Number.isSafeInteger(decision.waitMs) && decision.waitMs >= 0).toBe(true);
         const same = { ...options, only: [decision.provider] };
-        expect(ask(build(given, decision.waitMs).limiter, same).decision?.waitMs).toBe(0);
+        expect(trySelect(buildLimiter(history, decision.waitMs).limiter, same).decision?.waitMs).toBe(0);
         if (decision.waitMs === 0) return;
-        expect(ask(build(given, decision.waitMs - 1).limiter, same).decision?.waitMs).toBe(1);
+        expect(trySelect(buildLimiter(history, decision.waitMs - 1).limiter, same).decision?.waitMs).toBe(1);
       }),
       { numRuns: 500 },
     );
   });
 
-  it("counts down as time passes", () => {
+  it("waitMs decreases as time passes", () => {
     fc.assert(
-      fc.property(world, needs, fc.double({ min: 0, max: 1, noNaN: true }), (given, options, share) => {
-        const { decision } = ask(build(given).limiter, options);
+      fc.property(histories, demands, fc.double({ min: 0, max: 1, noNaN: true }), (history, options, share) => {
+        const { decision } = trySelect(buildLimiter(history).limiter, options);
         if (!decision?.waitMs) return;
         const passedMs = Math.floor(decision.waitMs * share);
-        const later = ask(build(given, passedMs).limiter, { ...options, only: [decision.provider] }).decision;
+        const later = trySelect(buildLimiter(history, passedMs).limiter, {
+          ...options,
+          only: [decision.provider],
+        }).decision;
         expect(later?.waitMs).toBe(decision.waitMs - passedMs);
       }),
       { numRuns: 300 },
@@ -79,9 +83,9 @@ function threeFull(order: readonly ("minute" | "hour" | "never")[]) {
   return limiter;
 }
 
-describe("among providers without room", () => {
+describe("providers without capacity", () => {
   it.each([[["minute", "hour", "never"]], [["never", "hour", "minute"]], [["hour", "never", "minute"]]] as const)(
-    "the soonest wins, and what has no known time is last: %j",
+    "the shortest wait ranks first and an unknown wait last: %j",
     (order) => {
       const decision = threeFull(order).select("chat");
       expect(decision).toMatchObject({ provider: "minute", waitMs: 60_000 });
@@ -90,13 +94,13 @@ describe("among providers without room", () => {
     },
   );
 
-  it("waitMs is null where no time is known, and survives JSON", () => {
+  it("waitMs is null if no time is known, and survives JSON", () => {
     const decision = threeFull(["never"]).select("chat");
     expect(decision.waitMs).toBeNull();
     expect(JSON.parse(JSON.stringify(decision)).waitMs).toBeNull();
   });
 
-  it("stand after a provider with room, however low its score", () => {
+  it("providers without capacity rank after a provider with capacity, however low its score is", () => {
     const limiter = new GrateLimiter({
       clock: new MockClock(),
       providers: [
@@ -114,7 +118,7 @@ describe("among providers without room", () => {
 });
 
 describe("ties", () => {
-  it("keep the capability's order, not the order of declaration", () => {
+  it("equal providers keep the order of the capability, not that of declaration", () => {
     const limiter = new GrateLimiter({
       clock: new MockClock(),
       providers: ["x", "y", "z"].map((name) => ({ name })),

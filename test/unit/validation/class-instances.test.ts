@@ -11,7 +11,7 @@ function problemsOf(act: () => unknown): readonly string[] {
   return [];
 }
 
-describe("a configuration that is an object of a class", () => {
+describe("a configuration that is an instance of a class", () => {
   class Config {
     readonly name: string = "a";
     get limits() {
@@ -22,7 +22,7 @@ describe("a configuration that is an object of a class", () => {
     }
   }
 
-  it("is checked like plain data", () => {
+  it("a class instance is validated like plain data", () => {
     const providers = [new Config()];
     expect([...problemsOf(() => new GrateLimiter({ providers }))].sort()).toEqual([
       "providers[0].limits.rpm",
@@ -30,7 +30,7 @@ describe("a configuration that is an object of a class", () => {
     ]);
   });
 
-  it("is taken where it is right", () => {
+  it("a valid class instance is accepted", () => {
     class Right {
       readonly name: string = "a";
       get limits() {
@@ -42,7 +42,7 @@ describe("a configuration that is an object of a class", () => {
   });
 });
 
-it("a wrong field is named once", () => {
+it("an invalid field is reported once", () => {
   const wrong = [
     { name: "", quotas: [{ dimension: "concurrency", limit: 1, burst: -1 }] },
     { name: "", pools: [""] },

@@ -1,4 +1,5 @@
-// What the ports never had is one clear error in the classic profile; what they accept is accepted.
+// Options that the ports do not have are rejected with one clear error in the classic profile, and options that they
+// accept are accepted.
 import { describe, expect, it } from "vitest";
 import { GrateLimiter, type GrateLimiterOptions, MockClock } from "../../../src/index.ts";
 import { problemPaths } from "../../support/invalid-values.ts";
@@ -24,19 +25,18 @@ const NEW_PROVIDER_PARTS: readonly [path: string, part: object][] = [
 const NEW_OPTIONS: readonly [path: string, options: object][] = [
   ["pools", { pools: {} }],
   ["spread", { spread: "score" }],
-  ["snapshot", { snapshot: { version: 1, takenEpochMs: 0, state: {} } }],
   ["health.recoveredHealth", { health: { recoveredHealth: 0.9 } }],
   ["health.ewmaAlpha", { health: { ewmaAlpha: 0.3 } }],
   ["health.cooldownThreshold", { health: { cooldownThreshold: 0 } }],
 ];
 
-describe("the classic profile refuses", () => {
-  it.each(NEW_OPTIONS)("the option %s", (path, options) => {
+describe("the classic profile", () => {
+  it.each(NEW_OPTIONS)("the classic profile rejects the option %s", (path, options) => {
     expect(problemPaths(() => classic(options))).toEqual([path]);
     expect(problemPaths(() => new GrateLimiter(options as GrateLimiterOptions))).toEqual([]);
   });
 
-  it.each(NEW_PROVIDER_PARTS)("%s of a provider: %j", (path, part) => {
+  it.each(NEW_PROVIDER_PARTS)("the classic profile rejects %s of a provider: %j", (path, part) => {
     expect(problemPaths(() => classic({ providers: [{ name: "a", ...part }] }))).toEqual([`providers[0].${path}`]);
     const limiter = classic({ providers: [{ name: "a" }] });
     expect(problemPaths(() => limiter.upsertProvider({ name: "a", ...part }))).toEqual([path]);
@@ -44,7 +44,7 @@ describe("the classic profile refuses", () => {
     expect(problemPaths(() => new GrateLimiter({ providers: [{ name: "a", ...part }] }))).toEqual([]);
   });
 
-  it("bursts and reset instants, with or without their strategy", () => {
+  it("the classic profile rejects bursts and reset instants, with or without their strategy", () => {
     const quota = { dimension: "requests", limit: 5, window: "minute" };
     const pathsOf = (more: object) =>
       problemPaths(() => classic({ providers: [{ name: "a", quotas: [{ ...quota, ...more }] }] }));
@@ -53,12 +53,12 @@ describe("the classic profile refuses", () => {
     expect(pathsOf({ strategy: "fixed_window", resetEpochMs: 5 })).toContain("providers[0].quotas[0].resetEpochMs");
   });
 
-  it("pools that are declared later", () => {
+  it("the classic profile rejects pools that are declared later", () => {
     expect(problemPaths(() => classic().upsertPool({ name: "org", limits: { rpm: 1 } }))).not.toEqual([]);
   });
 
   it.each(["requests", "tokens", "inputTokens", "outputTokens", "bytes", "costMicroUsd", "maxOutputTokens"])(
-    "%s, only and exclude in select",
+    "the classic profile rejects %s, only and exclude in select",
     (amount) => {
       const limiter = classic({ providers: [{ name: "a" }], capabilities: { chat: ["a"] } });
       expect(problemPaths(() => limiter.select("chat", { [amount]: 1 }))).toEqual([amount]);
@@ -68,7 +68,7 @@ describe("the classic profile refuses", () => {
   );
 
   it.each(["unauthorized", "overloaded", "quota_exhausted", "cancelled", 401, 402, 503, 529] as const)(
-    "the status %s, and changes nothing",
+    "the classic profile rejects the status %s and changes nothing",
     (status) => {
       const limiter = classic({ providers: [{ name: "a", limits: { rpm: 5 } }] });
       const before = JSON.stringify(limiter.inspect());
@@ -78,14 +78,14 @@ describe("the classic profile refuses", () => {
     },
   );
 
-  it("with a word that says why", () => {
+  it("the error of the classic profile explains the rejection", () => {
     expect(() => classic({ spread: "score" })).toThrow(/^spread: expected .*classic profile.*got "score"$/);
     expect(() => classic({ providers: [{ name: "a", paused: true }] })).toThrow(/classic/);
   });
 });
 
-describe("both profiles accept what the ports accept and has a meaning", () => {
-  it.each(["classic", "anticipatory"] as const)("%s", (profile) => {
+describe("options that both profiles accept", () => {
+  it.each(["classic", "anticipatory"] as const)("both profiles accept %s", (profile) => {
     const limiter: GrateLimiter = new GrateLimiter({
       profile,
       clock: new MockClock(),

@@ -1,4 +1,4 @@
-// Every field of every configuration, with values that are none: InvalidConfig names the path, and nothing changes.
+// Every field of every configuration with invalid values: InvalidConfig contains the path, and nothing changes.
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { GrateLimiter, type GrateLimiterOptions, InvalidConfig, MockClock } from "../../../src/index.ts";
@@ -12,7 +12,7 @@ import {
   withValueAt,
 } from "../../support/invalid-values.ts";
 
-/** Everything that can be said, said once. */
+/** A configuration that contains every option once. */
 const FULL = {
   providers: [
     {
@@ -49,7 +49,6 @@ const FULL = {
   skewCapMs: 1,
   maxWaiting: 1,
   retryBudget: { ratio: 1, perMinute: 1 },
-  snapshot: null,
 } as const satisfies GrateLimiterOptions;
 
 const NUMBERS = [
@@ -85,27 +84,30 @@ const make = (options: unknown) => () => new GrateLimiter(options as GrateLimite
 const pathsWith = (path: string, value: unknown) => problemPaths(make(withValueAt(FULL, path, value)));
 
 describe("the constructor", () => {
-  it("accepts everything that can be said, and nothing at all", () => {
+  it("the constructor accepts a configuration with every option, and one with none", () => {
     expect(problems(make(FULL))).toEqual([]);
     for (const none of [undefined, {}, { providers: [], capabilities: {}, pools: {} }]) {
       expect(problems(make(none))).toEqual([]);
     }
   });
 
-  it.each(NUMBERS)("refuses %s that is no number, by its path", (path) => {
+  it.each(NUMBERS)("the constructor rejects a value of %s that is not a number, with its path", (path) => {
     for (const value of NO_NUMBERS) expect(pathsWith(path, value), String(value)).toEqual([path]);
   });
 
-  it.each(SHARES)("refuses %s above 1", (path) => {
+  it.each(SHARES)("the constructor rejects a value of %s above 1", (path) => {
     for (const value of [1.000001, 2, 1e9]) expect(pathsWith(path, value)).toEqual([path]);
     for (const value of [0, 0.5, 1]) expect(pathsWith(path, value)).toEqual([]);
   });
 
-  it.each(["health.cooldownTriggerCount", "maxWaiting"])("refuses %s that is not whole", (path) => {
-    for (const value of [0.5, 1.5]) expect(pathsWith(path, value)).toEqual([path]);
-  });
+  it.each(["health.cooldownTriggerCount", "maxWaiting"])(
+    "the constructor rejects a value of %s that is not an integer",
+    (path) => {
+      for (const value of [0.5, 1.5]) expect(pathsWith(path, value)).toEqual([path]);
+    },
+  );
 
-  it.each(WORDS)("refuses %s that is none of its words", (path) => {
+  it.each(WORDS)("the constructor rejects an unknown word as %s", (path) => {
     for (const value of [...NO_NAMES, "Minute", "REQUESTS", "minutes", "request", "Mars/Olympus", "toString"]) {
       expect(pathsWith(path, value), String(value)).not.toEqual([]);
       for (const at of pathsWith(path, value))
@@ -113,31 +115,33 @@ describe("the constructor", () => {
     }
   });
 
-  it.each(NAMES)("refuses %s that is no name", (path) => {
+  it.each(NAMES)("the constructor rejects an invalid name as %s", (path) => {
     for (const value of NO_NAMES) expect(pathsWith(path, value), String(value)).toContain(path);
   });
 
-  it.each(LISTS)("refuses %s that is no list", (path) => {
+  it.each(LISTS)("the constructor rejects a value of %s that is not a list", (path) => {
     for (const value of NO_LISTS) expect(pathsWith(path, value), String(value)).toContain(path);
   });
 
-  it.each(OBJECTS)("refuses %s that is no object, at '' for the options themselves", (path) => {
-    for (const value of NO_OBJECTS) expect(pathsWith(path, value), String(value)).toContain(path);
-  });
+  it.each(OBJECTS)(
+    "the constructor rejects a value of %s that is not an object, with the path '' for the options themselves",
+    (path) => {
+      for (const value of NO_OBJECTS) expect(pathsWith(path, value), String(value)).toContain(path);
+    },
+  );
 
-  it.each(FLAGS)("refuses %s that is neither true nor false", (path) => {
+  it.each(FLAGS)("the constructor rejects a value of %s that is not a boolean", (path) => {
     for (const value of [0, 1, "true", null, {}]) expect(pathsWith(path, value)).toEqual([path]);
   });
 
   it.each([
     ["clock", [5, "x", true, null, [], () => 5]],
     ["random", [5, "x", true, null, [], {}]],
-    ["snapshot", [5, "x", true, [], () => 5]],
-  ])("refuses %s that is none", (path, values) => {
+  ])("the constructor rejects an invalid value of %s", (path, values) => {
     for (const value of values) expect(pathsWith(path, value), String(value)).toEqual([path]);
   });
 
-  it("refuses a clock without now, skewCapMs below 0, and an empty name of a capability or pool", () => {
+  it("the constructor rejects a clock without now, skewCapMs below 0, and an empty name of a capability or pool", () => {
     expect(pathsWith("clock", { epochNow: () => 0 })).toEqual(["clock"]);
     expect(pathsWith("skewCapMs", Number.POSITIVE_INFINITY)).toEqual([]);
     for (const value of [-1, Number.NaN, "5", null]) expect(pathsWith("skewCapMs", value)).toEqual(["skewCapMs"]);
@@ -160,13 +164,13 @@ describe("the constructor", () => {
     ["scoring.", "latencys", "latency"],
     ["health.", "penalty_429", "penalty429"],
     ["retryBudget.", "perMinutes", "perMinute"],
-  ])("says what an unknown key may have meant: %s%s, %s", (at, key, meant) => {
+  ])("the constructor suggests a known key for an unknown one: %s%s, %s", (at, key, meant) => {
     const found = problems(make(withValueAt(FULL, at + key, 1)));
     expect(found).toEqual([{ path: at + key, expected: expect.stringContaining(meant), got: expect.any(String) }]);
     expect(make(withValueAt(FULL, at + key, 1))).toThrow(`${at}${key}: unknown, did you mean ${meant}?`);
   });
 
-  it("treats undefined as not said, everywhere", () => {
+  it("undefined counts as not given, in every field", () => {
     const optional = [
       ...NUMBERS.filter((path) => !/limit$|window|org\.limits/.test(path)),
       ...FLAGS,
@@ -180,13 +184,13 @@ describe("the constructor", () => {
     expect(pathsWith("providers[0].quotas[0].window", undefined)).toEqual(["providers[0].quotas[0].window"]);
   });
 
-  it("refuses a second provider of one name, and a pool that is not declared", () => {
+  it("the constructor rejects a duplicate provider name and an undeclared pool", () => {
     expect(pathsWith("providers[1].name", "a")).toEqual(["providers[1].name"]);
     expect(pathsWith("providers[0].pools[0]", "gro")).toEqual(["providers[0].pools[0]"]);
     expect(pathsWith("pools", undefined)).toEqual(["providers[0].pools[0]"]);
   });
 
-  it("reports several problems at once, each with path, expected and got", () => {
+  it("the constructor reports several problems together, each with path, expected and received value", () => {
     const places = fc.uniqueArray(fc.constantFrom(...NUMBERS), { minLength: 2, maxLength: 8 });
     fc.assert(
       fc.property(places, (paths) => {
@@ -202,7 +206,7 @@ describe("the constructor", () => {
     );
   });
 
-  it("keeps problems as plain data, one line each in the message", () => {
+  it("problems are plain data, with one line each in the message", () => {
     try {
       make({ providers: [{ name: "", weight: "heavy" }], unheard: 1 })();
       expect.unreachable();
@@ -214,7 +218,7 @@ describe("the constructor", () => {
     }
   });
 
-  it("never fails in another way, whatever it is given", () => {
+  it("the constructor never throws another error, whatever it receives", () => {
     fc.assert(
       fc.property(
         fc.constantFrom(...NUMBERS, ...WORDS, ...NAMES, ...LISTS, ...OBJECTS),

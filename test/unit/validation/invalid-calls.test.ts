@@ -1,4 +1,4 @@
-// A refused call says every problem of its argument, from that argument's own root, and changes nothing.
+// A rejected call reports all problems of its argument, with paths relative to that argument, and changes nothing.
 import { describe, expect, it } from "vitest";
 import { GrateLimiter, MockClock, type ProviderConfig } from "../../../src/index.ts";
 import { NO_LISTS, NO_NAMES, NO_NUMBERS, NO_OBJECTS, problemPaths, withValueAt } from "../../support/invalid-values.ts";
@@ -15,7 +15,7 @@ function limiterInUse() {
   return { limiter, state };
 }
 
-/** The paths that a call complains of; whatever it is, the limiter must be as before. */
+/** Returns the paths of the reported problems and expects the limiter to be unchanged. */
 function refused(call: (limiter: GrateLimiter) => unknown): string[] {
   const { limiter, state } = limiterInUse();
   const before = state();
@@ -26,7 +26,7 @@ function refused(call: (limiter: GrateLimiter) => unknown): string[] {
 }
 
 describe("the messages that the documentation shows", () => {
-  it("quotas[1].limit", () => {
+  it("the message for quotas[1].limit is the documented one", () => {
     const { limiter } = limiterInUse();
     const config: ProviderConfig = {
       name: "a",
@@ -43,7 +43,7 @@ describe("the messages that the documentation shows", () => {
     );
   });
 
-  it("limits.rmp", () => {
+  it("the message for limits.rmp is the documented one", () => {
     const { limiter } = limiterInUse();
     const limits = { rmp: 5 } as object;
     expect(() => limiter.upsertProvider({ name: "a", limits })).toThrow(
@@ -66,18 +66,18 @@ describe("upsertProvider and updateProvider", () => {
   ] as const;
   const base = (call: string) => (call === "upsertProvider" ? { name: "a", ...full } : full);
 
-  it.each(calls)("%s refuses numbers that are none", (call, pathsOf) => {
+  it.each(calls)("%s rejects invalid numbers", (call, pathsOf) => {
     for (const path of [
       ...["limits.rpm", "quotas[0].limit", "quotas[0].burst", "price.usdPerRequest", "priority", "weight"],
       "cooldownSeconds",
     ]) {
-      // Of a patch, null removes a limit.
+      // null in a patch removes a limit.
       const values = path === "limits.rpm" ? NO_NUMBERS.filter((value) => value !== null) : NO_NUMBERS;
       for (const value of values) expect(pathsOf(withValueAt(base(call), path, value))).toEqual([path]);
     }
   });
 
-  it.each(calls)("%s refuses what is no object, no list, no flag, no pool, no key", (call, pathsOf) => {
+  it.each(calls)("%s rejects invalid objects, lists, booleans, pools and keys", (call, pathsOf) => {
     for (const value of NO_OBJECTS) expect(pathsOf(value)).toEqual([""]);
     for (const value of NO_LISTS) {
       expect(pathsOf(withValueAt(base(call), "quotas", value))).toEqual(["quotas"]);
@@ -89,14 +89,14 @@ describe("upsertProvider and updateProvider", () => {
     expect(pathsOf({ ...base(call), weight: -1, "odd key": 1 })).toEqual(['["odd key"]', "weight"]);
   });
 
-  it("need a name, and have none, respectively", () => {
+  it("upsertProvider requires a name, and updateProvider rejects one", () => {
     for (const name of [...NO_NAMES, undefined]) {
       expect(refused((limiter) => limiter.upsertProvider({ ...full, name } as never))).toEqual(["name"]);
     }
     expect(refused((limiter) => limiter.updateProvider("a", { name: "b" } as never))).toEqual(["name"]);
   });
 
-  it("updateProvider alone takes null, for a limit alone", () => {
+  it("updateProvider accepts null only for a limit", () => {
     expect(refused((limiter) => limiter.upsertProvider({ name: "a", limits: { rpm: null } } as never))).toEqual([
       "limits.rpm",
     ]);
@@ -107,7 +107,7 @@ describe("upsertProvider and updateProvider", () => {
 });
 
 describe("upsertPool and upsertCapability", () => {
-  it("refuse what is wrong, from their own root", () => {
+  it("upsertPool and upsertCapability reject invalid values with relative paths", () => {
     for (const value of NO_OBJECTS) {
       expect(refused((limiter) => limiter.upsertPool(value as never))).toEqual([""]);
       expect(refused((limiter) => limiter.upsertCapability(value as never))).toEqual([""]);
@@ -137,14 +137,14 @@ describe("upsertPool and upsertCapability", () => {
 });
 
 describe("select, queries and on", () => {
-  it("select refuses options that are none, before it counts", () => {
+  it("select rejects invalid options before it counts the call", () => {
     const { limiter } = limiterInUse();
     for (const value of NO_OBJECTS) expect(problemPaths(() => limiter.select("chat", value as never))).toEqual([""]);
     expect(problemPaths(() => limiter.select("chat", { tokns: 1 } as never))).toEqual(["tokns"]);
     expect(limiter.metrics.selects).toBe(0);
   });
 
-  it("on refuses an unknown event, and a listener that is none", () => {
+  it("on rejects an unknown event and an invalid listener", () => {
     const { limiter } = limiterInUse();
     const listen = (event: unknown, listener: unknown) => () => limiter.on(event as never, listener as never);
     for (const event of ["cooldown", "toString", "__proto__", "", null, 5]) {
@@ -155,7 +155,7 @@ describe("select, queries and on", () => {
     }
   });
 
-  it("the queries answer null to a dimension or a window that is none, or refuse it", () => {
+  it("the queries reject an invalid dimension or window, or return null", () => {
     const { limiter } = limiterInUse();
     for (const dimension of ["request", "", "toString", null, 5]) {
       expect(answerOf(() => limiter.remainingQuota("a", dimension as never))).toBeNull();

@@ -1,4 +1,4 @@
-// What limits and quotas mean: words, windows, strategies, and what may not be said together.
+// The meaning of limits and quotas: words, windows, strategies, and combinations that are not allowed.
 import { describe, expect, it } from "vitest";
 import { GrateLimiter, type Limits, MockClock, type QuotaConfig, type WindowSpec } from "../../../src/index.ts";
 import { problemPaths } from "../../support/invalid-values.ts";
@@ -27,7 +27,7 @@ describe("limits", () => {
     ["itpm", "input_tokens", "minute"],
     ["otpm", "output_tokens", "minute"],
     ["concurrency", "concurrency", null],
-  ] as const)("%s is a limit of %s a %s; fractions round down", (word, dimension, window) => {
+  ] as const)("%s is a limit of %s a %s, with fractions rounded down", (word, dimension, window) => {
     expect(quotasOf({ [word]: 7.99 })).toEqual([{ dimension, window, limit: 7 }]);
     expect(quotasOf({ [word]: 0 })).toEqual([{ dimension, window, limit: 0 }]);
     expect(Object.is(quotasOf({ [word]: -0 })[0]!.limit, 0)).toBe(true);
@@ -36,7 +36,7 @@ describe("limits", () => {
   it.each([
     ["usdPerHour", "hour"],
     ["usdPerDay", "day"],
-  ] as const)("%s is dollars a %s, in whole micro-USD to the nearest", (word, window) => {
+  ] as const)("%s is dollars a %s, rounded to whole micro-USD", (word, window) => {
     for (const [dollars, limit] of [
       [1, 1_000_000],
       [0.0079, 7_900],
@@ -50,11 +50,11 @@ describe("limits", () => {
     }
   });
 
-  it("of cost_usd in quotas are micro-USD already, and round down", () => {
+  it("a limit of cost_usd in quotas is micro-USD, with fractions rounded down", () => {
     expect(quotasOf(undefined, [{ dimension: "cost_usd", limit: 2.9, window: "day" }])[0]!.limit).toBe(2);
   });
 
-  it("and quotas add up", () => {
+  it("limits and quotas are combined", () => {
     const quotas: QuotaConfig[] = [
       { dimension: "requests", limit: 5, window: "minute" },
       { dimension: "requests", limit: 6, window: { seconds: 60 } },
@@ -62,7 +62,7 @@ describe("limits", () => {
     expect(quotasOf({ rpm: 4 }, quotas).map(({ limit }) => limit)).toEqual([4, 5, 6]);
   });
 
-  it("may be as large as a number gets, and stay exact numbers", () => {
+  it("a limit can be the largest number and stays exact", () => {
     for (const limit of [Number.MAX_SAFE_INTEGER, 2 ** 60, Number.MAX_VALUE]) {
       expect(Number.isSafeInteger(quotasOf({ rpm: limit, usdPerDay: limit })[0]!.limit)).toBe(true);
       expect(Number.isSafeInteger(quotasOf({ usdPerDay: limit })[0]!.limit)).toBe(true);
@@ -77,7 +77,7 @@ describe("windows", () => {
       providers: [{ name: "a", quotas: [{ dimension: "tokens", limit: 9, window: declared }] }],
     }).remainingQuota("a", "tokens", asked);
 
-  it("are equal by length", () => {
+  it("windows are equal if their lengths are equal", () => {
     for (const [name, seconds] of Object.entries(SECONDS) as [keyof typeof SECONDS, number][]) {
       expect(remaining(name, { seconds })).toBe(9);
       expect(remaining({ seconds }, name)).toBe(9);
@@ -86,7 +86,7 @@ describe("windows", () => {
     expect(remaining({ seconds: 90.5 }, { seconds: 90.5 })).toBe(9);
   });
 
-  it("calendars are equal by period and zone, of which none is UTC; a calendar day is not any 24 hours", () => {
+  it("calendar windows are equal by period and zone, UTC by default; a calendar day is not 24 hours", () => {
     expect(remaining({ calendar: "day" }, { calendar: "day", timeZone: "UTC" })).toBe(9);
     expect(remaining({ calendar: "day", timeZone: undefined }, { calendar: "day" })).toBe(9);
     expect(remaining({ calendar: "day", timeZone: "Asia/Tokyo" }, { calendar: "day" })).toBeNull();
@@ -94,7 +94,7 @@ describe("windows", () => {
     expect(remaining({ calendar: "day" }, "day")).toBeNull();
   });
 
-  it("must be said, but for concurrency", () => {
+  it("a window is required, except for concurrency", () => {
     expect(pathsOf({ dimension: "requests", limit: 1 })).toEqual(["quotas[0].window"]);
     expect(pathsOf({ dimension: "concurrency", limit: 1 })).toEqual([]);
   });
@@ -117,7 +117,7 @@ describe("windows", () => {
     [60],
     [null],
     [["minute"]],
-  ])("%j is none", (window) => {
+  ])("%j is not a valid window", (window) => {
     const paths = pathsOf({ dimension: "requests", limit: 1, window });
     expect(paths.length).toBeGreaterThan(0);
     for (const path of paths) expect(path).toMatch(/^quotas\[0\]\.window/);
@@ -125,13 +125,13 @@ describe("windows", () => {
 });
 
 describe("strategies", () => {
-  it.each(["strategy", "burst", "resetEpochMs"])("a calendar window with %s is a problem", (key) => {
+  it.each(["strategy", "burst", "resetEpochMs"])("a calendar window with %s is rejected", (key) => {
     const value = key === "strategy" ? "fixed_window" : 5;
     const quota = { dimension: "requests", limit: 1, window: { calendar: "day" }, [key]: value };
     expect(pathsOf(quota)).toEqual([`quotas[0].${key}`]);
   });
 
-  it("bursts are for token buckets, reset instants for fixed windows", () => {
+  it("burst is for token buckets only, and reset instants are for fixed windows only", () => {
     const quota = { dimension: "requests", limit: 1, window: "minute" };
     for (const strategy of [undefined, "sliding_window", "fixed_window"]) {
       expect(pathsOf({ ...quota, strategy, burst: 5 })).toEqual(["quotas[0].burst"]);
@@ -146,7 +146,7 @@ describe("strategies", () => {
     }
   });
 
-  it("what concurrency cannot have is a problem", () => {
+  it("options that concurrency cannot have are rejected", () => {
     for (const [key, value] of Object.entries({
       strategy: "sliding_window",
       burst: 5,
@@ -157,7 +157,7 @@ describe("strategies", () => {
     }
   });
 
-  it("a token bucket's remaining is of its burst", () => {
+  it("the remaining amount of a token bucket is relative to its burst", () => {
     const bucket = { dimension: "tokens", limit: 10, window: "minute", strategy: "token_bucket" } as const;
     const remaining = (burst: number | undefined) =>
       new GrateLimiter({ providers: [{ name: "a", quotas: [{ ...bucket, burst }] }] }).remainingQuota("a", "tokens");

@@ -1,5 +1,5 @@
-// A program may end up with both copies of the package: its own code imports one, a CommonJS dependency requires the
-// other. By their paths, since runtimes that can require ES modules answer `require` with the ESM copy.
+// A program can contain both copies of the package: its own code imports one, and a CommonJS dependency requires the
+// other. Imported by path, because a runtime that can require ES modules returns the ESM copy for `require`.
 import { createRequire } from "node:module";
 import { type Answer, ask, askAll, expectSame, type Package, report, thrownBy } from "./scenario.ts";
 
@@ -51,7 +51,7 @@ function recognises(one: string, judge: Package, other: string, thrower: Package
         const error = errors[kind];
         expectSame(error instanceof judge[kind], false);
         expectSame(judge.GrateLimiterError.is(error), true);
-        // Each `is` must say yes to its own kind, and to no other.
+        // Each `is` must accept its own class and reject every other.
         expectSame(
           kinds.filter((asked) => judge[asked].is(error)),
           [kind],

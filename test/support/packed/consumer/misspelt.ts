@@ -1,5 +1,5 @@
-// None of these may compile. In this repository the type check reads the directives; for the packed package they are
-// taken out, and the compiler must report exactly the lines that followed one.
+// None of these lines must compile. The type check of this repository reads the directives. For the packed package they
+// are removed, and the compiler must report exactly the lines after them.
 import { GrateLimiter } from "grate-limiter";
 
 const limiter = new GrateLimiter({

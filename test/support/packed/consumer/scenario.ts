@@ -1,27 +1,27 @@
-// What a working copy of the package answers, whichever runtime and module format it was loaded in. Time comes from
-// MockClock alone, so the answers are the same everywhere.
+// The answers of a working copy of the package, in any runtime and module format. Time comes from MockClock only, so
+// the answers are the same everywhere.
 import type * as GrateLimiterPackage from "grate-limiter";
 
 /** The package, as one of its module formats exports it. */
 export type Package = typeof GrateLimiterPackage;
 
-/** One question: what was wrong with the answer, or null. */
+/** One check and its failure, or null. */
 export interface Answer {
   readonly question: string;
   readonly problem: string | null;
 }
 
-/** What one run prints, as its last line. */
+/** The last line that a run prints. */
 export interface Report {
   readonly runtime: string;
   readonly version: string;
-  /** The file that the package was loaded from. */
+  /** The file from which the package was loaded. */
   readonly loaded: string;
   readonly exportedNames: readonly string[];
   readonly answers: readonly Answer[];
 }
 
-/** Asks everything of one copy of the package. */
+/** Runs all checks on one copy of the package. */
 export function askAll(grate: Package): readonly Answer[] {
   return [
     ask("prefers the first provider, and says why", () => {
@@ -72,7 +72,7 @@ export function askAll(grate: Package): readonly Answer[] {
       for (let i = 0; i < 3; i++) limiter.observe({ provider: "openai", outcome: { status: "rate_limited" } });
       expectSame(limiter.select("chat").provider, "anthropic");
     }),
-    // The one part that stands on the runtime's own data: its time zones.
+    // The only part that depends on data of the runtime: its time zones.
     ask("resets a calendar quota at local midnight, across daylight saving", () => {
       const epochMs = Date.UTC(2025, 2, 29, 23, 30);
       const clock = new grate.MockClock({ epochMs });
@@ -167,7 +167,7 @@ export function askAll(grate: Package): readonly Answer[] {
   ];
 }
 
-/** A question with its answer: what `body` throws is the problem. */
+/** Runs a check. An error of `body` is its failure. */
 export function ask(question: string, body: () => void): Answer {
   try {
     body();
@@ -177,13 +177,13 @@ export function ask(question: string, body: () => void): Answer {
   }
 }
 
-/** Throws unless the two are the same as JSON. */
+/** Throws unless both values are equal as JSON. */
 export function expectSame(actual: unknown, expected: unknown): void {
   const [got, wanted] = [JSON.stringify(actual), JSON.stringify(expected)];
   if (got !== wanted) throw new Error(`expected ${wanted}, got ${got}`);
 }
 
-/** What `body` throws; throws if it does not throw an Error. */
+/** Returns the error of `body`. Throws if `body` does not throw an Error. */
 export function thrownBy(body: () => void): Error {
   try {
     body();
@@ -193,9 +193,9 @@ export function thrownBy(body: () => void): Error {
   throw new Error("expected an error to be thrown");
 }
 
-/** Prints what a run found, with the name that the runtime gives itself. */
+/** Prints the results of a run, with the name that the runtime reports. */
 export function report(grate: Package, loaded: string, answers: readonly Answer[]): void {
-  // Bun and Deno claim to be a version of Node too: theirs come first.
+  // Bun and Deno also report a version of Node, so their own names are checked first.
   const { versions } = process;
   const runtime = ["bun", "deno", "node"].find((name) => versions[name] !== undefined) ?? "unknown";
   const file = loaded.slice(loaded.lastIndexOf("/") + 1);

@@ -1,5 +1,5 @@
-// A program in TypeScript that uses every name that the package exports (a check reads the list of imports). It is
-// compiled by every supported compiler with "lib": ["es2022"] and nothing else, and then run; so it prints nothing.
+// A TypeScript program that uses every name that the package exports (a check reads the list of imports). Every
+// supported compiler compiles it with "lib": ["es2022"] and nothing else; then it is run and prints nothing.
 import {
   type AcquireOptions,
   type Alternative,
@@ -7,6 +7,7 @@ import {
   type CapabilityConfig,
   type CapabilityProvider,
   type Clock,
+  classifyResult,
   type Decision,
   Dimension,
   GrateLimiter,
@@ -32,12 +33,12 @@ import {
   type ProviderInspection,
   type ProviderPatch,
   type ProviderScoreContext,
+  parseRetryAfter,
   type QuotaConfig,
   type QuotaForecast,
   RealClock,
   type Refusal,
   type RefusalReason,
-  type ReportedQuota,
   type RunDefaults,
   type RunOptions,
   type RunResult,
@@ -46,7 +47,6 @@ import {
   type ScoringWeights,
   type SelectOptions,
   type Settlement,
-  type Snapshot,
   StatusClass,
   type StreamOptions,
   type TaskContext,
@@ -54,6 +54,7 @@ import {
   UnknownCapability,
   UnknownProvider,
   type Usage,
+  type Verdict,
   WeightedScorer,
   Window,
   type WindowSpec,
@@ -63,7 +64,7 @@ function expect(holds: boolean, what: string): void {
   if (!holds) throw new Error(`expected ${what}`);
 }
 
-// ---- names are inferred from the constructor's data
+// ---- names are inferred from the data of the constructor
 const clock = new MockClock({ startMs: 0, epochMs: 1_700_000_000_000 });
 const limiter = new GrateLimiter({
   providers: [
@@ -85,7 +86,7 @@ expect(parts === chosen.reasoning && chosen.waitMs === 0, "a decision that expla
 limiter.observe({ provider: narrowed, capability: "chat", usage: { tokens: 3 }, outcome: { status: 200 } });
 expect(limiter.remainingQuota("openai", "tokens", "minute") === 199_997, "tokens to be counted");
 
-// ---- a typed limiter is a limiter, also to code that knows no names
+// ---- a typed limiter is assignable to a limiter without known names
 const plain: GrateLimiter = limiter;
 expect(plain.providerHealth("nobody") === null, "null for an unknown name");
 function report<P extends string, Routes extends Record<string, P>>(of: GrateLimiter<P, Routes>): Inspection<P> {
@@ -97,7 +98,7 @@ expect(first?.name === "openai" && first.state === "available", "an inspection")
 const metrics: Metrics = limiter.metrics;
 expect(metrics.selects === 2 && inspection.metrics.observations === 1, "counters");
 
-// ---- configuration as data whose names nobody knows at compile time, as it comes from JSON
+// ---- configuration as data with names that are unknown at compile time, such as JSON
 interface Settings {
   providers: { name: string; limits: { rpm: number; tpm?: number }; priority?: number }[];
   capabilities: { [name: string]: string[] };
@@ -125,12 +126,10 @@ const listed: CapabilityProvider<"a" | "b"> = { provider: "b", priority: 3 };
 const capability: CapabilityConfig<"a" | "b"> & { name: "chat" } = { name: "chat", providers: ["a", listed] };
 const health: HealthOptions = { decayHalfLifeSeconds: 300, penalty429: 0.25, cooldownThreshold: 0.1 };
 const weights: ScoringWeights = { quota: 0.5, latency: 0 };
-const snapshot: Snapshot | null = null;
 const options: GrateLimiterOptions<"a" | "b", { chat: "a" | "b" }> = {
   providers: [provider, { name: "b", cooldownSeconds: undefined }],
   health,
   scoring: weights,
-  snapshot,
   profile: "anticipatory",
   random: () => 0.5,
 };
@@ -144,12 +143,11 @@ declared.reviveProvider("b");
 expect(declared.removeCapability("chat") && declared.removeProvider("b"), "something to remove");
 expect(everyDimension.length === 7 && everyWindow.length === 4, "seven dimensions and four windows");
 
-// ---- asking and telling
+// ---- selecting and observing
 const usage: Usage = { requests: 1, inputTokens: 100, outputTokens: 20, costMicroUsd: 5, bytes: 10 };
 const needs: SelectOptions<"openai" | "anthropic"> = { ...usage, maxOutputTokens: 100, exclude: ["openai"] };
 expect(limiter.select("chat", needs).provider === "anthropic", "the excluded to be left out");
-const reported: ReportedQuota = { dimension: "requests", window: "minute", limit: 500, remaining: 1, resetMs: 5 };
-const outcome: Outcome = { status: StatusClass.RateLimited, latencyMs: 1.5, retryAfterMs: 2_000, reported: [reported] };
+const outcome: Outcome = { status: StatusClass.RateLimited, latencyMs: 1.5, retryAfterMs: 2_000 };
 const observation: Observation<"openai" | "anthropic" | "local"> = { provider: "local", usage, outcome };
 const seen: string[] = [];
 const listener = (event: LimiterEvents<"openai" | "anthropic" | "local">["cooldownStarted"]): void => {
@@ -164,13 +162,17 @@ const forecast: readonly QuotaForecast[] | null = limiter.forecast("openai");
 const used: number | undefined = forecast?.[0]?.used;
 expect(used === 1, "a forecast");
 
-// ---- how calls are to be tried and judged
-const settlement: Settlement = { status: 503, usage, latencyMs: 20, retryAfterMs: 1_000, reported: [reported] };
+// ---- options of attempts and their classification
+const settlement: Settlement = { status: 503, usage, latencyMs: 20, retryAfterMs: 1_000 };
 const judge = (result: TaskResult): StatusClass | Settlement | undefined =>
   result.ok ? undefined : result.error === null ? StatusClass.Cancelled : settlement;
 const defaults: RunDefaults = { maxWaitMs: 5_000, maxAttempts: 2, idempotent: false, classify: judge };
 expect(new GrateLimiter({ defaults }).metrics.selects === 0, "defaults to be taken");
 expect(judge({ ok: false, error: undefined }) === settlement, "a judgement");
+const verdict: Verdict = classifyResult({ ok: false, error: { status: 503 } }, () => 0);
+expect(verdict.status === StatusClass.Overloaded && !verdict.neverConnected, "a verdict by the rules");
+const waitMs: number | undefined = parseRetryAfter({ "retry-after": "3" }, () => 0);
+expect(waitMs === 3_000, "a wait from headers");
 
 // ---- errors
 function thrownBy(body: () => void): unknown {
@@ -232,7 +234,7 @@ for (const scoring of strategies) {
   }
 }
 
-// ---- leases, and tasks that are given one; what is not known at compile time is told at run time
+// ---- leases and tasks; values that are unknown at compile time are checked at run time
 const acquiring: AcquireOptions<"left" | "right"> = { tokens: 10, maxWaitMs: 0, only: ["left"] };
 const running: RunOptions<"left" | "right"> = { maxAttempts: 1, idempotent: false };
 const streaming: StreamOptions<"left" | "right"> = { chunkTimeoutMs: 1_000 };
@@ -259,8 +261,8 @@ leased.stream("ask", chunks, streaming).then(async ({ value }) => {
 });
 const batch = async () => {
   for await (const result of leased.map("ask", [1, 2], (item) => item * 2, mapping)) {
-    const told: MapResult<number, number, "left" | "right"> = result;
-    expect(told.ok && told.value === 2 * told.item, "every item to be served");
+    const served: MapResult<number, number, "left" | "right"> = result;
+    expect(served.ok && served.value === 2 * served.item, "every item is served");
   }
 };
 batch();

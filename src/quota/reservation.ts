@@ -1,0 +1,312 @@
+// Accounting of one quota, and the handle through which a lease takes part in it.
+//
+//   taken(t) = used(t) + reserved          remaining(t) = max(0, capacity - taken(t))
+//
+//   used(t):  amounts that were recorded and that the tracker has not released by t
+//   reserved: sum of all reservations that are neither committed nor returned
+//
+//   reserve --commit(at)--> usage from `at` on             the request counts
+//           --release()---> nothing                        a place is free again
+//           --cancel()----> nothing, also in the burn rate the request was never sent
+//   adjust(amount): the request turned out to need another amount, whether it is reserved or counted
+//   close(): the lease has ended, so that the amount is no estimate any more and no ending can lower it
+//
+// Only the handle changes the sums, so that they cannot disagree with the reservations. "Returned" and "became usage" are
+// separate steps because a shared store will confirm them separately.
+
+import type { BurnMeter } from "./burn-rate.ts";
+import { REQUESTS } from "./dimension-index.ts";
+import type { QuotaSpec } from "./quota-spec.ts";
+import type { Tracker } from "./tracker.ts";
+
+/** Usage and reservations of one quota. */
+export class Account {
+  spec: QuotaSpec;
+  readonly tracker: Tracker;
+  readonly burn: BurnMeter;
+  /** Index of its dimension. */
+  readonly index: number;
+  /** Providers that draw from it; each is invalidated when it changes. */
+  readonly dependents: { invalidate(): void }[] = [];
+  /** Reservations that are committed or released at a known instant if nothing more is heard, earliest first. */
+  readonly scheduled: ReservationList = new ReservationList();
+  /** Committed reservations that the end of their lease might lower. */
+  readonly adjustable: ReservationList = new ReservationList();
+  /** Sum of all reservations. This field and the three that follow are written by reservations alone. */
+  reserved = 0;
+  /** Part of `reserved` that belongs to open leases. */
+  openReserved = 0;
+  /** Part of `openReserved` that no ending returns. */
+  pinned = 0;
+  /** Variance of the sum of the estimates of open leases. */
+  estimateVariance = 0;
+
+  constructor(spec: QuotaSpec, tracker: Tracker, burn: BurnMeter) {
+    this.spec = spec;
+    this.tracker = tracker;
+    this.burn = burn;
+    this.index = spec.index;
+  }
+
+  /** The limit in force, which requests are measured against. */
+  get capacity(): number {
+    return this.tracker.capacity;
+  }
+
+  /** The limit as it was declared. */
+  get limit(): number {
+    return this.spec.limit;
+  }
+
+  /** Used and reserved together. */
+  taken(now: number): number {
+    const { tracker } = this;
+    return (now < tracker.unchangedUntil ? tracker.usedNow : tracker.used(now)) + this.reserved;
+  }
+
+  remaining(now: number): number {
+    const left = this.tracker.capacity - this.taken(now);
+    return left > 0 ? left : 0;
+  }
+
+  /** Counts the usage of a request without a lease; true if that used up what had remained. */
+  record(amount: number, now: number): boolean {
+    if (amount <= 0) return false;
+    const before = this.tracker.capacity - this.taken(now);
+    this.tracker.record(amount, now);
+    this.burn.count(amount, now);
+    this.changed();
+    return before > 0 && amount >= before;
+  }
+
+  /** Changes by `delta` what was counted from `countedFrom` on. */
+  amend(delta: number, countedFrom: number, now: number): void {
+    this.tracker.amend?.(delta, countedFrom, now);
+    this.changed();
+  }
+
+  /** Makes all dependents read it again. */
+  changed(): void {
+    const { dependents } = this;
+    for (let i = 0; i < dependents.length; i++) dependents[i]!.invalidate();
+  }
+}
+
+/** Share of one lease in one quota. */
+export class Reservation<Q extends Account = Account> {
+  readonly quota: Q;
+  /** When the lease was granted. */
+  readonly grantedAt: number;
+  /** True if the reservation used up what had remained of the quota. */
+  readonly tookLast: boolean;
+  // Both are for the list that the reservation is in.
+  previous: Reservation | null = null;
+  next: Reservation | null = null;
+  readonly #variance: number;
+  #list: ReservationList | null = null;
+  #amount: number;
+  /** While it is reserved: when it ends by itself; once it is committed: from when on it counts. */
+  #at: number;
+  #isReserved: boolean;
+  #isOpen = true;
+  /** What stays counted however the lease ends. */
+  #floor = 0;
+
+  /** Reserves at `now`; with `countedFrom`, stands for usage that is counted from then on already. */
+  constructor(
+    quota: Q,
+    amount: number,
+    variance: number,
+    grantedAt: number,
+    now: number,
+    scheduledAt: number,
+    countedFrom: number | null = null,
+  ) {
+    this.quota = quota;
+    this.grantedAt = grantedAt;
+    this.#amount = amount;
+    this.#variance = variance;
+    this.#isReserved = countedFrom === null;
+    this.#at = countedFrom ?? scheduledAt;
+    if (variance > 0) this.#addVariance(variance);
+    if (countedFrom === null) {
+      this.tookLast = this.#reserve(amount, now);
+      quota.openReserved += amount;
+      if (scheduledAt < Infinity) this.#enter(quota.scheduled);
+    } else {
+      this.tookLast = false;
+      this.#floor = quota.index === REQUESTS ? 1 : 0;
+      if (this.maxRefund > 0) this.#enter(quota.adjustable);
+    }
+  }
+
+  get amount(): number {
+    return this.#amount;
+  }
+
+  /** True until it is committed, released or cancelled. */
+  get isReserved(): boolean {
+    return this.#isReserved;
+  }
+
+  /** True until the lease ends. */
+  get isOpen(): boolean {
+    return this.#isOpen;
+  }
+
+  /** While it is reserved: when it is committed or released if nothing more is heard. Infinity: unknown. */
+  get scheduledAt(): number {
+    return this.#at;
+  }
+
+  /** Once it is committed: from when on it counts. */
+  get countedFrom(): number {
+    return this.#at;
+  }
+
+  /** The most that the end of the lease can return. */
+  get maxRefund(): number {
+    return this.#isOpen && this.#amount > this.#floor ? this.#amount - this.#floor : 0;
+  }
+
+  /** Sets when it is committed or released if nothing more is heard. */
+  schedule(at: number): void {
+    if (at === this.#at) return;
+    this.#exit();
+    this.#at = at;
+    if (at < Infinity) this.#enter(this.quota.scheduled);
+  }
+
+  /** The amount becomes usage at `at`, which is never before the instant of an earlier commit. */
+  commit(at: number): void {
+    const { quota } = this;
+    quota.tracker.record(this.#amount, at);
+    this.#return();
+    this.#at = at;
+    if (quota.index === REQUESTS) this.#floor = 1;
+    if (this.maxRefund > 0) this.#enter(quota.adjustable);
+  }
+
+  /** Returns the amount: the place is free again. */
+  release(): void {
+    this.#return();
+  }
+
+  /** Returns the amount as if it had never been reserved. */
+  cancel(now: number): void {
+    if (this.#amount > 0) this.quota.burn.count(-this.#amount, now, this.grantedAt);
+    this.#return();
+  }
+
+  /** Replaces the amount, reserved or counted; true if that used up what had remained. */
+  adjust(amount: number, now: number): boolean {
+    const { quota } = this;
+    const delta = amount - this.#amount;
+    if (delta === 0) return false;
+    if (!this.#isReserved) {
+      const before = quota.remaining(now);
+      quota.burn.count(delta, now, this.grantedAt);
+      this.#amount = amount;
+      if (this.#list === null && this.maxRefund > 0) this.#enter(quota.adjustable);
+      quota.amend(delta, this.#at, now);
+      return before > 0 && quota.remaining(now) === 0;
+    }
+    const pinned = this.#pinned;
+    this.#amount = amount;
+    if (this.#isOpen) {
+      quota.openReserved += delta;
+      quota.pinned += this.#pinned - pinned;
+    }
+    return this.#reserve(delta, now);
+  }
+
+  /** The request was answered, so that it stays counted however the lease ends. */
+  confirmAnswer(): void {
+    const { quota } = this;
+    if (quota.index !== REQUESTS || this.#floor > 0) return;
+    this.#floor = 1;
+    if (this.#isReserved && this.#isOpen) quota.pinned += this.#pinned;
+  }
+
+  /** The lease has ended. */
+  close(): void {
+    if (!this.#isOpen) return;
+    const { quota } = this;
+    if (this.#isReserved) {
+      quota.openReserved -= this.#amount;
+      quota.pinned -= this.#pinned;
+    } else this.#exit();
+    this.#isOpen = false;
+    if (this.#variance > 0) this.#addVariance(-this.#variance);
+  }
+
+  get #pinned(): number {
+    return this.#amount < this.#floor ? this.#amount : this.#floor;
+  }
+
+  #reserve(delta: number, now: number): boolean {
+    if (delta === 0) return false;
+    const { quota } = this;
+    const before = quota.remaining(now);
+    quota.burn.count(delta, now, this.grantedAt);
+    quota.reserved = Math.max(0, quota.reserved + delta);
+    quota.changed();
+    return before > 0 && delta >= before;
+  }
+
+  #return(): void {
+    const { quota } = this;
+    this.#exit();
+    this.#isReserved = false;
+    quota.reserved = Math.max(0, quota.reserved - this.#amount);
+    if (this.#isOpen) {
+      quota.openReserved -= this.#amount;
+      quota.pinned -= this.#pinned;
+    }
+    quota.changed();
+  }
+
+  #addVariance(change: number): void {
+    const { quota } = this;
+    quota.estimateVariance = Math.max(0, quota.estimateVariance + change);
+    quota.changed();
+  }
+
+  #enter(list: ReservationList): void {
+    list.add(this);
+    this.#list = list;
+  }
+
+  #exit(): void {
+    this.#list?.remove(this);
+    this.#list = null;
+  }
+}
+
+/** Reservations in order of instant. Adding takes as many steps as there are later ones, which is hardly ever any. */
+export class ReservationList {
+  first: Reservation | null = null;
+  last: Reservation | null = null;
+
+  add(reservation: Reservation): void {
+    let after = this.last;
+    while (after !== null && after.scheduledAt > reservation.scheduledAt) after = after.previous;
+    const before = after === null ? this.first : after.next;
+    reservation.previous = after;
+    reservation.next = before;
+    if (after === null) this.first = reservation;
+    else after.next = reservation;
+    if (before === null) this.last = reservation;
+    else before.previous = reservation;
+  }
+
+  remove(reservation: Reservation): void {
+    const { previous, next } = reservation;
+    if (previous === null) this.first = next;
+    else previous.next = next;
+    if (next === null) this.last = previous;
+    else next.previous = previous;
+    reservation.previous = null;
+    reservation.next = null;
+  }
+}
