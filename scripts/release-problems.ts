@@ -11,7 +11,7 @@ export interface ReleaseState {
 
 const PLACEHOLDER = /HOST|OWNER|NAME|example\.(?:com|org)|localhost|TODO/;
 
-/** The reasons not to publish; empty if there is none. */
+/** The reasons not to publish. Empty: the release is ready. */
 export function problemsOfRelease({ manifest, changelog, performance, uncommitted, tag }: ReleaseState): string[] {
   const problems: string[] = [];
   for (const field of ["repository", "homepage", "bugs"]) {

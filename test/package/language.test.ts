@@ -1,5 +1,5 @@
 // Comments, documentation, titles of tests and messages are plain English: CONTRIBUTING.md has the rules. Patterns find
-// only part of what is hard to read, but they find it every time.
+// only some hard sentences, but they find them every time.
 import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -31,7 +31,7 @@ function hitsIn(file: string, prose: readonly Prose[]): readonly Hit[] {
 
 function proseOf(file: string): readonly Prose[] {
   const text = readFileSync(join(root, file), "utf8");
-  // Strings of tests are mostly data; what they print has a title.
+  // Strings of tests are mostly data, and the titles are read anyway.
   return file.endsWith(".md") ? markdownProse(text) : sourceProse(text, !file.startsWith("test/"));
 }
 

@@ -4,7 +4,7 @@
 export interface LanguageRule {
   readonly name: string;
   readonly pattern: RegExp;
-  /** The replacement, for the message of a failed test. */
+  /** The replacement. The message of a failed test shows it. */
   readonly advice: string;
 }
 

@@ -4,7 +4,7 @@ export interface ReadmeProgram {
   readonly output: string;
 }
 
-/** Reads the first `ts` block and the first `text` block after it. Throws if there is none. */
+/** Reads the first `ts` block and the first `text` block after it. Throws if one is missing. */
 export function readmeProgram(readme: string): ReadmeProgram {
   const code = /^```ts\n([\s\S]*?)^```$/m.exec(readme);
   const output = /^```text\n([\s\S]*?)^```$/m.exec(readme.slice(code === null ? 0 : code.index + code[0].length));
