@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type DefaultTheme, defineConfig } from "vitepress";
@@ -11,14 +11,21 @@ function page(path: string, text?: string): DefaultTheme.SidebarItem {
   return { text: text ?? heading ?? path, link: `/${path}` };
 }
 
-/** The generated pages of one kind, such as `classes`. */
-function api(kind: string, text: string): DefaultTheme.SidebarItem {
-  const names = readdirSync(join(content, "api", kind)).map((file) => file.replace(/\.md$/, ""));
-  return {
-    text,
-    collapsed: kind !== "classes",
-    items: names.map((name) => ({ text: name, link: `/api/${kind}/${name}` })),
-  };
+const API_KINDS: readonly (readonly [folder: string, text: string])[] = [
+  ["classes", "Classes"],
+  ["functions", "Functions"],
+  ["interfaces", "Interfaces"],
+  ["type-aliases", "Types"],
+  ["variables", "Constants"],
+];
+
+/** The generated pages of the API, by kind. */
+function apiPages(): DefaultTheme.SidebarItem[] {
+  return API_KINDS.filter(([folder]) => existsSync(join(content, "api", folder))).map(([folder, text]) => {
+    const names = readdirSync(join(content, "api", folder)).map((file) => file.replace(/\.md$/, ""));
+    const items = names.map((name) => ({ text: name, link: `/api/${folder}/${name}` }));
+    return { text, collapsed: folder !== "classes", items };
+  });
 }
 
 const guides = [
@@ -60,13 +67,7 @@ export default defineConfig({
       { text: "Changelog", link: "/CHANGELOG" },
     ],
     sidebar: {
-      "/api/": [
-        { text: "API reference", link: "/api/" },
-        api("classes", "Classes"),
-        api("interfaces", "Interfaces"),
-        api("type-aliases", "Types"),
-        api("variables", "Constants"),
-      ],
+      "/api/": [{ text: "API reference", link: "/api/" }, ...apiPages()],
       "/": [
         { text: "Get started", items: [page("README", "Quick start"), page("docs/concepts")] },
         { text: "Guides", items: guides.map((name) => page(`docs/guides/${name}`)) },
