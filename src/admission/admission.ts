@@ -235,7 +235,7 @@ export class Admission implements LeaseContext {
   }
 }
 
-/** What every call but observing, queries and configuration answers after `close`. */
+/** Error of every call after `close`, except `observe`, queries and configuration. */
 export function closed(): GrateLimiterError {
   return new GrateLimiterError("closed", "the limiter was closed");
 }
