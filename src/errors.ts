@@ -90,12 +90,14 @@ export class NoAvailableProviders extends GrateLimiterError {
       readonly kind?: NoAvailableProviders["kind"];
       readonly attempts?: readonly Attempt[];
       readonly cause?: unknown;
+      /** Status and message of the last failed attempt. */
+      readonly answer?: string;
     } = {},
   ) {
-    const { kind = "refused", attempts = [] } = how;
+    const { kind = "refused", attempts = [], answer = "" } = how;
     super(
       "no_available_providers",
-      `no provider available for ${valueText(capability)}: ${explain(kind, refusal.reasons, attempts)}`,
+      `no provider available for ${valueText(capability)}: ${explain(kind, refusal.reasons, attempts, answer)}`,
     );
     if ("cause" in how) this.cause = how.cause;
     this.kind = kind;
@@ -137,8 +139,10 @@ function explain(
   kind: NoAvailableProviders["kind"],
   reasons: readonly RefusalReason[],
   attempts: readonly Attempt[],
+  answer: string,
 ): string {
   if (kind === "refused") return refusalText(reasons);
   const made = listText(attempts, ({ provider, status }) => `${valueText(provider)} ${wordsOf(status)}`, ", ");
-  return `${wordsOf(kind)}${made && `: ${made}`}${reasons.length > 0 ? `; ${refusalText(reasons)}` : ""}`;
+  const last = answer && ` (last answer: ${answer})`;
+  return `${wordsOf(kind)}${made && `: ${made}`}${last}${reasons.length > 0 ? `; ${refusalText(reasons)}` : ""}`;
 }

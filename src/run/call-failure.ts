@@ -4,6 +4,10 @@ import type { Capability } from "../provider/capability.ts";
 import type { RequestSpec } from "../selection/request-spec.ts";
 import { refusalNow } from "./refusal-reasons.ts";
 import type { RunDependencies } from "./run-dependencies.ts";
+import { safeGet } from "./safe-get.ts";
+
+// A provider can answer with a whole page.
+const MAX_MESSAGE = 200;
 
 /**
  * Error of a call that no provider has served. Its refusal is the one of `refused` if there is one, else that of the request
@@ -21,6 +25,18 @@ export function callFailure(
   const refusal =
     refused === undefined ? refusalNow(parts, capability, request) : { ...refused, granted: false as const };
   // A copy, because all calls without attempts share one empty list.
-  const how = { kind, attempts: [...attempts], ...(last !== undefined && { cause: last.error }) };
+  const how = {
+    kind,
+    attempts: [...attempts],
+    ...(last !== undefined && { cause: last.error, answer: answerOf(last.error) }),
+  };
   return new NoAvailableProviders(capability.name, refusal, how);
+}
+
+/** Status and message of a failure as its provider stated them; empty: it stated none. */
+function answerOf(error: unknown): string {
+  const status = safeGet(error, "status") ?? safeGet(error, "statusCode");
+  const text = safeGet(error, "message") || safeGet(error, "statusText");
+  const message = typeof text === "string" && text !== "" ? JSON.stringify(text.slice(0, MAX_MESSAGE)) : "";
+  return typeof status === "number" ? `${status} ${message}`.trimEnd() : message;
 }
