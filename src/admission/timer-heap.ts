@@ -1,14 +1,14 @@
-/** Something that comes due at an instant. */
+/** An item that is due at an instant. */
 export interface Due {
   /** Instant (ms). */
   dueAt: number;
   /** Decides between equal instants: smaller first. */
   readonly order: number;
-  /** Where it stands in the heap; -1: it does not. */
+  /** Index in the heap; -1: it is not in one. */
   place: number;
 }
 
-/** What comes due, earliest first; every operation in O(log n), and O(1) for what comes due after all others. */
+/** Items, earliest first. Every operation takes O(log n), and O(1) for an item that is due after all others. */
 export class TimerHeap<T extends Due> {
   readonly #heap: T[] = [];
 
@@ -20,18 +20,18 @@ export class TimerHeap<T extends Due> {
     return this.#heap.length;
   }
 
-  /** In no order. */
+  /** All items, in no particular order. */
   [Symbol.iterator](): IterableIterator<T> {
     return this.#heap.values();
   }
 
-  /** Puts it where its instant belongs, whether it stood in the heap or not. */
+  /** Adds the item, or moves it if its instant has changed. */
   put(item: T): void {
     if (item.place < 0) item.place = this.#heap.push(item) - 1;
     this.#settle(item);
   }
 
-  /** Takes it out, if it is in. */
+  /** Removes the item, if it is in the heap. */
   remove(item: T): void {
     if (item.place < 0) return;
     const last = this.#heap.pop()!;
@@ -57,7 +57,7 @@ export class TimerHeap<T extends Due> {
       this.#set(heap[child]!, place);
       place = child;
     }
-    // A write costs more than all the rest where it is the only one that stands there.
+    // In a heap of one item, an unneeded write would cost more than all the rest.
     if (place !== from) this.#set(item, place);
   }
 

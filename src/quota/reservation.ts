@@ -112,7 +112,7 @@ export class Reservation<Q extends Account = Account> {
   /** What stays counted however the lease ends. */
   #floor = 0;
 
-  /** Reserves at `now`; with `countedFrom`, stands for usage that is counted from then on already. */
+  /** Reserves at `now`. With `countedFrom`, it is a handle for usage that is counted from then on already. */
   constructor(
     quota: Q,
     amount: number,
