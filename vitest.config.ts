@@ -1,16 +1,19 @@
 import { fileURLToPath } from "node:url";
-import { defineConfig } from "vitest/config";
+import { defineConfig, type ViteUserConfigFnObject } from "vitest/config";
 
-const IN_REAL_TIME = ["test/integration/http/**/*.test.ts", "test/integration/examples/**/*.test.ts"];
+const REAL_TIME = ["test/integration/http/**/*.test.ts", "test/integration/examples/**/*.test.ts"];
+/** Servers with real limits, saturated for almost a minute each. */
+const LONG = ["test/integration/http/saturation.test.ts", "test/integration/http/mixed-endings.test.ts"];
 
-export default defineConfig({
+/** `vitest run` has the short version of every expensive test; `vitest run --mode full` (`npm run test:full`) has all. */
+const config: ViteUserConfigFnObject = defineConfig(({ mode }) => ({
   resolve: { alias: { "grate-limiter": fileURLToPath(new URL("./src/index.ts", import.meta.url)) } },
   test: {
-    // All processors, and what the files share is loaded once for each: no test leaves anything behind.
+    // All processors and one module cache per worker, because no test leaves state behind.
     maxWorkers: "100%",
     isolate: false,
     setupFiles: ["test/support/seed.ts"],
-    // Of use against what never ends alone: no test may fail because the machine is slow or busy.
+    // A limit for tests that never end. No test may fail because the machine is slow or busy.
     testTimeout: 300_000,
     hookTimeout: 300_000,
     coverage: {
@@ -22,13 +25,21 @@ export default defineConfig({
     projects: [
       {
         extends: true,
-        test: { name: "unit", include: ["test/**/*.test.ts"], exclude: IN_REAL_TIME },
+        test: { name: "unit", include: ["test/**/*.test.ts"], exclude: REAL_TIME, env: { TEST_EFFORT: mode } },
       },
       {
         extends: true,
-        // When everything else is done, for what is measured in real time must not wait for a processor.
-        test: { name: "real time", include: IN_REAL_TIME, sequence: { groupOrder: 1 } },
+        // Runs after the unit project, because measurements in real time must not wait for a processor.
+        test: {
+          name: "real time",
+          include: REAL_TIME,
+          exclude: mode === "full" ? [] : LONG,
+          env: { TEST_EFFORT: mode },
+          sequence: { groupOrder: 1 },
+        },
       },
     ],
   },
-});
+}));
+
+export default config;

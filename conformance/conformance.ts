@@ -1,15 +1,15 @@
-// The same questions to this package and to the published Rust and Python engines.
+// Plays the same scenarios against this package and against the published Rust and Python engines.
 //
 //   conformance.ts                          every fixture in every language, then 1,000 random scenarios of a fixed seed
 //                                           and 200 of a seed from the clock
-//   conformance.ts --count N --seed S       every fixture, then N random scenarios of that seed (missing: from the clock)
+//   conformance.ts --count N --seed S       every fixture, then N random scenarios of that seed (default: from the clock)
 //
-// Exit 1: a fixture fails, or a random scenario violates the rule. Exit 2: something has to be installed first.
+// Exit 1: a fixture fails, or a random scenario violates the rule. Exit 2: a required tool is missing.
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { printDocumentationClaims } from "./engines/documentation.ts";
 import { printFixtureTable } from "./engines/fixture-table.ts";
-import { Missing, type Runner, readyRunners } from "./engines/languages.ts";
+import { MissingTool, type Runner, readyRunners } from "./engines/languages.ts";
 import { TraceProcess } from "./engines/trace-process.ts";
 import { RandomRun } from "./random/run.ts";
 
@@ -32,7 +32,7 @@ try {
   if (failures.length > 0) process.exitCode = 1;
   else console.log("\nall three agree");
 } catch (error) {
-  if (!(error instanceof Missing)) throw error;
+  if (!(error instanceof MissingTool)) throw error;
   console.error(error.message);
   process.exitCode = 2;
 }

@@ -1,30 +1,43 @@
-// What an application pays for an import of this package, measured as its bundler would: minified and gzipped, from the built
+// Size of an import of this package, as the bundler of an application would make it: minified and gzipped, from the built
 // package.
 import { existsSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
-import { build } from "esbuild";
+import { build, type Plugin } from "esbuild";
+import { CORE_ENTRY, ENTRIES, OWN_IMPORTS } from "./entries.ts";
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
-const BUILT = "dist/index.js";
+const PROGRAM = "<stdin>";
 
-/** The import that every user needs. */
-export const CORE = 'export { GrateLimiter } from "grate-limiter";';
+/** Import that every user needs. */
+export const CORE: string = ENTRIES[CORE_ENTRY]!.program;
 
+/** Import of all that the core exports. */
 export const EVERYTHING = 'export * from "grate-limiter";';
 
-/** In bytes. */
+/** Size in bytes. */
 export interface Size {
   readonly minified: number;
   readonly gzipped: number;
 }
 
-/** Throws if the package is not built, or if anything but it is in the bundle. */
-export async function bundleSize(program: string): Promise<Size> {
-  if (!existsSync(join(root, BUILT))) throw new Error(`${BUILT} is missing: run "npm run build" first`);
+// An entry is measured without the core, which it imports.
+const withoutOtherEntries: Plugin = {
+  name: "without-other-entries",
+  setup: ({ onResolve }) => {
+    onResolve({ filter: OWN_IMPORTS }, ({ path, importer }) =>
+      importer === PROGRAM ? undefined : { path, external: true },
+    );
+  },
+};
+
+/** Size of a program that imports one entry. Throws if the package is not built, or if the bundle contains any other file. */
+export async function bundleSize(program: string, entry: string = CORE_ENTRY): Promise<Size> {
+  const built = `dist/${entry}.js`;
+  if (!existsSync(join(root, built))) throw new Error(`${built} is missing: run "npm run build" first`);
   const result = await build({
-    // Resolved by the package's own name, so that `exports` and `sideEffects` count as they do for a user.
+    // The package's own name is resolved by its `exports`, as for a user, and `sideEffects` counts.
     stdin: { contents: program, resolveDir: root, loader: "js" },
     absWorkingDir: root,
     bundle: true,
@@ -34,12 +47,15 @@ export async function bundleSize(program: string): Promise<Size> {
     write: false,
     metafile: true,
     logLevel: "warning",
+    // Not the one of this repository, which maps the name of the package to its source.
+    tsconfigRaw: {},
+    plugins: [withoutOtherEntries],
   });
-  // Were anything but the built file measured, or nothing of it kept, the number would mean nothing.
-  const inputs = Object.keys(result.metafile.inputs).filter((input) => input !== "<stdin>");
-  const kept = Object.values(result.metafile.outputs)[0]?.inputs[BUILT]?.bytesInOutput ?? 0;
-  if (inputs.join() !== BUILT || kept === 0) {
-    throw new Error(`expected a bundle of ${BUILT} alone, got ${kept} bytes of it and [${inputs.join(", ")}]`);
+  // The size means nothing if another file was measured, or if nothing of this one was kept.
+  const inputs = Object.keys(result.metafile.inputs).filter((input) => input !== PROGRAM);
+  const kept = Object.values(result.metafile.outputs)[0]?.inputs[built]?.bytesInOutput ?? 0;
+  if (inputs.join() !== built || kept === 0) {
+    throw new Error(`expected a bundle of ${built} alone, got ${kept} bytes of it and [${inputs.join(", ")}]`);
   }
   const code = result.outputFiles[0]!.contents;
   return { minified: code.byteLength, gzipped: gzipSync(code, { level: 9 }).byteLength };

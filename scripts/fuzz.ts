@@ -1,5 +1,6 @@
-// Plays the property tests again and again, each time with a seed that nobody has chosen, until the minutes are over
-// (`npm run fuzz -- 30`; default 10) or one fails.
+// Runs the property tests repeatedly, each time with a random seed, until the minutes are over or a test fails.
+//
+//   npm run fuzz -- 30      minutes; default 10
 import { spawnSync } from "node:child_process";
 import { randomInt } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
@@ -17,11 +18,15 @@ const end = performance.now() + minutes * 60_000;
 for (let round = 1; performance.now() < end; round++) {
   const seed = randomInt(2 ** 31);
   console.log(`round ${round}, SEED=${seed}, ${files.length} files`);
-  const { status } = spawnSync("npx", ["vitest", "run", "--project", "unit", "--reporter", "dot", ...files], {
-    env: { ...process.env, SEED: String(seed) },
-    stdio: ["ignore", "ignore", "inherit"],
-  });
+  const { status } = spawnSync(
+    "npx",
+    ["vitest", "run", "--mode", "full", "--project", "unit", "--reporter", "dot", ...files],
+    {
+      env: { ...process.env, SEED: String(seed) },
+      stdio: ["ignore", "ignore", "inherit"],
+    },
+  );
   if (status === 0) continue;
-  console.error(`failed: SEED=${seed} npx vitest run --project unit`);
+  console.error(`failed: SEED=${seed} npx vitest run --mode full --project unit`);
   process.exit(1);
 }

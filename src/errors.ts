@@ -1,6 +1,7 @@
 import type { Attempt } from "./api/attempt.ts";
 import type { Problem } from "./api/problem.ts";
 import type { Refusal, RefusalReason } from "./api/refusal.ts";
+import { listText, refusalText, valueText, wordsOf } from "./message-text.ts";
 
 // `instanceof` fails between two copies of the package (one ESM, one CommonJS); a registered symbol does not.
 const brand = Symbol.for("grate-limiter.error");
@@ -14,20 +15,21 @@ type ErrorCode =
   | "unsupported";
 
 function hasCode(value: unknown, code?: ErrorCode): boolean {
-  if (typeof value !== "object" || value === null || !(brand in value)) return false;
-  return code === undefined || (value as { code?: unknown }).code === code;
+  const error = value as { readonly [brand]?: unknown; readonly code?: unknown } | null | undefined;
+  return error?.[brand] === true && (code === undefined || error.code === code);
 }
 
-/** What every error of this package is; `code` tells them apart, also across two copies of the package. */
+/** Base class of all errors of this package. `code` distinguishes them, also across two copies of the package. */
 export class GrateLimiterError extends Error {
-  readonly code: ErrorCode;
+  // `declare` emits no initializer: the constructor assigns every field.
+  declare readonly code: ErrorCode;
 
   constructor(code: ErrorCode, message: string) {
     super(message);
     this.code = code;
   }
 
-  /** True for an error of this package, whichever copy of it made the error. */
+  /** True for an error of this package, also one of another copy. */
   static is(value: unknown): value is GrateLimiterError {
     return hasCode(value);
   }
@@ -35,13 +37,13 @@ export class GrateLimiterError extends Error {
 Object.defineProperty(GrateLimiterError.prototype, brand, { value: true });
 nameErrors(GrateLimiterError, "GrateLimiterError");
 
-/** No capability of that name was declared; `capability` is the name that was asked for. */
+/** Error of a call with the name of an unknown capability. */
 export class UnknownCapability extends GrateLimiterError {
   declare readonly code: "unknown_capability";
-  readonly capability: string;
+  declare readonly capability: string;
 
   constructor(capability: string, hint = "") {
-    super("unknown_capability", `unknown capability ${quoted(capability)}${hint}`);
+    super("unknown_capability", `unknown capability ${valueText(capability)}${hint}`);
     this.capability = capability;
   }
 
@@ -51,13 +53,13 @@ export class UnknownCapability extends GrateLimiterError {
 }
 nameErrors(UnknownCapability, "UnknownCapability");
 
-/** No provider of that name is registered; `provider` is the name that was given. */
+/** Error of a call with the name of an unknown provider. */
 export class UnknownProvider extends GrateLimiterError {
   declare readonly code: "unknown_provider";
-  readonly provider: string;
+  declare readonly provider: string;
 
   constructor(provider: string, hint = "") {
-    super("unknown_provider", `unknown provider ${quoted(provider)}${hint}`);
+    super("unknown_provider", `unknown provider ${valueText(provider)}${hint}`);
     this.provider = provider;
   }
 
@@ -68,19 +70,19 @@ export class UnknownProvider extends GrateLimiterError {
 nameErrors(UnknownProvider, "UnknownProvider");
 
 /**
- * No provider of the capability can take the request: `reasons` says why for each, `retryAfterMs` when it is worth
- * asking again (null: no known time). `attempts` is empty if nothing was sent; else `cause` is the last attempt's error.
+ * Error of a request that no provider of its capability can take, with one reason per provider. `retryAfterMs`: earliest known
+ * time; null: none is known. `attempts` is empty if the request was never sent; else `cause` is the error of the last one.
  */
 export class NoAvailableProviders extends GrateLimiterError {
   declare readonly code: "no_available_providers";
-  readonly kind: "refused" | "queue_full" | "attempts_failed" | "retry_budget" | "timed_out";
-  readonly capability: string;
-  readonly retryAfterMs: number | null;
-  readonly retryAfterSeconds: number | null;
-  readonly reasons: readonly RefusalReason[];
-  readonly attempts: readonly Attempt[];
+  declare readonly kind: "refused" | "queue_full" | "attempts_failed" | "retry_budget" | "timed_out";
+  declare readonly capability: string;
+  declare readonly retryAfterMs: number | null;
+  declare readonly retryAfterSeconds: number | null;
+  declare readonly reasons: readonly RefusalReason[];
+  declare readonly attempts: readonly Attempt[];
 
-  /** `how` is the limiter's own word for it. */
+  /** Only the limiter passes `how`. */
   constructor(
     capability: string,
     refusal: Refusal,
@@ -93,7 +95,7 @@ export class NoAvailableProviders extends GrateLimiterError {
     const { kind = "refused", attempts = [] } = how;
     super(
       "no_available_providers",
-      `no provider available for ${quoted(capability)}: ${explain(kind, refusal.reasons, attempts)}`,
+      `no provider available for ${valueText(capability)}: ${explain(kind, refusal.reasons, attempts)}`,
     );
     if ("cause" in how) this.cause = how.cause;
     this.kind = kind;
@@ -110,13 +112,13 @@ export class NoAvailableProviders extends GrateLimiterError {
 }
 nameErrors(NoAvailableProviders, "NoAvailableProviders");
 
-/** Something given was not allowed; `problems` lists everything that was wrong in that call, and nothing was changed. */
+/** Error of a call with invalid arguments. `problems` lists all of them. The call has changed nothing. */
 export class InvalidConfig extends GrateLimiterError {
   declare readonly code: "invalid_config";
-  readonly problems: readonly Problem[];
+  declare readonly problems: readonly Problem[];
 
   constructor(problems: readonly Problem[], lines: readonly string[]) {
-    super("invalid_config", lines.length === 1 ? lines[0]! : `${lines.length} problems\n  ${lines.join("\n  ")}`);
+    super("invalid_config", lines.length === 1 ? lines[0]! : `${lines.length} problems:\n  ${lines.join("\n  ")}`);
     this.problems = problems;
   }
 
@@ -126,36 +128,17 @@ export class InvalidConfig extends GrateLimiterError {
 }
 nameErrors(InvalidConfig, "InvalidConfig");
 
-// On the prototype, as for the built-in errors: not in JSON, and right even after a minifier renamed the class.
+// The name is on the prototype, as for built-in errors: not in JSON, and correct if a minifier renames the class.
 function nameErrors(errorClass: { readonly prototype: Error }, name: string): void {
   Object.defineProperty(errorClass.prototype, "name", { value: name, configurable: true, writable: true });
 }
-
-// Of JavaScript callers even a name may be anything.
-function quoted(name: unknown): string {
-  return typeof name === "string" ? JSON.stringify(name) : `(${typeof name})`;
-}
-
-const REASONS_SHOWN = 8;
 
 function explain(
   kind: NoAvailableProviders["kind"],
   reasons: readonly RefusalReason[],
   attempts: readonly Attempt[],
 ): string {
-  if (kind !== "refused") {
-    const made = attempts
-      .map(({ provider, status }) => ` ${quoted(provider)} ${status.replaceAll("_", " ")}`)
-      .join(",");
-    const why = reasons.length === 0 ? "" : `; ${explain("refused", reasons, attempts)}`;
-    return `${kind.replaceAll("_", " ")}${made && `:${made}`}${why}`;
-  }
-  if (reasons.length === 0) return "it has no providers";
-  const shown = reasons.slice(0, REASONS_SHOWN).map((reason) => {
-    const when = reason.retryAfterMs === null ? "" : ` (retry in ${reason.retryAfterMs} ms)`;
-    const what = "needed" in reason ? ` (${reason.dimension}: ${reason.needed} of at most ${reason.limit})` : "";
-    return `${quoted(reason.provider)} ${reason.reason.replaceAll("_", " ")}${what}${when}`;
-  });
-  if (reasons.length > REASONS_SHOWN) shown.push(`${reasons.length - REASONS_SHOWN} more`);
-  return shown.join(", ");
+  if (kind === "refused") return refusalText(reasons);
+  const made = listText(attempts, ({ provider, status }) => `${valueText(provider)} ${wordsOf(status)}`, ", ");
+  return `${wordsOf(kind)}${made && `: ${made}`}${reasons.length > 0 ? `; ${refusalText(reasons)}` : ""}`;
 }

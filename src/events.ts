@@ -2,50 +2,64 @@ import type { LimiterEvents } from "./api/events.ts";
 
 type Listener = (event: never) => unknown;
 
-/** Holds back what happened during a call until the call's state is complete, then tells the listeners, in order. */
-export class Events {
-  readonly #listeners = new Map<keyof LimiterEvents, Listener[]>();
-  #pending: { readonly name: keyof LimiterEvents; readonly event: unknown }[] = [];
-  #isTelling = false;
+/** Wraps a listener, so that each registration has an identity of its own, also if one function is registered twice. */
+interface Registration {
+  readonly listener: Listener;
+}
 
+/** Events of one limiter: collects them during a call and delivers them, in order, when the state of that call is complete. */
+export class Events {
+  readonly #registrations = new Map<keyof LimiterEvents, Set<Registration>>();
+  readonly #pending: { readonly name: keyof LimiterEvents; readonly event: unknown }[] = [];
+  /** True if there are events to deliver. */
+  hasPending = false;
+  #isDelivering = false;
+
+  /** Adds a listener. Returns the function that removes it. */
   on(name: keyof LimiterEvents, listener: Listener): () => void {
-    // Each registration is one of its own, also of the same function; lists are replaced, so that telling is not disturbed.
-    const registration: Listener = (event) => listener(event);
-    this.#listeners.set(name, [...(this.#listeners.get(name) ?? []), registration]);
+    const registration: Registration = { listener };
+    const registrations = this.#registrations.get(name) ?? new Set();
+    this.#registrations.set(name, registrations.add(registration));
     return () => {
-      const left = (this.#listeners.get(name) ?? []).filter((other) => other !== registration);
-      if (left.length > 0) this.#listeners.set(name, left);
-      else this.#listeners.delete(name);
+      registrations.delete(registration);
+      if (registrations.size === 0 && this.#registrations.get(name) === registrations) this.#registrations.delete(name);
     };
   }
 
-  /** Whether anybody is told: for events of every call, so that nothing is made for nobody. */
+  /** True if the event has a listener. Callers ask before they build the event of a frequent operation. */
   hasListener(name: keyof LimiterEvents): boolean {
-    return this.#listeners.size > 0 && this.#listeners.has(name);
+    return this.#registrations.size > 0 && this.#registrations.has(name);
   }
 
+  /** Adds an event to those that the next `flush` delivers. */
   emit<E extends keyof LimiterEvents>(name: E, event: LimiterEvents[E]): void {
-    if (this.#listeners.has(name)) this.#pending.push({ name, event });
+    if (!this.#registrations.has(name)) return;
+    this.#pending.push({ name, event });
+    this.hasPending = true;
   }
 
-  /** Tells what was raised since; what a listener throws is the listener's own affair. */
+  /** Delivers the pending events, each to the listeners that it has by then. Nothing that a listener throws gets out. */
   flush(): void {
-    // What a listener's own calls raise is told after what was raised before them, to everybody in the same order.
-    if (this.#pending.length === 0 || this.#isTelling) return;
-    this.#isTelling = true;
-    while (this.#pending.length > 0) {
-      const { name, event } = this.#pending.shift()!;
-      for (const listener of this.#listeners.get(name) ?? []) {
-        tell(listener, event as never);
-      }
+    // A listener can call the limiter: the outer flush delivers the events of such calls last, so that all listeners
+    // see the same order.
+    if (this.#isDelivering) return;
+    this.#isDelivering = true;
+    // The list can grow in this loop.
+    for (let index = 0; index < this.#pending.length; index++) {
+      const { name, event } = this.#pending[index]!;
+      // A copy: listeners can be added and removed by listeners, which takes effect with the next event.
+      for (const { listener } of [...(this.#registrations.get(name) ?? [])]) deliver(listener, event as never);
     }
-    this.#isTelling = false;
+    this.#pending.length = 0;
+    this.hasPending = false;
+    this.#isDelivering = false;
   }
 }
 
-/** An exception in a listener, or a promise of it that rejects, changes nothing. */
-async function tell(listener: Listener, event: never): Promise<void> {
+/** Calls a listener. Ignores what it throws, and the rejection of a promise that it returns. */
+function deliver(listener: Listener, event: never): void {
   try {
-    await listener(event);
+    const result = listener(event) as { readonly then?: unknown } | null | undefined;
+    if (typeof result?.then === "function") Promise.resolve(result).catch(() => {});
   } catch {}
 }

@@ -6,8 +6,8 @@ export type { LimiterEvents } from "./api/events.ts";
 export type { Inspection, ProviderInspection } from "./api/inspection.ts";
 export type { Lease, Settlement } from "./api/lease.ts";
 export type { Metrics } from "./api/metrics.ts";
-export type { Observation, Outcome, ReportedQuota } from "./api/observation.ts";
-export type { GrateLimiterOptions, HealthOptions, ScoringWeights, Snapshot } from "./api/options.ts";
+export type { Observation, Outcome } from "./api/observation.ts";
+export type { GrateLimiterOptions, HealthOptions, ScoringWeights } from "./api/options.ts";
 export type {
   CapabilityConfig,
   CapabilityProvider,
@@ -32,6 +32,7 @@ export type {
 export type { ProviderScoreContext, ScoreBreakdown, ScoringStrategy } from "./api/scoring-strategy.ts";
 export { StatusClass } from "./api/status-class.ts";
 export type { Usage } from "./api/usage.ts";
+export type { Verdict } from "./api/verdict.ts";
 export type { WindowSpec } from "./api/window.ts";
 export { Window } from "./api/window.ts";
 export { MockClock } from "./clock/mock-clock.ts";
@@ -44,5 +45,7 @@ export {
   UnknownProvider,
 } from "./errors.ts";
 export { GrateLimiter } from "./limiter.ts";
+export { classifyResult } from "./run/classify.ts";
+export { parseRetryAfter } from "./run/retry-after.ts";
 export { PriorityScorer } from "./scoring/priority-scorer.ts";
 export { WeightedScorer } from "./scoring/weighted-scorer.ts";

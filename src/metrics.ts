@@ -1,9 +1,9 @@
 import type { Metrics } from "./api/metrics.ts";
 
-/** The same counters, to be counted up. */
+/** Counters of a limiter, writable. */
 export type Counters = { -readonly [K in keyof Metrics]: number };
 
-/** All counters at 0. */
+/** New counters, all 0. */
 export function newCounters(): Counters {
   return {
     selects: 0,

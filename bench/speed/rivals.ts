@@ -1,6 +1,6 @@
 import { mkdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { runOrThrow } from "../../test/packed/command.ts";
+import { runOrThrow } from "../../test/support/packed/command.ts";
 import { cache } from "./sides.ts";
 
 /** Other limiters that users could choose. Exact versions, so that a run can be repeated. */

@@ -3,7 +3,7 @@ import { existsSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
-import { Missing, readyPython } from "../../conformance/engines/languages.ts";
+import { MissingTool, readyPython } from "../../conformance/engines/languages.ts";
 import type { Side } from "./side-process.ts";
 
 const here = dirname(fileURLToPath(import.meta.url));
@@ -33,8 +33,8 @@ async function compiled(outdir: string, alias: { [name: string]: string }): Prom
   await build({
     entryPoints: files.map((file) => join(here, `sides/${file}.ts`)),
     absWorkingDir: root,
-    // This configuration resolves the package by its name, and tsconfig.tools.json would resolve it to src.
-    tsconfig: join(root, "tsconfig.json"),
+    // The configurations of this repository would resolve the package's name to src.
+    tsconfigRaw: {},
     alias,
     bundle: true,
     format: "esm",
@@ -69,7 +69,7 @@ function python(): Program | null {
   try {
     return { name: "python", command: readyPython().command, args: [join(here, "python/side.py")], every: 40 };
   } catch (error) {
-    if (!(error instanceof Missing)) throw error;
+    if (!(error instanceof MissingTool)) throw error;
     console.error(`left out: the Python package\n${error.message}`);
     return null;
   }

@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process";
-import { LANGUAGES, type Language, Missing, type Runner } from "./languages.ts";
+import { LANGUAGES, type Language, MissingTool, type Runner } from "./languages.ts";
 
 /** One line of a runner's output. */
 interface Result {
@@ -12,7 +12,7 @@ interface Result {
   readonly failures: readonly string[];
 }
 
-/** Plays all fixtures in every language and prints the table; the reasons why it fails: none if all is well. */
+/** Plays all fixtures in every language and prints the table. Returns the failures. */
 export async function printFixtureTable(runners: readonly Runner[]): Promise<string[]> {
   const results = (await Promise.all(runners.map(resultsOf))).flat();
   const fixtures = [...new Set(results.map(({ fixture }) => fixture))].sort();
@@ -50,12 +50,16 @@ function ofLanguage(results: readonly Result[], language: Language): string[] {
   return results.filter((result) => result.language === language).map(({ fixture }) => fixture);
 }
 
-/** Runs a runner over all fixtures; one that stops early shows by what is absent. Rejects with Missing if it does not start. */
+/**
+ * Returns the results of one runner for all fixtures. If it stops early, the later fixtures are absent. Rejects with
+ * `MissingTool` if it does not start.
+ */
 function resultsOf({ language, command, leadingArguments }: Runner): Promise<Result[]> {
   return new Promise((resolve, reject) => {
     execFile(command, leadingArguments, { encoding: "utf8", maxBuffer: 2 ** 26 }, (_failed, stdout, stderr) => {
       const lines = stdout.split("\n").filter((line) => line !== "");
-      if (lines.length === 0) return reject(new Missing(`the ${language} runner did not start\n${stderr.trimEnd()}`));
+      if (lines.length === 0)
+        return reject(new MissingTool(`the ${language} runner did not start\n${stderr.trimEnd()}`));
       if (stderr !== "") console.error(stderr.trimEnd());
       resolve(lines.map((line) => JSON.parse(line) as Result));
     });

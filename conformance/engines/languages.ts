@@ -1,11 +1,11 @@
 import { spawnSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
 
-/** The engines that are compared, by the language they are written in. */
+/** Compared engines, by their language. */
 export const LANGUAGES = ["typescript", "python", "rust"] as const;
 export type Language = (typeof LANGUAGES)[number];
 
-/** How a runner is started; its arguments are the same in every language. */
+/** Command that starts a runner. All runners take the same further arguments. */
 export interface Runner {
   readonly language: Language;
   readonly command: string;
@@ -17,24 +17,24 @@ const CARGO_MANIFEST = pathOf("../rust/Cargo.toml");
 const LEAST_PYTHON = [3, 10] as const;
 const LEAST_RUST = [1, 85] as const;
 
-/** Something that has to be installed first; the message says what. */
-export class Missing extends Error {}
+/** A required tool is missing; the message names it. */
+export class MissingTool extends Error {}
 
-/** The three runners, ready to be started: builds what has to be built. Throws Missing with everything that is missing. */
+/** Builds the runners if necessary, and returns the three of them. Throws `MissingTool` with all missing tools. */
 export function readyRunners(): Runner[] {
   const python = findPython();
   const problems = [...(python.problem ?? []), ...cargoProblem()];
-  if (problems.length > 0) throw new Missing(problems.join("\n"));
+  if (problems.length > 0) throw new MissingTool(problems.join("\n"));
   const cargo = ["--release", "--locked", "--quiet", "--manifest-path", CARGO_MANIFEST];
   const build = spawnSync("cargo", ["build", ...cargo], { stdio: ["ignore", "inherit", "inherit"] });
   if (build.status !== 0) {
-    throw new Missing("missing: the Rust runner did not build; it needs the crates of conformance/rust/Cargo.lock");
+    throw new MissingTool("missing: the Rust runner did not build; it needs the crates of conformance/rust/Cargo.lock");
   }
   return [
     {
       language: "typescript",
       command: process.execPath,
-      // Whatever lets this process read TypeScript lets that one, too.
+      // The loader that lets this process read TypeScript works for that process too.
       leadingArguments: [...process.execArgv, pathOf("../typescript/run.ts")],
     },
     { language: "python", command: python.command, leadingArguments: [pathOf("../python/run.py")] },
@@ -42,10 +42,10 @@ export function readyRunners(): Runner[] {
   ];
 }
 
-/** The Python runner alone. Throws Missing. */
+/** Returns the Python runner alone. Throws `MissingTool`. */
 export function readyPython(): Runner {
   const { command, problem } = findPython();
-  if (problem !== undefined) throw new Missing(problem.join("\n"));
+  if (problem !== undefined) throw new MissingTool(problem.join("\n"));
   return { language: "python", command, leadingArguments: [pathOf("../python/run.py")] };
 }
 
@@ -71,7 +71,7 @@ function cargoProblem(): string[] {
   return [`missing: cargo of Rust ${LEAST_RUST.join(".")} or later (${found})`];
 }
 
-/** The first version number in a text is this one or a later one. */
+/** True if the first version number in a text is this one or a later one. */
 function isAtLeast(text: string, [leastMajor, leastMinor]: readonly [number, number]): boolean {
   const [major, minor] = (/\d+\.\d+/.exec(text)?.[0] ?? "0.0").split(".").map(Number) as [number, number];
   return major > leastMajor || (major === leastMajor && minor >= leastMinor);

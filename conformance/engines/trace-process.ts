@@ -3,7 +3,7 @@ import { createInterface } from "node:readline";
 import type { Answer, Fixture } from "../typescript/fixture.ts";
 import type { Language, Runner } from "./languages.ts";
 
-/** A runner that stays open: scenarios in, answers out, each a line. */
+/** A running trace process: each line of input is a scenario, and each line of output has its answers. */
 export class TraceProcess {
   readonly language: Language;
   readonly #child: ChildProcessWithoutNullStreams;
@@ -29,16 +29,16 @@ export class TraceProcess {
     };
     this.#child.on("error", (error) => fail(`did not start: ${error.message}`));
     this.#child.on("close", (code) => fail(`ended (${code})`));
-    // A runner that ended is reported by `close`.
+    // The `close` event reports a runner that ended, so its write errors are ignored.
     this.#child.stdin.on("error", () => {});
   }
 
-  /** Name and version of the engine that it loaded, as it says itself; known once it has answered. */
+  /** Name and version of the engine, as the runner reports them. Resolves once the runner has started. */
   get engine(): Promise<string> {
     return this.#engine;
   }
 
-  /** The answers to a scenario's steps; rejects if the runner ends or cannot play it. */
+  /** Returns the answers to the steps of a scenario. Rejects if the runner ends or cannot play it. */
   play(scenario: Fixture): Promise<readonly Answer[]> {
     return new Promise((resolve, reject) => {
       if (this.#failure !== null) return reject(this.#failure);
@@ -47,7 +47,7 @@ export class TraceProcess {
     });
   }
 
-  /** Lets it end. */
+  /** Ends the runner after it has answered all scenarios. */
   close(): void {
     this.#child.stdin.end();
   }

@@ -4,7 +4,7 @@ import { ownMutants } from "./own-mutants.ts";
 import { strykerMutants } from "./stryker-mutants.ts";
 import { VariantPlayer } from "./variant-player.ts";
 
-/** Every mutant of what the classic fixtures run of these files. */
+/** Returns every mutant of the code in these files that the classic fixtures run. */
 export async function candidatesOf(files: readonly string[]): Promise<Candidate[]> {
   const fixtures = fixtureFiles().map(readFixture);
   const classic = fixtures.filter(({ profile = ["classic"] }) => profile.includes("classic"));

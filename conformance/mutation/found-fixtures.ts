@@ -1,7 +1,8 @@
-// Fixtures for what the last run of mutation.ts found that random scenarios catch, and no fixture does. For the mutants of
-// one declaration at a time it takes the recorded scenario that catches most of them, drops from it what can go while it
-// catches as many and the three engines agree, and writes it to conformance/found. What is to stay gets a name and a
-// description that say what it shows, and moves to conformance/fixtures.
+// Writes fixtures for the mutants that, in the last run of mutation.ts, random scenarios caught but no fixture did.
+//
+// It works on the mutants of one declaration at a time. It takes the recorded scenario that catches most of them, and shrinks
+// it as long as it catches the same mutants and the three engines agree. The result goes to conformance/found. To keep a
+// fixture, give it a name and a description of its purpose, and move it to conformance/fixtures.
 import { mkdirSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { readyRunners } from "../engines/languages.ts";
@@ -24,7 +25,7 @@ const scenarios = record.filter(({ scenario }) => missed.some((mutant) => mutant
 const player = new VariantPlayer({ scenarios });
 const [typescript, python, rust] = readyRunners().map((runner) => new TraceProcess(runner));
 
-/** The scenario as a fixture, if the three engines agree on it. */
+/** Returns the scenario as a fixture; null if the three engines do not agree on it. */
 async function agreedFixture(scenario: Fixture, description: string): Promise<Fixture | null> {
   try {
     const [ours, pythons, rusts] = await Promise.all([
@@ -35,7 +36,7 @@ async function agreedFixture(scenario: Fixture, description: string): Promise<Fi
     const { violations, disagreements } = judge(scenario, { typescript: ours, python: pythons, rust: rusts });
     return violations.length === 0 && disagreements.size === 0 ? fixtureOf(scenario, pythons, description) : null;
   } catch {
-    // One of them cannot play it.
+    // An engine cannot play the scenario.
     return null;
   }
 }
@@ -44,16 +45,16 @@ async function catches({ variant }: Candidate, fixture: Fixture): Promise<boolea
   return player.ask(await variant(), `replay.failingFixture([${JSON.stringify(fixture)}])`) !== null;
 }
 
-/** A small fixture that catches all of these; null: the scenario has none on which the engines agree. */
+/** Returns a small fixture that catches all these mutants. Null: the engines do not agree on the scenario. */
 async function fixtureFor(caught: readonly Candidate[], scenario: Fixture, description: string) {
-  // Who was not caught last time is likely not to be caught the next time.
-  const asked = [...caught];
+  // A mutant that escaped once is likely to escape again, so it moves to the front.
+  const ordered = [...caught];
   const isEnough = async (candidate: Fixture) => {
     const fixture = await agreedFixture(candidate, description);
     if (fixture === null) return false;
-    for (const [place, one] of asked.entries()) {
+    for (const [place, one] of ordered.entries()) {
       if (await catches(one, fixture)) continue;
-      asked.unshift(...asked.splice(place, 1));
+      ordered.unshift(...ordered.splice(place, 1));
       return false;
     }
     return true;
@@ -65,13 +66,13 @@ async function fixtureFor(caught: readonly Candidate[], scenario: Fixture, descr
 const keyOf = (candidate: Candidate["mutant"]) => `${sentenceOf(candidate)} ${candidate.line}`;
 const wanted = new Set(missed.map(keyOf));
 const files = [...new Set(missed.map(({ file }) => file))];
-let left = (await candidatesOf(files)).filter(({ mutant }) => wanted.has(keyOf(mutant)));
+let remaining = (await candidatesOf(files)).filter(({ mutant }) => wanted.has(keyOf(mutant)));
 mkdirSync(FOUND, { recursive: true });
-for (let count = 1; left.length > 0; count++) {
-  const { file, where } = left[0]!.mutant;
-  const alike = left.filter(({ mutant }) => mutant.file === file && mutant.where === where);
+for (let count = 1; remaining.length > 0; count++) {
+  const { file, where } = remaining[0]!.mutant;
+  const related = remaining.filter(({ mutant }) => mutant.file === file && mutant.where === where);
   const catchers = new Map<string, Candidate[]>();
-  for (const candidate of alike) {
+  for (const candidate of related) {
     for (const name of player.list(await candidate.variant(), "replay.differingScenarios(scenarios)") as string[]) {
       catchers.set(name, [...(catchers.get(name) ?? []), candidate]);
     }
@@ -85,16 +86,16 @@ for (let count = 1; left.length > 0; count++) {
     if (fixture !== null) break;
   }
   if (fixture === null) {
-    console.log(`the engines agree on no scenario that catches ${sentenceOf(alike[0]!.mutant)}`);
-    left = left.filter((candidate) => candidate !== alike[0]);
+    console.log(`the engines agree on no scenario that catches ${sentenceOf(related[0]!.mutant)}`);
+    remaining = remaining.filter((candidate) => candidate !== related[0]);
     continue;
   }
   writeFileSync(`${FOUND}/${fixture.name}.json`, fixtureText(fixture));
-  const before = left.length;
-  const isLeft = await Promise.all(left.map(async (candidate) => !(await catches(candidate, fixture))));
-  left = left.filter((_, place) => isLeft[place]);
+  const before = remaining.length;
+  const isLeft = await Promise.all(remaining.map(async (candidate) => !(await catches(candidate, fixture))));
+  remaining = remaining.filter((_, place) => isLeft[place]);
   console.log(
-    `${fixture.name}: ${where}, ${before - left.length} mutants, ${fixture.steps.length} steps; ${left.length} are left`,
+    `${fixture.name}: ${where}, ${before - remaining.length} mutants, ${fixture.steps.length} steps; ${remaining.length} remain`,
   );
 }
 for (const engine of [typescript, python, rust]) engine!.close();

@@ -4,22 +4,22 @@ import type { Variant } from "./variant-player.ts";
 /** One change of code that the classic fixtures run. */
 export interface Mutant {
   readonly file: string;
-  /** The declaration it is in, names from the outermost in. */
+  /** Enclosing declaration, as `Class.method`. */
   readonly where: string;
   readonly line: number;
-  /** The line of the source in which the change begins. */
+  /** Source line in which the change begins. */
   readonly code: string;
   readonly original: string;
   readonly replacement: string;
 }
 
-/** A mutant, and the engine that has it. */
+/** A mutant, and the variant of the engine with it. */
 export interface Candidate {
   readonly mutant: Mutant;
   readonly variant: () => Promise<Variant>;
 }
 
-/** The mutant at a place of a source. */
+/** Returns the mutant at a position of a source. */
 export function mutantAt(
   { file, source, place }: { readonly file: string; readonly source: string; readonly place: number },
   original: string,
@@ -29,19 +29,19 @@ export function mutantAt(
   return { file, where: enclosingName(source, place), line, code: lineAt(source, place), original, replacement };
 }
 
-/** The line of a source in which a place is. */
+/** Returns the source line at a position. */
 export function lineAt(source: string, place: number): string {
   const start = source.lastIndexOf("\n", place - 1) + 1;
   const end = source.indexOf("\n", place);
   return source.slice(start, end < 0 ? source.length : end);
 }
 
-/** Code on one line, as lists of mutants show it. */
+/** Returns code on one line, as lists of mutants show it. */
 export function onOneLine(code: string): string {
   return code.replace(/\s+/g, " ").trim();
 }
 
-/** A mutant in words. */
+/** Describes a mutant on one line. */
 export function sentenceOf({ file, line, where, original, replacement }: Mutant): string {
   return `${file}:${line} ${where}: ${onOneLine(original)} -> ${onOneLine(replacement)}`;
 }

@@ -1,13 +1,13 @@
-// How strong the fixtures are: every mutant of the code that the classic profile runs is put to the fixtures alone. What
-// survives is put to Python's recorded answers to 2,000 random scenarios: caught there, it needs a fixture; else it is in
-// survivors.json, with the reason why no scenario can show it.
+// Measures how strong the fixtures are. First the fixtures alone run against every mutant of the code that the classic profile
+// uses. A survivor then runs against the record: Python's answers to 2,000 random scenarios. If the record catches it, a
+// fixture is missing. Otherwise survivors.json must list it, with the reason why no scenario can show it.
 //
-//   mutation.ts [FILE...]     files of src; missing: all that the classic fixtures run, but for those of which the list
-//                             says that they are for what scenarios do not have
-//   mutation.ts --all         puts mutants of code for what scenarios do not have to the record, too: nothing may catch them
-//   mutation.ts --last        judges what the last run of all files found by the list as it is now
+//   mutation.ts [FILE...]     files of src; default: all files that the classic fixtures run, except those that
+//                             survivors.json lists as out of scope for scenarios
+//   mutation.ts --all         runs also mutants that are out of scope against the record, which must not catch any
+//   mutation.ts --last        compares the result of the last complete run with the current survivors.json
 //
-// Exit 1: a survivor is not listed, a listed one does not survive, the record catches one, or too many are left.
+// Exit 1: a survivor is not listed, a listed one does not survive, the record catches one, or too many survive.
 import { parseArgs } from "node:util";
 import { candidatesOf } from "./candidates.ts";
 import { sentenceOf } from "./mutant.ts";
@@ -15,13 +15,13 @@ import { reachedFiles } from "./reached-files.ts";
 import { recordFile } from "./record.ts";
 import { lastReport, writeReport } from "./report.ts";
 import { isOutside, isWhollyOutside, judgeSurvivors } from "./survivors.ts";
-import { Trials, type Tried } from "./trials.ts";
+import { type TrialResult, Trials } from "./trials.ts";
 
-async function tried(files: readonly string[], isAll: boolean): Promise<Tried[]> {
+async function runTrials(files: readonly string[], isAll: boolean): Promise<TrialResult[]> {
   const candidates = await candidatesOf(files);
   const trials = new Trials(await recordFile());
   try {
-    return await trials.put(candidates, (mutant) => isAll || !isOutside(mutant));
+    return await trials.run(candidates, (mutant) => isAll || !isOutside(mutant));
   } finally {
     trials.close();
   }
@@ -31,7 +31,7 @@ const options = { all: { type: "boolean" }, last: { type: "boolean" } } as const
 const { values, positionals } = parseArgs({ options, allowPositionals: true });
 const isWhole = positionals.length === 0;
 const files = isWhole ? (await reachedFiles()).filter((file) => !isWhollyOutside(file)) : positionals;
-const mutants = values.last ? lastReport() : await tried(files, values.all === true);
+const mutants = values.last ? lastReport() : await runTrials(files, values.all === true);
 if (!values.last && isWhole) writeReport(mutants);
 
 const missed = mutants.filter(({ scenario }) => scenario !== null);

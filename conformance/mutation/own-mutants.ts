@@ -1,13 +1,13 @@
-// What Stryker does not change: numbers, and the order of things.
+// Mutants that Stryker does not make: changed numbers, and a few changes of order.
 import { type Candidate, lineAt, mutantAt } from "./mutant.ts";
 import { sourceOf } from "./reached-files.ts";
 import { numbersIn } from "./source-places.ts";
 import { bundleOf, type VariantPlayer } from "./variant-player.ts";
 
-/** A change that takes more than one number. */
+/** A change of more than one number. */
 interface Rewrite {
   readonly file: string;
-  /** What is wrong then. */
+  /** Description of the error. */
   readonly what: string;
   readonly from: RegExp;
   readonly to: string;
@@ -15,58 +15,58 @@ interface Rewrite {
 
 const REWRITES: readonly Rewrite[] = [
   {
-    file: "src/health/ported-health.ts",
-    what: "the lesson before the decay",
-    from: /( *this\.#decay\(now\);\n)([\s\S]*?)( *this\.#at = [^\n]*\n)([\s\S]*?)(\n {2}\}\n)/,
+    file: "src/classic/classic-health.ts",
+    what: "the effect of the outcome before the decay",
+    from: /( *this\.#decay\(now\);\n)([\s\S]*?)( *this\.#decayedAt = [^\n]*\n)([\s\S]*?)(\n {2}\}\n)/,
     to: "$2$4\n$1$3$5",
   },
   {
-    file: "src/health/ported-health.ts",
+    file: "src/classic/classic-health.ts",
     what: "the decay after the instant moved on",
-    from: /( *this\.#decay\(now\);\n)([\s\S]*?)( *this\.#at = [^\n]*\n)/,
+    from: /( *this\.#decay\(now\);\n)([\s\S]*?)( *this\.#decayedAt = [^\n]*\n)/,
     to: "$2$3$1",
   },
   {
-    file: "src/health/ported-health.ts",
+    file: "src/classic/classic-health.ts",
     what: "cooldowns rounded to the nearest second",
     from: /Math\.floor\(cooldownSeconds/,
     to: "Math.round(cooldownSeconds",
   },
   {
-    file: "src/health/ported-health.ts",
+    file: "src/classic/classic-health.ts",
     what: "an inexact power",
     from: /growth = power\((.*?), (.*)\);/,
     to: "growth = ($1) ** ($2);",
   },
   {
-    file: "src/quota/ported-bucket.ts",
+    file: "src/classic/classic-bucket.ts",
     what: "the refill rounded twice",
     from: /const product = elapsed \* this\.capacity;/,
     to: "return (elapsed / this.#window) * this.capacity; const product = elapsed * this.capacity;",
   },
   {
-    file: "src/quota/ported-bucket.ts",
+    file: "src/classic/classic-bucket.ts",
     what: "tokens rounded to the nearest",
     from: /Math\.floor\(this\.#tokens\)/,
     to: "Math.round(this.#tokens)",
   },
   {
-    file: "src/quota/ported-bucket.ts",
+    file: "src/classic/classic-bucket.ts",
     what: "tokens rounded up",
     from: /Math\.floor\(this\.#tokens\)/,
     to: "Math.ceil(this.#tokens)",
   },
   {
-    file: "src/selection/ranking.ts",
+    file: "src/selection/ranked-entry.ts",
     what: "ties in reverse order",
-    from: /\? a - b :/,
-    to: "? b - a :",
+    from: /\? a\.index - b\.index :/,
+    to: "? b.index - a.index :",
   },
 ];
 
-/** Every number of these files that the classic fixtures come across made larger and smaller, and the rewrites. */
+/** Returns the rewrites, and for every number that the classic fixtures use a larger and a smaller one. */
 export async function ownMutants(files: readonly string[], player: VariantPlayer): Promise<Candidate[]> {
-  // Those first: one that has no place any more is known at once.
+  // The rewrites come first, because one that no longer matches its file throws, and should do so immediately.
   const changes = files.flatMap(rewritesOf);
   for (const file of files) changes.push(...(await numberChanges(file, player)));
   return changes.map(({ changed, original, replacement, ...at }) => ({
@@ -75,7 +75,7 @@ export async function ownMutants(files: readonly string[], player: VariantPlayer
   }));
 }
 
-/** Another text of a file. */
+/** A file with a change. */
 interface Change {
   readonly file: string;
   readonly source: string;
@@ -89,7 +89,7 @@ function rewritesOf(file: string): Change[] {
   const source = sourceOf(file);
   return REWRITES.filter((rewrite) => rewrite.file === file).map(({ what, from, to }) => {
     const place = source.search(from);
-    if (place < 0) throw new Error(`${file} has no place any more for the mutant "${what}"`);
+    if (place < 0) throw new Error(`${file}: the mutant "${what}" matches nothing; update its pattern`);
     const changed = source.replace(from, to);
     return { file, source, changed, place, original: from.exec(source)![0], replacement: what };
   });
@@ -99,16 +99,16 @@ async function numberChanges(file: string, player: VariantPlayer): Promise<Chang
   const source = sourceOf(file);
   const numbers = numbersIn(source);
   if (numbers.length === 0) return [];
-  const told = numbers.toReversed().reduce((text, { start, end }, i) => {
+  const instrumentedSource = numbers.toReversed().reduce((text, { start, end }, i) => {
     const index = numbers.length - 1 - i;
     return `${text.slice(0, start)}(reached.add(${index}), ${text.slice(start, end)})${text.slice(end)}`;
   }, source);
-  const bundle = `reached = new Set();\n${await bundleOf(new Map([[file, told]]))}`;
+  const bundle = `reached = new Set();\n${await bundleOf(new Map([[file, instrumentedSource]]))}`;
   const reached = new Set(player.list({ bundle }, "replay.failingFixture(classic), [...reached]"));
   return numbers
     .filter((_, index) => reached.has(index))
     .flatMap(({ start, end, text }) =>
-      othersOf(Number(text)).map((other) => {
+      neighboursOf(Number(text)).map((other) => {
         const changed = source.slice(0, start) + other + source.slice(end);
         const [original, replacement] = [lineAt(source, start), lineAt(changed, start)];
         return { file, source, changed, place: start, original, replacement };
@@ -116,7 +116,7 @@ async function numberChanges(file: string, player: VariantPlayer): Promise<Chang
     );
 }
 
-/** A little more, and a little less; whole numbers stay whole. */
-function othersOf(value: number): readonly string[] {
+/** Returns a slightly larger and a slightly smaller value. Whole numbers stay whole. */
+function neighboursOf(value: number): readonly string[] {
   return Number.isInteger(value) ? [`${value + 1}`, `(${value - 1})`] : [`${value * 1.001}`, `${value * 0.999}`];
 }

@@ -7,12 +7,12 @@ import { isData } from "./source-places.ts";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 
-/** Every file of src in which the classic fixtures call a function, and every table of data: paths from the root. */
+/** Paths of all files of src in which the classic fixtures call a function, and of all files that only have data. */
 export async function reachedFiles(): Promise<string[]> {
   const session = new Session();
   session.connect();
   await session.post("Profiler.enable");
-  // From here on: what runs at import alone is not reached by playing.
+  // Coverage starts here, because code that runs only at import does not count as reached.
   await session.post("Profiler.startPreciseCoverage", { callCount: true });
   for (const fixture of fixtureFiles().map(readFixture)) {
     if ((fixture.profile ?? ["classic"]).includes("classic")) failuresOf(fixture, "classic");
@@ -31,7 +31,7 @@ export async function reachedFiles(): Promise<string[]> {
     .sort();
 }
 
-/** The text of a file of src. */
+/** Text of a file of src. */
 export function sourceOf(file: string): string {
   return readFileSync(ROOT + file, "utf8");
 }

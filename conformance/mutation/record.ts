@@ -5,13 +5,13 @@ import { readyPython } from "../engines/languages.ts";
 import { TraceProcess } from "../engines/trace-process.ts";
 import { scenarioOf } from "../random/scenario.ts";
 import type { Fixture } from "../typescript/fixture.ts";
-import type { Recorded } from "./replay.ts";
+import type { RecordedScenario } from "./replay.ts";
 
 const SEED = 1;
 const COUNT = 2_000;
 const FOLDER = fileURLToPath(new URL("../../.cache/conformance", import.meta.url));
 
-/** The file with Python's answers to 2,000 random scenarios; asks Python only if these scenarios were not yet asked. */
+/** Returns the path of the file with Python's answers to 2,000 random scenarios. Plays them first if there is no such file. */
 export async function recordFile(): Promise<string> {
   const scenarios = Array.from({ length: COUNT }, (_, index) => scenarioOf(SEED, index));
   const hash = createHash("sha256").update(JSON.stringify(scenarios)).digest("hex").slice(0, 16);
@@ -27,7 +27,7 @@ export async function recordFile(): Promise<string> {
   return file;
 }
 
-export function readRecord(file: string): Recorded[] {
+export function readRecord(file: string): RecordedScenario[] {
   const lines = readFileSync(file, "utf8").trimEnd().split("\n");
   return Array.from({ length: lines.length / 2 }, (_, i) => ({
     scenario: JSON.parse(lines[2 * i]!) as Fixture,

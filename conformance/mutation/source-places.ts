@@ -1,6 +1,6 @@
 import ts from "typescript";
 
-/** The declaration around a position of a source: names from the outermost in, as in `Provider.state`. */
+/** Name of the declaration around a position of a source, as in `Provider.state`. */
 export function enclosingName(source: string, position: number): string {
   const names: string[] = [];
   const visit = (node: ts.Node): void => {
@@ -14,7 +14,7 @@ export function enclosingName(source: string, position: number): string {
   return names.join(".") || "(top)";
 }
 
-/** Every number written in a source, those of types left out. */
+/** Every number literal of a source, except those in types. */
 export function numbersIn(source: string): { readonly start: number; readonly end: number; readonly text: string }[] {
   const file = ts.createSourceFile("source.ts", source, ts.ScriptTarget.Latest, true);
   const numbers: { start: number; end: number; text: string }[] = [];
@@ -27,7 +27,7 @@ export function numbersIn(source: string): { readonly start: number; readonly en
   return numbers;
 }
 
-/** True if the source declares no function, method or class: a table of data. */
+/** True if the source only has data: it declares no function, method or class. */
 export function isData(source: string): boolean {
   const file = ts.createSourceFile("source.ts", source, ts.ScriptTarget.Latest, true);
   const hasCode = (node: ts.Node): boolean =>

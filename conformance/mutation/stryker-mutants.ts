@@ -3,10 +3,10 @@ import { sourceOf } from "./reached-files.ts";
 import { instrumented } from "./stryker.ts";
 import { bundleOf, type VariantPlayer } from "./variant-player.ts";
 
-/** What instrumented code says that it has come across. */
-const COVERED = "Object.keys(__stryker__.mutantCoverage.static)";
+/** Expression for the mutants that instrumented code has run. */
+const COVERED = "Object.keys(__stryker__.mutantCoverage?.static ?? {})";
 
-/** Stryker's mutants of what runs of these files when `player` plays the classic fixtures, or when they are imported. */
+/** Stryker's mutants of the code in these files that runs when `player` plays the classic fixtures, or at import. */
 export async function strykerMutants(files: readonly string[], player: VariantPlayer): Promise<Candidate[]> {
   const { files: outputs, mutants } = await instrumented(new Map(files.map((file) => [file, sourceOf(file)])));
   const bundle = await bundleOf(new Map(outputs.map(({ name, content }) => [name, content])));

@@ -1,17 +1,17 @@
-// Stryker's instrumenter, which writes all its mutants into the code, one of them at work at a time: fetched on demand
-// into the cache folder, for nothing else needs it.
+// Stryker's instrumenter writes all its mutants into the code, of which one at a time is active. It is fetched on demand into
+// the cache folder, because nothing else needs it.
 import { spawnSync } from "node:child_process";
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { fileURLToPath, pathToFileURL } from "node:url";
 
-// Exact, so that figures change with this repository alone.
+// An exact version, so that figures change only with this repository.
 const VERSION = "9.6.1";
 const PACKAGE = "@stryker-mutator/instrumenter";
 
 const FOLDER = fileURLToPath(new URL(`../../.cache/stryker-${VERSION}/`, import.meta.url));
 
-/** Code with mutants in it. */
-export interface Instrumented {
+/** Code that contains its mutants. */
+export interface InstrumentedCode {
   readonly files: readonly { readonly name: string; readonly content: string }[];
   readonly mutants: readonly {
     readonly id: string;
@@ -21,20 +21,22 @@ export interface Instrumented {
   }[];
 }
 
-/** From 0 on. */
+/** Position in a file; both numbers start at 0. */
 interface Position {
   readonly line: number;
   readonly column: number;
 }
 
-/** What is used of the instrumenter. */
+/** Part of the instrumenter's interface that is used here. */
 interface InstrumenterModule {
-  readonly Instrumenter: new (logger: object) => { instrument(files: object, options: object): Promise<Instrumented> };
+  readonly Instrumenter: new (
+    logger: object,
+  ) => { instrument(files: object, options: object): Promise<InstrumentedCode> };
 }
 
-/** All mutants of these files. */
-export async function instrumented(files: ReadonlyMap<string, string>): Promise<Instrumented> {
-  if (!isFetched()) fetchIt();
+/** Returns these files with all their mutants. */
+export async function instrumented(files: ReadonlyMap<string, string>): Promise<InstrumentedCode> {
+  if (!isFetched()) fetchInstrumenter();
   const entry = `${FOLDER}node_modules/${PACKAGE}/dist/src/index.js`;
   const { Instrumenter } = (await import(pathToFileURL(entry).href)) as InstrumenterModule;
   const silent = { debug() {}, info() {}, isDebugEnabled: () => false };
@@ -51,12 +53,12 @@ function isFetched(): boolean {
   }
 }
 
-function fetchIt(): void {
+function fetchInstrumenter(): void {
   rmSync(FOLDER, { recursive: true, force: true });
   mkdirSync(FOLDER, { recursive: true });
   writeFileSync(`${FOLDER}package.json`, JSON.stringify({ private: true }));
   const flags = ["--ignore-scripts", "--no-audit", "--no-fund", "--no-save", "--no-package-lock"];
-  // --prefix, for a script that npm runs inherits the prefix of the repository.
+  // --prefix is necessary, because a script that npm runs inherits the prefix of the repository.
   const { status, error } = spawnSync("npm", ["install", "--prefix", FOLDER, ...flags, `${PACKAGE}@${VERSION}`], {
     cwd: FOLDER,
     stdio: ["ignore", "inherit", "inherit"],

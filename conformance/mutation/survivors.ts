@@ -1,21 +1,21 @@
 import { readFileSync } from "node:fs";
 import { type Mutant, onOneLine, sentenceOf } from "./mutant.ts";
-import type { Tried } from "./trials.ts";
+import type { TrialResult } from "./trials.ts";
 
 /**
- * Code for what scenarios do not have: input that none can hold (a configuration that is refused, a pool, a price), or
- * output that no answer holds (the text of an error, an event).
+ * Code that is out of scope for scenarios: it handles input that no scenario can have (an invalid configuration, a pool, a
+ * price), or makes output that no answer has (the text of an error, an event).
  */
-interface Outside {
+interface OutOfScope {
   readonly file: string;
-  /** Declarations, as `Class.method`, each with what is in it; missing: all of the file. */
+  /** Declarations, as `Class.method`, with everything in them. Missing: the whole file. */
   readonly in?: readonly string[];
-  /** Parts of the lines meant; missing: all of the declaration. */
+  /** Parts of the affected lines. Missing: the whole declaration. */
   readonly text?: readonly string[];
   readonly why: string;
 }
 
-/** A mutant that no scenario can show; in `slower`: because it does more work, or does it again, to the same end. */
+/** A mutant that no scenario can show. In the list `slower`: because it only does more work for the same result. */
 interface Equivalent {
   readonly file: string;
   readonly in: string;
@@ -26,29 +26,29 @@ interface Equivalent {
 const { outside, slower, equivalent } = JSON.parse(
   readFileSync(new URL("survivors.json", import.meta.url), "utf8"),
 ) as {
-  readonly outside: readonly Outside[];
+  readonly outside: readonly OutOfScope[];
   readonly slower: readonly Equivalent[];
   readonly equivalent: readonly Equivalent[];
 };
 
-/** The most other survivors that may be left, as a share of the mutants on code that decides answers. */
-const MOST_EQUIVALENT = 0.05;
+/** Largest allowed share of other survivors among the mutants of code that is in scope. */
+const MAX_EQUIVALENT_SHARE = 0.05;
 
-/** True if the mutant is in code for what scenarios do not have. */
+/** True if the mutant is in code that is out of scope. */
 export function isOutside(mutant: Mutant): boolean {
   return outside.some((entry) => covers(entry, mutant));
 }
 
-/** True if all of the file is code for what scenarios do not have. */
+/** True if the whole file is out of scope. */
 export function isWhollyOutside(file: string): boolean {
   return outside.some((entry) => entry.file === file && entry.in === undefined && entry.text === undefined);
 }
 
 /**
- * Prints the figures; what is wrong with the part of the list that is about these files: nothing if every survivor is on
- * it for a reason, and, of a whole run, few are.
+ * Prints the figures, and returns the problems of survivors.json for these files: survivors that it does not list, entries
+ * that match no survivor, and (in a complete run) too many survivors.
  */
-export function judgeSurvivors(mutants: readonly Tried[], files: readonly string[], isWhole: boolean): string[] {
+export function judgeSurvivors(mutants: readonly TrialResult[], files: readonly string[], isWhole: boolean): string[] {
   const inside = mutants.filter((mutant) => !isOutside(mutant));
   const survivors = inside.filter(({ fixture }) => fixture === null);
   const isListed = (list: readonly Equivalent[], mutant: Mutant) => list.some((entry) => isSame(entry, mutant));
@@ -56,8 +56,8 @@ export function judgeSurvivors(mutants: readonly Tried[], files: readonly string
   const unlisted = others.filter((mutant) => !isListed(equivalent, mutant));
   const share = others.length / inside.length;
   console.log(`mutants of code that classic fixtures run: ${mutants.length}`);
-  console.log(`  in code for what scenarios do not have: ${mutants.length - inside.length}`);
-  console.log(`  in code for what they have: ${inside.length}`);
+  console.log(`  out of scope for scenarios: ${mutants.length - inside.length}`);
+  console.log(`  in scope: ${inside.length}`);
   console.log(`    caught by the fixtures alone: ${inside.length - survivors.length}`);
   console.log(`    survivors that are only slower: ${survivors.length - others.length}`);
   console.log(`    other survivors: ${others.length}, ${(100 * share).toFixed(1)} %`);
@@ -73,11 +73,11 @@ export function judgeSurvivors(mutants: readonly Tried[], files: readonly string
   return [
     ...unlisted.map((mutant) => `survives, and is not in survivors.json: ${sentenceOf(mutant)}`),
     ...stale.map((entry) => `in survivors.json, and survives nowhere: ${entry}`),
-    ...(isWhole && share > MOST_EQUIVALENT ? [`over ${100 * MOST_EQUIVALENT} % of the mutants survive`] : []),
+    ...(isWhole && share > MAX_EQUIVALENT_SHARE ? [`over ${100 * MAX_EQUIVALENT_SHARE} % of the mutants survive`] : []),
   ];
 }
 
-function covers(entry: Outside, mutant: Mutant): boolean {
+function covers(entry: OutOfScope, mutant: Mutant): boolean {
   const isWithin = (where: string) => mutant.where === where || mutant.where.startsWith(`${where}.`);
   return (
     entry.file === mutant.file &&

@@ -1,4 +1,4 @@
-// A process of its own: puts one variant after the other to the fixtures, and what survives to the record.
+// Worker process: runs the fixtures against one variant after the other, and the record against the survivors.
 import { fixtureFiles, readFixture } from "../typescript/run.ts";
 import { readRecord } from "./record.ts";
 import type { Outcome, Task } from "./trials.ts";

@@ -5,48 +5,48 @@ import { fileURLToPath } from "node:url";
 import type { Candidate, Mutant } from "./mutant.ts";
 import type { Variant } from "./variant-player.ts";
 
-/** A variant to be put to the fixtures and, if it survives and should be, to the record. */
+/** A variant for the fixtures. `isForRecord`: if it survives, the record runs too. */
 export interface Task extends Variant {
   readonly isForRecord: boolean;
 }
 
-/** What tells a variant from the engine; both null: nothing. */
+/** Differences between a variant and the engine. Both null: none was found, so the variant survives. */
 export interface Outcome {
-  /** The name of the first fixture that fails. */
+  /** Name of the first fixture that fails. */
   readonly fixture: string | null;
-  /** The name of the first recorded scenario that is answered otherwise. */
+  /** Name of the first recorded scenario with a different answer. */
   readonly scenario: string | null;
 }
 
-/** A mutant, and what came of it. */
-export type Tried = Mutant & Outcome;
+/** A mutant, and the outcome of its trial. */
+export type TrialResult = Mutant & Outcome;
 
-/** Worker processes that put variants to the trial, side by side. */
+/** Worker processes that run trials in parallel. */
 export class Trials {
   readonly #workers: readonly ChildProcess[];
 
   constructor(record: string) {
-    // Whatever lets this process read TypeScript lets those, too.
+    // The loader that lets this process read TypeScript works for the workers too.
     const worker = () => fork(fileURLToPath(new URL("trial-worker.ts", import.meta.url)), [record]);
     this.#workers = Array.from({ length: Math.min(availableParallelism(), 4) }, worker);
   }
 
-  /** What came of the mutants, in their order. */
-  async put(candidates: readonly Candidate[], isForRecord: (mutant: Mutant) => boolean): Promise<Tried[]> {
-    const tried: Tried[] = [];
-    const waiting = candidates.entries();
+  /** Runs the trials of all mutants. Returns their results in the order of the mutants. */
+  async run(candidates: readonly Candidate[], isForRecord: (mutant: Mutant) => boolean): Promise<TrialResult[]> {
+    const results: TrialResult[] = [];
+    const queue = candidates.entries();
     const work = async (worker: ChildProcess) => {
       const ended = new AbortController();
       worker.once("exit", (code) => ended.abort(new Error(`a worker ended (${code})`)));
-      for (const [place, { mutant, variant }] of waiting) {
+      for (const [place, { mutant, variant }] of queue) {
         worker.send({ ...(await variant()), isForRecord: isForRecord(mutant) } satisfies Task);
         const [outcome] = (await once(worker, "message", { signal: ended.signal })) as [Outcome];
-        tried[place] = { ...mutant, ...outcome };
+        results[place] = { ...mutant, ...outcome };
         if ((place + 1) % 100 === 0) console.log(`  ${place + 1} of ${candidates.length}`);
       }
     };
     await Promise.all(this.#workers.map(work));
-    return tried;
+    return results;
   }
 
   close(): void {

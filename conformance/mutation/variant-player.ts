@@ -4,21 +4,21 @@ import { build } from "esbuild";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 
-/** Longer than any trial takes: what is not done by then runs for ever. */
+/** A trial that takes longer than this never ends. */
 const TIMEOUT_MS = 30_000;
 
-/** More often than any scenario comes across a mutant: what is asked for more often runs for ever. */
-const MOST_HITS = 100_000_000;
+/** A variant that runs a mutant more often than this never ends. */
+const MAX_HITS = 20_000_000;
 
-/** The engine with changes. */
+/** A changed engine. */
 export interface Variant {
-  /** All of its code: see `bundleOf`. */
+  /** The complete code; see `bundleOf`. */
   readonly bundle: string;
-  /** Which of the mutants that the code holds is at work. */
+  /** Active mutant, if the code contains several. */
   readonly activeMutant?: string;
 }
 
-/** The engine and what plays it, in one script; `sources` are other texts of files of src. */
+/** Bundles the engine and replay.ts into one script. `sources`: changed texts of files. */
 export async function bundleOf(sources: ReadonlyMap<string, string>): Promise<string> {
   const { outputFiles } = await build({
     entryPoints: [`${ROOT}conformance/mutation/replay.ts`],
@@ -45,25 +45,25 @@ export async function bundleOf(sources: ReadonlyMap<string, string>): Promise<st
 }
 
 /**
- * Plays with variants of the engine, each of them new for each call. Their globals are those of this process: in a
- * context of their own they are four times slower.
+ * Plays scenarios with variants of the engine. Every call uses a fresh variant. Variants share the globals of this process,
+ * because a separate context makes them four times slower.
  */
 export class VariantPlayer {
-  /** `inputs` become globals of the calls; calls cannot change them. */
+  /** `inputs` become globals that calls can read, but not change. */
   constructor(inputs: { readonly [name: string]: unknown }) {
     for (const [name, input] of Object.entries(inputs)) this.#set(name, frozen(input));
   }
 
-  /** The list that `call` answers. */
+  /** Returns the list that `call` evaluates to. */
   list(variant: Variant, call: string): unknown[] {
     const answer = this.ask(variant, call);
     if (!Array.isArray(answer)) throw new Error(`${call}: ${String(answer)}`);
     return answer;
   }
 
-  /** What `call`, of what replay.ts exports, answers; if it throws or never ends, why. */
+  /** Evaluates `call`, an expression with the exports of replay.ts. If it throws or never ends, returns the error as text. */
   ask({ bundle, activeMutant }: Variant, call: string): unknown {
-    this.#set("__stryker__", { activeMutant, hitCount: 0, hitLimit: MOST_HITS });
+    this.#set("__stryker__", { activeMutant, hitCount: 0, hitLimit: MAX_HITS });
     try {
       this.#run(bundle);
       return this.#run(call);

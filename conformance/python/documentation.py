@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
-"""Where the published Python package is not what its README says, and no scenario can show it: names and constructors.
+"""Checks claims in the README of the published Python package that do not hold and that no scenario can show: names and
+constructors.
 
-One JSON line per claim, as run.py prints per fixture: "pass" if the package differs from its README as it is said here
-(and in docs/ports.md), "fail" if it does not. Exit 1 if one fails.
+Prints one JSON line per claim, as run.py does per fixture: "pass" if the claim does not hold, as docs/ports.md states; "fail"
+if it holds. Exit 1 if one fails.
 """
 
 import json
@@ -28,7 +29,7 @@ def decision(**options):
     return engine.select("c")
 
 
-# What the README says, a call that needs it, and the error that the call raises.
+# Claim of the README, a call that depends on it, and the error that the call raises.
 CLAIMS = [
     ("grate_limiter exports QuotaConfig", import_quota_config, ImportError),
     *(

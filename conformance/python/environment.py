@@ -1,4 +1,4 @@
-"""The unmodified package of requirements.txt, in a virtual environment beside this file if need be."""
+"""Provides the unmodified package of requirements.txt, if necessary in a virtual environment beside this file."""
 
 import os
 import subprocess
@@ -18,7 +18,7 @@ def installed_version():
 
 
 def enter():
-    """Returns if this interpreter has the pinned package; else goes on in .venv, made first if there is none, and exits."""
+    """Returns if this interpreter has the pinned package. Otherwise runs the program in .venv, which it creates, and exits."""
     if installed_version() == PINNED:
         return
     environment = HERE / ".venv"

@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
 """Plays scenarios of the shared fixture format against the published Python package.
 
-    run.py [FILE...]   checks fixture files (default: all of ../fixtures), one JSON line per fixture:
+    run.py [FILE...]   checks fixture files (default: all of ../fixtures) and prints one JSON line per fixture:
                        {"fixture", "language", "engine", "result", "reason"?, "failures"}; exit 1 if one fails
-    run.py --trace     reads one scenario per line from stdin and writes one line per scenario:
-                       {"name", "answers"}, answers[i] being the full answer to steps[i]
+    run.py --trace     reads one scenario per line from stdin and writes one line for it:
+                       {"name", "answers"}; answers[i] is the full answer to steps[i]
 
 The engine is the unmodified package of requirements.txt. If this interpreter does not have it,
-the script makes a virtual environment in .venv beside itself and goes on in there.
+the script creates a virtual environment in .venv beside itself and continues there.
 
 Answers: select {"provider", "score", "breakdown": [quota, health, priority, latency], "alternatives": [[name, score], ...]};
 observe {}; both {"error": code} if refused; check_health, check_remaining, check_in_cooldown the raw value or null;
@@ -71,7 +71,7 @@ def word(kind, value):
 
 
 def known(kind, options):
-    """The options that the engine's own configuration class has: unknown keys are ignored."""
+    """Creates a configuration of the engine from the options that its class has. Ignores unknown keys."""
     return kind(**{key: value for key, value in options.items() if key in kind.__dataclass_fields__})
 
 
@@ -80,7 +80,7 @@ def number(value):
 
 
 class Scenario:
-    """One engine on one mock clock, and the steps that can be played on it."""
+    """Plays steps on one engine with one mock clock."""
 
     def __init__(self, scenario):
         config = scenario.get("config", {})
@@ -189,7 +189,7 @@ ACTIONS = {name for name in vars(Scenario) if not name.startswith("_") and name 
 
 
 def judge(step, answer):
-    """What is wrong with an answer, as sentences; nothing is expected that the step does not say."""
+    """Returns one line per expectation of the step that the answer does not meet."""
     wrong = []
 
     def same(what, expected, got, tolerance=0.0):
@@ -260,7 +260,7 @@ def check_files(paths):
     for path in paths:
         try:
             result = check(json.loads(Path(path).read_text(encoding="utf-8")))
-        except Exception as error:  # a file that is no fixture
+        except Exception as error:  # a file that is not a fixture
             result = {"result": "fail", "failures": [f"{type(error).__name__}: {error}"]}
         failed |= result["result"] == "fail"
         print(json.dumps({"fixture": Path(path).stem, "language": "python", "engine": ENGINE, **result}), flush=True)
@@ -280,7 +280,7 @@ def trace(lines, out):
         except NotApplicable as missing:
             result["not_applicable"] = str(missing)
         out.write(json.dumps(result, separators=(",", ":"), allow_nan=False) + "\n")
-        out.flush()  # whoever wrote the line may wait for this one
+        out.flush()  # the writer of the scenario might wait for this answer
     return 0
 
 

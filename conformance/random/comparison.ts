@@ -1,22 +1,22 @@
 import type { Answer } from "../typescript/fixture.ts";
 
-/** Between this package and the Python one, which compute alike. */
+/** Tolerance between this package and the Python package, which have the same arithmetic. */
 export const SAME_ARITHMETIC = 1e-9;
 
-/** Against the Rust crate, which keeps health and scores in 32 bits. */
+/** Tolerance for the Rust crate, which stores health and scores in 32 bits. */
 export const SINGLE_PRECISION = 1e-5;
 
-/** One place in which two answers are not equal. */
+/** One difference between two answers. */
 export interface Difference {
-  /** Keys and indices from the answer down, as in `alternatives.0.1`; empty: the answer itself. */
+  /** Keys and indices of the value, as in `alternatives.0.1`. Empty: the whole answer. */
   readonly path: string;
   readonly one: unknown;
   readonly other: unknown;
 }
 
 /**
- * Where two answers differ: numbers by more than the tolerance, which is relative above 1, everything else at all.
- * Two whole numbers must be equal: they count something.
+ * Returns the differences between two answers. Numbers differ if they are further apart than the tolerance, which is relative
+ * above 1. Two whole numbers must be equal, because they count something. All other values must be equal too.
  */
 export function differencesOf(one: Answer, other: Answer, tolerance: number): Difference[] {
   const differences: Difference[] = [];
@@ -36,7 +36,7 @@ export function differencesOf(one: Answer, other: Answer, tolerance: number): Di
   }
 }
 
-/** Equal numbers, within a tolerance that is relative above 1. */
+/** True if two numbers are equal within a tolerance, which is relative above 1. Two whole numbers must be equal. */
 export function isNear(a: number, b: number, tolerance: number): boolean {
   if (a === b) return true;
   if (Number.isInteger(a) && Number.isInteger(b)) return false;
@@ -47,7 +47,7 @@ function isObject(value: unknown): value is { readonly [key: string]: unknown } 
   return typeof value === "object" && value !== null;
 }
 
-/** A difference in words; `names` are those of the two engines. */
+/** Describes a difference. `names`: the two engines. */
 export function described({ path, one, other }: Difference, names: readonly [string, string]): string {
   const where = path === "" ? "" : `${path}: `;
   return `${where}${names[0]} ${JSON.stringify(one)}, ${names[1]} ${JSON.stringify(other)}`;

@@ -2,19 +2,20 @@ import type { Dimension, Window } from "grate-limiter";
 import type { FixtureCapability, FixtureConfig, FixtureProvider, FixtureQuota } from "../typescript/fixture.ts";
 import type { SeededRandom } from "./seeded-random.ts";
 
-/** What the published engines know. */
+/** Dimensions and windows of the published engines. */
 export const DIMENSIONS: readonly Dimension[] = ["requests", "tokens", "concurrency", "cost_usd", "bytes"];
 export const WINDOWS: readonly Window[] = ["second", "minute", "hour", "day"];
 
-/** A provider that every capability may name and none of the first declarations registers. */
+/** Provider names for a capability. */
 export interface Names {
   readonly registered: readonly string[];
+  /** A provider that capabilities can list, but that the initial declarations do not register. */
   readonly unregistered: string;
 }
 
 /**
- * Options of the engine: mostly the defaults, and now and then each odd one. Weights and penalties are no round numbers:
- * sums of those are equal more often than any user's, and the 32 bits of the Rust crate break such ties otherwise.
+ * Draws the options of the engine: mostly defaults, and sometimes unusual values. Weights and penalties are not round
+ * numbers. Sums of round numbers are equal too often, and the 32 bits of the Rust crate order such ties differently.
  */
 export function drawConfig(random: SeededRandom): FixtureConfig {
   const option = (share: number, name: string, values: readonly number[]) =>
@@ -48,7 +49,7 @@ export function drawConfig(random: SeededRandom): FixtureConfig {
   };
 }
 
-/** A provider with 0 to 4 quotas. */
+/** Draws a provider with 0 to 4 quotas. */
 export function drawProvider(random: SeededRandom, name: string): FixtureProvider {
   const quotas = Array.from({ length: random.whole(0, 4) }, () => drawQuota(random));
   const first = quotas[0];
@@ -80,11 +81,11 @@ function drawLimit(random: SeededRandom): number {
   if (draw < 0.75) return random.whole(21, 1_000);
   if (draw < 0.92) return random.whole(1_000, 1_000_000);
   if (draw < 0.985) return random.whole(1e6, 1e8);
-  // Few: above these the Rust engine runs out of 64 bits after a pause of some windows.
+  // Rare, because the Rust engine overflows 64 bits at larger limits after a pause of a few windows.
   return random.chance(0.2) ? 1e12 : random.whole(1e8, 1e12);
 }
 
-/** A list of providers: mostly all of them once, now and then with holes, repetitions or nothing in it. */
+/** Draws a list of providers: mostly each of them once, sometimes with missing or repeated entries, or empty. */
 export function drawCapability(random: SeededRandom, name: string, names: Names, allZero: boolean): FixtureCapability {
   if (!allZero && random.chance(0.03)) return { name, providers: [] };
   const order = random.shuffled(names.registered);

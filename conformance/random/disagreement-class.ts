@@ -1,5 +1,5 @@
-// Why the Python package and the Rust crate may answer differently. They disagree rarely, and only where a rounding
-// decides; whatever is not explained by one of these is a disagreement that nobody knows of yet.
+// Known reasons why the answers of the Python package and the Rust crate differ. Differences are rare, and nearly
+// always the result of rounding. A difference without one of these reasons is a new one.
 import type { Answer, Fixture, ProviderProbe, SelectAnswer, Step } from "../typescript/fixture.ts";
 import { type Difference, differencesOf, isNear, SINGLE_PRECISION } from "./comparison.ts";
 import { type ExactProvider, ExactState, eligibleOf } from "./exact-state.ts";
@@ -10,27 +10,27 @@ export type DisagreementClass = keyof typeof CLASSES;
 export const CLASSES = {
   nan: "NaN part: all priorities are 0, and Rust reports 0 / 0",
   tie: "near tie: scores are closer than 32 bits can tell",
-  threshold: "f32 threshold: health, ratio or exhaustion lies on a threshold but for rounding",
+  threshold: "f32 threshold: health, ratio or exhaustion is on a threshold, except for rounding",
   token: "a token under the integer: Python sums doubles, Rust cuts to millionths",
   overflow: "u64 overflow: limit x max(1, elapsed / window) > 1.8e13",
-  power: "cooldown power: cooldown x multiplier^n is a whole number of seconds but for rounding",
+  power: "cooldown power: cooldown x multiplier^n is a whole number of seconds, except for rounding",
 } as const;
 
-/** Follows one scenario through both engines' answers and says of each disagreement why it is one. */
+/** Follows the answers of both engines to one scenario, and finds the class of each disagreement. */
 export class Classifier {
   readonly #state: ExactState;
-  /** Providers whose quotas went different ways, since an engine that leaves one out does not refill it. */
-  readonly #parted = new Map<string, DisagreementClass>();
-  #countersParted: DisagreementClass | null = null;
+  /** Providers with different quota levels in the two engines, because only one engine ranked (and so refilled) them. */
+  readonly #diverged = new Map<string, DisagreementClass>();
+  #countersDiverged: DisagreementClass | null = null;
 
   constructor(scenario: Fixture) {
     this.#state = new ExactState(scenario);
   }
 
-  /** The next step: no answer differs (undefined), why they differ, or null: for no known reason. */
+  /** Returns the class of a disagreement at the next step. Undefined: the answers agree. Null: no known reason. */
   next(step: Step, python: Answer, rust: Answer): DisagreementClass | null | undefined {
     this.#state.play(step, python);
-    if (step.action === "upsert_provider") this.#parted.delete(step.name);
+    if (step.action === "upsert_provider") this.#diverged.delete(step.name);
     const differences = differencesOf(python, rust, SINGLE_PRECISION);
     return differences.length === 0 ? undefined : this.#reason(step, python, rust, differences);
   }
@@ -44,7 +44,7 @@ export class Classifier {
           const own = differences.filter(({ path }) => path.startsWith(`${place}.`));
           return own.length === 0 ? [] : [this.#reasonOfReading(provider, own)];
         });
-        return classes.length > 0 ? joined(classes) : null;
+        return classes.length > 0 ? commonClass(classes) : null;
       }
       case "check_remaining":
       case "check_in_cooldown":
@@ -56,7 +56,7 @@ export class Classifier {
         );
       }
       case "check_metrics":
-        return this.#countersParted ?? this.#doubtfulCooldown();
+        return this.#countersDiverged ?? this.#doubtfulCooldown();
       default:
         return null;
     }
@@ -71,27 +71,27 @@ export class Classifier {
     const isNan = ({ path, other }: Difference) => path === "breakdown.2" && other === null;
     const others = differences.filter((difference) => !(isNan(difference) && this.#state.isAllZero(capability)));
     if (others.length === 0) return "nan";
-    const odd = oddProviders(python, rust);
-    if (odd.length > 0) return joined(odd.map((name) => this.#reasonOfRanking(name, python, rust)));
+    const differing = differingProviders(python, rust);
+    if (differing.length > 0) return commonClass(differing.map((name) => this.#reasonOfRanking(name, python, rust)));
     if (isNearTie(python, rust)) return "tie";
-    // Without a weight the quota part is reported, and leaves the scores alone.
+    // If the quota weight is 0, the quota part is reported but does not change the scores.
     const winner = this.#state.providers.get((python as SelectAnswer).provider);
     const isQuotaPart = others.every(({ path }) => path === "breakdown.0");
     return isQuotaPart && winner !== undefined ? this.#reasonOfScore(winner) : null;
   }
 
-  /** A provider that one engine ranked and the other did not, or that has another score. */
+  /** Finds the class for a provider that only one engine ranked, or that has different scores. */
   #reasonOfRanking(name: string, python: Answer, rust: Answer): DisagreementClass | null {
     const provider = this.#state.providers.get(name);
     if (provider === undefined) return null;
     if (eligibleOf(python).includes(name) === eligibleOf(rust).includes(name)) {
-      return this.#parted.get(name) ?? this.#reasonOfScore(provider);
+      return this.#diverged.get(name) ?? this.#reasonOfScore(provider);
     }
     const isOnMinimum = isNear(provider.health, this.#state.minimumHealth, SINGLE_PRECISION);
     const reason = isOnMinimum ? "threshold" : provider.hasDoubtfulCooldown ? "power" : null;
     if (reason !== null) {
-      this.#parted.set(name, reason);
-      this.#countersParted = reason;
+      this.#diverged.set(name, reason);
+      this.#countersDiverged = reason;
     }
     return reason;
   }
@@ -103,11 +103,11 @@ export class Classifier {
     return buckets.some(({ bucket }) => bucket.isNearThreshold(now, SINGLE_PRECISION)) ? "threshold" : null;
   }
 
-  /** Differences in health, in cooldown or in what remains of one provider. */
+  /** Finds the class of differences in the health, the cooldown or the remaining amounts of one provider. */
   #reasonOfReading(name: string, differences: readonly Difference[]): DisagreementClass | null {
     const provider = this.#state.providers.get(name);
     if (provider === undefined) return null;
-    return joined(differences.map((difference) => this.#reasonOfValue(provider, difference)));
+    return commonClass(differences.map((difference) => this.#reasonOfValue(provider, difference)));
   }
 
   #reasonOfValue(provider: ExactProvider, { path, one, other }: Difference): DisagreementClass | null {
@@ -124,13 +124,13 @@ export class Classifier {
   }
 }
 
-/** One answer has one class: the first, or none if anything in it is unexplained. */
-function joined(classes: readonly (DisagreementClass | null)[]): DisagreementClass | null {
+/** Returns the class of an answer with several differences: the first one, or null if any difference is unexplained. */
+function commonClass(classes: readonly (DisagreementClass | null)[]): DisagreementClass | null {
   return classes.includes(null) ? null : classes[0]!;
 }
 
-/** Names that are not in both rankings equally often, or not with the same scores. */
-function oddProviders(python: Answer, rust: Answer): string[] {
+/** Names of the providers that are not equally often in both rankings, or have different scores there. */
+function differingProviders(python: Answer, rust: Answer): string[] {
   const [ours, theirs] = [scoresOf(python), scoresOf(rust)];
   return [...new Set([...ours.keys(), ...theirs.keys()])].filter((name) => {
     const [a, b] = [ours.get(name) ?? [], theirs.get(name) ?? []];
@@ -144,7 +144,7 @@ function scoresOf(answer: Answer): Map<string, number[]> {
   return scores;
 }
 
-/** The same scores in the same order, however the providers stand. */
+/** True if both rankings have the same scores in the same order, but the providers in a different order. */
 function isNearTie(python: Answer, rust: Answer): boolean {
   const [ours, theirs] = [rankingOf(python), rankingOf(rust)];
   const isMoved = ours.some(([name], place) => name !== theirs[place]?.[0]);

@@ -2,26 +2,26 @@ import type { FixtureQuota } from "../typescript/fixture.ts";
 
 const WINDOW_MS = { second: 1_000, minute: 60_000, hour: 3_600_000, day: 86_400_000 };
 
-/** Millionths of a token beyond which the Rust crate runs out of 64 bits, in tokens. */
-const MOST_TOKENS = 1.8e13;
+/** Tokens beyond which the Rust crate overflows 64 bits, because it counts millionths of a token. */
+const MAX_RUST_TOKENS = 1.8e13;
 
-/** What the Rust crate counts tokens in, and cuts every refill to. */
+/** Unit in which the Rust crate counts tokens; it truncates every refill to this unit. */
 const RUST_GRAIN = 1e-6;
 
-/** The seconds to exhaustion at which the quota part changes. */
+/** Seconds to exhaustion at which the quota part of the score changes. */
 const EXHAUSTION_STEPS = [10, 30, 60, 120];
 
-/** The ratio below which a burning quota loses a little more. */
+/** Remaining ratio below which a quota with a burn rate gets a further penalty. */
 const BURNING_RATIO = 0.5;
 
 /**
- * A token bucket of the published engines without any rounding, to tell how near they were to answering otherwise.
+ * Token bucket of the published engines without any rounding. It shows how close the engines were to a different answer.
  * Levels are whole numbers of tokens x window in ms.
  */
 export class ExactBucket {
-  /** The Rust crate ran out of 64 bits here. */
+  /** True if the Rust crate overflowed 64 bits here. */
   isBeyond64Bits = false;
-  /** A refill too small for the Rust crate ended a burn window. */
+  /** True if a refill that is too small for the Rust crate ended a burn window. */
   #restartedUnseen = false;
   readonly #limit: number;
   readonly #windowMs: number;
@@ -39,16 +39,16 @@ export class ExactBucket {
     this.#startedAt = now;
   }
 
-  /** Every read and every write refills first. */
+  /** Refills the bucket; the engines do so before every read and every write. */
   refill(now: number): void {
     const elapsed = now - this.#refilledAt;
     if (elapsed <= 0 || this.#limit === 0) return;
-    if (this.#limit * Math.max(1, elapsed / this.#windowMs) > MOST_TOKENS) this.isBeyond64Bits = true;
+    if (this.#limit * Math.max(1, elapsed / this.#windowMs) > MAX_RUST_TOKENS) this.isBeyond64Bits = true;
     const added = BigInt(elapsed) * BigInt(this.#limit);
     const level = this.#level + added;
     if (!this.#isExact(added)) this.#inexactRefills++;
-    // Where it is full in spite of all rounding, it is so in every engine.
-    if (this.#tokens(level - this.#full) > this.#doubt) this.#inexactRefills = 0;
+    // A bucket that is full even with the largest rounding error is full in every engine.
+    if (this.#tokens(level - this.#full) > this.#maxError) this.#inexactRefills = 0;
     this.#level = level < this.#full ? level : this.#full;
     this.#refilledAt = now;
     if (now - this.#startedAt < this.#windowMs) return;
@@ -61,19 +61,19 @@ export class ExactBucket {
     if (amount <= 0) return;
     this.refill(now);
     const level = this.#level - BigInt(amount) * BigInt(this.#windowMs);
-    if (this.#tokens(-level) > this.#doubt) this.#inexactRefills = 0;
+    if (this.#tokens(-level) > this.#maxError) this.#inexactRefills = 0;
     this.#level = level > 0n ? level : 0n;
     this.#consumed += amount;
   }
 
-  /** The engines may differ in whether the last token is whole: one sums doubles, the other cuts to millionths. */
+  /** True if one engine might count one more whole token than the other: Python sums doubles, Rust truncates to millionths. */
   get isNearWhole(): boolean {
     if (this.#restartedUnseen) return true;
     const above = this.#tokens(this.#level % BigInt(this.#windowMs));
-    return this.#inexactRefills > 0 && Math.min(above, 1 - above) <= this.#doubt;
+    return this.#inexactRefills > 0 && Math.min(above, 1 - above) <= this.#maxError;
   }
 
-  /** Its part of the score changes within so small a share of what it is now. */
+  /** True if a change of a value by this share can move it over a threshold of the score. */
   isNearThreshold(now: number, share: number): boolean {
     if (this.#limit === 0) return false;
     const tokens = Math.floor(this.#tokens(this.#level));
@@ -84,12 +84,12 @@ export class ExactBucket {
     return isNear(tokens / this.#limit, BURNING_RATIO) || EXHAUSTION_STEPS.some((step) => isNear(tokens / burn, step));
   }
 
-  /** The tokens by which the engines may be apart. */
-  get #doubt(): number {
+  /** Largest possible difference between the engines, in tokens. */
+  get #maxError(): number {
     return this.#inexactRefills * (RUST_GRAIN + this.#limit * Number.EPSILON);
   }
 
-  /** A refill of which neither engine loses anything: whole millionths, and no more places than a double has. */
+  /** True if neither engine rounds this refill: it is a whole number of millionths, and exact as a double. */
   #isExact(added: bigint): boolean {
     const window = BigInt(this.#windowMs);
     let denominator = window / greatestCommonDivisor(added, window);

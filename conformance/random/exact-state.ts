@@ -16,18 +16,18 @@ const AMOUNTS: { readonly [dimension: string]: "requests" | "tokens" | "bytes" |
   cost_usd: "cost_micro_usd",
 };
 
-/** Of one provider: what the published engines may see on different sides of a threshold. */
+/** Exact values of one provider that the published engines might see on different sides of a threshold. */
 export interface ExactProvider {
   buckets: readonly { readonly dimension: string; readonly bucket: ExactBucket }[];
   health: number;
-  /** The length of its last cooldown was, but for rounding, a whole number of seconds. */
+  /** True if the length of its last cooldown was a whole number of seconds, except for rounding. */
   hasDoubtfulCooldown: boolean;
   cooldownSeconds: number;
   streak: number;
   observedAt: number;
 }
 
-/** Follows a scenario in exact arithmetic, and where that is no answer, one engine's answers. */
+/** State of a scenario in exact arithmetic. It follows the answers of one engine if the arithmetic does not decide. */
 export class ExactState {
   readonly providers: Map<string, ExactProvider> = new Map();
   readonly minimumHealth: number;
@@ -52,7 +52,7 @@ export class ExactState {
     return providers.length > 0 && providers.every(({ priority }) => priority === 0);
   }
 
-  /** Goes on to what is after a step that was answered so; who was eligible follows from the answer. */
+  /** Updates the state by a step and its answer. The answer of a select shows the eligible providers. */
   play(step: Step, answer: Answer): void {
     switch (step.action) {
       case "advance_time_ms":
@@ -119,20 +119,20 @@ export class ExactState {
     const growths = provider.streak - trigger;
     if (growths < 0) return;
     const seconds = provider.cooldownSeconds * multiplier ** growths;
-    // Powers of such a number are exact in both engines.
+    // Powers of a multiple of 1/1024 are exact in both engines.
     const isRounded = !Number.isInteger(multiplier * 1_024);
     provider.hasDoubtfulCooldown =
       isRounded && growths > 1 && Math.abs(seconds - Math.round(seconds)) <= 1e-9 * seconds;
   }
 
-  /** Only the first quota of a dimension is read. */
+  /** Refills the first quota of a dimension, because the engines read only that one. */
   #read(name: string, dimension: string): void {
     const first = this.providers.get(name)?.buckets.find((quota) => quota.dimension === dimension);
     first?.bucket.refill(this.#now);
   }
 }
 
-/** The providers that a selection ranked; none if it was refused. */
+/** Providers that a selection ranked; empty if it failed. */
 export function eligibleOf(answer: Answer): string[] {
   if (answer === null || typeof answer !== "object" || !("alternatives" in answer)) return [];
   const { provider, alternatives } = answer as SelectAnswer;

@@ -1,6 +1,9 @@
 import type { Answer, Fixture, SelectAnswer, Step } from "../typescript/fixture.ts";
 
-/** The scenario as a fixture that expects of every step what an engine answered; of numbers also ranges, for older runners. */
+/**
+ * Returns the scenario as a fixture that expects the answers of an engine. Numbers also have ranges, which older runners
+ * check.
+ */
 export function fixtureOf(scenario: Fixture, answers: readonly Answer[], description: string): Fixture {
   const { name, config = {}, providers = [], capabilities = [] } = scenario;
   const steps = scenario.steps.map((step, place) => expecting(step, answers[place] ?? null));
@@ -44,12 +47,12 @@ function expecting(step: Step, answer: Answer): Step {
   }
 }
 
-/** Far finer than the tolerance of fixtures, and shorter to read. */
+/** Rounds to 10 digits: far below the tolerance of fixtures, and easier to read. */
 function rounded(value: number): number {
   return Number(value.toFixed(10));
 }
 
-/** JSON as the committed fixtures are written. */
+/** Formats a fixture as JSON, in the style of the committed fixtures. */
 export function fixtureText(fixture: Fixture): string {
   return `${pretty(fixture, 0)}\n`;
 }
@@ -60,7 +63,7 @@ function pretty(value: unknown, indent: number): string {
   const line = inline(value);
   if (typeof value !== "object" || value === null) return line;
   const isList = Array.isArray(value);
-  // The document, and its lists of objects, have a line for each item.
+  // The document and its lists of objects have one item per line.
   const isSpread = indent === 0 || (indent === 2 && isList && typeof value[0] === "object");
   if (!isSpread && indent + line.length <= WIDTH) return line;
   const pad = " ".repeat(indent + 2);

@@ -15,7 +15,7 @@ const STATUSES = ["success", "client_error", "rate_limited", "forbidden", "serve
 const USAGE = ["requests", "tokens", "bytes", "cost_micro_usd"] as const;
 const PAUSES = ["0 ms", "below a second", "below a minute", "below an hour", "below a day", "days"] as const;
 
-/** Everything that random scenarios must hold at least once. */
+/** All kinds of things that must occur at least once in random scenarios. */
 export const KINDS: readonly string[] = [
   ...[1, 2, 3, 4, 5, 6, 7, 8, 9].map((count) => `providers: ${count}`),
   ...[0, 1, 2, 3, 4].map((count) => `quotas: ${count}`),
@@ -38,12 +38,12 @@ export const KINDS: readonly string[] = [
   ...["in cooldown", "health below 1", "nothing remaining"].map((what) => `probe: ${what}`),
 ];
 
-/** The kind of an answer that chose between two or more eligible providers. */
+/** Kind of a selection between two or more eligible providers. */
 export const CHOICE = "select: choice of two or more";
 
-/** How often each kind occurred, and how many answers there were. */
+/** Number of occurrences of each kind, and number of answers. */
 export class Occurrences {
-  /** Answers of all steps that ask something. */
+  /** Number of answers, of all steps that read something. */
   answers = 0;
   readonly counts: Map<string, number> = new Map(KINDS.map((kind) => [kind, 0]));
 
@@ -51,7 +51,7 @@ export class Occurrences {
     return KINDS.filter((kind) => this.counts.get(kind) === 0);
   }
 
-  /** Counts what a scenario holds, and what was answered to it. */
+  /** Counts the kinds in a scenario and in its answers. */
   add(scenario: Fixture, answers: readonly Answer[]): void {
     const declared = new Map<string, FixtureProvider>();
     const providers = scenario.providers ?? [];

@@ -7,23 +7,23 @@ import { scenarioOf } from "./scenario.ts";
 import { shrink, withProbesSpelledOut } from "./shrink.ts";
 import { type Answers, judge, sentenceOf, type Verdict } from "./verdict.ts";
 
-/** Something that answers scenarios, as a runner does. */
+/** An engine that answers scenarios, as a runner does. */
 export interface Engine {
   play(scenario: Fixture): Promise<readonly Answer[]>;
 }
 
 export type Engines = { readonly [language in keyof Answers]: Engine };
 
-/** Scenarios that are under way at once: enough that no runner waits for another. */
-const UNDER_WAY = 24;
+/** Number of scenarios in progress simultaneously, large enough that no runner waits for another one. */
+const MAX_IN_PROGRESS = 24;
 
-/** Violations that are shrunk and shown; more of them mostly have the same cause. */
-const MOST_SHRUNK = 5;
+/** Number of violations that are shrunk and printed; further ones mostly have the same cause. */
+const MAX_SHRUNK = 5;
 
-const MOST_DISAGREEMENT = 0.002;
-const LEAST_CHOICE = 0.2;
+const MAX_DISAGREEMENT_SHARE = 0.002;
+const MIN_CHOICE_SHARE = 0.2;
 
-/** What came of random scenarios, of one seed or several. */
+/** Results of random scenarios of one seed or several. */
 export class RandomRun {
   readonly #engines: Engines;
   readonly #found: string;
@@ -33,20 +33,20 @@ export class RandomRun {
   #scenarios = 0;
   #violations = 0;
 
-  /** `found` is the folder for fixtures of what violates the rule. */
+  /** `found`: folder for the fixtures of violations. */
   constructor(engines: Engines, found: string, print: (text: string) => void = console.log) {
     this.#engines = engines;
     this.#found = found;
     this.#print = print;
   }
 
-  /** Plays and judges the scenarios of a seed; shrinks what violates the rule, and writes a fixture of it. */
+  /** Plays the scenarios of a seed and checks the rule. Shrinks every violation, and writes a fixture of it. */
   async play(seed: number, count: number): Promise<void> {
-    const underWay: Promise<readonly [Fixture, Answers]>[] = [];
-    for (let index = 0; index < count + UNDER_WAY; index++) {
-      if (index < count) underWay.push(this.#answered(scenarioOf(seed, index)));
-      if (underWay.length < UNDER_WAY && index < count) continue;
-      const next = underWay.shift();
+    const inProgress: Promise<readonly [Fixture, Answers]>[] = [];
+    for (let index = 0; index < count + MAX_IN_PROGRESS; index++) {
+      if (index < count) inProgress.push(this.#answered(scenarioOf(seed, index)));
+      if (inProgress.length < MAX_IN_PROGRESS && index < count) continue;
+      const next = inProgress.shift();
       if (next === undefined) break;
       const [scenario, answers] = await next;
       this.#scenarios++;
@@ -59,7 +59,7 @@ export class RandomRun {
     }
   }
 
-  /** Prints the counts; the reasons why the run fails: none if it passes. */
+  /** Prints the counts. Returns the reasons why the run fails; empty if it passes. */
   conclude(): string[] {
     const { answers, counts, missing } = this.#occurrences;
     const choices = counts.get(CHOICE)!;
@@ -77,8 +77,10 @@ export class RandomRun {
     return [
       ...(this.#violations > 0 ? [`${this.#violations} scenarios violate the rule`] : []),
       ...missing.map((kind) => `no scenario holds "${kind}"`),
-      ...(choices < LEAST_CHOICE * answers ? ["selects with a choice are under 20 % of the answers"] : []),
-      ...(disagreements > MOST_DISAGREEMENT * answers ? ["Python and Rust differ in over 0.2 % of the answers"] : []),
+      ...(choices < MIN_CHOICE_SHARE * answers ? ["selects with a choice are under 20 % of the answers"] : []),
+      ...(disagreements > MAX_DISAGREEMENT_SHARE * answers
+        ? ["Python and Rust differ in over 0.2 % of the answers"]
+        : []),
     ];
   }
 
@@ -96,7 +98,7 @@ export class RandomRun {
     this.#violations++;
     const first = violations[0]!;
     this.#print(`\n${scenario.name}, ${first.between}: ${sentenceOf(first, scenario)}`);
-    if (this.#violations > MOST_SHRUNK) return;
+    if (this.#violations > MAX_SHRUNK) return;
     const violation = async (candidate: Fixture) => {
       const [, answers] = await this.#answered(candidate);
       return judge(candidate, answers).violations.find(({ between }) => between === first.between);
@@ -118,7 +120,7 @@ export class RandomRun {
   }
 }
 
-/** Lines side by side, three in a row. */
+/** Formats lines in three columns. */
 function inColumns(lines: readonly string[]): string {
   const rows = Math.ceil(lines.length / 3);
   const widest = Math.max(...lines.map((line) => line.length));

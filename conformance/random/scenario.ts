@@ -2,29 +2,29 @@ import type { Fixture, FixtureCapability, FixtureProvider, ObserveStep, Step } f
 import { DIMENSIONS, drawCapability, drawConfig, drawProvider } from "./declarations.ts";
 import { SeededRandom } from "./seeded-random.ts";
 
-/** Every so many steps everything that can be read is compared. */
+/** Number of steps between two probes, which read everything that can be read. */
 export const STEPS_BETWEEN_PROBES = 10;
 
-/** One scenario in so many has a capability of which all priorities are 0: the published engines disagree there. */
+/** One of this number of scenarios has a capability with all priorities 0. It is rare: the published engines differ there. */
 const SCENARIOS_PER_ALL_ZERO = 100;
 
-/** The capabilities of every scenario. */
+/** Capabilities of every scenario. */
 const CAPABILITIES = ["chat", "embed"];
 const UNKNOWN_CAPABILITY = "draw";
 
-/** Providers are named a to i; these two only turn up by name. */
+// Providers are named a to i. The first of these names is never registered, the second one only during a scenario.
 const UNKNOWN_PROVIDER = "nobody";
 const LATE_PROVIDER = "late";
 
 const FAILURES = ["rate_limited", "forbidden", "server_error", "timeout"] as const;
 
-/** The scenario of that number in the run of that seed; the same at any time and for any count. */
+/** Returns the scenario with this index in the run of this seed. It depends on nothing else. */
 export function scenarioOf(seed: number, index: number): Fixture {
-  return new Draw(new SeededRandom(seed % 2 ** 32, Math.floor(seed / 2 ** 32), index), seed, index).scenario();
+  return new ScenarioDraw(new SeededRandom(seed % 2 ** 32, Math.floor(seed / 2 ** 32), index), seed, index).scenario();
 }
 
-/** One scenario in the making: it knows what was declared so far, to draw steps that matter. */
-class Draw {
+/** Draws one scenario. It tracks the declarations so far, so that the steps refer to them. */
+class ScenarioDraw {
   readonly #random: SeededRandom;
   readonly #name: string;
   readonly #providers = new Map<string, FixtureProvider>();
@@ -55,7 +55,7 @@ class Draw {
       steps.push(this.#step());
       if (i % STEPS_BETWEEN_PROBES === 0) steps.push({ action: "probe" });
     }
-    // Once: in every such answer the published engines differ.
+    // Only once, because the published engines differ in every such answer.
     if (this.#rareCapability !== null) steps.push({ action: "select", capability: this.#rareCapability });
     steps.push({ action: "probe" }, { action: "check_metrics" });
     return {
@@ -101,7 +101,7 @@ class Draw {
     };
   }
 
-  /** Half of the time in proportion to a limit of the provider, so that quotas run low whatever their size. */
+  /** Draws an amount. Half of them are in proportion to a limit of the provider, so that quotas of any size run low. */
   #amount(provider: string, dimension: string, usual: readonly number[]): number {
     const random = this.#random;
     const quotas = this.#providers.get(provider)?.quotas ?? [];
@@ -123,7 +123,7 @@ class Draw {
     return random.whole(0, random.chance(0.1) ? random.one([1e3, 60e3, 3_600e3, 450e6]) : this.#longestPauseMs);
   }
 
-  /** One that is there, as it is or otherwise, or one that a capability may have waited for. */
+  /** Draws a provider to upsert: a registered one, unchanged or changed, or the late one that a capability might list. */
   #upserted(): FixtureProvider {
     const random = this.#random;
     const name = random.chance(0.15) ? LATE_PROVIDER : random.one([...this.#providers.keys()]);

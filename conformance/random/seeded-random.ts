@@ -1,34 +1,34 @@
-// Numbers that look random and follow from a seed alone, on every machine: sfc32, of Chris Doty-Humphrey's PractRand.
+// Pseudorandom numbers that depend on a seed alone, on every machine: sfc32, of Chris Doty-Humphrey's PractRand.
 
-/** Draws that are the same for the same seeds. */
+/** Generator with the same numbers for the same seeds. */
 export class SeededRandom {
   readonly #state: Uint32Array;
 
   constructor(...seeds: readonly number[]) {
     this.#state = new Uint32Array([...seeds, 0, 0, 0].slice(0, 3).concat(1));
-    // The first draws still resemble the seeds.
+    // The first numbers still resemble the seeds, so they are skipped.
     for (let i = 0; i < 16; i++) this.#next();
   }
 
-  /** Below 1, in steps of 2^-53. */
+  /** Returns a number from 0 to below 1, in steps of 2^-53. */
   fraction(): number {
     return ((this.#next() >>> 5) * 2 ** 26 + (this.#next() >>> 6)) / 2 ** 53;
   }
 
-  /** A whole number, both ends included. */
-  whole(least: number, most: number): number {
-    return least + Math.floor(this.fraction() * (most - least + 1));
+  /** Returns a whole number, both ends included. */
+  whole(min: number, max: number): number {
+    return min + Math.floor(this.fraction() * (max - min + 1));
   }
 
   chance(probability: number): boolean {
     return this.fraction() < probability;
   }
 
-  one<T>(of: readonly T[]): T {
-    return of[this.whole(0, of.length - 1)]!;
+  one<T>(items: readonly T[]): T {
+    return items[this.whole(0, items.length - 1)]!;
   }
 
-  /** The same items in another order. */
+  /** Returns the items in a random order. */
   shuffled<T>(items: readonly T[]): T[] {
     const left = [...items];
     return items.map(() => left.splice(this.whole(0, left.length - 1), 1)[0]!);

@@ -1,10 +1,10 @@
 import type { Fixture, FixtureProvider, Step } from "../typescript/fixture.ts";
 import { DIMENSIONS } from "./declarations.ts";
 
-/** True if the scenario still shows what it was kept for. */
+/** True if the scenario still has the property of interest, for example a disagreement. */
 export type StillShows = (scenario: Fixture) => Promise<boolean>;
 
-/** A scenario as small as dropping makes it: no step, provider, quota or option can go without the rest showing less. */
+/** Returns a minimal scenario: if any step, provider, quota or option is dropped from it, the property is lost. */
 export async function shrink(scenario: Fixture, stillShows: StillShows): Promise<Fixture> {
   let smallest = scenario;
   for (let before = ""; before !== JSON.stringify(smallest); ) {
@@ -18,7 +18,7 @@ export async function shrink(scenario: Fixture, stillShows: StillShows): Promise
   return smallest;
 }
 
-/** Every read of a probe as a step of its own, in the order in which it reads: a fixture can say what it expects of them. */
+/** Replaces each probe by single reads in the same order, because a fixture can have expectations only for those. */
 export function withProbesSpelledOut(scenario: Fixture): Fixture {
   const registered = new Set((scenario.providers ?? []).map(({ name }) => name));
   const steps = scenario.steps.flatMap((step): readonly Step[] => {
@@ -33,11 +33,11 @@ export function withProbesSpelledOut(scenario: Fixture): Fixture {
   return { ...scenario, steps };
 }
 
-/** Drops runs of steps: first half of them, then smaller and smaller runs, down to single steps. */
+/** Drops runs of steps: first half of all steps, then shorter and shorter runs, down to single steps. */
 async function withFewerSteps(scenario: Fixture, stillShows: StillShows): Promise<Fixture> {
   let { steps } = scenario;
   for (let size = Math.ceil(steps.length / 2); size >= 1; size = Math.floor(size / 2)) {
-    // From the end: what happened after the disagreement goes first.
+    // From the end, so that the steps after the disagreement are dropped first.
     for (let start = steps.length - size; start > -size; start -= size) {
       const fewer = steps.filter((_, place) => place < start || place >= start + size);
       if (fewer.length > 0 && (await stillShows({ ...scenario, steps: fewer }))) steps = fewer;
@@ -46,10 +46,10 @@ async function withFewerSteps(scenario: Fixture, stillShows: StillShows): Promis
   return { ...scenario, steps };
 }
 
-/** Null where there is nothing to drop any more. */
+/** A simplification returns null if there is nothing left to drop. */
 type Simplification = (scenario: Fixture) => Fixture | null;
 
-/** Everything but steps that can be left out of a scenario, from the end, so that earlier places stay. */
+/** All simplifications except dropped steps. They start at the end, so that earlier indices remain valid. */
 function* simplifications(scenario: Fixture): Generator<Simplification> {
   const { providers = [], capabilities = [], steps } = scenario;
   for (let i = capabilities.length - 1; i >= 0; i--) {
@@ -89,7 +89,7 @@ function* simplifications(scenario: Fixture): Generator<Simplification> {
   }
 }
 
-/** Without the provider's places in capabilities; what else names it then names an unknown one. */
+/** Removes a provider from the capabilities. Steps that still name it then name an unknown provider. */
 function withoutProvider(scenario: Fixture, name: string): Fixture {
   const capabilities = (scenario.capabilities ?? []).map((capability) => ({
     ...capability,

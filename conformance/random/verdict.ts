@@ -2,34 +2,34 @@ import type { Answer, Fixture } from "../typescript/fixture.ts";
 import { type Difference, described, differencesOf, SAME_ARITHMETIC, SINGLE_PRECISION } from "./comparison.ts";
 import { Classifier, type DisagreementClass } from "./disagreement-class.ts";
 
-/** What the engines answered to the steps of one scenario. */
+/** Answers of the engines to the steps of one scenario. */
 export interface Answers {
   readonly typescript: readonly Answer[];
   readonly python: readonly Answer[];
   readonly rust: readonly Answer[];
 }
 
-/** A step at which the rule is broken. */
+/** A step at which the answers violate the rule. */
 export interface Violation {
   readonly step: number;
-  /** Which engines differ there. */
+  /** The two engines that differ. */
   readonly between: "typescript and python" | "typescript and rust" | "python and rust";
   readonly differences: readonly Difference[];
 }
 
-/** One scenario, judged. */
+/** Violations and known disagreements of one scenario. */
 export interface Verdict {
   readonly violations: readonly Violation[];
-  /** How many answers of the published engines differ, by class. */
+  /** Number of different answers of the published engines, by class. */
   readonly disagreements: ReadonlyMap<DisagreementClass, number>;
 }
 
-// A number may be as far from Rust's as Python's is, and as far from Python's as ours may be.
+// The distance of Python's number from Rust's, plus the distance of ours from Python's.
 const AGAINST_RUST = SINGLE_PRECISION + SAME_ARITHMETIC;
 
 /**
- * The rule: every answer equals Python's, and equals Rust's wherever Rust and Python agree; where these two do not, it
- * is for a known reason.
+ * Checks the rule: every answer equals Python's. It also equals Rust's if Rust and Python agree; if they do not agree, there
+ * is a known reason.
  */
 export function judge(scenario: Fixture, { typescript, python, rust }: Answers): Verdict {
   const classifier = new Classifier(scenario);
@@ -49,7 +49,7 @@ export function judge(scenario: Fixture, { typescript, python, rust }: Answers):
   return { violations, disagreements };
 }
 
-/** A violation in words. */
+/** Describes a violation. */
 export function sentenceOf({ step, between, differences }: Violation, scenario: Fixture): string {
   const [one, other] = between.split(" and ") as [string, string];
   const shown = differences.slice(0, 3).map((difference) => described(difference, [one, other]));

@@ -5,7 +5,7 @@ import { Player } from "./player.ts";
 const EXACT = 1e-9;
 const RANGE = 1e-3;
 
-/** What a fixture expected and did not get, a line each; empty: it passed. */
+/** Plays a fixture and returns one line per expectation that was not met. Empty: the fixture passes. */
 export function failuresOf(fixture: Fixture, profile: "classic" | "anticipatory"): string[] {
   const player = new Player(fixture, profile);
   return fixture.steps.flatMap((step, place) => {

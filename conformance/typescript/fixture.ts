@@ -1,8 +1,8 @@
 import type { Dimension, StatusClass, Window } from "grate-limiter";
 
 /**
- * One scenario of the shared format, as `fixture.schema.json` describes it; times in ms, amounts whole. A scenario that
- * is only traced leaves out what it would expect.
+ * One scenario of the shared format, as `fixture.schema.json` describes it. Times are in ms, amounts are whole numbers. A
+ * scenario for traces has no expectations.
  */
 export interface Fixture {
   readonly name: string;
@@ -92,7 +92,7 @@ export interface SelectStep {
   readonly expect_breakdown?: { readonly [part in "quota" | "health" | "priority" | "latency"]?: number };
 }
 
-/** What an engine answered to one step; all runners write the same. */
+/** Answer of an engine to one step. All runners write the same format. */
 export type Answer =
   | null
   | number

@@ -8,7 +8,7 @@ import {
 } from "grate-limiter";
 import type { Answer, Fixture, FixtureConfig, FixtureProvider, ObserveStep, ProviderProbe, Step } from "./fixture.ts";
 
-/** The words of the format for our health options. */
+/** Health options of this package, by their names in the format. */
 const HEALTH_OPTIONS: { readonly [option: string]: keyof HealthOptions } = {
   decay_half_life_seconds: "decayHalfLifeSeconds",
   penalty_429: "penalty429",
@@ -21,10 +21,10 @@ const HEALTH_OPTIONS: { readonly [option: string]: keyof HealthOptions } = {
   max_cooldown_seconds: "maxCooldownSeconds",
 };
 
-/** The published engines know no others. */
+/** Dimensions that a probe reads; the published engines have no others. */
 const PROBED = [Dimension.Requests, Dimension.Tokens, Dimension.Concurrency, Dimension.CostUsd, Dimension.Bytes];
 
-/** One limiter on one mock clock, and the steps that can be played on it. */
+/** Plays steps on one limiter with one mock clock. */
 export class Player {
   readonly #clock = new MockClock();
   readonly #limiter: GrateLimiter;
@@ -36,7 +36,7 @@ export class Player {
     for (const capability of fixture.capabilities ?? []) this.play({ action: "upsert_capability", ...capability });
   }
 
-  /** The full answer to a step: the same in every runner. */
+  /** Plays a step and returns its full answer, in the format of all runners. */
   play(step: Step): Answer {
     try {
       return this.#answer(step);
@@ -142,7 +142,7 @@ function providerOf(provider: FixtureProvider): ProviderConfig {
   );
   return {
     name: provider.name,
-    // Without a window a quota is only complete in the classic profile, which the types do not know.
+    // A quota without a window is valid in the classic profile only, and the types do not allow it.
     quotas: quotas as ProviderConfig["quotas"],
     priority: provider.priority,
     weight: provider.weight,

@@ -1,9 +1,9 @@
 // Plays scenarios of the shared fixture format against this package.
 //
-//   run.ts [FILE...]   checks fixture files (default: all of ../fixtures) in each profile that they name, one JSON line
-//                      per fixture and profile; exit 1 if one fails
-//   run.ts --trace     reads one scenario per line from stdin and writes one line per scenario, played in the classic
-//                      profile: {"name", "answers"}, answers[i] being the full answer to steps[i]
+//   run.ts [FILE...]   checks fixture files (default: all of ../fixtures) in each profile that they name, and prints one
+//                      JSON line per fixture and profile; exit 1 if one fails
+//   run.ts --trace     reads one scenario per line from stdin, plays it in the classic profile, and writes one line for it:
+//                      {"name", "answers"}; answers[i] is the full answer to steps[i]
 import { readdirSync, readFileSync } from "node:fs";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
@@ -13,13 +13,13 @@ import { Player } from "./player.ts";
 
 const FIXTURES = fileURLToPath(new URL("../fixtures", import.meta.url));
 
-/** The version of this package. */
+/** Version of this package. */
 function engineVersion(): string {
   const manifest = readFileSync(new URL("../../package.json", import.meta.url), "utf8");
   return (JSON.parse(manifest) as { version: string }).version;
 }
 
-/** The paths of all fixture files. */
+/** Paths of all fixture files. */
 export function fixtureFiles(): string[] {
   const names = readdirSync(FIXTURES).filter((name) => name.endsWith(".json"));
   return names.sort().map((name) => `${FIXTURES}/${name}`);

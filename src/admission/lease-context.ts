@@ -1,5 +1,5 @@
 import type { Decision } from "../api/decision.ts";
-import type { ObservationParts } from "../observation/apply-observation.ts";
+import type { ObservationContext } from "../observation/apply-observation.ts";
 import type { Capability } from "../provider/capability.ts";
 import type { Provider, ProviderState } from "../provider/provider.ts";
 import type { Demand } from "../quota/usage-vector.ts";
@@ -16,7 +16,7 @@ export interface Candidate {
 }
 
 /** The parts of a limiter that its leases and its wait queue use. */
-export interface LeaseContext extends ObservationParts {
+export interface LeaseContext extends ObservationContext {
   readonly skewCapMs: number;
   /** Leases that change by themselves, by their next instants. */
   readonly leases: TimerHeap<Due>;

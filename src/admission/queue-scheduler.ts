@@ -18,7 +18,7 @@ import { rank } from "../selection/select.ts";
 import type { SelectionContext } from "../selection/selection-context.ts";
 import type { Abortable } from "./abort-signals.ts";
 import type { Claims, ClaimTarget } from "./claims.ts";
-import { DemandBounds } from "./demand-bounds.ts";
+import { addToBounds, boundsOf } from "./group-bounds.ts";
 import type { LeaseContext } from "./lease-context.ts";
 import type { Reserver } from "./reserver.ts";
 import { type Verdict, WaitQueue } from "./wait-queue.ts";
@@ -81,7 +81,13 @@ export class QueueScheduler {
     }
   }
 
-  /** Runs a pass if capacity might have become available. */
+  #reset(): void {
+    this.#hasRoom = false;
+    this.#wasFreed = false;
+    this.#nextEvaluationAt = Infinity;
+  }
+
+  /** Runs a pass if capacity might have become available; called unless the queue is idle. */
   serve(now: number): void {
     if (now >= this.#nextEvaluationAt) this.#hasRoom = true;
     // A strategy might call the limiter in the middle of a pass.
@@ -120,6 +126,8 @@ export class QueueScheduler {
     mayOverfill: boolean,
     now: number,
   ): Lease | Promise<Lease> {
+    // Nothing was evaluated while the queue was idle.
+    if (this.isIdle) this.#reset();
     const order = this.#orders++;
     const priority = options.priority ?? 0;
     const deadline = now + maxWaitMs;
@@ -144,7 +152,7 @@ export class QueueScheduler {
         queue.resume(now);
         ranking = rank(capability, request, this.#parts, now, true);
       }
-      if (group.bounds !== null) this.#addTo(group.bounds, waiter, capability);
+      if (group.bounds !== null) addToBounds(group.bounds, waiter, capability, this.#parts.registry);
       // A provider for which a larger request ahead of it in its lane is too large is not claimed yet.
       this.#stay(waiter, group, capability, ranking, now);
     }
@@ -187,7 +195,7 @@ export class QueueScheduler {
     const targets: ClaimTarget[] = [];
     for (let rank = 0; rank < ranking.size; rank++) {
       const provider = ranking.provider(rank);
-      const needs = ranking.needs(rank);
+      const needs = ranking.demand(rank);
       const gateMs = provider.recoveryDelayMs(provider.state(now, minimumHealth), now);
       const isRoom = ranking.waitMs(rank) === 0;
       const fitsAt = isRoom ? now : profile.earliestFit(provider.quotas, needs, now);
@@ -206,7 +214,7 @@ export class QueueScheduler {
       for (const { tracker } of provider.quotas) {
         evaluateAt = Math.min(evaluateAt, now + (tracker.resets?.(now).reviewMs ?? Infinity));
       }
-      const needs = request.needs(capability, entry, true);
+      const needs = request.demandOn(capability, entry, true);
       if (profile.waitMs(provider.quotas, needs, now, false) === TOO_LARGE) {
         isTooLarge = true;
         continue;
@@ -245,27 +253,9 @@ export class QueueScheduler {
     if (group.bounds !== null && targets.some(isHopeful)) return true;
     if (group.hasNewBounds) return false;
     // The bounds of waiters that have left are gone now.
-    group.bounds = this.#boundsOf(group);
+    group.bounds = boundsOf(group, this.#parts.registry);
     group.hasNewBounds = true;
     return targets.some(isHopeful);
-  }
-
-  #boundsOf({ lanes }: LaneGroup): DemandBounds {
-    const bounds = new DemandBounds();
-    for (const { capability, first } of lanes.values()) {
-      const known = this.#parts.registry.capabilities.get(capability);
-      if (known === undefined) continue;
-      for (let waiter = first; waiter !== null; waiter = waiter.next) this.#addTo(bounds, waiter, known);
-    }
-    return bounds;
-  }
-
-  #addTo(bounds: DemandBounds, { request, deadline }: Waiter, capability: Capability): void {
-    for (const entry of this.#parts.registry.listed(capability)) {
-      const { name, provider } = entry;
-      if (provider === null || request.excludes(name)) continue;
-      bounds.add(provider, request.needs(capability, entry, true), deadline);
-    }
   }
 
   #isShut({ capability, request, priority }: Waiter): boolean {
@@ -274,7 +264,7 @@ export class QueueScheduler {
     if (known === undefined) return false;
     return registry.listed(known).every((entry) => {
       if (entry.provider === null || request.excludes(entry.name)) return true;
-      return this.#claims.isShut(entry.provider, request.needs(known, entry, true), priority);
+      return this.#claims.isShut(entry.provider, request.demandOn(known, entry, true), priority);
     });
   }
 

@@ -54,9 +54,9 @@ export class Reconfiguration {
 
   upsertPool(config: PoolConfig): void {
     this.#change((now) => {
-      const { pool, had, drawing } = this.#registry.upsertPool(config, now);
+      const { pool, previousQuotas, members } = this.#registry.upsertPool(config, now);
       // Leases of providers that have left the pool take part in its quotas as well.
-      this.#admission.migrateLeases(drawing, pool.quotas, had, now);
+      this.#admission.migrateLeases(members, pool.quotas, previousQuotas, now);
     });
   }
 

@@ -84,7 +84,7 @@ export class Reserver {
       provider,
       capability,
       state: provider.state(now, minimumHealth),
-      needs: ranking.needs(best),
+      needs: ranking.demand(best),
       decision: ranking.decision(best),
     };
     const timeoutMs = leaseTimeoutMs ?? this.#options.leaseTimeoutMs;
@@ -98,7 +98,7 @@ export class Reserver {
   #isFree(ranking: Ranking, rank: number, priority: number, now: number): boolean {
     const provider = ranking.provider(rank);
     if (provider.recoveryDelayMs(provider.state(now, this.#parts.minimumHealth), now) > 0) return false;
-    return this.#claims.isEmpty || !this.#claims.isBehind(provider, ranking.needs(rank), priority, now);
+    return this.#claims.isEmpty || !this.#claims.isBehind(provider, ranking.demand(rank), priority, now);
   }
 
   /** Draws one of the providers within a quarter of the best. */
@@ -110,7 +110,7 @@ export class Reserver {
     for (let rank = best; rank < ranking.size && ranking.waitMs(rank) === 0 && ranking.score(rank) >= least; rank++) {
       if (request.avoids(ranking.entry(rank).name) !== isAvoided || !this.#isFree(ranking, rank, priority, now))
         continue;
-      const headroom = headroomOf(ranking.provider(rank), ranking.needs(rank), now);
+      const headroom = headroomOf(ranking.provider(rank), ranking.demand(rank), now);
       all += headroom;
       near.push({ rank, headroom });
     }
@@ -155,7 +155,7 @@ export class Reserver {
       if (gateMs < Infinity && now + gateMs > deadline) return false;
       // The sizes that are learned until then might be smaller.
       if (!request.isFullySpecified && provider.hasSizes && open.teach(capability.learning)) return true;
-      return mayFitBy(deadline, provider, request.needs(capability, entry, true), now);
+      return mayFitBy(deadline, provider, request.demandOn(capability, entry, true), now);
     });
   }
 

@@ -26,7 +26,7 @@ type Evaluate = (waiter: Waiter, group: LaneGroup, now: number) => Verdict;
 export class WaitQueue {
   readonly #groups = new Map<ProviderList | null, Map<string, LaneGroup>>();
   readonly #counts = new Map<string, number>();
-  #size = 0;
+  size = 0;
   readonly #evaluate: Evaluate;
   #isInPass = false;
   /** The group that the last pass has not finished; null: none. */
@@ -36,10 +36,6 @@ export class WaitQueue {
 
   constructor(evaluate: Evaluate) {
     this.#evaluate = evaluate;
-  }
-
-  get size(): number {
-    return this.#size;
   }
 
   /** Number of waiters by capability. */
@@ -57,7 +53,7 @@ export class WaitQueue {
 
   /** True if the last waiter of the lane has the same request and no later deadline, so that its verdict holds here, too. */
   hasEqual(capability: string, list: ProviderList, request: RequestSpec, priority: number, deadline: number): boolean {
-    if (this.#size === 0) return false;
+    if (this.size === 0) return false;
     const last = this.#groups.get(list)?.get(keyOf(request, priority))?.lanes.get(capability)?.last;
     if (last === undefined || last === null || last.deadline > deadline) return false;
     return last.request === request || last.request.key === request.key;
@@ -84,7 +80,7 @@ export class WaitQueue {
     }
     lane.add(waiter);
     if (lane.first === waiter) this.#open(lane);
-    this.#size++;
+    this.size++;
     this.#counts.set(capability, (this.#counts.get(capability) ?? 0) + 1);
     return group;
   }
@@ -97,7 +93,7 @@ export class WaitQueue {
     lane.remove(waiter);
     if (lane.first === null) this.#drop(lane);
     else if (lane.place >= 0) group.waiting.put(lane);
-    this.#size--;
+    this.size--;
     const count = this.#counts.get(capability)! - 1;
     if (count === 0) this.#counts.delete(capability);
     else this.#counts.set(capability, count);
@@ -146,7 +142,7 @@ export class WaitQueue {
       for (let group = open.first; group !== undefined; group = open.first) {
         const lane = group.waiting.first;
         const verdict = lane === undefined ? "gone" : this.#step(lane, now);
-        if (group.waiting.size === 0) open.remove(group);
+        if (group.waiting.first === undefined) open.remove(group);
         else open.put(group);
         // Lanes of other groups come after the claims of the lanes ahead of them.
         const isLastGroup = open.size === 1 && open.first === group;

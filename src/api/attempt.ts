@@ -1,38 +1,40 @@
 import type { Lease } from "./lease.ts";
 import type { StatusClass } from "./status-class.ts";
 
-/**
- * One try of a request on one provider: how it ended, how long it waited for room, how long it took (ms; of a stream up to
- * its first chunk). `error` is what was thrown, or the value that was no success (of a response, its body is cancelled once
- * another attempt is made); null: none.
- */
+/** One try of a request on one provider. */
 export interface Attempt<P extends string = string> {
   readonly provider: P;
   readonly status: StatusClass;
+  /** Milliseconds until the lease was granted. */
   readonly waitedMs: number;
+  /** Milliseconds from the grant to the end of the task; of a stream, to its first chunk. */
   readonly latencyMs: number;
+  /**
+   * Error that the task threw, or the value that was classified as a failure; null: none. The body of a response is
+   * cancelled when another attempt follows.
+   */
   readonly error: unknown;
 }
 
-/** What became of one item; `index` is its place in the source, from 0. */
+/** Result of one item of `map`. `index` is its position in the source, from 0. */
 export type MapResult<Item, T, P extends string = string> =
   | { readonly ok: true; readonly item: Item; readonly index: number; readonly value: T; readonly provider: P }
   | { readonly ok: false; readonly item: Item; readonly index: number; readonly error: unknown };
 
-/** What `run` gives: the task's own value, who served it, and everything that was tried, the last one included. */
+/** Result of `run` and `stream`: the value of the task, the provider that served it, and all attempts, the last one included. */
 export interface RunResult<T, P extends string = string> {
   readonly value: T;
   readonly provider: P;
   readonly attempts: readonly Attempt<P>[];
 }
 
-/** What a task is given; `signal` also ends at the attempt's and the call's time-out. */
+/** Context of one attempt, which its task receives. */
 export interface TaskContext<P extends string = string> {
   readonly provider: P;
-  /** 1 for the first. */
+  /** Number of the attempt, from 1. */
   readonly attempt: number;
-  /** For what sends the request; made when it is first read. */
+  /** Signal for the client that sends the request. Aborts with the caller's signal and at the time-outs of attempt and call. */
   readonly signal: AbortSignal;
-  /** Settled when the task ends; for `report` and `headersReceived`. */
+  /** Lease of the attempt, for `report` and `headersReceived`. It is settled when the task ends. */
   readonly lease: Lease<P>;
 }

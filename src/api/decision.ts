@@ -1,20 +1,21 @@
 import type { ScoreBreakdown } from "./scoring-strategy.ts";
 
-/** A provider that was eligible too, with its score; read-only, for decisions between which the score did not change share it. */
+/** Another eligible provider and its score. Read-only, because decisions with equal scores share one object. */
 export interface Alternative<P extends string = string> {
   readonly provider: P;
   readonly score: number;
 }
 
-/** The ranked answer of `select`; `waitMs` is 0 for now, null for "when a request in flight ends". */
+/** Answer of `select`: the best provider for a request. */
 export interface Decision<P extends string = string> {
   readonly provider: P;
   readonly score: number;
+  /** Milliseconds until the provider has capacity. 0: now. null: not known, it depends on the end of other requests. */
   readonly waitMs: number | null;
-  /** The parts that the score was made of. */
+  /** Parts of which the score was made. */
   readonly reasoning: ScoreBreakdown;
-  /** The same object as `reasoning`, under the Python package's name; not enumerable, so that JSON shows it once. */
+  /** Same object as `reasoning`, under its name in the Python package. Not enumerable, so that JSON contains it once. */
   readonly breakdown: ScoreBreakdown;
-  /** The other eligible providers, best first; those without room stand last. */
+  /** Other eligible providers, best first; those without capacity come last. */
   readonly alternatives: readonly Alternative<P>[];
 }

@@ -1,4 +1,4 @@
-/** What a quota counts; the bare strings are accepted everywhere. `cost_usd` amounts are whole micro-USD. */
+/** Dimensions that a quota can limit. The plain strings are accepted everywhere. Amounts of `cost_usd` are whole micro-USD. */
 export const Dimension = {
   Requests: "requests",
   Tokens: "tokens",
@@ -8,8 +8,8 @@ export const Dimension = {
   CostUsd: "cost_usd",
   Bytes: "bytes",
 } as const;
-/** One of the seven dimensions, as its snake_case string. */
+/** Dimension of a quota, as a string. */
 export type Dimension = (typeof Dimension)[keyof typeof Dimension];
 
-/** Every dimension, in the order of their indices in a usage vector. */
+/** All dimensions, in the order of their indices in a usage vector. */
 export const DIMENSIONS: readonly Dimension[] = Object.values(Dimension);

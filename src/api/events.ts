@@ -4,26 +4,27 @@ import type { Refusal } from "./refusal.ts";
 import type { StatusClass } from "./status-class.ts";
 import type { WindowSpec } from "./window.ts";
 
-/** What a listener is told, by event; plain objects that are never written to again. */
+/** Events of a limiter and the data that their listeners receive. The data never changes later. */
 export interface LimiterEvents<P extends string = string> {
-  /** `waitedMs` is 0 for one that did not wait. */
+  /** A lease was granted. `waitedMs` is 0 if the request did not wait. */
   leaseGranted: { readonly lease: Lease<P>; readonly waitedMs: number };
-  /** A lease was settled or disposed; `latencyMs` as told, else from the grant. */
+  /** A lease was settled or disposed. `latencyMs` is the one of the settlement, else the time since the grant. */
   leaseSettled: { readonly lease: Lease<P>; readonly status: StatusClass; readonly latencyMs: number };
-  /** A lease was not settled within `leaseTimeoutMs`; told by the first call after that. */
+  /** A lease was not settled within `leaseTimeoutMs`. Emitted by the first call after that. */
   leaseExpired: { readonly lease: Lease<P> };
-  /** `tryAcquire` answered no, or `acquire` rejected. */
+  /** `tryAcquire` returned a refusal, or `acquire` rejected with one. */
   refused: { readonly capability: string; readonly refusal: Refusal<P> };
-  /** `run`, `stream` or `map` goes on with another provider. */
+  /** `run`, `stream` or `map` continues with another provider. */
   failover: { readonly capability: string; readonly from: P; readonly to: P; readonly status: StatusClass };
-  /** Also when a cooldown is lengthened: `durationMs` is from now to its end. */
+  /** A cooldown began or was lengthened. `durationMs` is the time from now to its end. */
   cooldownStarted: { readonly provider: P; readonly status: StatusClass; readonly durationMs: number };
-  /** Once, by the first call at or after the end that reads the provider. */
+  /** A cooldown ended. Emitted once, by the first call after the end that reads the provider. */
   cooldownEnded: { readonly provider: P };
-  /** A dead key: `unauthorized` was observed. */
+  /** A provider answered `unauthorized`: its key is dead. */
   providerDead: { readonly provider: P };
+  /** A dead provider was revived. */
   providerRevived: { readonly provider: P };
-  /** A quota went from something left to nothing; for a pool's it names the provider that did it. */
+  /** The last of a quota was used. For a quota of a pool, `provider` is the one that used it. */
   limitReached: {
     readonly provider: P;
     readonly dimension: Dimension;
@@ -32,16 +33,16 @@ export interface LimiterEvents<P extends string = string> {
   };
 }
 
-/** The names of the events. */
+/** Names of all events. */
 export const EVENT_NAMES: readonly string[] = Object.keys({
-  leaseGranted: true,
-  leaseSettled: true,
-  leaseExpired: true,
-  refused: true,
-  failover: true,
-  cooldownStarted: true,
-  cooldownEnded: true,
-  providerDead: true,
-  providerRevived: true,
-  limitReached: true,
-} satisfies { [event in keyof LimiterEvents]: true });
+  leaseGranted: null,
+  leaseSettled: null,
+  leaseExpired: null,
+  refused: null,
+  failover: null,
+  cooldownStarted: null,
+  cooldownEnded: null,
+  providerDead: null,
+  providerRevived: null,
+  limitReached: null,
+} satisfies { [event in keyof LimiterEvents]: null });

@@ -1,25 +1,29 @@
 import type { Metrics } from "./metrics.ts";
 import type { QuotaForecast } from "./quota-forecast.ts";
 
-/** One provider as it stands now. */
+/** Current state of one provider. */
 export interface ProviderInspection<P extends string = string> {
   readonly name: P;
-  /** The first that holds of dead, paused, cooldown, trial, unhealthy, ramping, available. */
+  /** First that applies of dead, paused, cooldown, trial, unhealthy, ramping, available. */
   readonly state: "available" | "cooldown" | "trial" | "ramping" | "unhealthy" | "dead" | "paused";
+  /** Health from 0 to 1. */
   readonly health: number;
-  /** null: none known. */
+  /** Mean latency of successes; null: unknown. */
   readonly latencyMs: number | null;
-  /** 0: in none. */
+  /** Remaining milliseconds of the cooldown; 0: none. */
   readonly cooldownMs: number;
+  /** Requests in flight. */
   readonly inFlight: number;
-  /** Own quotas first, then its pools'. */
+  /** Own quotas first, then those of the pools. */
   readonly quotas: readonly QuotaForecast[];
 }
 
-/** Everything a limiter knows, as JSON-safe data. */
+/** State of a limiter as JSON-safe data. */
 export interface Inspection<P extends string = string> {
   readonly providers: readonly ProviderInspection<P>[];
+  /** Number of queued calls by capability. */
   readonly waiting: { readonly [capability: string]: number };
+  /** Age of the oldest open lease; null: none is open. */
   readonly oldestLeaseMs: number | null;
   readonly metrics: Metrics;
 }

@@ -1,39 +1,38 @@
 import type { Decision } from "./decision.ts";
-import type { ReportedQuota } from "./observation.ts";
 import type { StatusClass } from "./status-class.ts";
 import type { Usage } from "./usage.ts";
 
-/** The end of a lease; `status` default "success", `latencyMs` default measured, `usage` default the last report, else the estimate. */
+/** Outcome and usage with which a lease ends. */
 export interface Settlement {
-  /** Anything that is no status, or no settlement, ends the lease as "cancelled" and is counted in `metrics.invalidUsages`. */
+  /** Status class or HTTP status; default "success". An invalid one becomes "cancelled", counted in `metrics.invalidUsages`. */
   status?: StatusClass | number | undefined;
+  /** Amounts that were used; default the last report, else the estimate. */
   usage?: Usage | undefined;
+  /** Latency in milliseconds; default the time since the grant. */
   latencyMs?: number | undefined;
-  /** For how many ms from now the provider asks to be left alone; ignored on a success. */
+  /** Milliseconds for which the provider asks to get no more requests. Ignored after a success. */
   retryAfterMs?: number | undefined;
-  /** Not used yet. */
-  reported?: readonly ReportedQuota[] | undefined;
 }
 
-/** A granted, reserved request; every method is idempotent: the first ending decides, after it none does anything. */
+/** Granted request with reserved capacity. The first ending counts; after it, all methods do nothing. */
 export interface Lease<P extends string = string> {
   readonly granted: true;
   readonly provider: P;
   readonly capability: string;
-  /** Why this provider; made from what was true at the grant. */
+  /** Decision as of the grant. */
   readonly decision: Decision<P>;
-  /** What was taken of the quotas: as stated, else as learned. */
+  /** Reserved amounts: the stated ones, else estimates. */
   readonly reserved: Usage;
-  /** True once it has ended, in whichever way. */
+  /** True after any ending. */
   readonly settled: boolean;
-  /** The server has counted the request; call it when the headers are back. */
+  /** Records that the response headers have arrived, so that the provider has counted the request by now. */
   headersReceived(): void;
-  /** Replaces the estimate by what is known so far; the lease stays open. Amounts that are none are counted in `metrics.invalidUsages`. */
+  /** Replaces the estimate by the usage so far. The lease stays open. Invalid amounts are counted in `metrics.invalidUsages`. */
   report(usage: Usage): void;
-  /** The request has ended. Never throws. */
+  /** Ends the lease with an outcome. Never throws. */
   settle(settlement?: Settlement): void;
-  /** "I never sent it": gives everything back; after `headersReceived()` as `settle({ status: "cancelled" })`. */
+  /** Ends the lease of a request that was never sent and returns all amounts. Settles as "cancelled" after `headersReceived()`. */
   release(): void;
-  /** If not settled: as `settle({ status: "cancelled" })`, which keeps what the server may have counted. */
+  /** Settles an open lease as "cancelled", which keeps what the provider might have counted. */
   [Symbol.dispose](): void;
 }

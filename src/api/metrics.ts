@@ -1,11 +1,12 @@
-/** Counters since the limiter was made; whole numbers. */
+/** Counters since the creation of the limiter, as whole numbers. */
 export interface Metrics {
-  /** Calls of `select` that were answered, or refused for want of a provider. */
+  /** Calls of `select` that were answered, or refused because no provider was available. */
   readonly selects: number;
+  /** Calls of `observe`. */
   readonly observations: number;
-  /** Cooldowns that began; one that is lengthened counts once. */
+  /** Cooldowns that began. A lengthened cooldown counts once. */
   readonly cooldownsTriggered: number;
-  /** `select` calls for which no provider was available. */
+  /** Calls of `select` without an available provider. */
   readonly noProviderAvailable: number;
   readonly leasesGranted: number;
   readonly leasesSettled: number;
@@ -13,6 +14,6 @@ export interface Metrics {
   readonly leasesExpired: number;
   readonly refusals: number;
   readonly failovers: number;
-  /** Amounts, latencies and waiting times told after a call that were no such thing, and were ignored. */
+  /** Invalid amounts, latencies, waiting times and statuses that were reported after a request, and ignored. */
   readonly invalidUsages: number;
 }

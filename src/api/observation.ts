@@ -1,34 +1,22 @@
-import type { Dimension } from "./dimension.ts";
 import type { StatusClass } from "./status-class.ts";
 import type { Usage } from "./usage.ts";
-import type { WindowSpec } from "./window.ts";
 
-/** What a provider said about its own quota, already parsed. */
-export interface ReportedQuota {
-  dimension: Dimension;
-  window?: WindowSpec | undefined;
-  limit?: number | undefined;
-  remaining?: number | undefined;
-  resetMs?: number | undefined;
-}
-
-/** How a request ended; a number is an HTTP status code. */
+/** Outcome of a request. */
 export interface Outcome {
+  /** Status class or HTTP status. */
   status: StatusClass | number;
-  /** Fractions allowed; of a success or client error it enters the provider's mean latency. */
+  /** Latency in milliseconds; fractions are allowed. Enters the provider's mean after a success or client error. */
   latencyMs?: number | undefined;
-  /** For how many ms from now the provider asks to be left alone (the Retry-After header is in seconds); ignored on a success. */
+  /** Milliseconds for which the provider asks to get no more requests (Retry-After is in seconds). Ignored after a success. */
   retryAfterMs?: number | undefined;
-  /** Not used yet. */
-  reported?: readonly ReportedQuota[] | undefined;
 }
 
-/** What happened to one request. */
+/** Report about one request that had no lease. */
 export interface Observation<P extends string = string> {
   provider: P;
-  /** What it was for: a registered one's requests are learned to be as large as this one was. */
+  /** Capability of the request. The limiter learns the usual size of its requests. */
   capability?: string | undefined;
-  /** Default one request. */
+  /** Amounts that were used; default one request. */
   usage?: Usage | undefined;
   outcome: Outcome;
 }

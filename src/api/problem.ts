@@ -1,4 +1,4 @@
-/** One thing that was wrong in a call: where, what is allowed there, and what was given. */
+/** One problem of an argument: its path, the accepted values, and the value that it got. */
 export interface Problem {
   readonly path: string;
   readonly expected: string;

@@ -2,8 +2,8 @@ import type { Dimension } from "./dimension.ts";
 import type { WindowSpec } from "./window.ts";
 
 /**
- * Rolling limits in the words people use: requests, tokens, input tokens and output tokens per second, minute, hour or
- * day (`d` is any 24 hours). Numbers from 0; fractions round down; dollars are dollars, kept to the nearest micro-USD.
+ * Rolling limits under their usual names: requests, tokens, input tokens and output tokens per second, minute, hour or day
+ * (any 24 hours). Numbers from 0; fractions are rounded down. Dollars are kept to the nearest micro-USD.
  */
 export interface Limits {
   rps?: number | undefined;
@@ -15,87 +15,91 @@ export interface Limits {
   tpd?: number | undefined;
   itpm?: number | undefined;
   otpm?: number | undefined;
-  /** Requests at once; holds those that have a lease, `observe` alone takes no place. */
+  /** Most requests in flight. Counts only requests with a lease. */
   concurrency?: number | undefined;
-  /** Dollars, like `usdPerDay`; counts by the provider's `price`, or what each observation tells as `costMicroUsd`. */
+  /** Dollars per hour, counted by the provider's `price` or by the `costMicroUsd` of each request. */
   usdPerHour?: number | undefined;
+  /** Dollars per day, counted in the same way. */
   usdPerDay?: number | undefined;
 }
 
-/** The words of `limits`, in the order in which the quotas made from them are listed. */
+/** Names in `limits`, in the order in which their quotas are listed. */
 export const LIMIT_NAMES: readonly (keyof Limits)[] = Object.keys({
-  rps: true,
-  rpm: true,
-  rph: true,
-  rpd: true,
-  tpm: true,
-  tph: true,
-  tpd: true,
-  itpm: true,
-  otpm: true,
-  concurrency: true,
-  usdPerHour: true,
-  usdPerDay: true,
-} satisfies { [word in keyof Limits]-?: true }) as (keyof Limits)[];
+  rps: null,
+  rpm: null,
+  rph: null,
+  rpd: null,
+  tpm: null,
+  tph: null,
+  tpd: null,
+  itpm: null,
+  otpm: null,
+  concurrency: null,
+  usdPerHour: null,
+  usdPerDay: null,
+} satisfies { [word in keyof Limits]-?: null }) as (keyof Limits)[];
 
-/** One limit; `limit` of "cost_usd" is in micro-USD, as in the ports (`limits.usdPerDay` takes dollars). */
+/** One limit on one dimension. `limit` of "cost_usd" is in micro-USD, while `limits.usdPerDay` takes dollars. */
 export type QuotaConfig =
   | { dimension: "concurrency"; limit: number }
   | {
       dimension: Dimension;
       limit: number;
       window: WindowSpec;
-      /** Default "sliding_window": safe against all three. */
+      /** Default "sliding_window", which is safe for servers that use any of the three. */
       strategy?: "sliding_window" | "token_bucket" | "fixed_window" | undefined;
-      /** token_bucket: bucket size, default `limit`. */
+      /** Size of a token bucket; default `limit`. */
       burst?: number | undefined;
-      /** fixed_window: one known reset instant, Unix ms. */
+      /** Any one reset of a fixed window, in Unix ms. */
       resetEpochMs?: number | undefined;
-      /** true: the server counts this amount when the response ends, not when the request arrives; default false. */
+      /** true: the provider counts this amount when the response ends instead of when the request arrives. Default false. */
       countsAtEnd?: boolean | undefined;
     };
 
-/** What a provider charges; fills `costMicroUsd` of reservations and usage that do not say it. */
+/** Price of a provider's requests. Completes reservations and usage without `costMicroUsd`. */
 export interface Price {
   usdPerRequest?: number | undefined;
   usdPerMillionInputTokens?: number | undefined;
   usdPerMillionOutputTokens?: number | undefined;
 }
 
-/** Quotas that every provider naming the pool draws from together. */
+/** Quotas that all providers with this pool share. */
 export interface PoolConfig {
   name: string;
   limits?: Limits | undefined;
   quotas?: readonly QuotaConfig[] | undefined;
 }
 
-/** One routable upstream: one (account, key, model) if limits differ per key or model. */
+/** One upstream with its own limits: one account, key or model if limits differ between them. */
 export interface ProviderConfig<P extends string = string> {
   name: P;
   limits?: Limits | undefined;
   quotas?: readonly QuotaConfig[] | undefined;
-  /** Names of pools this provider also draws from. */
+  /** Names of pools that the provider shares. */
   pools?: readonly string[] | undefined;
   price?: Price | undefined;
   /** Larger is preferred; default 10. */
   priority?: number | undefined;
-  /** 0 or more; multiplies the WeightedScorer's score, other strategies read it from the context; classic ignores it; default 1. */
+  /** Factor from 0 on the score of WeightedScorer; other strategies read it from the context. Classic ignores it. Default 1. */
   weight?: number | undefined;
-  /** true: takes no new request, those in flight finish; default false. */
+  /** true: gets no new requests; those in flight finish. Default false. */
   paused?: boolean | undefined;
-  /** First cooldown; default `defaultCooldownSeconds`. */
+  /** Length of the first cooldown; default `defaultCooldownSeconds`. */
   cooldownSeconds?: number | undefined;
 }
 
-/** A change that keeps usage and health; `null` removes a limit; `quotas` adds or replaces by (dimension, window) and removes none. */
+/**
+ * Changes to a provider, which keep its usage and health. A limit of `null` is removed. An entry of `quotas` replaces the
+ * quota of the same dimension and window, or adds one.
+ */
 export type ProviderPatch = Omit<{ [K in keyof ProviderConfig]?: ProviderConfig[K] | undefined }, "name" | "limits"> & {
   limits?: { [K in keyof Limits]: number | null | undefined } | undefined;
 };
 
-/** A provider's name, or the name with a priority for this capability only. */
+/** Name of a provider, or the name with a priority for this capability only. */
 export type CapabilityProvider<P extends string = string> = P | { provider: P; priority?: number | undefined };
 
-/** What callers want done, and the providers that can do it, in the order in which ties are broken. */
+/** Name of a job and the providers that can do it; their order breaks ties. */
 export interface CapabilityConfig<P extends string = string> {
   name: string;
   providers: readonly CapabilityProvider<P>[];

@@ -1,7 +1,7 @@
 import type { Dimension } from "./dimension.ts";
 import type { WindowSpec } from "./window.ts";
 
-/** Why one provider cannot take the request; `retryAfterMs` in whole milliseconds, rounded up, null: no known time. */
+/** Reason why one provider cannot take a request. `retryAfterMs`: whole milliseconds, rounded up; null: no known time. */
 export type RefusalReason<P extends string = string> =
   | {
       readonly provider: P;
@@ -28,11 +28,12 @@ export type RefusalReason<P extends string = string> =
       readonly retryAfterMs: number | null;
     };
 
-/** Why nothing is granted: a reason per listed provider, and the earliest known time among them (null: none known). */
+/** Refusal of a request, with one reason per provider of the capability. */
 export interface Refusal<P extends string = string> {
   readonly granted: false;
+  /** Earliest known time of all reasons, in milliseconds from now; null: none is known. */
   readonly retryAfterMs: number | null;
-  /** For an HTTP Retry-After header: rounded up, at least 1. */
+  /** Same in seconds for an HTTP Retry-After header: rounded up, at least 1. */
   readonly retryAfterSeconds: number | null;
   readonly reasons: readonly RefusalReason<P>[];
 }

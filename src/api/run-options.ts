@@ -2,64 +2,73 @@ import type { Settlement } from "./lease.ts";
 import type { StatusClass } from "./status-class.ts";
 import type { Usage } from "./usage.ts";
 
-/** What a task ended with: the value that it returned, or what it threw. */
+/** Result of a task: the value that it returned, or the error that it threw. */
 export type TaskResult =
   | { readonly ok: true; readonly value: unknown }
   | { readonly ok: false; readonly error: unknown };
 
-/** How `acquire`, `run`, `stream` and `map` wait, try and judge where a call does not say it. */
+/** Defaults of one limiter for `acquire`, `run`, `stream` and `map`. */
 export interface RunDefaults {
-  /** Longest wait for room (ms); default 60_000, of `map` Infinity; 0 never waits. */
+  /** Longest wait for capacity in milliseconds; default 60_000, in `map` Infinity. 0: never wait. */
   maxWaitMs?: number | undefined;
-  /** Everything: waiting, attempts, backoff; of a stream its reading too, of a map each item by itself; default none. */
+  /**
+   * Time limit in milliseconds for a whole call: waiting, attempts, backoff, and the reading of a stream. In `map` for each
+   * item. Default none.
+   */
   timeoutMs?: number | undefined;
-  /** One attempt (in `stream`: up to the first chunk); default none. */
+  /** Time limit in milliseconds for one attempt, in `stream` up to the first chunk. Default none. */
   attemptTimeoutMs?: number | undefined;
-  /** Default: one per provider that the call may go to, at least 2. */
+  /** Most attempts of a call. Default: the number of providers that the call can use, at least 2. */
   maxAttempts?: number | undefined;
-  /** false: fail over only when the provider certainly did no work; default true. */
+  /** false: retry only if the provider certainly did no work. Default true. */
   idempotent?: boolean | undefined;
-  /** Judges what a task returned (a stream: once it has ended) or threw; undefined falls back to the built-in rules, and so does a settlement for a status or a waiting time that it leaves out. */
+  /**
+   * Classifies the value that a task returned (a stream: when it has ended) or the error that it threw. undefined, or a
+   * settlement without status or waiting time: the built-in rules decide that part.
+   */
   classify?: ((result: TaskResult) => StatusClass | number | Settlement | undefined) | undefined;
 }
 
-/** What one `acquire` needs, and how it waits. */
+/** Needs of one `acquire`, and its waiting. */
 export interface AcquireOptions<P extends string = string> extends SelectOptions<P> {
-  /** Ends the waiting: `acquire` rejects with its reason. */
+  /** Ends the wait: `acquire` rejects with the signal's reason. */
   signal?: AbortSignal | undefined;
-  /** Longest wait for room; default 60_000; 0 never waits; Infinity. */
+  /** Longest wait for capacity in milliseconds; default 60_000. 0: never wait. Infinity: no limit. */
   maxWaitMs?: number | undefined;
-  /** Larger goes first; default 0. */
+  /** Position in the wait queue: larger goes first. Default 0. */
   priority?: number | undefined;
-  /** How long the lease lives unsettled; default the limiter's. */
+  /** Milliseconds after which an unsettled lease expires. Default: that of the limiter. */
   leaseTimeoutMs?: number | undefined;
 }
 
-/** One call of `run`. */
+/** Options of one `run`. */
 export interface RunOptions<P extends string = string> extends AcquireOptions<P>, RunDefaults {
   maxWaitMs?: number | undefined;
 }
 
-/** One call of `stream`. */
+/** Options of one `stream`. */
 export interface StreamOptions<P extends string = string> extends RunOptions<P> {
-  /** Longest silence between chunks; default none. */
+  /** Longest time between two chunks in milliseconds; default none. */
   chunkTimeoutMs?: number | undefined;
 }
 
-/** One call of `map`. */
+/** Options of one `map`. */
 export interface MapOptions<Item, P extends string = string> extends RunOptions<P> {
-  /** Needs of one item. */
+  /** Returns the needs of one item. */
   needs?: ((item: Item, index: number) => SelectOptions<P>) | undefined;
-  /** Most calls at once, whatever the quotas allow; default 1_000. */
+  /** Most items in progress, whatever the quotas allow. Default 1_000. */
   concurrency?: number | undefined;
 }
 
-/** What one request needs, as expected; amounts not given are learned from those that ended. Until then they count 1, for a lease a tenth of the limit. */
+/**
+ * Needs of one request. Amounts that are not given are estimated from earlier requests. Before the first one, `select` counts
+ * them as 1, and a lease reserves a tenth of the limit.
+ */
 export interface SelectOptions<P extends string = string> extends Usage {
-  /** Caps the learned output estimate (the API's max_tokens). */
+  /** Upper limit of the estimated output tokens (the API's max_tokens). */
   maxOutputTokens?: number | undefined;
-  /** Only these providers; undefined: all. */
+  /** Only these providers; default all. */
   only?: readonly P[] | undefined;
-  /** None of these. */
+  /** None of these providers. */
   exclude?: readonly P[] | undefined;
 }

@@ -1,4 +1,4 @@
-/** The four parts of a score, each 0 to 1; larger is better. */
+/** Four parts of a score, each from 0 to 1; larger is better. */
 export interface ScoreBreakdown {
   readonly quotaScore: number;
   readonly healthScore: number;
@@ -7,32 +7,32 @@ export interface ScoreBreakdown {
 }
 
 /**
- * Facts and ready parts for one candidate; one object is reused, so keep no reference.
- * `quotaRemainingRatio`, `predictedExhaustionSeconds`, `burnPerSecond` and `costMicroUsd` are accessors, computed when
- * read: a strategy pays for what it uses.
+ * Facts about one provider and its score parts. The limiter reuses one object for all providers: keep no reference.
+ * `quotaRemainingRatio`, `predictedExhaustionSeconds`, `burnPerSecond` and `costMicroUsd` are computed when they are read.
  */
 export interface ProviderScoreContext extends ScoreBreakdown {
   readonly provider: string;
   readonly capability: string;
   readonly priority: number;
   readonly maxPriority: number;
-  /** The provider's weight; 1 in the classic profile. */
+  /** Weight of the provider; 1 in the classic profile. */
   readonly weight: number;
   readonly quotaRemainingRatio: number;
   /** Infinity: never. */
   readonly predictedExhaustionSeconds: number;
   readonly burnPerSecond: number;
-  /** Mean latency of the provider's successes; 0: none known. */
+  /** Mean latency of the provider's successes; 0: unknown. */
   readonly latencyMs: number;
   readonly maxLatencyMs: number;
   readonly inFlight: number;
-  /** From `price` and the request; null: unknown. */
+  /** Cost of the request by the provider's `price`; null: unknown. */
   readonly costMicroUsd: number | null;
 }
 
 /**
- * Ranks providers: larger is better. Asked for every eligible provider; ranks those with room, for the others it is only
- * reported. NaN and -Infinity become -Number.MAX_VALUE, Infinity Number.MAX_VALUE. What it throws comes out of select.
+ * Strategy that ranks providers: a larger score is better. It is called for every eligible provider, but decides only among
+ * those that have capacity. NaN and -Infinity become -Number.MAX_VALUE, Infinity becomes Number.MAX_VALUE. Its errors reach
+ * the caller of `select`.
  *
  * @example Cheapest first, by the `price` of each provider; one without a known price comes last.
  * ```ts

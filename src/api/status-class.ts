@@ -1,4 +1,4 @@
-/** What kind of end a request had; the bare strings are accepted everywhere. */
+/** Classes of outcomes. The plain strings are accepted everywhere. */
 export const StatusClass = {
   Success: "success",
   RateLimited: "rate_limited",
@@ -11,8 +11,8 @@ export const StatusClass = {
   QuotaExhausted: "quota_exhausted",
   Cancelled: "cancelled",
 } as const;
-/** One of the ten classes, as its snake_case string. */
+/** Class of an outcome, as a string. */
 export type StatusClass = (typeof StatusClass)[keyof typeof StatusClass];
 
-/** Every status class. */
+/** All status classes. */
 export const STATUSES: readonly StatusClass[] = Object.values(StatusClass);

@@ -1,8 +1,11 @@
-/** Amounts: undefined is not given, fractions round up; NaN or negative: InvalidConfig before a call, ignored and counted (`invalidUsages`) after it. */
+/**
+ * Amounts of one request. undefined: not given. Fractions are rounded up. NaN and negative amounts throw InvalidConfig before
+ * a request; after it they are ignored and counted in `metrics.invalidUsages`.
+ */
 export interface Usage {
   /** Default 1. */
   requests?: number | undefined;
-  /** Default: input + output, if given. */
+  /** Default: the sum of input and output tokens, if given. */
   tokens?: number | undefined;
   inputTokens?: number | undefined;
   outputTokens?: number | undefined;
@@ -10,7 +13,7 @@ export interface Usage {
   costMicroUsd?: number | undefined;
 }
 
-/** The fields of `Usage`. */
+/** Fields of `Usage`. */
 export const USAGE_FIELDS: readonly (keyof Usage)[] = [
   "requests",
   "tokens",

@@ -1,10 +1,10 @@
-/** A calendar period that starts at local midnight; weeks start on Monday, months on the 1st. */
+/** Calendar period that starts at local midnight: a day, a week from Monday, or a month from the 1st. */
 export type CalendarPeriod = "day" | "week" | "month";
 
-/** The four windows that have a name; any other length is `{ seconds }`. */
+/** Named rolling windows. `{ seconds }` expresses any other length. */
 export const Window = { Second: "second", Minute: "minute", Hour: "hour", Day: "day" } as const;
-/** A named rolling window, as its string; `"day"` is any 24 hours. */
+/** Named rolling window, as a string; `"day"` is any 24 hours. */
 export type Window = (typeof Window)[keyof typeof Window];
 
-/** A rolling window, or a calendar period that resets at local midnight (`timeZone` default `"UTC"`). */
+/** Rolling window, or calendar period that resets at local midnight (default of `timeZone`: `"UTC"`). */
 export type WindowSpec = Window | { seconds: number } | { calendar: CalendarPeriod; timeZone?: string | undefined };

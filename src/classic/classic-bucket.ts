@@ -1,22 +1,22 @@
-// The token bucket of the Rust and Python engines, in Python's arithmetic to the last bit.
+// Token bucket of the Rust and Python packages ("the ports"), in Python's arithmetic to the last bit.
 //
-//   refill:  add = elapsed x limit / window, one rounding;  if add > 0: tokens = min(tokens + add, limit), the instant
-//            moves on, and if a window has passed since `start`: consumed = 0, start = now
+//   refill:  add = elapsed x limit / window, rounded once;  if add > 0: tokens = min(tokens + add, limit), refilled at now,
+//            and if a window has passed since `start`: consumed = 0, start = now
 //   record:  refill; tokens = max(0, tokens - a); consumed += a        used = limit - floor(tokens)
 //   burn     = consumed / (now - start) per second, 0 in the first millisecond
 //
-// Regimes: it starts full, so its first window may pass twice the limit. Reads refill too, so reading often changes the
-// last bits of `tokens`, and with them now and then the floor: what agrees with the ports must ask what they ask.
+// Regimes: the bucket starts full, so its first window might pass twice the limit. Reads refill too. A read can therefore
+// change the last bits of `tokens`, and sometimes the floor: equal answers need the same calls as in the ports.
 // Source: the behaviour of grate-limiter 0.1.1 for Python.
 
 import { firstInstant } from "../clock/first-instant.ts";
 import type { Tracker } from "../quota/tracker.ts";
 
-/** The classic profile's tracker, and its own burn meter. */
+/** Tracker of the classic profile, and burn meter of the same quota. */
 export class ClassicBucket implements Tracker {
   capacity: number;
   readonly usedNow = 0;
-  // Reading refills the bucket, which shows in the last bits: every reader has to call `used`.
+  // Reading refills the bucket, which changes the last bits, so every reader has to call `used`.
   readonly unchangedUntil: number = -Infinity;
   readonly bound = 0;
   readonly #window: number;
@@ -25,7 +25,7 @@ export class ClassicBucket implements Tracker {
   #consumed = 0;
   #startedAt: number;
 
-  /** Whole `limit`; whole `windowMs`; full at `now`. */
+  /** `limit` and `windowMs`: whole numbers. The bucket is full at `now`. */
   constructor(limit: number, windowMs: number, now: number) {
     this.capacity = limit;
     this.#window = windowMs;
@@ -72,10 +72,10 @@ export class ClassicBucket implements Tracker {
     return this.capacity / this.#window;
   }
 
-  /** What it records is what it burns. */
+  /** Does nothing, because `record` counts the consumption already. */
   count(): void {}
 
-  /** Average use since the burn window started; does not refill. */
+  /** Average consumption per second since the start of the burn window. Does not refill. */
   perSecond(now: number): number {
     const seconds = (now - this.#startedAt) / 1_000;
     return seconds < 0.001 ? 0 : this.#consumed / seconds;
@@ -92,12 +92,12 @@ export class ClassicBucket implements Tracker {
     }
   }
 
-  /** `elapsed x limit / window`, rounded once, also where the product is more than a double counts exactly. */
+  /** Returns `elapsed x limit / window`, rounded once, even if the product exceeds the largest exact integer. */
   #refillOf(elapsed: number): number {
     const product = elapsed * this.capacity;
     if (product <= Number.MAX_SAFE_INTEGER || !Number.isInteger(elapsed)) return product / this.#window;
     const scaled = (BigInt(elapsed) * BigInt(this.capacity)) << 64n;
-    // No window is so long that a quotient could lie less than 2^-64 above a tie.
+    // 64 more bits suffice: no window is so long that a quotient is less than 2^-64 above a tie.
     return Number(scaled / BigInt(this.#window)) / 2 ** 64;
   }
 }

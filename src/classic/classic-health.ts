@@ -1,11 +1,12 @@
-// Health and cooldown of the Rust and Python engines, in Python's arithmetic.
+// Health and cooldown of the Rust and Python packages, in Python's arithmetic.
 //
 //   at every outcome:  score = 1 - (1 - score) x 0.5^(elapsed / half-life), then - penalty or + boost, within 0..1
-//   latency:           the sample if it is the first outcome of all, else 0.3 sample + 0.7 latency (successes only)
-//   cooldown:          from `trigger` failures in a row on, min(floor(cooldownSeconds x multiplier^(streak - trigger)), max)
+//   latency:           the sample if it is the very first outcome, else 0.3 sample + 0.7 latency (successes only)
+//   cooldown:          from the `trigger`-th failure in a row on,
+//                      min(floor(cooldownSeconds x multiplier^(streak - trigger)), max)
 //
-// Regimes: reading heals nothing, so a provider below the minimum that is never asked stays there; one streak for all
-// failures; every further failure sets the cooldown anew, also during it.
+// Regimes: health recovers only at outcomes, not with time alone. A provider below the minimum that gets no requests remains
+// there. All failures share one streak. Every further failure restarts the cooldown, even during a cooldown.
 // Source: the behaviour of grate-limiter 0.1.1 for Python.
 import { HEALTH_EFFECTS, type Health, type HealthState, type Outcome } from "../health/health.ts";
 import type { HealthSettings } from "../health/health-settings.ts";
@@ -14,7 +15,7 @@ import type { HealthSettings } from "../health/health-settings.ts";
 export class ClassicHealth implements Health {
   readonly #settings: HealthSettings;
   #score = 1;
-  #at: number;
+  #decayedAt: number;
   #latencyMs = 0;
   #outcomes = 0;
   #streak = 0;
@@ -22,7 +23,7 @@ export class ClassicHealth implements Health {
 
   constructor(settings: HealthSettings, now: number) {
     this.#settings = settings;
-    this.#at = now;
+    this.#decayedAt = now;
   }
 
   get latencyMs(): number | null {
@@ -50,14 +51,14 @@ export class ClassicHealth implements Health {
     return this.#score >= minimum ? 0 : Infinity;
   }
 
-  steadyUntil(now: number): number {
+  unchangedUntil(now: number): number {
     return now < this.#cooldownUntil ? this.#cooldownUntil : Infinity;
   }
 
   observe(outcome: Outcome, _grantedAt: number, cooldownSeconds: number, now: number): boolean {
     this.#decay(now);
     this.#outcomes++;
-    this.#at = Math.max(this.#at, now);
+    this.#decayedAt = Math.max(this.#decayedAt, now);
     const { penalty } = HEALTH_EFFECTS[outcome.status];
     if (penalty === null) this.#succeed(outcome.latencyMs ?? 0);
     else this.#fail(this.#settings[penalty], cooldownSeconds, now);
@@ -66,7 +67,7 @@ export class ClassicHealth implements Health {
 
   revive(now: number): void {
     this.#score = 1;
-    this.#at = now;
+    this.#decayedAt = now;
     this.#streak = 0;
     this.#cooldownUntil = -Infinity;
   }
@@ -76,7 +77,7 @@ export class ClassicHealth implements Health {
   }
 
   #decay(now: number): void {
-    const elapsedSeconds = (now - this.#at) / 1_000;
+    const elapsedSeconds = (now - this.#decayedAt) / 1_000;
     const halfLife = this.#settings.decayHalfLifeSeconds;
     if (elapsedSeconds <= 0 || halfLife <= 0) return;
     this.#score = 1 - (1 - this.#score) * 0.5 ** (elapsedSeconds / halfLife);
@@ -100,8 +101,9 @@ export class ClassicHealth implements Health {
 }
 
 /**
- * `base ** exponent`, finite, and rounded once as in C: `**` of JavaScript engines may be off in the last bit, which
- * shows where a product of it is floored. Exact up to an exponent of 64; cooldowns have long reached their cap there.
+ * Returns `base ** exponent`, finite, and rounded once as in C. The operator `**` of JavaScript engines can be wrong in the
+ * last bit, and the floor of a product would make that visible. Exact up to an exponent of 64; above it cooldowns have
+ * reached their maximum long ago.
  */
 function power(base: number, exponent: number): number {
   const rough = Math.min(base ** exponent, Number.MAX_VALUE);
@@ -110,6 +112,6 @@ function power(base: number, exponent: number): number {
   let halvings = 0;
   for (; !Number.isInteger(whole); halvings++) whole *= 2;
   const exact = BigInt(whole) ** BigInt(exponent);
-  // In whole parts of 2^-128: what is cut off decides only where so many bits in a row are 0 that it never happens.
+  // In units of 2^-128. The bits that are cut off would matter only after so many bits of 0 that it never happens.
   return Number((exact << 128n) >> BigInt(halvings * exponent)) / 2 ** 128;
 }

@@ -9,9 +9,7 @@ import { UNSPECIFIED } from "../quota/usage-vector.ts";
 import { ClassicBucket } from "./classic-bucket.ts";
 import { ClassicHealth } from "./classic-health.ts";
 
-const WHY = "the classic profile does not have it";
-
-/** Answers as the Rust and Python engines, in the arithmetic of Python. */
+/** Profile that answers as the Rust and Python packages ("the ports") do, in Python's arithmetic. */
 export const classic: Profile = {
   vocabulary: {
     dimensions: ["requests", "tokens", "concurrency", "cost_usd", "bytes"],
@@ -19,15 +17,15 @@ export const classic: Profile = {
     windows: ["named"],
     windowByDefault: "minute",
     without: [
-      ...["pools", "spread", "snapshot", "price", "paused", "itpm", "otpm"],
+      ...["pools", "spread", "price", "paused", "itpm", "otpm"],
       ...["strategy", "burst", "resetEpochMs", "countsAtEnd"],
       ...["recoveredHealth", "ewmaAlpha", "cooldownThreshold"],
       ...["maxOutputTokens", "only", "exclude", ...USAGE_FIELDS],
     ],
-    why: WHY,
+    why: "in the classic profile",
   },
 
-  // The ports carry a default cooldown in their configuration, and never read it.
+  // The ports have a default cooldown in their configuration, but never read it.
   cooldownSeconds: (own) => own ?? 60,
 
   weight: () => 1,
@@ -40,13 +38,13 @@ export const classic: Profile = {
     return new Quota(spec, pool, bucket, bucket);
   },
 
-  upsertQuotas: (specs, _had, create) => specs.map(create),
+  upsertQuotas: (specs, _previous, create) => specs.map(create),
 
-  candidates: (names) => names.map((_, place) => place),
+  candidates: (names) => names.map((_, index) => index),
 
   countObserved(amounts) {
     if (amounts[REQUESTS] === UNSPECIFIED) amounts[REQUESTS] = 1;
-    // Recorded and never released, as in the ports.
+    // The ports record concurrency and never release it.
     amounts[CONCURRENCY] = amounts[REQUESTS]!;
   },
 
@@ -54,21 +52,21 @@ export const classic: Profile = {
 
   readQuotas(quotas, reading, now) {
     // The smallest ratio and the nearest exhaustion can come from different quotas.
-    let leastRatio = 1;
+    let lowestRatio = 1;
     let exhaustionSeconds = Infinity;
     for (let i = 0; i < quotas.length; i++) {
       const { tracker, burn } = quotas[i]!;
       const { capacity } = tracker;
       const left = Math.max(0, capacity - tracker.used(now));
-      // The ports subtract the usage ratio from 1, which was itself 1 minus the remaining share: both roundings are kept.
+      // The ports compute the usage as 1 minus the remaining share, and subtract it from 1 again. Both roundings matter.
       const ratio = capacity === 0 ? 0 : 1 - (1 - left / capacity);
-      if (ratio < leastRatio) leastRatio = ratio;
+      if (ratio < lowestRatio) lowestRatio = ratio;
       const rate = burn.perSecond(now);
       if (rate > 0 && left / rate < exhaustionSeconds) exhaustionSeconds = left / rate;
     }
-    const burnPenalty = exhaustionSeconds < Infinity && leastRatio < 0.5 ? 0.1 : 0;
-    reading.quotaScore = Math.max(0, leastRatio - exhaustionPenalty(exhaustionSeconds) - burnPenalty);
-    reading.reportedQuotaScore = leastRatio;
+    const burnPenalty = exhaustionSeconds < Infinity && lowestRatio < 0.5 ? 0.1 : 0;
+    reading.quotaScore = Math.max(0, lowestRatio - exhaustionPenalty(exhaustionSeconds) - burnPenalty);
+    reading.reportedQuotaScore = lowestRatio;
     // Reading a bucket refills it, and the ports read every bucket at every select.
     return -Infinity;
   },
@@ -76,7 +74,7 @@ export const classic: Profile = {
   earliestFit: (_quotas, _needs, now) => now,
 
   requireLeases() {
-    throw new GrateLimiterError("unsupported", `leases: ${WHY}`);
+    throw new GrateLimiterError("unsupported", "the classic profile has no leases; use select and observe");
   },
 
   scoreCap: 1,
@@ -94,7 +92,7 @@ export const classic: Profile = {
   },
 };
 
-/** What the quota part loses where so few seconds are left to exhaustion. */
+/** Penalty of the quota part of the score, by the seconds until exhaustion. */
 function exhaustionPenalty(seconds: number): number {
   if (seconds >= 120) return 0;
   if (seconds >= 60) return 0.1;

@@ -1,28 +1,28 @@
-// When does a calendar period end? At the first instant of the local date on which the next one starts:
-// tomorrow, the next Monday, or the 1st of the next month, in the zone's own calendar.
+// End of a calendar period: the first instant of the local date on which the next period starts (tomorrow, the next Monday, or
+// the 1st of the next month).
 //
-//   date(t) = days since 1970-01-01 that the zone's clocks show at instant t (Unix ms)
-//   end     = the first t with date(t) >= start of the next period
+//   date(t) = days since 1970-01-01 that clocks of the zone show at instant t (Unix ms)
+//   end     = first t with date(t) >= start of the next period
 //
-// Regimes: local dates never go back, so that halving the span in which the date changes finds the end to the
-// millisecond: at local midnight on ordinary days, at the jump where clocks are set forward over midnight (or over a whole
-// day, as in Samoa), at the first midnight where there are two. Only where clocks were set back from just after midnight
-// to the day before (Newfoundland until 2011) does a date begin twice; there, either beginning may be taken.
-// Source of local time: the runtime's own zone data, through Intl.DateTimeFormat.
+// Regimes: local dates do not go back, so bisection finds the end to the millisecond. It is local midnight on ordinary days,
+// the jump if clocks are set forward over midnight (or over a whole day, as in Samoa), and the first midnight if there are
+// two. Exception: if clocks are set back from just after midnight to the day before (Newfoundland until 2011), a date begins
+// twice, and the result is either beginning.
+// Source of local time: the zone data of the runtime, through Intl.DateTimeFormat.
 import type { CalendarPeriod } from "../api/window.ts";
 
 const DAY_MS = 86_400_000;
 // 1970-01-01 was a Thursday, three days after a Monday.
 const THURSDAY = 3;
 
-/** The longest that a period can last, in ms: with the hours that clocks are set back, or a date line is crossed. */
+/** Longest duration of a period in ms, changes of the clocks and of the date line included. */
 export const LONGEST_PERIOD_MS: { readonly [period in CalendarPeriod]: number } = {
   day: 2 * DAY_MS,
   week: 8 * DAY_MS,
   month: 32 * DAY_MS,
 };
 
-// Years of four digits, which is what the runtime writes as ISO 8601 does.
+// The runtime formats years of four digits as in ISO 8601.
 const FIRST_YEAR_MS = Date.UTC(1001, 0);
 const LAST_YEAR_MS = Date.UTC(9999, 0);
 
@@ -56,7 +56,7 @@ function endOfPeriod(epochMs: number, period: CalendarPeriod, dateAt: (epochMs: 
   return high;
 }
 
-/** True for a zone that the runtime knows. */
+/** True for a time zone that the runtime knows. */
 export function isZone(timeZone: string): boolean {
   try {
     zoneName(timeZone);
@@ -66,12 +66,12 @@ export function isZone(timeZone: string): boolean {
   }
 }
 
-/** The zone's canonical name, the same for all its spellings. Throws RangeError for an unknown zone. */
+/** Canonical name of a time zone, equal for all its spellings. Throws RangeError for an unknown zone. */
 export function zoneName(timeZone: string): string {
   return new Intl.DateTimeFormat("sv-SE", { timeZone }).resolvedOptions().timeZone;
 }
 
-/** The date on which the period after that of `date` starts. */
+/** Date on which the next period after `date` starts. */
 function nextStart(date: number, period: CalendarPeriod): number {
   if (period === "day") return date + 1;
   if (period === "week") return date + 7 - ((((date + THURSDAY) % 7) + 7) % 7);
@@ -79,9 +79,9 @@ function nextStart(date: number, period: CalendarPeriod): number {
   return Date.UTC(day.getUTCFullYear(), day.getUTCMonth() + 1) / DAY_MS;
 }
 
-/** The date that a zone's clocks show at an instant. Throws RangeError for an unknown zone. */
+/** Function that returns the local date at an instant. Throws RangeError for an unknown zone. */
 function dateIn(timeZone: string): (epochMs: number) => number {
-  // Swedes write dates as ISO 8601 does.
+  // The Swedish format is that of ISO 8601.
   const format = new Intl.DateTimeFormat("sv-SE", { timeZone, year: "numeric", month: "2-digit", day: "2-digit" });
   return (epochMs) => Date.parse(format.format(epochMs)) / DAY_MS;
 }

@@ -1,7 +1,7 @@
 import type { Clock } from "../api/clock.ts";
 import { LONGEST_DELAY_MS, runtime } from "./real-clock.ts";
 
-/** A limiter's own time: the clock's, but it never goes back; and the one place that knows how far Unix time is ahead. */
+/** Time of one limiter: the time of its clock, but it never goes back. Also knows the offset between it and Unix time. */
 export class EngineTime {
   readonly #clock: Clock;
   #now = 0;
@@ -15,7 +15,7 @@ export class EngineTime {
     this.epochAt(this.#now);
   }
 
-  /** Reads the clock, once. A clock that goes back or answers no finite number: no time has passed. */
+  /** Reads the clock once. A clock that goes back or returns no finite number means that no time has passed. */
   read(): number {
     const now: unknown = this.#clock.now();
     if (typeof now === "number" && now > this.#now && now < Infinity) this.#now = now;
@@ -23,12 +23,12 @@ export class EngineTime {
     return this.#now;
   }
 
-  /** The instant as of the last read. */
+  /** Instant of the last read. */
   get now(): number {
     return this.#now;
   }
 
-  /** Calls `wake` at or after `atMs`, or sooner where that is further off than a timer reaches; returns its cancel. */
+  /** Calls `wake` at or after `atMs`, or earlier if a timer cannot wait that long. Returns the function that cancels it. */
   wakeAt(atMs: number, wake: () => void): () => void {
     const delayMs = Math.min(Math.max(0, atMs - this.#now), LONGEST_DELAY_MS);
     if (this.#clock.wakeAt !== undefined) return this.#clock.wakeAt(this.#now + delayMs, wake);
@@ -36,7 +36,7 @@ export class EngineTime {
     return () => runtime.clearTimeout(handle);
   }
 
-  /** Unix ms at `now`, by the wall clock as it stands at this read; asked of the clock at most once a read. */
+  /** Unix ms of an instant, by the wall clock as of the last read. The wall clock is read at most once per read. */
   epochAt(now: number): number {
     if (!this.#isEpochRead) {
       const epoch = this.#clock.epochNow === undefined ? Date.now() : this.#clock.epochNow();
@@ -45,4 +45,7 @@ export class EngineTime {
     }
     return now + this.#epochAhead;
   }
+
+  /** Reads the clock once. Returns Unix ms. Bound, so that it can be passed on. */
+  readonly readEpoch: () => number = () => this.epochAt(this.read());
 }

@@ -1,6 +1,6 @@
 /**
- * The first instant from `at` on for which `isReached` holds, where rounding alone keeps it from holding at `at`;
- * Infinity where no finite instant does.
+ * First instant from `at` on for which `isReached` is true, if only rounding makes it false at `at`. Infinity: no finite
+ * instant.
  */
 export function firstInstant(at: number, isReached: (at: number) => boolean): number {
   let reached = at;

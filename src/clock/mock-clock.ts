@@ -1,19 +1,20 @@
 import type { Clock } from "../api/clock.ts";
 import { InvalidConfig } from "../errors.ts";
+import { valueText } from "../message-text.ts";
 
 interface WakeUp {
   readonly atMs: number;
   readonly wake: () => void;
 }
 
-/** A clock that moves only when it is told to, for tests: everything that waits on it wakes in order, with no real time. */
+/** Clock for tests, which moves only by its methods. Wake-ups run in order and take no real time. */
 export class MockClock implements Clock {
   #now: number;
   readonly #epochAhead: number;
-  // Kept in order of instant; equal instants in order of arrival.
+  // In order of instant, and of arrival for equal instants.
   #wakeUps: WakeUp[] = [];
 
-  /** Both default 0; `epochNow` moves with `now`. Throws InvalidConfig for a number that is not finite, and for other keys. */
+  /** Both options default to 0. `epochNow` moves with `now`. Throws InvalidConfig for an infinite or invalid number, or another key. */
   constructor(options: { readonly startMs?: number | undefined; readonly epochMs?: number | undefined } = {}) {
     for (const key of typeof options === "object" ? Object.keys(options) : [String(options)]) {
       if (key !== "startMs" && key !== "epochMs") throw invalid("options", "{ startMs, epochMs }", key);
@@ -45,26 +46,26 @@ export class MockClock implements Clock {
     };
   }
 
-  /** Moves forward by `ms`, waking on the way whoever is due, each at its own instant. Throws InvalidConfig below 0. */
+  /** Moves forward by `ms`. Each wake-up on the way runs at its own instant. Throws InvalidConfig for a number below 0. */
   advanceMs(ms: number): void {
     const end = this.#endOf(ms);
     while (this.#wakeNext(end));
     this.#now = Math.max(this.#now, end);
   }
 
-  /** `advanceMs` in seconds. */
+  /** Same as `advanceMs`, in seconds. */
   advanceSecs(seconds: number): void {
     this.advanceMs(seconds * 1_000);
   }
 
-  /** Jumps to an instant, which may lie in the past; whoever is due by then wakes on the way. */
+  /** Moves to an instant, which can be in the past. Wake-ups on the way forward run. Throws InvalidConfig. */
   set(ms: number): void {
     requireFinite("ms", ms);
     if (ms >= this.#now) this.advanceMs(ms - this.#now);
     this.#now = ms;
   }
 
-  /** As `advanceMs`, but lets promises run after every wake-up: for `acquire`, `run`, `stream`, `map`. */
+  /** Same as `advanceMs`, but lets promises run after every wake-up, as `acquire`, `run`, `stream` and `map` need it. */
   async advanceMsAsync(ms: number): Promise<void> {
     const end = this.#endOf(ms);
     await promisesToRun();
@@ -90,7 +91,7 @@ export class MockClock implements Clock {
 
 const runtime = globalThis as unknown as { setTimeout(callback: () => void, ms: number): unknown };
 
-// A macrotask: by the time it runs, every chain of resolved promises has run, however long.
+// A macrotask runs after all chains of resolved promises.
 function promisesToRun(): Promise<void> {
   return new Promise((resolve) => {
     runtime.setTimeout(resolve, 0);
@@ -104,6 +105,6 @@ function requireFinite(path: string, value: unknown, least = -Infinity): void {
 }
 
 function invalid(path: string, expected: string, value: unknown): InvalidConfig {
-  const got = typeof value === "string" ? JSON.stringify(value) : String(value);
+  const got = valueText(value);
   return new InvalidConfig([{ path, expected, got }], [`${path}: expected ${expected}, got ${got}`]);
 }

@@ -3,25 +3,25 @@ import { LONGEST_PERIOD_MS, periodEnds } from "./calendar.ts";
 import type { EngineTime } from "./engine-time.ts";
 
 /**
- * When fixed windows reset, on a time line of its own: engine time for windows that just started somewhere, Unix time
- * for those that a wall clock rules.
+ * Resets of fixed windows, on a time line of its own: engine time for windows without a known start, Unix time for windows
+ * that follow a wall clock.
  */
 export interface ResetSchedule {
-  /** Where on the time line engine time `now` is. */
+  /** Position of the engine time `now` on the time line. */
   positionAt(now: number): number;
-  /** The first reset after `position`. */
+  /** First reset after `position`. */
   resetAfter(position: number): number;
-  /** No two resets are further apart, in ms. */
+  /** Longest time between two resets, in ms. */
   readonly longestMs: number;
-  /** After how many ms to look at the time line again: a wall clock may have been set, or the machine asleep. */
+  /** Milliseconds after which the position must be read again, because a wall clock can be set and a machine can sleep. */
   readonly reviewMs: number;
-  /** True where the resets are the provider's own, and not just counted from when we began. */
+  /** True if the resets are those of the provider instead of counted from the first use. */
   readonly isKnown: boolean;
 }
 
 const WALL_CLOCK_REVIEW_MS = 60_000;
 
-/** Resets every `windowMs`, the first one a window after `startMs` (engine time). */
+/** Resets every `windowMs`, first one window after `startMs` (engine time). */
 export function everyWindow(startMs: number, windowMs: number): ResetSchedule {
   return {
     positionAt: (now) => now,
@@ -43,7 +43,7 @@ export function alignedWindows(resetEpochMs: number, windowMs: number, time: Eng
   };
 }
 
-/** Resets where a calendar period ends in a time zone. */
+/** Resets at the ends of a calendar period in a time zone. */
 export function calendarPeriods(period: CalendarPeriod, timeZone: string, time: EngineTime): ResetSchedule {
   return {
     positionAt: (now) => time.epochAt(now),
@@ -54,10 +54,10 @@ export function calendarPeriods(period: CalendarPeriod, timeZone: string, time: 
   };
 }
 
-/** The first `anchor + k x step` after `position`, k any whole number; Infinity where a double has no such instant. */
+/** First `anchor + k x step` after `position` for a whole number k. Infinity: doubles have no such instant. */
 function multipleAfter(position: number, anchor: number, step: number): number {
   const next = anchor + (Math.floor((position - anchor) / step) + 1) * step;
-  // The quotient may round either way.
+  // The quotient can be rounded up or down.
   const candidates = [next - step, next, next + step];
   return candidates.find((candidate) => candidate > position) ?? Infinity;
 }

@@ -1,4 +1,4 @@
-/** The first whole number of ms, at least 1, after which `atMs` has come, however the sum of instants rounds; 0 if it has. */
+/** Smallest whole number of milliseconds after which `atMs` is reached, also if the sum of instants is rounded. 0: it is reached. */
 export function wholeMsUntil(atMs: number, now: number): number {
   if (atMs <= now) return 0;
   const ms = Math.ceil(atMs - now);

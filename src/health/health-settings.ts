@@ -1,10 +1,10 @@
 import type { HealthOptions } from "../api/options.ts";
 import { omitUndefined } from "../validation/omit-undefined.ts";
 
-/** Health options, complete. */
+/** Health options with all values present. */
 export type HealthSettings = { readonly [K in keyof HealthOptions]-?: number };
 
-/** The defaults of every health option. */
+/** Default of every health option. */
 export const HEALTH_DEFAULTS: HealthSettings = {
   decayHalfLifeSeconds: 300,
   penalty429: 0.25,
@@ -17,11 +17,11 @@ export const HEALTH_DEFAULTS: HealthSettings = {
   maxCooldownSeconds: 600,
   recoveredHealth: 0.9,
   ewmaAlpha: 0.3,
-  // No health is below 0: off.
+  // No health is below 0, so this threshold is off by default.
   cooldownThreshold: 0,
 };
 
-/** The options with every default filled in. */
+/** Returns the options with all defaults filled in. */
 export function healthSettings(options: HealthOptions = {}): HealthSettings {
   return { ...HEALTH_DEFAULTS, ...(omitUndefined(options) as HealthSettings) };
 }

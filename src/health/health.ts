@@ -1,49 +1,49 @@
 import type { StatusClass } from "../api/status-class.ts";
 import type { HealthSettings } from "./health-settings.ts";
 
-/** How one request ended, as far as it teaches health. */
+/** Facts about the end of one request that change health. */
 export interface Outcome {
   readonly status: StatusClass;
-  /** null: not told. */
+  /** Null: not reported. */
   readonly latencyMs: number | null;
-  /** For how long the provider asked to be left alone, from now; null or 0: it did not. */
+  /** Time from now for which the provider asked not to be called (ms). Null or 0: it did not ask. */
   readonly retryAfterMs: number | null;
-  /** When the provider's own exhausted quota is known to reset; null: unknown. */
+  /** Instant of the known reset of the provider's exhausted quota; null: unknown. */
   readonly knownResetAt: number | null;
 }
 
-/** What a provider's health lets it do. */
+/** State of a provider as far as health decides it. */
 export type HealthState = "available" | "cooldown" | "trial" | "unhealthy" | "dead";
 
 /**
- * One provider's health, cooldown and latency. It knows no clock: every method is told the instant (ms).
+ * Health, cooldown and latency of one provider. It has no clock: callers pass the instant (ms) to every method.
  * `cooldownSeconds` is the length of the provider's first cooldown.
  */
 export interface Health {
-  /** 0 to 1. */
+  /** Health score, 0 to 1. */
   score(now: number): number;
-  /** Mean of the latencies of successes (ms), newest weighing most; null: none known. */
+  /** Mean latency of successes (ms), in which newer ones have more weight; null: unknown. */
   readonly latencyMs: number | null;
-  /** End of the current or the last cooldown; -Infinity: there was none. */
+  /** End of the current or the last cooldown. -Infinity: there was none. */
   readonly cooldownUntil: number;
   readonly isDead: boolean;
   state(now: number, minimum: number): HealthState;
-  /** In how many ms time alone heals it to `minimum`; Infinity: never. */
+  /** Milliseconds until time alone raises the score to `minimum`. Infinity: never. */
   healsInMs(minimum: number, now: number): number;
-  /** Until when time alone changes neither the state nor the score that counts in it; an instant that has passed: at every instant. */
-  steadyUntil(now: number): number;
+  /** Time alone changes neither the state nor its score before this instant. -Infinity: the score changes at every instant. */
+  unchangedUntil(now: number): number;
   /**
-   * Learns from a request granted at `grantedAt`; without a lease, that is the instant of the observation. True if the
-   * request was a trial that succeeded.
+   * Updates health after a request that was granted at `grantedAt` (without a lease: the instant of the observation).
+   * Returns true if the request was a trial that succeeded.
    */
   observe(outcome: Outcome, grantedAt: number, cooldownSeconds: number, now: number): boolean;
-  /** Ends death, cooldown and bad health. */
+  /** Makes the provider healthy and available: ends a death and a cooldown. */
   revive(now: number): void;
-  /** Ends death alone; true if it was dead. */
+  /** Ends a death and nothing else. Returns true if the provider was dead. */
   clearDead(): boolean;
 }
 
-/** What a status teaches: which streak it feeds, and the health option that says what it takes from health. */
+/** Effect of a status class: its streak, and the health option with its penalty. */
 export interface HealthEffect {
   readonly kind: "success" | "rate_limit" | "failure" | "death" | "nothing";
   readonly penalty: keyof HealthSettings | null;
@@ -53,7 +53,7 @@ const SUCCESS: HealthEffect = { kind: "success", penalty: null };
 const RATE_LIMIT: HealthEffect = { kind: "rate_limit", penalty: "penalty429" };
 const SERVER_ERROR: HealthEffect = { kind: "failure", penalty: "penalty5xx" };
 
-/** The lesson of each status class. */
+/** Effect of each status class on health. */
 export const HEALTH_EFFECTS: { readonly [status in StatusClass]: HealthEffect } = {
   success: SUCCESS,
   client_error: SUCCESS,

@@ -1,23 +1,24 @@
-// The way back to full speed after a trial that succeeded.
+// Ramp-up: the way back to the full rate after a trial that succeeded.
 //
-//   rate(t) = share x limit / window      share: 1/2 in the first step, 3/4 in the second, then no bound but the quotas
+//   rate(t) = share x limit / window      share: 1/2 in the first step, 3/4 in the second; afterwards only the quotas limit
 //   step    = min(5 s, longest window / 12)
-//   a lease of r requests at t:  next = max(next, t) + r / rate(t);  the next one goes at `next`, or when the ramp is over
+//   a lease of r requests at t:  next = max(next, t) + r / rate(t);  the next lease starts at `next`, or at the end of the ramp
 //
-// Regimes: the rate is that of the shortest requests quota, the step that of the longest quota of whatever dimension, among
-// windows of up to an hour; longer ones say nothing about a rate, and a provider without such a requests quota does not
-// ramp. From windows of a minute on a step is 5 s; shorter windows are as full again after a shorter time.
-// Source: measured, one probe and then everybody trips the limit again; a rate ramp after the probe does not. Where the
-// server's bucket is empty when it comes back, this step leaves 0.9 to 1.8 429s at windows of 1 to 60 s (none: 2.6 to 76),
-// and 86 to 93 % served in the first window; steps of 5 s leave a window of 1 s with 33 %. Steps by the shortest window
-// have 32 429s where a minute stands beside a second, these 0.2.
+// Regimes: the rate is that of the shortest requests quota. The step is that of the longest quota of any dimension. Both
+// consider only windows of up to an hour, because longer windows do not define a rate. A provider without such a requests
+// quota has no ramp-up. For windows of a minute and more, a step is 5 s. Shorter windows need less time, because they fill
+// faster.
+// Source: measured. If all requests return after one probe, they exceed the limit again; with a ramp-up they do not. If the
+// server's bucket is empty at the recovery, this step leaves 0.9 to 1.8 429s at windows of 1 to 60 s (no ramp-up: 2.6 to
+// 76), and 86 to 93 % served in the first window. Steps of 5 s leave a window of 1 s with 33 %. With one quota per minute
+// and one per second, steps by the shortest window have 32 429s, these steps 0.2.
 
 const LONGEST_STEP_MS = 5_000;
 const STEPS_PER_WINDOW = 12;
 const SHARES: readonly number[] = [0.5, 0.75];
 const LONGEST_WINDOW_MS = 3_600_000;
 
-/** A limit, as far as a ramp reads it. */
+/** Facts of a limit that a ramp-up needs. */
 export interface WindowLimit {
   readonly limit: number;
   /** Length of a rolling window in ms; null: none. */
@@ -26,17 +27,18 @@ export interface WindowLimit {
   readonly isOfRequests: boolean;
 }
 
-/** Spaces the leases of one provider after its recovery; it knows no clock. */
+/** Spaces the leases of one provider after its recovery. It has no clock: callers pass the instant (ms). */
 export class Ramp {
-  /** Of the full rate, in requests per ms; 0: there is none to ramp. */
-  #perMs = 0;
+  /** Full rate in requests per ms. 0: no quota limits the rate, so there is no ramp-up. */
+  #ratePerMs = 0;
   #stepMs = LONGEST_STEP_MS;
-  #from = -Infinity;
-  #until = -Infinity;
-  #next = -Infinity;
+  #startedAt = -Infinity;
+  #endsAt = -Infinity;
+  /** Earliest instant of the next lease. */
+  #nextAt = -Infinity;
 
-  /** Takes rate and steps from the limits of the provider, also for a ramp in progress. */
-  follow(limits: readonly WindowLimit[]): void {
+  /** Reads the rate and the step from the limits of the provider. A ramp-up in progress continues with them. */
+  setLimits(limits: readonly WindowLimit[]): void {
     let shortest: WindowLimit | null = null;
     let shortestMs = Infinity;
     let longestMs = 0;
@@ -48,34 +50,34 @@ export class Ramp {
       shortest = limit;
       shortestMs = windowMs;
     }
-    this.#perMs = shortest === null ? 0 : shortest.limit / shortestMs;
+    this.#ratePerMs = shortest === null ? 0 : shortest.limit / shortestMs;
     this.#stepMs = Math.min(LONGEST_STEP_MS, longestMs / STEPS_PER_WINDOW);
-    this.#until = this.#from + this.#stepMs * SHARES.length;
+    this.#endsAt = this.#startedAt + this.#stepMs * SHARES.length;
   }
 
   start(now: number): void {
-    this.#from = now;
-    this.#until = now + this.#stepMs * SHARES.length;
-    this.#next = now;
+    this.#startedAt = now;
+    this.#endsAt = now + this.#stepMs * SHARES.length;
+    this.#nextAt = now;
   }
 
   isOn(now: number): boolean {
-    return now < this.#until && this.#perMs > 0;
+    return now < this.#endsAt && this.#ratePerMs > 0;
   }
 
-  /** In how many whole ms the next lease goes; 0: now. */
+  /** Whole milliseconds until the next lease can be granted. 0: now. */
   waitMs(now: number): number {
-    return Math.max(0, Math.ceil(Math.min(this.#next, this.#until) - now));
+    return Math.max(0, Math.ceil(Math.min(this.#nextAt, this.#endsAt) - now));
   }
 
-  /** A lease of so many requests goes. */
+  /** Records that a lease of this number of requests is granted. */
   take(requests: number, now: number): void {
-    const share = SHARES[Math.floor((now - this.#from) / this.#stepMs)] ?? 1;
-    this.#next = Math.max(this.#next, now) + requests / (this.#perMs * share);
+    const share = SHARES[Math.floor((now - this.#startedAt) / this.#stepMs)] ?? 1;
+    this.#nextAt = Math.max(this.#nextAt, now) + requests / (this.#ratePerMs * share);
   }
 
   stop(): void {
-    this.#from = -Infinity;
-    this.#until = -Infinity;
+    this.#startedAt = -Infinity;
+    this.#endsAt = -Infinity;
   }
 }

@@ -1,20 +1,21 @@
-// Health that heals with time, whether anybody looks or not, and cooldowns that end in a trial.
+// Health that recovers with time, independent of reads, and cooldowns that end in a trial (half-open).
 //
-//   score(t) = 1 - (1 - score(t0)) x 0.5^((t - t0) / half-life)       t0: the last outcome
+//   score(t) = 1 - (1 - score(t0)) x 0.5^((t - t0) / half-life)       t0: instant of the last outcome
 //   failure:  score -= penalty, at least 0;   success: score += boost, at most 1
-//   cooldown = cooldownSeconds x multiplier^(streak - trigger), at most maxCooldownSeconds, from `trigger` failures of
-//              one kind in a row on; or what the provider asked for, at most 48 h
+//   cooldown = cooldownSeconds x multiplier^(streak - trigger), at most maxCooldownSeconds, from the `trigger`-th failure
+//              of one kind in a row on; or the time that the provider asked for, at most 48 h
 //
-// Regimes: (1) available: outcomes move the score; rate limits and other failures have a streak each, which a success
-// ends. (2) cooldown: outcomes move the score alone; only a later retryAfterMs lengthens it. (3) trial: a served
-// cooldown earns the provider one chance, scored as healthy: a success lifts the score to recoveredHealth, a failure
-// starts a cooldown of multiplier x the last. Outcomes of requests from before the cooldown's end decide nothing.
+// Regimes: (1) Available: outcomes change the score. Rate limits and other failures have a streak each, and a success ends
+// both. (2) Cooldown: outcomes change only the score. Only a retryAfterMs that ends later lengthens the cooldown. (3) Trial:
+// after the cooldown the provider gets one request, and is scored as healthy. A success raises the score to at least
+// recoveredHealth. A failure starts a cooldown of multiplier x the last one. Outcomes of requests that were granted before
+// the end of the cooldown change only the score.
 
 import { firstInstant } from "../clock/first-instant.ts";
 import { HEALTH_EFFECTS, type Health, type HealthState, type Outcome } from "./health.ts";
 import type { HealthSettings } from "./health-settings.ts";
 
-const LONGEST_ASKED_MS = 48 * 3_600_000;
+const MAX_RETRY_AFTER_MS = 48 * 3_600_000;
 const NEVER = -Infinity;
 
 /** Health of the anticipatory profile. */
@@ -23,11 +24,11 @@ export class TimedHealth implements Health {
   isDead = false;
   readonly #settings: HealthSettings;
   #score = 1;
-  #at: number;
-  // What was read last, and when.
+  #scoredAt: number;
+  // Cached score, and the instant for which it is valid.
   #healed = 1;
   #healedAt = NaN;
-  /** NaN: none is known. */
+  /** Mean latency (ms); NaN: unknown. */
   #latencyMs = NaN;
   #rateLimits = 0;
   #failures = 0;
@@ -37,7 +38,7 @@ export class TimedHealth implements Health {
 
   constructor(settings: HealthSettings, now: number) {
     this.#settings = settings;
-    this.#at = now;
+    this.#scoredAt = now;
   }
 
   get latencyMs(): number | null {
@@ -45,11 +46,13 @@ export class TimedHealth implements Health {
   }
 
   score(now: number): number {
-    if (this.#score === 1 || now <= this.#at) return this.#score;
+    if (this.#score === 1 || now <= this.#scoredAt) return this.#score;
     if (now !== this.#healedAt) {
       const halfLifeMs = this.#settings.decayHalfLifeSeconds * 1_000;
       this.#healed =
-        halfLifeMs === 0 ? this.#score : 1 - (1 - this.#score) * Math.exp(((this.#at - now) * Math.LN2) / halfLifeMs);
+        halfLifeMs === 0
+          ? this.#score
+          : 1 - (1 - this.#score) * Math.exp(((this.#scoredAt - now) * Math.LN2) / halfLifeMs);
       this.#healedAt = now;
     }
     return this.#healed;
@@ -67,15 +70,15 @@ export class TimedHealth implements Health {
     if (score >= minimum) return 0;
     const halfLifeMs = this.#settings.decayHalfLifeSeconds * 1_000;
     if (halfLifeMs === 0) return Infinity;
-    // What is less than half an epsilon below 1 is 1.
+    // A score less than EPSILON / 4 below 1 rounds to 1, so even a minimum of 1 is reached.
     const healed = now + halfLifeMs * Math.log2((1 - score) / Math.max(1 - minimum, Number.EPSILON / 4));
     return firstInstant(healed, (at) => this.score(at) >= minimum) - now;
   }
 
-  steadyUntil(now: number): number {
+  unchangedUntil(now: number): number {
     if (now < this.cooldownUntil && !this.isDead) return this.cooldownUntil;
-    const isSteady = this.isDead || this.#isTrialDue || this.#score === 1;
-    return isSteady ? Infinity : -Infinity;
+    const isUnchanging = this.isDead || this.#isTrialDue || this.#score === 1;
+    return isUnchanging ? Infinity : -Infinity;
   }
 
   observe(outcome: Outcome, grantedAt: number, cooldownSeconds: number, now: number): boolean {
@@ -86,19 +89,19 @@ export class TimedHealth implements Health {
       return false;
     }
     this.#score = this.score(now);
-    this.#at = Math.max(this.#at, now);
+    this.#scoredAt = Math.max(this.#scoredAt, now);
     this.#healedAt = NaN;
-    // Whether the outcome is one of the cooldown itself: then it teaches the score, and decides nothing.
-    const isOld = grantedAt < this.cooldownUntil;
+    // The outcome of a request from before the end of the cooldown changes only the score.
+    const isStale = grantedAt < this.cooldownUntil;
     this.#score = Math.max(0, this.#score - (penalty === null ? 0 : this.#settings[penalty]));
-    if (penalty === null) return this.#succeed(outcome.latencyMs, isOld);
-    this.#fail(outcome, kind === "rate_limit", cooldownSeconds, isOld, now);
+    if (penalty === null) return this.#succeed(outcome.latencyMs, isStale);
+    this.#fail(outcome, kind === "rate_limit", cooldownSeconds, isStale, now);
     return false;
   }
 
   revive(now: number): void {
     this.#score = 1;
-    this.#at = now;
+    this.#scoredAt = now;
     this.#rateLimits = 0;
     this.#failures = 0;
     this.cooldownUntil = NEVER;
@@ -113,13 +116,13 @@ export class TimedHealth implements Health {
     return wasDead;
   }
 
-  #succeed(latencyMs: number | null, isOld: boolean): boolean {
+  #succeed(latencyMs: number | null, isStale: boolean): boolean {
     this.#score = Math.min(1, this.#score + this.#settings.boostSuccess);
     if (latencyMs !== null) {
       const weight = this.#settings.ewmaAlpha;
       this.#latencyMs = Number.isNaN(this.#latencyMs) ? latencyMs : weight * latencyMs + (1 - weight) * this.#latencyMs;
     }
-    if (isOld) return false;
+    if (isStale) return false;
     const hasRecovered = this.#isTrialDue && !this.isDead;
     if (this.#isTrialDue) this.#score = Math.max(this.#score, this.#settings.recoveredHealth);
     this.#isTrialDue = false;
@@ -129,19 +132,19 @@ export class TimedHealth implements Health {
     return hasRecovered;
   }
 
-  #fail(outcome: Outcome, isRateLimit: boolean, cooldownSeconds: number, isOld: boolean, now: number): void {
-    const askedMs = Math.min(outcome.retryAfterMs ?? 0, LONGEST_ASKED_MS);
-    if (isOld) {
-      if (askedMs > 0 && now + askedMs > this.cooldownUntil) this.#startCooldown(askedMs, now);
+  #fail(outcome: Outcome, isRateLimit: boolean, cooldownSeconds: number, isStale: boolean, now: number): void {
+    const requestedMs = Math.min(outcome.retryAfterMs ?? 0, MAX_RETRY_AFTER_MS);
+    if (isStale) {
+      if (requestedMs > 0 && now + requestedMs > this.cooldownUntil) this.#startCooldown(requestedMs, now);
       return;
     }
     const streak = isRateLimit ? ++this.#rateLimits : ++this.#failures;
-    const cooldownMs = askedMs > 0 ? askedMs : this.#cooldownMs(outcome, streak, cooldownSeconds, now);
+    const cooldownMs = requestedMs > 0 ? requestedMs : this.#cooldownMs(outcome, streak, cooldownSeconds, now);
     this.#isTrialDue = false;
     if (cooldownMs > 0) this.#startCooldown(cooldownMs, now);
   }
 
-  /** How long a failure that comes with no word of the provider's keeps it away; 0: not at all. */
+  /** Length of the cooldown (ms) after a failure for which the provider stated no retry time. 0: no cooldown. */
   #cooldownMs(outcome: Outcome, streak: number, cooldownSeconds: number, now: number): number {
     const { cooldownTriggerCount, cooldownMultiplier, cooldownThreshold } = this.#settings;
     const isExhausted = outcome.status === "quota_exhausted";
@@ -162,7 +165,7 @@ export class TimedHealth implements Health {
   }
 
   #startCooldown(ms: number, now: number): void {
-    // One that is lengthened counts from its start.
+    // The length of a prolonged cooldown counts from its first start.
     if (now >= this.cooldownUntil) this.#cooldownFrom = now;
     this.cooldownUntil = now + ms;
     this.#lastCooldownMs = this.cooldownUntil - this.#cooldownFrom;

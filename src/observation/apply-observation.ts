@@ -9,55 +9,52 @@ import { UNSPECIFIED } from "../quota/usage-vector.ts";
 import type { ObservationReader } from "./observation-reader.ts";
 import { UNSERVED } from "./status-code.ts";
 
-/** The parts of a limiter that an observation writes to. */
-export interface ObservationParts {
+/** Parts of a limiter that an observation changes. */
+export interface ObservationContext {
   readonly profile: Profile;
   readonly counters: Counters;
   readonly events: Events;
 }
 
-/** Applies an observation to trackers, size estimate and health. */
+/** Applies an observation to the quotas, the size estimate and the health of a provider. */
 export function applyObservation(
   provider: Provider,
   observed: ObservationReader,
   size: SizeEstimate | null,
-  parts: ObservationParts,
+  context: ObservationContext,
   now: number,
 ): void {
-  parts.counters.observations++;
-  parts.counters.invalidUsages += observed.invalid;
-  if (size !== null && observed.status === "success") {
-    size.learn(observed.amounts, UNSPECIFIED);
-    provider.invalidate();
-  }
-  countUsage(provider, observed, parts, now);
-  updateHealth(provider, observed, now, parts, now);
+  context.counters.observations++;
+  context.counters.invalidUsages += observed.invalid;
+  if (size !== null && observed.status === "success") size.learn(observed.amounts, UNSPECIFIED);
+  countUsage(provider, observed, context, now);
+  updateHealth(provider, observed, now, context, now);
 }
 
-function countUsage(provider: Provider, observed: ObservationReader, parts: ObservationParts, now: number): void {
+function countUsage(provider: Provider, observed: ObservationReader, context: ObservationContext, now: number): void {
   const { amounts, status } = observed;
   const { price } = provider.settings;
-  // A request without work costs nothing.
-  parts.profile.countObserved(amounts, price !== null && UNSERVED.includes(status) ? null : price);
+  // A request that was rejected before any work costs nothing.
+  context.profile.countObserved(amounts, price !== null && UNSERVED.includes(status) ? null : price);
   const { quotas } = provider;
   for (let i = 0; i < quotas.length; i++) {
     const quota = quotas[i]!;
-    if (quota.record(amounts[quota.index]!, now)) raiseLimitReached(parts.events, provider.name, quota);
+    if (quota.record(amounts[quota.index]!, now)) raiseLimitReached(context.events, provider.name, quota);
   }
 }
 
-/** A quota went from something left to nothing. */
+/** Emits that the last remaining amount of a quota was used. */
 export function raiseLimitReached(events: Events, provider: string, quota: Quota): void {
   const { dimension, window } = quota.spec;
   events.emit("limitReached", { provider, dimension, window, pool: quota.pool });
 }
 
-/** Updates the health of a provider, and emits the cooldown, death or recovery that follows. */
+/** Updates the health of a provider. Emits a cooldown or a death that follows, and starts the ramp-up after a recovery. */
 export function updateHealth(
   provider: Provider,
   outcome: Outcome,
   grantedAt: number,
-  parts: ObservationParts,
+  context: ObservationContext,
   now: number,
 ): void {
   const { health, settings, name } = provider;
@@ -72,24 +69,24 @@ export function updateHealth(
   if (end !== endBefore) {
     const before = Math.max(0, endBefore - now);
     const durationMs = Math.max(0, end - now);
-    // A cooldown of no length has neither a start nor an end.
+    // A cooldown of length 0 has neither a start nor an end.
     if (durationMs + before > 0) provider.cooldownStartEmitted();
     if (durationMs > before) {
-      if (before === 0) parts.counters.cooldownsTriggered++;
-      parts.events.emit("cooldownStarted", { provider: name, status, durationMs });
+      if (before === 0) context.counters.cooldownsTriggered++;
+      context.events.emit("cooldownStarted", { provider: name, status, durationMs });
     }
   } else if (hasRecovered) provider.ramp.start(now);
-  if (health.isDead && !wasDead) parts.events.emit("providerDead", { provider: name });
+  if (health.isDead && !wasDead) context.events.emit("providerDead", { provider: name });
 }
 
-/** When the fullest of the quotas whose resets are known is reset next; null: none is known. */
+/** Instant of the next reset of the fullest quota; considers only quotas with known resets. Null: there is no such quota. */
 function resetOfFullest(quotas: readonly Quota[], now: number): number | null {
-  let least = Infinity;
+  let lowestRatio = Infinity;
   let resetAt: number | null = null;
   for (const quota of quotas) {
     const resets = quota.tracker.resets?.(now);
-    if (!resets?.isKnown || !Number.isFinite(resets.at) || quota.ratio(now) >= least) continue;
-    least = quota.ratio(now);
+    if (!resets?.isKnown || !Number.isFinite(resets.at) || quota.ratio(now) >= lowestRatio) continue;
+    lowestRatio = quota.ratio(now);
     resetAt = resets.at;
   }
   return resetAt;

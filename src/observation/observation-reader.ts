@@ -5,19 +5,19 @@ import { UNSPECIFIED, type UsageVector, unspecifiedUsage } from "../quota/usage-
 import { isRecord, Problems } from "../validation/problems.ts";
 import type { Vocabulary } from "../validation/vocabulary.ts";
 import { observationCheck } from "./observation-check.ts";
-import { hasOnlyKnownKeys, isGiven, readDuration, readUsage, statusNamed } from "./outcome-fields.ts";
+import { hasOnlyKnownKeys, readDuration, readUsage, statusNamed } from "./outcome-fields.ts";
 
 const OBSERVATION_KEYS: ReadonlySet<string> = new Set(["provider", "capability", "usage", "outcome"]);
-const OUTCOME_KEYS: ReadonlySet<string> = new Set(["status", "latencyMs", "retryAfterMs", "reported"]);
+const OUTCOME_KEYS: ReadonlySet<string> = new Set(["status", "latencyMs", "retryAfterMs"]);
 
-/** Reads one observation after the other into its own fields, so that an observation allocates nothing. */
+/** Reads one observation after the other into its own fields, so that reading allocates no memory. */
 export class ObservationReader implements Outcome {
   status: StatusClass = "success";
   latencyMs: number | null = null;
   retryAfterMs: number | null = null;
   readonly knownResetAt = null;
   readonly amounts: UsageVector = unspecifiedUsage();
-  /** Number of amounts and durations that were invalid, and are ignored. */
+  /** Number of amounts and durations that were ignored because they are invalid. */
   invalid = 0;
   readonly #vocabulary: Vocabulary;
 
@@ -25,7 +25,7 @@ export class ObservationReader implements Outcome {
     this.#vocabulary = vocabulary;
   }
 
-  /** Throws InvalidConfig for an observation without a provider or a status; after a call nothing else is an error. */
+  /** Reads an observation. Throws InvalidConfig only if it has no valid provider or status, or has unknown keys. */
   read(observation: Observation): void {
     const { amounts } = this;
     for (let i = 0; i < amounts.length; i++) amounts[i] = UNSPECIFIED;
@@ -33,22 +33,20 @@ export class ObservationReader implements Outcome {
     const status = isShaped ? statusNamed(observation.outcome.status, this.#vocabulary) : null;
     const usage = isShaped ? observation.usage : undefined;
     this.invalid = usage === undefined ? 0 : readUsage(usage, amounts);
-    // Nearly every observation is valid; finding its problems takes a hundred times as long.
+    // The full check takes a hundred times as long, and nearly every observation is valid.
     if (status === null || this.invalid > 0) {
       const problems = new Problems(this.#vocabulary);
       observationCheck(observation, problems);
       problems.throwIfAny();
     }
     const { latencyMs, retryAfterMs } = observation.outcome;
+    const latency = latencyMs === undefined ? null : readDuration(latencyMs, Number.MAX_VALUE);
+    const retryAfter = retryAfterMs === undefined ? null : readDuration(retryAfterMs, Infinity);
+    if (latency === undefined) this.invalid++;
+    if (retryAfter === undefined) this.invalid++;
     this.status = status!;
-    this.latencyMs = this.#duration(latencyMs, Number.MAX_VALUE);
-    this.retryAfterMs = this.#duration(retryAfterMs, Infinity);
-  }
-
-  #duration(value: unknown, most: number): number | null {
-    const duration = readDuration(value, most);
-    if (duration === undefined) this.invalid++;
-    return duration ?? null;
+    this.latencyMs = latency ?? null;
+    this.retryAfterMs = retryAfter ?? null;
   }
 }
 
@@ -56,11 +54,13 @@ export class ObservationReader implements Outcome {
 function isWellShaped(observation: Observation): boolean {
   if (!isRecord(observation) || !isRecord(observation.outcome)) return false;
   const { provider, usage, capability, outcome } = observation;
-  const { latencyMs, retryAfterMs, reported } = outcome;
+  const { latencyMs, retryAfterMs } = outcome;
+  const given = 2 + (usage === undefined ? 0 : 1) + (capability === undefined ? 0 : 1);
+  const givenOfOutcome = 1 + (latencyMs === undefined ? 0 : 1) + (retryAfterMs === undefined ? 0 : 1);
   return (
     typeof provider === "string" &&
     provider !== "" &&
-    hasOnlyKnownKeys(observation, 2 + isGiven(usage) + isGiven(capability), OBSERVATION_KEYS) &&
-    hasOnlyKnownKeys(outcome, 1 + isGiven(latencyMs) + isGiven(retryAfterMs) + isGiven(reported), OUTCOME_KEYS)
+    hasOnlyKnownKeys(observation, given, OBSERVATION_KEYS) &&
+    hasOnlyKnownKeys(outcome, givenOfOutcome, OUTCOME_KEYS)
   );
 }

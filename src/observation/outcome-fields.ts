@@ -1,34 +1,34 @@
-// How single fields of observations and settlements are read. An invalid field never throws here: the caller counts it.
+// Reads single fields of observations and settlements. An invalid field never throws here; the caller counts it.
 import type { StatusClass } from "../api/status-class.ts";
 import { readUsageFields, USAGE_INDEX, type UsageVector } from "../quota/usage-vector.ts";
 import { isRecord } from "../validation/problems.ts";
 import type { Vocabulary } from "../validation/vocabulary.ts";
 import { statusClassOfCode } from "./status-code.ts";
 
-/** 1 for a field that is given, else 0. */
-export function isGiven(value: unknown): number {
+/** Returns 1 for a field that is present, else 0. */
+export function isPresent(value: unknown): number {
   return value === undefined ? 0 : 1;
 }
 
-/** True if all keys of the record are among the `known` ones, of which `given` are given. */
-export function hasOnlyKnownKeys(record: object, given: number, known: { has(key: string): boolean }): boolean {
+/** True if all keys of the record are `known`. `present`: number of known fields that it has. */
+export function hasOnlyKnownKeys(record: object, present: number, known: { has(key: string): boolean }): boolean {
   let keys = 0;
-  // Counting takes a third of the time of looking up every key.
+  // Counting the keys takes a third of the time of a lookup for every key.
   for (const _ in record) keys++;
-  if (keys === given) return true;
+  if (keys === present) return true;
   for (const key in record) if (!known.has(key)) return false;
   return true;
 }
 
-/** The status class of a name or an HTTP code; null: none that the vocabulary knows. */
+/** Status class of a name or an HTTP status code. Null: the vocabulary does not have it. */
 export function statusNamed(value: unknown, { statuses }: Vocabulary): StatusClass | null {
-  // Every vocabulary knows it, and it is by far the most frequent.
+  // Every vocabulary has this status, and it is by far the most frequent one.
   if (value === "success") return value;
-  const named = typeof value === "number" ? statusClassOfCode(value) : (value as StatusClass);
-  return named !== null && statuses.includes(named) ? named : null;
+  const statusClass = typeof value === "number" ? statusClassOfCode(value) : (value as StatusClass);
+  return statusClass !== null && statuses.includes(statusClass) ? statusClass : null;
 }
 
-/** Writes the valid amounts into `amounts`; returns the number of invalid amounts and of unknown keys. */
+/** Writes the valid amounts into `amounts`. Returns the number of invalid amounts and unknown keys. */
 export function readUsage(usage: unknown, amounts: UsageVector): number {
   if (!isRecord(usage)) return 1;
   let invalid = readUsageFields(usage, amounts);
@@ -36,8 +36,8 @@ export function readUsage(usage: unknown, amounts: UsageVector): number {
   return invalid;
 }
 
-/** A duration in ms; null: not given; undefined: invalid. */
-export function readDuration(value: unknown, most: number): number | null | undefined {
+/** Duration in ms. Null: not specified. Undefined: invalid. */
+export function readDuration(value: unknown, max: number): number | null | undefined {
   if (value === undefined) return null;
-  return typeof value === "number" && value >= 0 && value <= most ? value + 0 : undefined;
+  return typeof value === "number" && value >= 0 && value <= max ? value + 0 : undefined;
 }

@@ -3,30 +3,31 @@ import type { Outcome } from "../health/health.ts";
 import { type UsageVector, unspecifiedUsage } from "../quota/usage-vector.ts";
 import { isRecord } from "../validation/problems.ts";
 import type { Vocabulary } from "../validation/vocabulary.ts";
-import { hasOnlyKnownKeys, isGiven, readDuration, readUsage, statusNamed } from "./outcome-fields.ts";
+import { hasOnlyKnownKeys, isPresent, readDuration, readUsage, statusNamed } from "./outcome-fields.ts";
 
-/** The settlement of most leases; one shared object, so that it need not be parsed. */
+/** Settlement of most leases. It is one shared object that needs no parsing. */
 export const SUCCEEDED: Settlement = { status: "success" };
 
-/** A settlement, complete. */
+/** A settlement with all fields filled in. */
 export interface ParsedSettlement extends Outcome {
-  /** null: no usage was reported. */
+  /** Reported usage; null: none. */
   readonly amounts: UsageVector | null;
-  /** Number of fields that were invalid, and are ignored. */
+  /** Number of fields that were ignored because they are invalid. */
   readonly invalid: number;
 }
 
-const SETTLEMENT_KEYS: ReadonlySet<string> = new Set(["status", "usage", "latencyMs", "retryAfterMs", "reported"]);
+const SETTLEMENT_KEYS: ReadonlySet<string> = new Set(["status", "usage", "latencyMs", "retryAfterMs"]);
 
-/** Parses anything as a settlement: an unknown status, or an object without any known field, means "cancelled". */
+/** Parses any value as a settlement. An unknown status, or an object without any known field, means "cancelled". */
 export function parseSettlement(settlement: unknown, vocabulary: Vocabulary): ParsedSettlement {
   const fields: { readonly [key in keyof Settlement]?: unknown } = isRecord(settlement) ? settlement : {};
-  const { usage, latencyMs, retryAfterMs, reported } = fields;
-  const given =
-    isGiven(fields.status) + isGiven(usage) + isGiven(latencyMs) + isGiven(retryAfterMs) + isGiven(reported);
+  const { usage, latencyMs, retryAfterMs } = fields;
+  const present = isPresent(fields.status) + isPresent(usage) + isPresent(latencyMs) + isPresent(retryAfterMs);
   const isSettlement =
-    isRecord(settlement) && (given > 0 || isPlain(settlement)) && hasOnlyKnownKeys(settlement, given, SETTLEMENT_KEYS);
-  // A settlement that cannot be read (`settle(429)`, `{ code: 429 }`) does not mean success.
+    isRecord(settlement) &&
+    (present > 0 || isPlain(settlement)) &&
+    hasOnlyKnownKeys(settlement, present, SETTLEMENT_KEYS);
+  // An unreadable settlement (`settle(429)`, `{ code: 429 }`) must not count as a success.
   const status = fields.status === undefined && isSettlement ? "success" : statusNamed(fields.status, vocabulary);
   const amounts = usage === undefined ? null : unspecifiedUsage();
   const latency = readDuration(latencyMs, Number.MAX_VALUE);

@@ -1,9 +1,9 @@
 import type { StatusClass } from "../api/status-class.ts";
 
-/** Of a request that was refused before any work was done: nothing but the request itself was used. */
+/** Status classes of requests that were rejected before any work: only the request itself counts as used. */
 export const UNSERVED: readonly StatusClass[] = ["rate_limited", "quota_exhausted", "unauthorized", "forbidden"];
 
-// Codes that do not mean what their hundreds say; 529 is what some providers send for "overloaded".
+// Codes with a more specific class than the rest of their hundred. Some providers send 529 for "overloaded".
 const EXCEPTIONS: { readonly [code: number]: StatusClass } = {
   401: "unauthorized",
   402: "quota_exhausted",
@@ -15,7 +15,7 @@ const EXCEPTIONS: { readonly [code: number]: StatusClass } = {
   529: "overloaded",
 };
 
-/** The class of an HTTP status code, a whole number from 100 to 599; null for anything else. */
+/** Status class of an HTTP status code, a whole number from 100 to 599. Null: anything else. */
 export function statusClassOfCode(code: number): StatusClass | null {
   if (!Number.isInteger(code) || code < 100 || code > 599) return null;
   return EXCEPTIONS[code] ?? (code < 400 ? "success" : code < 500 ? "client_error" : "server_error");

@@ -39,30 +39,30 @@ export const anticipatory: Profile = {
     return new Quota(spec, pool, createTracker(spec, time, now), new BurnRate());
   },
 
-  upsertQuotas(specs, had, create) {
-    const left = [...had];
+  upsertQuotas(specs, previous, create) {
+    const unmatched = [...previous];
     return specs.map((spec) => {
-      const at = left.findIndex((quota) => sameSpec(quota.spec, spec));
-      return at < 0 ? create(spec) : left.splice(at, 1)[0]!;
+      const at = unmatched.findIndex((quota) => sameSpec(quota.spec, spec));
+      return at < 0 ? create(spec) : unmatched.splice(at, 1)[0]!;
     });
   },
 
   candidates(names) {
     const seen = new Set<string>();
-    return names.flatMap((name, place) => (seen.has(name) || !seen.add(name) ? [] : [place]));
+    return names.flatMap((name, index) => (seen.has(name) || !seen.add(name) ? [] : [index]));
   },
 
   countObserved(amounts, price) {
     completeUsage(amounts, price);
-    // A finished request holds no place; only a lease takes one.
+    // A finished request takes no concurrency; only an open lease does.
     amounts[CONCURRENCY] = 0;
   },
 
-  waitMs(quotas, needs, now, isExact) {
+  waitMs(quotas, demand, now, isExact) {
     let longest = 0;
     for (const quota of quotas) {
-      if (demandFor(needs.amounts, quota.index) > quota.capacity) return TOO_LARGE;
-      const wait = fitsInMs(quota, needs, now, isExact ? AS_SCHEDULED : undefined);
+      if (demandFor(demand.amounts, quota.index) > quota.capacity) return TOO_LARGE;
+      const wait = fitsInMs(quota, demand, now, isExact ? AS_SCHEDULED : undefined);
       if (wait > longest) longest = wait;
     }
     return longest;
@@ -117,7 +117,7 @@ function createTracker(spec: QuotaSpec, time: EngineTime, now: number): Tracker 
   }
 }
 
-/** When a fixed window resets. */
+/** Returns the reset schedule of a fixed window. */
 function scheduleOf({ window, windowMs, resetEpochMs }: QuotaSpec, time: EngineTime, now: number): ResetSchedule {
   if (typeof window === "object" && window !== null && "calendar" in window) {
     return calendarPeriods(window.calendar, window.timeZone ?? "UTC", time);

@@ -10,42 +10,42 @@ import type { QuotaSpec } from "../quota/quota-spec.ts";
 import type { Demand, UsageVector } from "../quota/usage-vector.ts";
 import type { Vocabulary } from "../validation/vocabulary.ts";
 
-/** `waitMs` of a request that a provider can never take. */
+/** `waitMs` of a request with a demand that is larger than a limit. */
 export const TOO_LARGE = -1;
 
 /**
- * Everything in which the two profiles differ. The rest of the engine asks a profile to do these things and never which
- * one it is. A third profile would be one more object of this type.
+ * All differences between the two profiles. The rest of the engine calls these methods and never asks which profile it has.
+ * A third profile would be one more object of this type.
  */
 export interface Profile {
-  /** What configuration may say. */
+  /** Words and options that a configuration can use. */
   readonly vocabulary: Vocabulary;
 
-  /** Length of a provider's first cooldown, in seconds, from its own and the limiter's setting. */
+  /** Length of a provider's first cooldown in seconds. `own`: its own setting. `byDefault`: the setting of the limiter. */
   cooldownSeconds(own: number | undefined, byDefault: number): number;
 
-  /** What multiplies a provider's score, from its own setting. */
+  /** Factor of a provider's score. `own`: its own setting. */
   weight(own: number | undefined): number;
 
   createHealth(settings: HealthSettings, now: number): Health;
 
-  /** Starts counting; resets of fixed windows go by `time`. */
+  /** Creates a quota that counts from `now` on. The resets of fixed windows follow `time`. */
   createQuota(spec: QuotaSpec, pool: string | null, time: EngineTime, now: number): Quota;
 
-  /** The quotas of a re-declared provider: which of those it had go on counting, and which start anew. */
-  upsertQuotas(specs: readonly QuotaSpec[], had: readonly Quota[], create: (spec: QuotaSpec) => Quota): Quota[];
+  /** Returns the quotas of a provider that is declared again: kept previous ones, and newly created ones. */
+  upsertQuotas(specs: readonly QuotaSpec[], previous: readonly Quota[], create: (spec: QuotaSpec) => Quota): Quota[];
 
-  /** Which entries of a capability's list are candidates, by place. */
+  /** Returns the indices of the entries in a capability's list that are candidates. */
   candidates(names: readonly string[]): readonly number[];
 
-  /** Completes, in place, what was told about a request to what an observation counts in each dimension. */
+  /** Completes the reported usage of an observation, in place, to the amount that each dimension counts. */
   countObserved(amounts: UsageVector, price: Price | null): void;
 
   /** In how many whole ms the quotas have room for the request: 0 now, Infinity at no known time, TOO_LARGE never. */
   waitMs(quotas: readonly Quota[], needs: Demand, now: number, isExact: boolean): number;
 
   /**
-   * Reads the quotas of a provider into `reading`. Returns the instant until which time alone changes nothing of it;
+   * Reads the quotas of a provider into `reading`. Returns the instant until which time alone does not change it.
    * -Infinity: it changes at every instant.
    */
   readQuotas(quotas: readonly Quota[], reading: QuotaReading, now: number): number;
@@ -53,16 +53,16 @@ export interface Profile {
   /** The first instant at which all of the quotas have room; see availability.ts. */
   earliestFit(quotas: readonly Quota[], needs: Demand, now: number, options?: FitOptions): number;
 
-  /** Throws if it knows no leases. */
+  /** Throws if the profile has no leases. */
   requireLeases(): void;
 
-  /** No score of a strategy that came with the package counts more. */
+  /** Upper limit of the scores of built-in strategies. */
   readonly scoreCap: number;
 
-  /** What several quotas of one dimension leave together. */
+  /** Remaining amount of a dimension with several quotas. */
   remaining(quotas: readonly Quota[], now: number): number;
 
-  /** Counts the calls that named something unknown, or asked for a capability without providers. */
+  /** Counters of calls with an unknown name, or for a capability without providers. */
   readonly miscalls: {
     unknownCapability(counters: Counters): void;
     unknownProvider(counters: Counters): void;

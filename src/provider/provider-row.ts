@@ -1,14 +1,18 @@
 import type { QuotaReading } from "../quota/quota-reading.ts";
 
 /**
- * Facts of one provider that every selection reads, as plain fields: reading them again costs nothing until `validUntil`.
- * All lists that name the provider share its row.
+ * Facts of one provider that every selection reads, cached in plain fields. They are valid until `validUntil`. All lists
+ * that name the provider share its row.
  */
 export class ProviderRow implements QuotaReading {
-  /** Instant from which the facts have to be read again; -Infinity: something was counted or changed. */
+  /** Instant from which the facts have to be read again. -Infinity: now, because something was counted or changed. */
   validUntil: number = -Infinity;
+  /** The same for the facts of its quotas alone: health that heals changes at every instant, quotas do not. */
+  quotasValidUntil: number = -Infinity;
   /** Incremented whenever the facts are read again, so that a list can see that its scores are out of date. */
   revision = 0;
+  /** Incremented whenever something was counted or changed, and not by time alone. */
+  changes = 0;
   isEligible = false;
   healthScore = 1;
   /** Mean latency (ms); 0: unknown. */

@@ -8,7 +8,7 @@ import { SIZE_DIMENSIONS } from "../quota/usage-vector.ts";
 import type { Pool } from "./pool.ts";
 import { ProviderRow } from "./provider-row.ts";
 
-/** What a provider's configuration says, complete. */
+/** Configuration of a provider except its quotas, with all defaults filled in. */
 export interface ProviderSettings {
   readonly priority: number;
   readonly weight: number;
@@ -17,18 +17,18 @@ export interface ProviderSettings {
   readonly cooldownSeconds: number;
 }
 
-/** The priority of a provider that names none. */
+/** Priority of a provider that declares none. */
 export const DEFAULT_PRIORITY = 10;
 
-/** What one provider can be now; the first that holds. */
+/** State of a provider now. If several states hold, the first in this order counts. */
 export type ProviderState = "dead" | "paused" | "cooldown" | "trial" | "unhealthy" | "ramping" | "available";
 
-/** What holds the one place of a trial. */
+/** Lease that occupies the trial: a provider in a trial serves one request. */
 export interface Trial {
   readonly grantedAt: number;
 }
 
-/** One provider: its settings, its quotas (own ones first, then its pools'), its health. */
+/** One provider: its settings, quotas and health. */
 export class Provider {
   readonly name: string;
   readonly health: Health;
@@ -36,20 +36,20 @@ export class Provider {
   settings: ProviderSettings;
   #ownQuotas: readonly Quota[] = [];
   #pools: readonly Pool[] = [];
-  /** Own quotas, then those of its pools. */
+  /** Its own quotas first, then those of its pools. */
   quotas: readonly Quota[] = [];
   /** True if one of its quotas counts amounts that depend on the size of a request. */
   hasSizes = false;
-  /** True if it has a quota of dollars, and a price from which the cost of a request follows. */
+  /** True if it has a cost quota, and a price from which the cost of a request follows. */
   isPriced = false;
   readonly ramp: Ramp = new Ramp();
-  /** The lease that holds the place of its trial; null: free. */
+  /** Lease in the trial; null: none. A lease that was granted before the last cooldown ended does not count. */
   trial: Trial | null = null;
-  /** False once it was removed, though another of its name may have come. */
+  /** False once it was removed, even if another provider of the same name was registered since. */
   isRegistered = true;
-  /** Leases that have not let go of it. */
+  /** Number of leases that are attached to it. */
   leases = 0;
-  /** Instant at which the end of a cooldown is to be emitted, by the first call that reads the provider; Infinity: none. */
+  /** Instant from which the end of a cooldown must be emitted, by the next call that reads the provider. Infinity: never. */
   cooldownEndDueAt: number = Infinity;
 
   constructor(name: string, settings: ProviderSettings, health: Health) {
@@ -58,7 +58,7 @@ export class Provider {
     this.health = health;
   }
 
-  /** A fact that selections read has changed. */
+  /** Makes selections read its facts again, because one has changed. */
   invalidate(): void {
     this.row.validUntil = -Infinity;
   }
@@ -71,7 +71,7 @@ export class Provider {
     return this.#pools;
   }
 
-  /** Replaces the quotas it draws from; a pool that is named twice counts once. */
+  /** Replaces its own quotas and its pools. A pool that is named twice counts once. */
   attach(ownQuotas: readonly Quota[], pools: readonly Pool[]): void {
     this.detach();
     this.#ownQuotas = ownQuotas;
@@ -80,14 +80,14 @@ export class Provider {
     const specs = this.quotas.map((quota) => quota.spec);
     this.hasSizes = specs.some((spec) => SIZE_DIMENSIONS.includes(spec.index));
     this.isPriced = this.settings.price !== null && specs.some((spec) => spec.index === COST_USD);
-    this.ramp.follow(
+    this.ramp.setLimits(
       specs.map(({ limit, windowMs, index }) => ({ limit, windowMs, isOfRequests: index === REQUESTS })),
     );
     for (const quota of this.quotas) quota.dependents.push(this);
     this.invalidate();
   }
 
-  /** Draws from nothing any more, as far as its quotas are concerned. */
+  /** Makes its quotas forget it: a change of them no longer invalidates the provider. */
   detach(): void {
     for (const { dependents } of this.quotas) {
       const at = dependents.indexOf(this);
@@ -101,7 +101,7 @@ export class Provider {
     return state === "available" && this.ramp.isOn(now) ? "ramping" : state;
   }
 
-  /** In how many ms a trial or the ramp lets a lease through; Infinity: when a request in flight ends. */
+  /** Milliseconds until a trial or the ramp-up admits a lease. 0: now. Infinity: when the request in the trial ends. */
   recoveryDelayMs(state: ProviderState, now: number): number {
     if (state === "trial") {
       return this.trial !== null && this.trial.grantedAt >= this.health.cooldownUntil ? Infinity : 0;
@@ -109,37 +109,37 @@ export class Provider {
     return state === "ramping" ? this.ramp.waitMs(now) : 0;
   }
 
-  /** A lease goes through the gate. */
+  /** Records that a lease was granted in a trial or during the ramp-up. */
   takeRecoverySlot(state: ProviderState, requests: number, lease: Trial, now: number): void {
     if (state === "trial") this.trial = lease;
     else if (state === "ramping") this.ramp.take(requests, now);
   }
 
-  /** Requests in flight: leases that hold it; in the classic profile what its concurrency has counted. */
+  /** Requests in flight: its leases, or if that is more, the recorded usage of a concurrency quota (classic profile). */
   inFlight(now: number): number {
-    let most = this.leases;
+    let highest = this.leases;
     for (const quota of this.quotas) {
-      if (quota.spec.strategy === "concurrency") most = Math.max(most, quota.tracker.used(now));
+      if (quota.spec.strategy === "concurrency") highest = Math.max(highest, quota.tracker.used(now));
     }
-    return most;
+    return highest;
   }
 
-  /** In how many ms its cooldown ends; 0: it is in none. */
+  /** Milliseconds until its cooldown ends. 0: it is not in a cooldown. */
   cooldownMs(now: number): number {
     return Math.max(0, this.health.cooldownUntil - now);
   }
 
-  /** A cooldown was told to listeners: its end will have to be told as well. */
+  /** Notes that the start of a cooldown was emitted, so that its end must be emitted too. */
   cooldownStartEmitted(): void {
     this.cooldownEndDueAt = this.health.cooldownUntil;
   }
 
-  /** The first public call that reads the provider after a cooldown tells its end. */
+  /** Emits the end of a cooldown that is over. Every public call that reads the provider calls this. */
   emitEndedCooldown(events: Events, now: number): void {
     if (now >= this.cooldownEndDueAt) this.endCooldown(events);
   }
 
-  /** Tells the end of a cooldown of which only the start was told, whatever the time is. */
+  /** Emits the end of a cooldown if so far only its start was emitted, even if its time is not over. */
   endCooldown(events: Events): void {
     if (this.cooldownEndDueAt === Infinity) return;
     this.cooldownEndDueAt = Infinity;
@@ -147,7 +147,7 @@ export class Provider {
   }
 }
 
-/** A copy of what a configuration says of the price; null where it says nothing. */
+/** Returns a copy of the configured price; null: none. */
 export function priceOf(config: Pick<ProviderConfig, "price">): Price | null {
   return config.price === undefined ? null : { ...config.price };
 }

@@ -14,10 +14,10 @@ import { isResizable, type QuotaSpec, quotaKey, quotaSpecs } from "../quota/quot
 import { Capability } from "./capability.ts";
 import type { Pool } from "./pool.ts";
 import { DEFAULT_PRIORITY, Provider, type ProviderSettings, priceOf } from "./provider.ts";
-import { type Listed, ProviderLists } from "./provider-list.ts";
+import { type ListedProvider, ProviderLists } from "./provider-list.ts";
 import type { SizeEstimate } from "./size-estimate.ts";
 
-/** Every provider, pool and capability by name; what it is given has passed the validator. */
+/** All providers, pools and capabilities by name. Configurations that it receives must be valid. */
 export class Registry {
   readonly providers: Map<string, Provider> = new Map();
   readonly pools: Map<string, Pool> = new Map();
@@ -35,20 +35,20 @@ export class Registry {
     this.#defaultCooldownSeconds = defaultCooldownSeconds;
   }
 
-  /** The new or changed provider; health stays, and so does the usage that the profile lets stay. */
+  /** Adds or replaces a provider. A replaced provider keeps its health and those quotas that the profile keeps. */
   upsertProvider(config: ProviderConfig, now: number): Provider {
     const { name } = config;
-    const had = this.providers.get(name);
-    // Everything is made before anything is changed.
+    const previous = this.providers.get(name);
+    // All new parts are created before anything is changed, so that an error changes nothing.
     const settings = this.#settings(config);
     const specs = this.#specs(config);
     const pools = this.#poolsOf(config.pools ?? []);
     const create = (spec: QuotaSpec) => this.#quota(spec, null, now);
-    const quotas = this.#profile.upsertQuotas(specs, had?.ownQuotas ?? [], create);
-    const provider = had ?? new Provider(name, settings, this.#profile.createHealth(this.#health, now));
+    const quotas = this.#profile.upsertQuotas(specs, previous?.ownQuotas ?? [], create);
+    const provider = previous ?? new Provider(name, settings, this.#profile.createHealth(this.#health, now));
     provider.settings = settings;
     provider.attach(quotas, pools);
-    if (had === undefined) {
+    if (previous === undefined) {
       this.providers.set(name, provider);
       this.#lists.providerChanged(name);
     }
@@ -80,23 +80,23 @@ export class Registry {
     return true;
   }
 
-  /** The pool, the quotas that it had, and the providers that draw from it. */
-  upsertPool(config: PoolConfig, now: number): { pool: Pool; had: readonly Quota[]; drawing: Provider[] } {
+  /** Adds or replaces a pool. Returns it with its previous quotas and the providers that share it. */
+  upsertPool(config: PoolConfig, now: number): { pool: Pool; previousQuotas: readonly Quota[]; members: Provider[] } {
     const pool = this.pools.get(config.name) ?? { name: config.name, quotas: [] };
-    const had = pool.quotas;
-    pool.quotas = this.#carriedQuotas(this.#specs(config), had, config.name, now);
+    const previousQuotas = pool.quotas;
+    pool.quotas = this.#migratedQuotas(this.#specs(config), previousQuotas, config.name, now);
     this.pools.set(config.name, pool);
-    const drawing = [...this.providers.values()].filter((provider) => provider.pools.includes(pool));
-    for (const provider of drawing) provider.attach(provider.ownQuotas, provider.pools);
-    return { pool, had, drawing };
+    const members = [...this.providers.values()].filter((provider) => provider.pools.includes(pool));
+    for (const provider of members) provider.attach(provider.ownQuotas, provider.pools);
+    return { pool, previousQuotas, members };
   }
 
   upsertCapability(config: CapabilityConfig): void {
     const { name, providers } = config;
     const list = this.#lists.take(providers, this.#profile.candidates);
-    const had = this.capabilities.get(name);
-    this.capabilities.set(name, new Capability(name, list, had));
-    if (had !== undefined) this.#lists.giveBack(had.list);
+    const previous = this.capabilities.get(name);
+    this.capabilities.set(name, new Capability(name, list, previous));
+    if (previous !== undefined) this.#lists.giveBack(previous.list);
   }
 
   removeCapability(name: string): boolean {
@@ -107,12 +107,12 @@ export class Registry {
     return true;
   }
 
-  /** The entries of the capability's list with their providers. */
-  listed({ list }: Capability): readonly Listed[] {
+  /** Returns the entries of the capability's list with their providers. */
+  listed({ list }: Capability): readonly ListedProvider[] {
     return list.resolved(this.providers);
   }
 
-  /** Size estimate of the capability's requests on a provider; null: the capability does not list it. */
+  /** Size estimate of the capability's requests on a provider. Null: the capability is unknown or does not list it. */
   sizeOf(capability: string | undefined, provider: Provider): SizeEstimate | null {
     const known = capability === undefined ? undefined : this.capabilities.get(capability);
     return known?.list.names.has(provider.name) ? known.sizeOn(provider.name) : null;
@@ -140,36 +140,39 @@ export class Registry {
     return this.#profile.createQuota(spec, pool, this.#time, now);
   }
 
-  /** The quotas of a change: each goes on as the one of its like, in order; one too many starts with the most that one of its like has used. */
-  #carriedQuotas(specs: readonly QuotaSpec[], had: readonly Quota[], pool: string | null, now: number): Quota[] {
-    const left = [...had];
+  /**
+   * Returns the quotas after a change, in the order of `specs`. Each spec resizes the first previous quota that differs in
+   * its limit at most. A spec without such a quota gets a new one, which inherits the usage of the fullest previous quota
+   * of the same window and strategy.
+   */
+  #migratedQuotas(specs: readonly QuotaSpec[], previous: readonly Quota[], pool: string | null, now: number): Quota[] {
+    const unmatched = [...previous];
     return specs.map((spec) => {
-      const isLike = (quota: Quota) => isResizable(quota.spec, spec);
-      const place = left.findIndex(isLike);
-      const like = left[place];
-      if (like !== undefined) {
-        left.splice(place, 1);
-        like.resize(spec, now);
-        return like;
+      const index = unmatched.findIndex((quota) => isResizable(quota.spec, spec));
+      const match = unmatched[index];
+      if (match !== undefined) {
+        unmatched.splice(index, 1);
+        match.resize(spec, now);
+        return match;
       }
       const quota = this.#quota(spec, pool, now);
-      const alike = had.filter(({ spec: { key, strategy } }) => key === spec.key && strategy === spec.strategy);
-      const [fullest] = alike.sort((a, b) => b.tracker.used(now) - a.tracker.used(now));
+      const similar = previous.filter(({ spec: { key, strategy } }) => key === spec.key && strategy === spec.strategy);
+      const [fullest] = similar.sort((a, b) => b.tracker.used(now) - a.tracker.used(now));
       if (fullest !== undefined) quota.inheritUsage(fullest, now);
       return quota;
     });
   }
 
-  /** Every (dimension, window) that the patch names is replaced, where it stood first; new ones come last. */
-  #patchedQuotas(had: readonly Quota[], patch: ProviderPatch, now: number): Quota[] {
+  /** Replaces the quotas of every (dimension, window) in the patch at its first index. New ones are appended. */
+  #patchedQuotas(previous: readonly Quota[], patch: ProviderPatch, now: number): Quota[] {
     const specs = quotaSpecs(patch.limits, patch.quotas, this.#profile.vocabulary.windowByDefault);
     const named = new Set(specs.map((spec) => spec.key));
     for (const word of LIMIT_NAMES) {
       if (patch.limits?.[word] === null) named.add(quotaKey(...LIMIT_WORDS[word]));
     }
-    const replacements = this.#carriedQuotas(specs, had, null, now);
+    const replacements = this.#migratedQuotas(specs, previous, null, now);
     const placed = new Set<string>();
-    const patched = had.flatMap((quota) => {
+    const patched = previous.flatMap((quota) => {
       const { key } = quota.spec;
       if (!named.has(key)) return [quota];
       if (placed.has(key)) return [];

@@ -1,28 +1,29 @@
-// How large the requests of one capability are on one provider, from those that have told their amounts.
+// Size of the requests of one capability on one provider, learned from the requests that reported their usage.
 //
-//   mean += (amount - mean) / min(n, 300)        tokens in all, and output tokens
-//   variance += (error^2 - variance) / min(n - 1, 299)  error = tokens - what was expected of that request
+//   mean     += (amount - mean) / min(n, 300)            one mean of all tokens, one of the output tokens;  n: samples
+//   variance += (error^2 - variance) / min(n - 1, 299)   error = tokens - estimate for that request
 //
-// Regimes: nothing known: a request is taken for a tenth of the limit, or for its input and `maxOutputTokens` where these
-// are told, so that few can be wrong at once. A request that ended without telling its amounts: from then on each counts 1,
-// for this caller does not tell. One sample: the deviation is taken for the size itself.
-// Source: outputs are log-normal with a coefficient of variation near 1, so the mean of many with a guard on their sum
-// wastes 1 to 4 % of a window, where a 90th percentile for each request wastes 16 %.
+// Regimes: (1) Nothing is known: the estimate is a tenth of the limit, or the input and `maxOutputTokens` if these are
+// specified, so that only few wrong estimates can be in flight simultaneously. (2) A request ended without reported usage:
+// from then on the estimate is 1, because this caller does not report. (3) One sample: the size itself is the deviation.
+// Source: outputs are log-normal with a coefficient of variation near 1. The mean of many with a margin on their sum wastes
+// 1 to 4 % of a window, whereas a 90th percentile for each request wastes 16 %.
 
 import { INPUT_TOKENS, OUTPUT_TOKENS, TOKENS } from "../quota/dimension-index.ts";
 import { safetyMargin } from "../quota/safety-margin.ts";
 import { UNSPECIFIED, type UsageVector } from "../quota/usage-vector.ts";
 
-const LONGEST_MEMORY = 300;
-const FIRST_SHARE = 10;
+const MAX_SAMPLES = 300;
+/** The limit divided by this is the estimate while nothing is known. */
+const UNKNOWN_DIVISOR = 10;
 
-/** What the sizes of one capability have in common. */
+/** State that all size estimates of one capability share. */
 export interface Learning {
-  /** Whether any of them is known. */
+  /** True if any of the estimates is known. */
   isAnyKnown: boolean;
 }
 
-/** Constant memory. */
+/** Size estimate with constant memory. */
 export class SizeEstimate {
   /** True once a request has reported its tokens. */
   isKnown = false;
@@ -32,40 +33,41 @@ export class SizeEstimate {
   #outputSamples = 0;
   #output = 0;
   #variance = 0;
-  #isUntold = false;
+  #hasUnreported = false;
 
   constructor(learning: Learning) {
     this.#learning = learning;
   }
 
-  /** Of the error of one expectation, in tokens squared. */
+  /** Variance of the error of one estimate, in tokens squared. */
   get variance(): number {
     return this.#variance;
   }
 
-  /** A request succeeded: `told` is what it told, `expected` the tokens it was taken for (NOT_TOLD: it was not). */
-  learn(told: UsageVector, expected: number): void {
-    const input = told[INPUT_TOKENS]!;
-    const isSplit = input !== UNSPECIFIED && told[OUTPUT_TOKENS] !== UNSPECIFIED;
-    const tokens = told[TOKENS] === UNSPECIFIED && isSplit ? input + told[OUTPUT_TOKENS]! : told[TOKENS]!;
+  /** Learns from a request that succeeded. `expected`: its estimated tokens, or UNSPECIFIED if they were not estimated. */
+  learn(reported: UsageVector, expected: number): void {
+    const input = reported[INPUT_TOKENS]!;
+    const isSplit = input !== UNSPECIFIED && reported[OUTPUT_TOKENS] !== UNSPECIFIED;
+    const tokens = reported[TOKENS] === UNSPECIFIED && isSplit ? input + reported[OUTPUT_TOKENS]! : reported[TOKENS]!;
     if (tokens === UNSPECIFIED) {
-      this.#isUntold = true;
+      this.#hasUnreported = true;
       return;
     }
     this.isKnown = true;
     this.#learning.isAnyKnown = true;
-    const samples = Math.min(++this.#samples, LONGEST_MEMORY);
+    const samples = Math.min(++this.#samples, MAX_SAMPLES);
     const error = tokens - (expected === UNSPECIFIED || samples === 1 ? this.#tokens : expected);
-    // The first one's error is its size, and counts only until there is a second.
+    // The error of the first sample is its size. It counts only until there is a second sample.
     this.#variance += (error * error - this.#variance) / Math.max(1, samples - 1);
     this.#tokens += (tokens - this.#tokens) / samples;
-    const output = told[OUTPUT_TOKENS] === UNSPECIFIED && input !== UNSPECIFIED ? tokens - input : told[OUTPUT_TOKENS]!;
+    const output =
+      reported[OUTPUT_TOKENS] === UNSPECIFIED && input !== UNSPECIFIED ? tokens - input : reported[OUTPUT_TOKENS]!;
     if (output < 0) return;
-    this.#output += (output - this.#output) / Math.min(++this.#outputSamples, LONGEST_MEMORY);
+    this.#output += (output - this.#output) / Math.min(++this.#outputSamples, MAX_SAMPLES);
   }
 
-  /** Fills in what is to be expected where nothing was told of the tokens; true if it was learned. */
-  fillIn(amounts: UsageVector, maxOutputTokens: number | undefined): boolean {
+  /** Writes estimates for the numbers of tokens that are not specified. Returns true if they are learned. */
+  estimateMissing(amounts: UsageVector, maxOutputTokens: number | undefined): boolean {
     const input = amounts[INPUT_TOKENS]!;
     const output = amounts[OUTPUT_TOKENS]!;
     if (amounts[TOKENS] !== UNSPECIFIED || (input !== UNSPECIFIED && output !== UNSPECIFIED)) return false;
@@ -84,8 +86,8 @@ export class SizeEstimate {
   }
 
   /**
-   * Upper bound of every amount of tokens that `fillIn` would give, with the safety margin of the estimate beside others of
-   * variance `openVariance`; `input` and `output` can be UNSPECIFIED. Something must be known.
+   * Upper bound of every number of tokens that `estimateMissing` writes, with the safety margin included. `openVariance`:
+   * variance of the open estimates. `input` and `output` can be UNSPECIFIED. The size must be known.
    */
   upperBound(input: number, output: number, maxOutputTokens: number, openVariance: number): number {
     let bound = Math.max(this.#tokens, input, output);
@@ -93,12 +95,12 @@ export class SizeEstimate {
       const ownInput = input === UNSPECIFIED ? Math.max(0, this.#tokens - this.#output) : input;
       bound = ownInput + (output === UNSPECIFIED ? Math.min(this.#output, maxOutputTokens) : output);
     }
-    // Input, output and margin are each rounded up.
+    // Input, output and margin are rounded up separately, so each of them can be 1 higher.
     return bound + 3 + safetyMargin(this.#variance, openVariance + this.#variance);
   }
 
-  /** What a lease takes of a quota of `limit` for an amount of which nothing is known. */
-  unknownOf(limit: number): number {
-    return this.#isUntold ? 1 : Math.max(1, Math.floor(limit / FIRST_SHARE));
+  /** Amount that a lease reserves on a quota of `limit` while nothing is known. */
+  unknownAmount(limit: number): number {
+    return this.#hasUnreported ? 1 : Math.max(1, Math.floor(limit / UNKNOWN_DIVISOR));
   }
 }

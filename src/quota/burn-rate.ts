@@ -3,20 +3,20 @@
 //   an amount a at t:  r_T = r_T x e^(-dt / T) + a / T      T = 3 s and 30 s, dt: seconds since the last amount
 //   read at t:         r_T x e^(-dt / T);  burn = (r_3 + r_30) / 2
 //
-// Regimes: the burn is 0 until a second amount arrives, however late, because one amount is no rate. In the first 5 s after
-// the first amount the slow rate has too little data: burn = max(r_3, sum of all amounts / max(elapsed, 3 s)). An amount
-// that is given back later is subtracted from the rates and from the sum; it still counts as an arrival. A correction counts
-// as if the amount had been correct from its beginning, because the rates are linear in the amounts.
-// Source: measured on LLM traces, the mean of the two scales is close to the best single estimator at every horizon from
-// 2 to 30 s without tuning; trend terms never help, because such load returns to its mean. One exponential per amount costs
-// nothing that a benchmark can see: rates that are updated every 50 ms by a series instead took the same time.
+// Regimes: the burn is 0 until a second amount arrives, because one amount defines no rate. In the first 5 s after the first
+// amount the slow rate has too little data: burn = max(r_3, sum of all amounts / max(elapsed, 3 s)). A refunded amount is
+// subtracted from the rates and from the sum, but it still counts as an arrival. A correction counts as if the amount had
+// been correct from the beginning, because the rates are linear in the amounts.
+// Source: measured on LLM traces. The mean of the two scales is close to the best single estimator at every horizon from
+// 2 to 30 s without tuning. Trend terms never help, because such load returns to its mean. The one exponential per amount
+// is not measurable: rates that are updated every 50 ms by a series took the same time.
 
 const FAST_SECONDS = 3;
 const SLOW_SECONDS = 30;
 const SLOW_MS = 1_000 * SLOW_SECONDS;
 const WARM_UP_MS = 5_000;
 
-/** Measures how fast a quota is used; it knows no clock, instants are in ms. */
+/** Measures how fast a quota is used. It has no clock: callers pass the instant (ms). */
 export interface BurnMeter {
   /** Upper bound of `perSecond` at every instant until the next `count`. */
   readonly bound: number;
@@ -28,7 +28,7 @@ export interface BurnMeter {
 /** Mean of a fast and a slow rate; constant memory. */
 export class BurnRate implements BurnMeter {
   bound = 0;
-  // Rates per second as of #ratedAt.
+  // Rates per second at #ratedAt.
   #fast = 0;
   #slow = 0;
   #ratedAt = 0;
@@ -37,8 +37,8 @@ export class BurnRate implements BurnMeter {
   #firstAt = 0;
 
   /**
-   * Counts `amount` at `now` (ms); a negative amount is given back. An instant before the latest one counts as the latest.
-   * With `at`, an amount of that instant is corrected by `amount`.
+   * Counts `amount` at `now` (ms). A negative amount is a refund. An instant before the latest one counts as the latest.
+   * With an `at` before `now`, it corrects the amount of that earlier instant by `amount`.
    */
   count(amount: number, now: number, at: number = now): void {
     if (this.#amounts === 0) {
@@ -63,10 +63,10 @@ export class BurnRate implements BurnMeter {
     }
     this.#fast = fast < 0 ? 0 : fast;
     this.#slow = slow < 0 ? 0 : slow;
-    // A correction is no arrival; without this rule the rates would restart with the rest that a correction leaves.
+    // A correction is not an arrival. Otherwise one amount and its correction would make a rate of their small remainder.
     if (amount > 0 && at >= now) this.#amounts++;
     if (this.#ratedAt - this.#firstAt < WARM_UP_MS) this.#warmUp(amount);
-    // Both rates only fall until the next amount.
+    // Both rates only fall until the next amount, so this is an upper bound.
     else this.bound = this.#amounts < 2 ? 0 : (this.#fast + this.#slow) / 2;
   }
 
@@ -80,7 +80,7 @@ export class BurnRate implements BurnMeter {
     return (fast + this.#slow * slowDecay) / 2;
   }
 
-  /** The slow rate is far below the sum of all amounts over 3 s. */
+  /** Adds to the sum of the first 5 s. The bound divides that sum by 3 s, the shortest elapsed time that counts. */
   #warmUp(amount: number): void {
     this.#total = Math.max(0, this.#total + amount);
     this.bound = this.#amounts < 2 ? 0 : Math.max(this.#fast, this.#total / FAST_SECONDS);

@@ -1,13 +1,13 @@
 import type { Tracker } from "./tracker.ts";
 
-/** Counts places that are taken for good; places that leases reserve and give back are counted by the quota. */
+/** Tracker of a concurrency limit. Recorded amounts are never released; the quota itself counts the reservations of leases. */
 export class Concurrency implements Tracker {
   capacity: number;
   readonly refillPerMs = 0;
   usedNow: number = 0;
   readonly unchangedUntil: number = Infinity;
 
-  /** Whole number of places. */
+  /** `capacity`: a whole number. */
   constructor(capacity: number) {
     this.capacity = capacity;
   }

@@ -20,7 +20,7 @@ export const LIMIT_WORDS: { readonly [word in keyof Limits]-?: readonly [Dimensi
   usdPerDay: ["cost_usd", "day"],
 };
 
-/** The quota that a word of `limits` declares; dollars become whole micro-USD, to the nearest. */
+/** The quota that a word of `limits` declares. Dollars become micro-USD, rounded to the nearest whole number. */
 export function quotaOfWord(word: keyof Limits, amount: number): QuotaConfig {
   const [dimension, window] = LIMIT_WORDS[word];
   if (window === null) return { dimension: "concurrency", limit: amount };

@@ -1,13 +1,13 @@
-/** Facts that a selection reads from all quotas of a provider together. */
+/** Summary of all quotas of a provider, as a selection reads it. */
 export interface QuotaReading {
-  /** Quota part of the score, 0 to 1. */
+  /** Quota part of the score, 0 to 1, pressure included. */
   quotaScore: number;
   /** Quota part that a decision reports. */
   reportedQuotaScore: number;
-  /** Smallest rest of all quotas of requests and places. */
+  /** Smallest remaining amount of all quotas on requests and concurrency. */
   requestsLeft: number;
-  /** Smallest rest of all quotas whose amounts depend on the size of a request. */
+  /** Smallest remaining amount of all quotas on tokens, cost and bytes. */
   sizeLeft: number;
-  /** Largest variance of the estimates that open leases hold of one such quota. */
+  /** Largest variance of the open estimates on one of the quotas on tokens, cost and bytes. */
   openVariance: number;
 }

@@ -1,49 +1,50 @@
-// How low a sum of what falls with time and rises with every amount has been since an instant.
+// Minimum of a balance since a given instant. The balance falls with time and rises with every amount.
 //
-//   before an amount at t: (t, value) is put last, and those before it that are no lower are dropped
-//   since(s): the value of the first one after s; those that are kept rise, so that it is the least of all after s
+//   note(t, v):  v: balance just before an amount at t. Appends (t, v) after it drops all earlier pairs with values >= v
+//   since(s):    value of the first pair after s. The values rise from pair to pair, so that one is the minimum after s
 //
-// Regimes: between two amounts the sum only falls, so that it is lowest just before an amount, or now. Rarely more than a few
-// are kept; of more than 64 every other one is dropped, its value put in the place of the next, which is never too high.
+// Regimes: between two amounts the balance only falls, so it is lowest just before an amount, or now. The list is rarely
+// longer than a few pairs. Beyond 64 pairs it drops every second one and gives its value to the next pair. A minimum might
+// then be too low, never too high.
 
-const MOST = 64;
+const MAX_PAIRS = 64;
 
-/** Constant memory; O(1) amortised for amounts, O(64) for questions. */
+/** Constant memory; O(1) amortised for `note`, O(64) for the other methods. */
 export class RunningMinimum {
-  #lows: { readonly at: number; value: number }[] = [];
+  #minima: { readonly at: number; value: number }[] = [];
 
-  /** The sum was `value` at `at`, before an amount came; instants never go back. */
+  /** Notes that the balance was `value` at `at`, just before an amount. Instants never go back. */
   note(at: number, value: number): void {
-    const lows = this.#lows;
-    while (lows.length > 0 && lows[lows.length - 1]!.value >= value) lows.pop();
-    if (lows.length === MOST) {
-      this.#lows = lows.filter((_, i) => i % 2 === 1);
-      for (const [i, low] of this.#lows.entries()) low.value = lows[2 * i]!.value;
+    const minima = this.#minima;
+    while (minima.length > 0 && minima[minima.length - 1]!.value >= value) minima.pop();
+    if (minima.length === MAX_PAIRS) {
+      this.#minima = minima.filter((_, i) => i % 2 === 1);
+      for (const [i, pair] of this.#minima.entries()) pair.value = minima[2 * i]!.value;
     }
-    this.#lows.push({ at, value });
+    this.#minima.push({ at, value });
   }
 
-  /** The least since `stamp`, of what was noted later; Infinity: nothing was. */
-  since(stamp: number): number {
-    return this.#lows[this.#firstAfter(stamp)]?.value ?? Infinity;
+  /** Minimum of all values noted after `instant`. Infinity: none was noted. */
+  since(instant: number): number {
+    return this.#minima[this.#firstAfter(instant)]?.value ?? Infinity;
   }
 
-  /** An amount of `stamp` was less by so much: so was the sum, from then on. */
-  lower(by: number, stamp: number): void {
-    const first = this.#firstAfter(stamp);
-    for (const low of this.#lows.slice(first)) low.value -= by;
-    const least = this.since(stamp);
-    this.#lows = this.#lows.filter((low, i) => i >= first || low.value < least);
+  /** Lowers all values after `instant` by `by`, because an amount of that instant was smaller by so much. */
+  lower(by: number, instant: number): void {
+    const first = this.#firstAfter(instant);
+    for (const pair of this.#minima.slice(first)) pair.value -= by;
+    const minimum = this.since(instant);
+    this.#minima = this.#minima.filter((pair, i) => i >= first || pair.value < minimum);
   }
 
   copy(): RunningMinimum {
     const copy = new RunningMinimum();
-    copy.#lows = this.#lows.map((low) => ({ ...low }));
+    copy.#minima = this.#minima.map((pair) => ({ ...pair }));
     return copy;
   }
 
-  #firstAfter(stamp: number): number {
-    const first = this.#lows.findIndex(({ at }) => at > stamp);
-    return first < 0 ? this.#lows.length : first;
+  #firstAfter(instant: number): number {
+    const first = this.#minima.findIndex(({ at }) => at > instant);
+    return first < 0 ? this.#minima.length : first;
   }
 }

@@ -1,14 +1,14 @@
-// The default tracker: a log of what was used in the last window, coalesced into a ring.
+// The default tracker: a log of the amounts in the last window, coalesced into a ring.
 //
 //   used(t) = sum of all entries with last > t - window
 //   an amount at t joins the newest entry if t - first < window / RESOLUTION, else it opens a new one
 //
 //   first, last: instants of an entry's earliest and latest amount (ms); window: ms; amounts: whole
 //
-// Regimes: entries further apart than window / RESOLUTION are exact. Denser ones share an entry, which goes as a whole
-// when its latest amount is a window old: an amount is released at most window / RESOLUTION (0.2 %) late, never early,
-// so the count is never below the true sliding count, and there are never more than RESOLUTION + 2 entries.
-// Source: "coalescing ring log"; safe against fixed windows of any phase, sliding logs, and token buckets of at least
+// Regimes: amounts further apart than window / RESOLUTION are exact. Denser amounts share an entry, which is released as a
+// whole when its latest amount is a window old. An amount is therefore released at most window / RESOLUTION (0.2 %) late,
+// never early. The count is never below the true sliding count, and there are never more than RESOLUTION + 2 entries.
+// Source: "coalescing ring log". It is safe against fixed windows of any phase, sliding logs, and token buckets of at least
 // this capacity, because every interval of one window holds at most the limit.
 
 import { firstInstant } from "../clock/first-instant.ts";
@@ -17,30 +17,31 @@ import type { Tracker } from "./tracker.ts";
 const RESOLUTION = 512;
 const FIRST_SLOTS = 4;
 
-/** Never under-counts; O(1) amortised; memory grows with use to at most 514 entries. */
+/** Tracker that never counts too little; O(1) amortised. Memory grows with use to at most 514 entries. */
 export class SlidingWindow implements Tracker {
   capacity: number;
   readonly refillPerMs = 0;
   usedNow = 0;
   unchangedUntil: number = Infinity;
-  /** The latest instant given. */
+  /** The latest instant that a caller passed. */
   #latest = -Infinity;
   /** Instant at which the newest entry was opened. */
   #openedAt = -Infinity;
   readonly #window: number;
   readonly #quantum: number;
-  // Ring of entries, oldest at #head: two numbers each, the latest instant and the amount.
+  // Ring of entries, oldest at #head. Each entry has two numbers: its latest instant and its amount.
   #ring: Float64Array = new Float64Array(0);
   #head = 0;
   #length = 0;
-  // How far the last look ahead came, and the sum of the entries up to there: the next one goes on from it.
+  // Position of the last lookahead in `releasedBy`: number of entries up to its horizon, and their sum. The next one
+  // continues from there.
   #ahead = 0;
   #aheadSum = 0;
-  // The next one needs no entry while it ends before this instant and not before that of the last, and nothing changed.
+  // The sum is valid for every horizon from #aheadFrom to before #aheadTo, as long as no entry changes.
   #aheadFrom = Infinity;
   #aheadTo = -Infinity;
 
-  /** `capacity` whole; `windowMs` > 0. */
+  /** `capacity`: a whole number. `windowMs`: above 0. */
   constructor(capacity: number, windowMs: number) {
     this.capacity = capacity;
     this.#window = windowMs;
@@ -63,8 +64,8 @@ export class SlidingWindow implements Tracker {
     const horizon = atMs - this.#window;
     if (now < this.unchangedUntil && horizon >= this.#aheadFrom && horizon < this.#aheadTo) return this.#aheadSum;
     this.#expire(now);
-    if (this.usedNow > Number.MAX_SAFE_INTEGER) this.#lookAgain();
-    // Walking all of it at every select took half the time of one whose windows are full.
+    if (this.usedNow > Number.MAX_SAFE_INTEGER) this.#restartLookahead();
+    // Continues from the last position: a full walk was half the time of a select with full windows.
     while (this.#ahead < this.#length && this.#lastOf(this.#ahead) <= horizon) {
       this.#aheadSum += this.#amountOf(this.#ahead++);
     }
@@ -82,7 +83,7 @@ export class SlidingWindow implements Tracker {
     let released = 0;
     for (let i = 0; i < this.#length; i++) {
       released += this.#amountOf(i);
-      // The sum may round below what the difference in `#expire` needs.
+      // `#expire` compares a difference, and this sum might round to an instant at which that difference is too small.
       const last = this.#lastOf(i);
       if (released >= amount) return firstInstant(last + this.#window, (at) => last <= at - this.#window);
     }
@@ -98,27 +99,27 @@ export class SlidingWindow implements Tracker {
     this.capacity = capacity;
   }
 
-  amend(delta: number, stamp: number, now: number): void {
+  amend(delta: number, countedAt: number, now: number): void {
     this.#expire(now);
-    if (stamp <= this.#latest - this.#window) return;
-    // Stamps never go back, so that an amount stands in the first entry that ends at its stamp or later.
-    let low = 0;
-    for (let high = this.#length; low < high; ) {
-      const middle = (low + high) >> 1;
-      if (this.#lastOf(middle) < stamp) low = middle + 1;
-      else high = middle;
+    if (countedAt <= this.#latest - this.#window) return;
+    // Amounts are counted in order of time, so an amount is in the first entry that ends at its instant or later.
+    let first = 0;
+    for (let end = this.#length; first < end; ) {
+      const middle = (first + end) >> 1;
+      if (this.#lastOf(middle) < countedAt) first = middle + 1;
+      else end = middle;
     }
-    if (low === this.#length) {
-      if (delta > 0) this.#add(delta, stamp);
+    if (first === this.#length) {
+      if (delta > 0) this.#add(delta, countedAt);
       return;
     }
-    if (this.usedNow > Number.MAX_SAFE_INTEGER) this.#lookAgain();
-    const place = this.#slot(low) + 1;
-    const amount = Math.max(0, this.#ring[place]! + delta);
-    const change = amount - this.#ring[place]!;
+    if (this.usedNow > Number.MAX_SAFE_INTEGER) this.#restartLookahead();
+    const amountSlot = this.#slot(first) + 1;
+    const amount = Math.max(0, this.#ring[amountSlot]! + delta);
+    const change = amount - this.#ring[amountSlot]!;
     this.usedNow += change;
-    if (low < this.#ahead) this.#aheadSum += change;
-    this.#ring[place] = amount;
+    if (first < this.#ahead) this.#aheadSum += change;
+    this.#ring[amountSlot] = amount;
   }
 
   copy(): SlidingWindow {
@@ -133,15 +134,15 @@ export class SlidingWindow implements Tracker {
     return copy;
   }
 
-  /** Number of entries held, for tests of the bound. */
+  /** Number of entries; for tests of the bound. */
   get entries(): number {
     return this.#length;
   }
 
-  /** Counts at an instant that is not before that of any entry. */
+  /** Counts `amount` at an instant that is not before the end of any entry. */
   #add(amount: number, at: number): void {
     const length = this.#length;
-    // The newest entry ends later now, or there is another after it.
+    // This amount changes the end of the newest entry, or adds an entry after it.
     if (this.#ahead === length) this.#aheadTo = -Infinity;
     if (length > 0 && at - this.#openedAt < this.#quantum) {
       const newest = this.#slot(length - 1);
@@ -177,21 +178,21 @@ export class SlidingWindow implements Tracker {
       this.#length--;
     } while (this.#length > 0 && this.#lastOf(0) <= horizon);
     this.#findEnd();
-    // Sums beyond what a double counts exactly are taken anew, so that no error stays behind.
+    // A sum above the largest exact integer is computed again, so that no rounding error remains.
     if (!isInexact) return;
     this.usedNow = 0;
     for (let i = 0; i < this.#length; i++) this.usedNow += this.#amountOf(i);
-    this.#lookAgain();
+    this.#restartLookahead();
   }
 
-  /** Until when the oldest entry counts: a little earlier, for the sum may round up. */
+  /** Finds the instant until which the oldest entry counts. It is a little earlier, because the sum might round up. */
   #findEnd(): void {
     const end = this.#length === 0 ? Infinity : this.#lastOf(0) + this.#window;
     this.unchangedUntil = end === Infinity ? end : end - Math.abs(end) * Number.EPSILON;
   }
 
-  /** The next look ahead begins with the oldest entry, with a sum that no rounding has touched. */
-  #lookAgain(): void {
+  /** Makes the next lookahead start at the oldest entry, with a sum of 0 and thus without rounding errors. */
+  #restartLookahead(): void {
     this.#ahead = 0;
     this.#aheadSum = 0;
     this.#aheadTo = -Infinity;
@@ -205,10 +206,10 @@ export class SlidingWindow implements Tracker {
     return this.#ring[this.#slot(i) + 1]!;
   }
 
-  /** Where entry `i`, counted from the oldest, stands in the ring. */
+  /** Index in the ring of entry `i`, counted from the oldest. */
   #slot(i: number): number {
-    const place = (this.#head + i) * 2;
-    return place >= this.#ring.length ? place - this.#ring.length : place;
+    const slot = (this.#head + i) * 2;
+    return slot >= this.#ring.length ? slot - this.#ring.length : slot;
   }
 
   #grow(): void {

@@ -1,48 +1,49 @@
 /**
- * Counts the usage of one quota. A tracker knows no clock: every method is given the instant (ms), and an instant before
- * the latest one counts as the latest. Amounts are whole numbers >= 0. The amount that can be granted is
+ * Counts the usage of one quota. A tracker has no clock: callers pass the instant (ms) to every method, and an instant
+ * before the latest one counts as the latest. Amounts are whole numbers >= 0. The amount that can be granted is
  * `capacity - used`.
  *
- * All trackers run one contract suite: recording `a` adds `a` to `used`, time alone only releases, and `releaseAt` is the
- * first millisecond at which an amount is released, never too early.
+ * All trackers pass one contract suite. Recording `a` adds `a` to `used`. Time alone only releases. `releaseAt` is the first
+ * millisecond at which an amount is released, never too early.
  *
- * A tracker from which leases reserve can also be amended and copied; the counters of places and of the ports cannot.
+ * A tracker that leases reserve from also has `amend` and `copy`. The concurrency counter and the bucket of the classic
+ * profile have neither.
  */
 export interface Tracker {
-  /** Equals `used(now)` at every instant before `unchangedUntil`, for readers on the hot path. */
+  /** Equals `used(now)` at every instant before `unchangedUntil`; for readers on the hot path. */
   readonly usedNow: number;
-  /** Time alone changes nothing of `usedNow` before this instant; -Infinity: call `used`. */
+  /** Time alone does not change `usedNow` before this instant. -Infinity: `usedNow` is never valid, call `used`. */
   readonly unchangedUntil: number;
   /** Largest amount that can be in use simultaneously: the limit in force. */
   readonly capacity: number;
-  /** What comes back evenly, per ms; 0 where amounts are released at instants of their own. */
+  /** Amount per ms that is released evenly. 0: every amount is released at an instant of its own. */
   readonly refillPerMs: number;
-  /** What is counted now, whole, rounded up; above `capacity` where more was recorded than it holds. */
+  /** Usage now, rounded up to a whole number. It exceeds `capacity` if more was recorded than fits. */
   used(now: number): number;
   /** Counts `amount` at `now`. */
   record(amount: number, now: number): void;
-  /** How much of what is counted now will have been released by `atMs`. */
+  /** Part of the usage now that is released by `atMs`. */
   releasedBy(atMs: number, now: number): number;
-  /** The first instant at which at least `amount` of what is counted now is released; Infinity: never by time alone. */
+  /** First instant at which at least `amount` of the usage now is released. Infinity: never by time alone. */
   releaseAt(amount: number, now: number): number;
-  /** The instant by which an amount recorded now is released; Infinity: none is certain. */
+  /** Instant by which an amount that is recorded now is certainly released. Infinity: unknown. */
   forgottenAt(now: number): number;
-  /** Changes the limit and keeps what is counted. */
+  /** Changes the limit and keeps the usage. */
   resize(limit: number, capacity: number, now: number): void;
-  /** Adds `delta`, which may be negative, to what was recorded at `stamp`; nothing if that is released already. */
-  amend?(delta: number, stamp: number, now: number): void;
-  /** A tracker of its own that has counted the same; for looking ahead. */
+  /** Adds `delta`, which can be negative, to the amount recorded at `countedAt`, unless that is released already. */
+  amend?(delta: number, countedAt: number, now: number): void;
+  /** Returns an independent tracker with the same usage; for forecasts. */
   copy?(): Tracker;
-  /** The next two resets, of a tracker that lets go of everything at once. */
+  /** Returns the next two resets; only for a tracker that releases everything simultaneously. */
   resets?(now: number): Resets;
 }
 
-/** When a fixed window ends, and the one after it; instants of our clock. */
+/** Ends of the current and of the next fixed window. */
 export interface Resets {
   readonly at: number;
   readonly nextAt: number;
-  /** True where the resets are the provider's own, and not just counted from when we began. */
+  /** True if these are the provider's own resets, and not periods counted from the declaration. */
   readonly isKnown: boolean;
-  /** After how many ms they may be others: a wall clock may have been set; Infinity: never. */
+  /** Milliseconds after which the resets have to be read again, because a wall clock can be set. Infinity: never. */
   readonly reviewMs: number;
 }

@@ -10,22 +10,22 @@ export const WINDOW_MS: { readonly [W in Window]: number } = {
   day: 86_400_000,
 };
 
-// Instants of clocks are finer than this; lengths that are whole multiples of it add and multiply without rounding.
+// Clock instants are finer than this. Lengths that are whole multiples of it add and multiply without rounding.
 const GRAINS_PER_MS = 1_024;
 
-/** The length of a rolling window in ms, rounded up to 1/1024 ms; a calendar period has none: null. */
+/** Length of a rolling window in ms, rounded up to 1/1024 ms. Null: a calendar period, which has no fixed length. */
 export function rollingWindowMs(window: WindowSpec): number | null {
   if (typeof window === "string") return WINDOW_MS[window];
   return "seconds" in window ? Math.ceil(window.seconds * 1_000 * GRAINS_PER_MS) / GRAINS_PER_MS : null;
 }
 
-/** The same window as plain data of our own, without keys that are undefined. */
+/** Returns an immutable copy of the window without undefined keys, so that later changes by the caller have no effect. */
 export function ownWindow(window: WindowSpec): WindowSpec {
   if (typeof window === "string") return window;
   return Object.freeze(omitUndefined(window));
 }
 
-/** Equal for windows that mean the same: by length, or by period and zone. Of `ownWindow`'s making. */
+/** Key that is equal for windows of the same length, or of the same calendar period and zone. Expects an `ownWindow`. */
 export function windowKey(window: WindowSpec | null): string {
   if (window === null) return "none";
   if (typeof window === "string" || "seconds" in window) return `${rollingWindowMs(window)} ms`;

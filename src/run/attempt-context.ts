@@ -1,18 +1,8 @@
 import type { TaskContext } from "../api/attempt.ts";
 import type { Lease } from "../api/lease.ts";
+import { type Controller, newController } from "./abort-controller.ts";
 
-interface Controller {
-  readonly signal: AbortSignal;
-  abort(reason: unknown): void;
-}
-const runtime = globalThis as unknown as { readonly AbortController: new () => Controller };
-
-/** A signal, and the means to end it. */
-export function newController(): Controller {
-  return new runtime.AbortController();
-}
-
-/** One attempt, as its task sees it, and as it can be given up. */
+/** One attempt: the context that its task gets, and the state of its abort. */
 export class AttemptContext implements TaskContext {
   readonly provider: string;
   readonly attempt: number;
@@ -20,8 +10,8 @@ export class AttemptContext implements TaskContext {
   readonly startedAt: number;
   isAborted = false;
   reason: unknown;
-  /** Called when it is given up. */
-  whenAborted: (() => void) | undefined;
+  /** Called by `abort`. */
+  onAbort: (() => void) | undefined;
   #controller: Controller | undefined;
 
   constructor(lease: Lease, attempt: number, startedAt: number) {
@@ -31,6 +21,7 @@ export class AttemptContext implements TaskContext {
     this.startedAt = startedAt;
   }
 
+  // Created on the first read, because most tasks of short calls never read it.
   get signal(): AbortSignal {
     if (this.#controller === undefined) {
       this.#controller = newController();
@@ -43,6 +34,6 @@ export class AttemptContext implements TaskContext {
     this.isAborted = true;
     this.reason = reason;
     this.#controller?.abort(reason);
-    this.whenAborted?.();
+    this.onAbort?.();
   }
 }

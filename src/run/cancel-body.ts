@@ -1,6 +1,6 @@
 import { safeGet } from "./safe-get.ts";
 
-/** Frees the connection of a response that nobody will read. */
+/** Cancels the body of a response that the caller does not get, so that its connection becomes free. Ignores other values. */
 export function cancelBody(value: unknown): void {
   const body = safeGet(value, "body");
   const cancel = safeGet(body, "cancel");

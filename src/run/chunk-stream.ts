@@ -2,8 +2,9 @@ import type { Settlement } from "../api/lease.ts";
 import type { TaskResult } from "../api/run-options.ts";
 import type { AttemptContext } from "./attempt-context.ts";
 import { TIMEOUT, UNKNOWN } from "./classify.ts";
+import { closeIterator } from "./close-iterator.ts";
 import type { FailoverLoop } from "./failover-loop.ts";
-import { timeoutError } from "./run-dependencies.ts";
+import { timeoutError } from "./timeout-error.ts";
 
 const DONE = { done: true, value: undefined } as const;
 
@@ -14,13 +15,13 @@ interface Pull<Chunk> {
 }
 
 /**
- * A stream whose first chunk is there. It holds its lease until the source ends, throws, or is left, and settles it by
- * that, with the time to the first chunk as its latency. Of the source it holds that one chunk at most.
+ * Stream of which the first chunk has arrived. Holds its lease until the source ends or throws, or the caller leaves, and
+ * settles it accordingly; its latency is the time to the first chunk. Buffers at most that one chunk.
  */
 export class ChunkStream<Chunk> implements AsyncIterableIterator<Chunk> {
   readonly #call: FailoverLoop;
   readonly #context: AttemptContext;
-  /** What the task returned. */
+  /** The value that the task returned. */
   readonly iterable: AsyncIterable<Chunk>;
   readonly #source: AsyncIterator<Chunk>;
   readonly #chunkTimeoutMs: number;
@@ -28,13 +29,13 @@ export class ChunkStream<Chunk> implements AsyncIterableIterator<Chunk> {
   readonly #unwatch: (() => void) | undefined;
   #first: IteratorResult<Chunk> | null;
   #isOver: boolean;
-  /** What ended it while nobody pulled; the next pull throws it. */
-  #missed: { readonly reason: unknown } | null = null;
+  /** Reason of an abort that no pull has seen yet. The next pull throws it. */
+  #unseenAbort: { readonly reason: unknown } | null = null;
   #pull: Pull<Chunk> | null = null;
-  /** Pulls are made one after the other. */
+  /** The latest pull. The next one starts when it has ended. */
   #latest: Promise<unknown> = Promise.resolve();
 
-  /** `first` is what the source's first `next()` gave. */
+  /** `first` is the result of the first `next` of `source`. */
   constructor(
     call: FailoverLoop,
     context: AttemptContext,
@@ -55,11 +56,11 @@ export class ChunkStream<Chunk> implements AsyncIterableIterator<Chunk> {
     if (this.#isOver) return;
     this.#unwatch = call.watch(call.deadline, () => {
       const { signal } = call;
-      this.#breakOff(UNKNOWN.settlement, signal?.aborted ? signal.reason : timeoutError("the call"));
+      this.#abort(UNKNOWN.settlement, signal?.aborted ? signal.reason : timeoutError("the call"));
     });
   }
 
-  /** True of an empty stream from the beginning; its lease is not settled here. */
+  /** True from the beginning for an empty stream. In that case this class does not settle the lease. */
   get isOver(): boolean {
     return this.#isOver;
   }
@@ -75,18 +76,18 @@ export class ChunkStream<Chunk> implements AsyncIterableIterator<Chunk> {
     return next;
   }
 
-  /** Leaves the stream: the source's `return` is called, and what the task does with its signal ends. */
+  /** Leaves the stream: calls the `return` of the source and aborts the signal of the task. */
   async return(value?: unknown): Promise<IteratorResult<Chunk>> {
-    this.#missed = null;
+    this.#unseenAbort = null;
     if (!this.#isOver) {
       const pull = this.#pull;
       this.#finish(UNKNOWN.settlement);
-      const left = leave(this.#source);
-      left.catch(() => {});
-      // A source that is asked for a chunk may hear of it only once that is there.
+      const closed = closeIterator(this.#source);
+      closed.catch(() => {});
+      // A generator runs its `return` only after the pending `next`, which might never settle.
       pull?.resolve(DONE);
       try {
-        if (pull === null) await left;
+        if (pull === null) await closed;
       } finally {
         this.#context.abort(undefined);
       }
@@ -96,18 +97,18 @@ export class ChunkStream<Chunk> implements AsyncIterableIterator<Chunk> {
 
   async #step(): Promise<IteratorResult<Chunk>> {
     const first = this.#first;
-    const missed = this.#missed;
+    const unseenAbort = this.#unseenAbort;
     this.#first = null;
-    this.#missed = null;
-    if (missed !== null) throw missed.reason;
+    this.#unseenAbort = null;
+    if (unseenAbort !== null) throw unseenAbort.reason;
     if (this.#isOver) return DONE;
     if (first !== null) return first;
     try {
       const result = await this.#pulled();
-      if (result.done && !this.#isOver) this.#endAs({ ok: true, value: this.iterable });
+      if (result.done && !this.#isOver) this.#endWith({ ok: true, value: this.iterable });
       return result;
     } catch (error) {
-      if (!this.#isOver) this.#endAs({ ok: false, error });
+      if (!this.#isOver) this.#endWith({ ok: false, error });
       throw error;
     }
   }
@@ -117,7 +118,7 @@ export class ChunkStream<Chunk> implements AsyncIterableIterator<Chunk> {
     let cancel: (() => void) | undefined;
     if (this.#chunkTimeoutMs < Infinity) {
       const atMs = admission.beginStep() + this.#chunkTimeoutMs;
-      cancel = admission.watch(undefined, atMs, () => this.#breakOff(TIMEOUT.settlement, timeoutError("a chunk")));
+      cancel = admission.watch(undefined, atMs, () => this.#abort(TIMEOUT.settlement, timeoutError("a chunk")));
       admission.endStep();
     }
     try {
@@ -128,29 +129,29 @@ export class ChunkStream<Chunk> implements AsyncIterableIterator<Chunk> {
     } finally {
       this.#pull = null;
       cancel?.();
-      // Nothing else takes the timer down once the lease is settled.
+      // Cancels the timer, because no later call of this lease does it.
       if (cancel !== undefined && this.#isOver) admission.endStep();
     }
   }
 
-  /** Ends it by what the source did; throws what the caller's `classify` throws. */
-  #endAs(result: TaskResult): void {
+  /** Ends the stream by the result of its source. Throws what the classifier of the caller throws. */
+  #endWith(result: TaskResult): void {
     let { settlement } = UNKNOWN;
     try {
-      settlement = this.#call.judge(result).settlement;
+      settlement = this.#call.classify(result).settlement;
     } finally {
       this.#finish(settlement);
     }
   }
 
-  /** Ends it without the source. */
-  #breakOff(settlement: Settlement, reason: unknown): void {
+  /** Ends the stream before its source does. */
+  #abort(settlement: Settlement, reason: unknown): void {
     const pull = this.#pull;
     this.#finish(settlement);
-    if (pull === null) this.#missed = { reason };
+    if (pull === null) this.#unseenAbort = { reason };
     else pull.reject(reason);
     this.#context.abort(reason);
-    leave(this.#source).catch(() => {});
+    closeIterator(this.#source).catch(() => {});
   }
 
   #finish(settlement: Settlement): void {
@@ -158,9 +159,4 @@ export class ChunkStream<Chunk> implements AsyncIterableIterator<Chunk> {
     this.#unwatch?.();
     this.#context.lease.settle({ ...settlement, latencyMs: settlement.latencyMs ?? this.#latencyMs });
   }
-}
-
-/** Calls a source's `return`, if it has one. */
-export async function leave(source: AsyncIterator<unknown> | Iterator<unknown>): Promise<void> {
-  await source.return?.();
 }

@@ -1,49 +1,42 @@
-// What the end of an attempt means, without any knowledge of a vendor; the first rule that knows decides.
+// Classification of the end of an attempt, without knowledge of any vendor. The first rule that matches decides.
 //
-//   1. An HTTP status: of a returned value with `ok === false`, of an error or of its `response` (400 and above); with it
-//      the Retry-After headers, and "insufficient_quota" as code or type: quota_exhausted.
-//   2. The error's own name or class says that somebody aborted (unknown: the caller's affair) or that time was up.
-//   3. The error's own code says that the network failed.
-//   4. What lies under it, two deep: its cause, or the last of its errors that is known.
-//   5. Its class or its message says that the network failed.
+//   1. An HTTP status of 400 and above: of an error, of its `response`, or of a returned value with `ok === false`. The
+//      Retry-After headers are read with it. "insufficient_quota" as code or type: quota_exhausted.
+//   2. The name or class of the error: an abort (cancelled, because the caller wanted it) or a time-out.
+//   3. The code of the error: a network failure.
+//   4. The inner errors, two levels deep: the cause, or the last recognized one of `errors`.
+//   5. The class or message of the error: a network failure.
 //
-// Everything else is unknown: the caller's bug, or a refusal of this package. Class names are best effort, for minifiers
-// change them. Sources: fetch of Node, Bun and Deno, browsers, the OpenAI and Anthropic clients, axios, got, the AI SDK.
+// Regimes: everything else is cancelled, because it is a bug of the caller or an error of this package. Class names are
+// best effort, because minifiers change them.
+// Sources: fetch of Node, Bun and Deno, browsers, the OpenAI and Anthropic clients, axios, got, the AI SDK.
 
-import type { Settlement } from "../api/lease.ts";
 import type { RunDefaults, TaskResult } from "../api/run-options.ts";
 import { STATUSES, type StatusClass } from "../api/status-class.ts";
-import type { EngineTime } from "../clock/engine-time.ts";
+import type { Verdict } from "../api/verdict.ts";
 import { GrateLimiterError } from "../errors.ts";
 import { SUCCEEDED } from "../observation/parse-settlement.ts";
 import { statusClassOfCode } from "../observation/status-code.ts";
-import { retryAfterMs } from "./retry-after.ts";
+import { parseRetryAfter } from "./retry-after.ts";
 import { safeGet } from "./safe-get.ts";
 
-/** What the end of an attempt means. */
-export interface Verdict {
-  /** "cancelled": no rule knows it, or it was given up. */
-  readonly status: StatusClass;
-  /** What the lease is told. */
-  readonly settlement: Settlement;
-  /** True if no connection came about, so that the provider certainly did no work. */
-  readonly isUnsent: boolean;
-}
+/** Current Unix time in milliseconds. */
+type EpochNow = () => number;
 
-const CAUSES = 2;
+const MAX_CAUSE_DEPTH = 2;
 
-const GIVEN_UP = /^(AbortError|APIUserAbortError)$/;
-const TIMED_OUT = /^(TimeoutError|APIConnectionTimeoutError)$/;
-const UNCONNECTED = /^APIConnectionError$/;
-// What fetch says where it gives no code: the whole message of a TypeError, never a part of one.
+const ABORT_NAMES = /^(AbortError|APIUserAbortError)$/;
+const TIMEOUT_NAMES = /^(TimeoutError|APIConnectionTimeoutError)$/;
+const CONNECTION_ERROR_NAMES = /^APIConnectionError$/;
+// Whole messages of the TypeError of a fetch that fails without a code; a part of a message proves nothing.
 const FETCH_FAILED =
   /^(fetch failed|terminated|Failed to fetch|Load failed|Network connection lost\.|NetworkError when attempting to fetch resource\.)$/;
 
-const SUCCESS: Verdict = { status: "success", settlement: SUCCEEDED, isUnsent: false };
-/** Time was up. */
+const SUCCESS: Verdict = { status: "success", settlement: SUCCEEDED, neverConnected: false };
+/** Verdict of an attempt that reached its time limit. */
 export const TIMEOUT: Verdict = verdictOf("timeout");
 const SERVER_ERROR = verdictOf("server_error");
-/** Nothing is known of it, and nothing is learned. */
+/** Verdict of a result that no rule recognizes; health learns nothing from it. */
 export const UNKNOWN: Verdict = verdictOf("cancelled");
 
 const CODES: readonly (readonly [codes: RegExp, verdict: Verdict])[] = [
@@ -54,82 +47,88 @@ const CODES: readonly (readonly [codes: RegExp, verdict: Verdict])[] = [
 ];
 
 /**
- * Judges an attempt by `judge`, where it says something, else by the rules above; what its settlement leaves out of status
- * and waiting time, the rules fill in. Throws what `judge` throws, and a TypeError where it gives a promise.
+ * Verdict on the result of an attempt, by the rules at the head of this file. `epochNow` (Unix ms) is called only if the
+ * result states a date to wait for and no date of its own. Never throws.
+ *
+ * @experimental
  */
-export function classify(result: TaskResult, judge: RunDefaults["classify"], time: EngineTime): Verdict {
-  const ruled = byRules(result, time);
-  const told = judge?.(result);
-  if (told === undefined || told === null) return ruled;
-  if (typeof safeGet(told, "then") === "function") {
-    // Nobody hears of what becomes of it.
-    Promise.resolve(told).catch(() => {});
-    throw new TypeError("classify gave a promise: it has to answer at once");
-  }
-  const settlement: Settlement = typeof told === "object" ? told : { status: told };
-  const { status = ruled.status, retryAfterMs = ruled.settlement.retryAfterMs } = settlement;
-  const named = typeof status === "number" ? statusClassOfCode(status) : status;
-  return {
-    status: STATUSES.find((known) => known === named) ?? "cancelled",
-    settlement: { ...settlement, status, retryAfterMs },
-    isUnsent: ruled.isUnsent,
-  };
-}
-
-function verdictOf(status: StatusClass, retryAfterMs?: number, isUnsent = false): Verdict {
-  return { status, settlement: { status, retryAfterMs }, isUnsent };
-}
-
-function byRules(result: TaskResult, time: EngineTime): Verdict {
+export function classifyResult(result: TaskResult, epochNow: EpochNow): Verdict {
   try {
-    if (!result.ok) return verdictOfError(result.error, CAUSES, time) ?? UNKNOWN;
+    if (!result.ok) return verdictOfError(result.error, MAX_CAUSE_DEPTH, epochNow) ?? UNKNOWN;
     const value = result.value as { readonly ok?: unknown } | null | undefined;
-    return (value?.ok === false && verdictOfHttp(value, 100, time)) || SUCCESS;
+    return (value?.ok === false && verdictOfHttp(value, 100, epochNow)) || SUCCESS;
   } catch {
-    // Nothing but a hostile object comes here.
+    // Only a hostile object throws while it is read.
     return result.ok ? SUCCESS : UNKNOWN;
   }
 }
 
-function verdictOfError(error: unknown, causes: number, time: EngineTime): Verdict | undefined {
+/**
+ * Verdict on the result of an attempt, by the caller's own classifier if it answers. The rules fill in a status and a
+ * waiting time that the answer leaves out. Throws what the classifier throws, and TypeError if it returns a promise.
+ */
+export function classifyBy(classifier: RunDefaults["classify"], result: TaskResult, epochNow: EpochNow): Verdict {
+  const defaultVerdict = classifyResult(result, epochNow);
+  const answer = classifier?.(result);
+  if (answer === undefined || answer === null) return defaultVerdict;
+  if (typeof safeGet(answer, "then") === "function") {
+    // A later rejection of the promise must not become an unhandled one.
+    Promise.resolve(answer).catch(() => {});
+    throw new TypeError("classify returned a promise: it must return its answer synchronously");
+  }
+  const own = typeof answer === "object" ? answer : { status: answer };
+  const { status = defaultVerdict.status, retryAfterMs = defaultVerdict.settlement.retryAfterMs } = own;
+  const named = typeof status === "number" ? statusClassOfCode(status) : status;
+  return {
+    status: STATUSES.find((known) => known === named) ?? "cancelled",
+    settlement: { ...own, status, retryAfterMs },
+    neverConnected: defaultVerdict.neverConnected,
+  };
+}
+
+function verdictOf(status: StatusClass, retryAfterMs?: number, neverConnected = false): Verdict {
+  return { status, settlement: { status, retryAfterMs }, neverConnected };
+}
+
+function verdictOfError(error: unknown, depth: number, epochNow: EpochNow): Verdict | undefined {
   if (typeof error !== "object" || error === null || GrateLimiterError.is(error)) return undefined;
-  const http = verdictOfHttp(error, 400, time);
+  const http = verdictOfHttp(error, 400, epochNow);
   if (http !== undefined) return http;
   const names = namesOf(error);
-  const isCalled = (rule: RegExp) => names.some((name) => rule.test(name));
-  if (isCalled(GIVEN_UP)) return UNKNOWN;
-  if (isCalled(TIMED_OUT)) return TIMEOUT;
+  const isNamed = (rule: RegExp) => names.some((name) => rule.test(name));
+  if (isNamed(ABORT_NAMES)) return UNKNOWN;
+  if (isNamed(TIMEOUT_NAMES)) return TIMEOUT;
   const code = String(safeGet(error, "code"));
-  const coded = CODES.find(([codes]) => codes.test(code));
-  if (coded !== undefined) return coded[1];
-  const inner = causes > 0 ? causesOf(error).map((cause) => verdictOfError(cause, causes - 1, time)) : [];
+  const byCode = CODES.find(([codes]) => codes.test(code));
+  if (byCode !== undefined) return byCode[1];
+  const inner = depth > 0 ? innerErrors(error).map((cause) => verdictOfError(cause, depth - 1, epochNow)) : [];
   const known = inner.filter((verdict) => verdict !== undefined);
   const last = known.at(-1);
-  // Of several tries, one that was sent is enough to have done work.
-  if (last !== undefined) return { ...last, isUnsent: known.every(({ isUnsent }) => isUnsent) };
-  const isFetch = isCalled(/^TypeError$/) && FETCH_FAILED.test(String(safeGet(error, "message")));
-  return isFetch || isCalled(UNCONNECTED) ? SERVER_ERROR : undefined;
+  // One try that was sent is enough to have done work.
+  if (last !== undefined) return { ...last, neverConnected: known.every(({ neverConnected }) => neverConnected) };
+  const isFetchFailure = isNamed(/^TypeError$/) && FETCH_FAILED.test(String(safeGet(error, "message")));
+  return isFetchFailure || isNamed(CONNECTION_ERROR_NAMES) ? SERVER_ERROR : undefined;
 }
 
-/** By the status code that it or its `response` has, from `least` on. */
-function verdictOfHttp(from: unknown, least: number, time: EngineTime): Verdict | undefined {
+/** Verdict by the HTTP status of a value, an error or its `response`; undefined if it has none from `least` on. */
+function verdictOfHttp(from: unknown, least: number, epochNow: EpochNow): Verdict | undefined {
   const response = safeGet(from, "response");
-  const places = [from, response].flatMap((place) => [safeGet(place, "status"), safeGet(place, "statusCode")]);
-  const code = places.find((told) => typeof told === "number" && told >= least) as number | undefined;
+  const statuses = [from, response].flatMap((part) => [safeGet(part, "status"), safeGet(part, "statusCode")]);
+  const code = statuses.find((status) => typeof status === "number" && status >= least) as number | undefined;
   const status = code === undefined ? null : statusClassOfCode(code);
   if (status === null) return undefined;
-  const body = [from, safeGet(from, "error"), safeGet(safeGet(from, "data"), "error")];
-  const isSpent = body.some((part) => [safeGet(part, "code"), safeGet(part, "type")].includes("insufficient_quota"));
+  const bodies = [from, safeGet(from, "error"), safeGet(safeGet(from, "data"), "error")];
+  const isSpent = bodies.some((body) => [safeGet(body, "code"), safeGet(body, "type")].includes("insufficient_quota"));
   const headers = safeGet(from, "headers") ?? safeGet(from, "responseHeaders") ?? safeGet(response, "headers");
-  return verdictOf(isSpent ? "quota_exhausted" : status, retryAfterMs(headers, time));
+  return verdictOf(isSpent ? "quota_exhausted" : status, parseRetryAfter(headers, epochNow));
 }
 
-function causesOf(error: object): readonly unknown[] {
+function innerErrors(error: object): readonly unknown[] {
   const errors = safeGet(error, "errors");
   return [safeGet(error, "cause"), ...(Array.isArray(errors) ? errors : [])];
 }
 
-/** Its name, and those of its classes: what an error of a client calls itself is often just "Error". */
+/** Names of the error and of all its classes, because errors of clients often have just the name "Error". */
 function namesOf(error: object): readonly string[] {
   const names = [safeGet(error, "name")];
   for (let type = Object.getPrototypeOf(error); type !== null; type = Object.getPrototypeOf(type)) {

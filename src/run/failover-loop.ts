@@ -1,275 +1,297 @@
+// One call: attempts, one after the other, until one of them is final.
+//
+//   acquire -> begin -> run the task -> classify -> settle -> decide -> (back off) -> acquire ...
+//
+//   acquire    the first attempt as any `acquire`; later ones prefer providers that have not failed this call
+//   decide     success, client_error and cancelled are final: the caller gets the value or the error untouched;
+//              everything else is up to the retry policy
+//   back off   until providers that failed may be used again, unless another provider can take the request now, or every
+//              provider takes longer than that anyway
+//
+// Regimes: without a signal and a time limit no timer is set, and a free provider is granted without a promise.
+
 import type { Attempt, RunResult } from "../api/attempt.ts";
 import type { Lease } from "../api/lease.ts";
 import type { RunOptions, TaskResult } from "../api/run-options.ts";
 import type { StatusClass } from "../api/status-class.ts";
+import type { Verdict } from "../api/verdict.ts";
 import { NoAvailableProviders } from "../errors.ts";
-import { UNSERVED } from "../observation/status-code.ts";
 import type { Capability } from "../provider/capability.ts";
 import { refusalOf } from "../selection/refusal.ts";
 import { RequestSpec } from "../selection/request-spec.ts";
 import { AttemptContext } from "./attempt-context.ts";
-import { backoffMs } from "./backoff.ts";
+import { callFailure } from "./call-failure.ts";
 import { cancelBody } from "./cancel-body.ts";
-import { classify, TIMEOUT, UNKNOWN, type Verdict } from "./classify.ts";
-import { hasRoom, isUnable, refusalNow, refusalReasons } from "./refusal-reasons.ts";
-import { type RunDependencies, type Signal, timeoutError } from "./run-dependencies.ts";
+import { classifyBy, TIMEOUT, UNKNOWN } from "./classify.ts";
+import { hasCapacity, isUnable, refusalReasons } from "./refusal-reasons.ts";
+import { retryCandidates } from "./retry-candidates.ts";
+import { RetryPolicy } from "./retry-policy.ts";
+import type { RunDependencies, Signal } from "./run-dependencies.ts";
 import type { Semaphore } from "./semaphore.ts";
+import { timeoutError } from "./timeout-error.ts";
 
-const MAX_WAIT_MS = 60_000;
-const HANDED_BACK: readonly StatusClass[] = ["success", "client_error", "cancelled"];
+/** Default of `maxWaitMs`. */
+export const MAX_WAIT_MS = 60_000;
+const FINAL_STATUSES: readonly StatusClass[] = ["success", "client_error", "cancelled"];
 
-const OPEN = { status: "success", isUnsent: false } as const;
-const NONE: readonly Attempt[] = [];
-/** Awaited where a lease is there at once: the task is called after `run` has returned, and can be aborted until then. */
+const STILL_OPEN = { status: "success", neverConnected: false } as const;
+const NO_ATTEMPTS: readonly Attempt[] = [];
+// Awaited if a lease is granted without waiting, so that the task is called after `run` has returned.
 const RETURNED: Promise<void> = Promise.resolve();
 
+type Task<T> = (context: AttemptContext) => T | PromiseLike<T>;
 type Ending<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly error: unknown };
+/** Verdict on a result; null if the lease of the attempt stays open. */
+type Classifier = (result: TaskResult) => Verdict | null;
 
-/** One call of `run` or `stream`, or one item of `map`: attempts, one after the other, until one is to be handed back. */
+/** One call of `run` or `stream`, or one item of `map`. */
 export class FailoverLoop {
   readonly parts: RunDependencies;
   readonly signal: Signal | undefined;
-  /** When all of it must be over; Infinity: never. */
+  /** Instant at which the call times out; Infinity: never. Known from the first acquire on. */
   deadline: number = Infinity;
   #capability: Capability;
   readonly #options: RunOptions;
   readonly #request: RequestSpec;
-  readonly #turnstile: Semaphore | undefined;
+  readonly #turns: Semaphore | undefined;
   readonly #timeoutMs: number;
-  #attempts: readonly Attempt[] = NONE;
+  #attempts: readonly Attempt[] = NO_ATTEMPTS;
   #failed: Set<string> | undefined;
-  /** The next attempt costs the retry budget nothing, as long as it is somebody else's. */
-  #isFree = false;
-  /** When it asked for room last, and how long it waited for it. */
-  #askedAt = 0;
+  #retryPolicy: RetryPolicy | undefined;
+  #isFreeRetry = false;
+  #leaveAloneUntil = 0;
+  #acquiringSince = 0;
   #waitedMs = 0;
-  /** How much longer it may wait for room. */
-  #patienceMs: number;
-  /** Until when providers that failed are left alone. */
-  #restUntil = 0;
+  #remainingWaitMs: number;
 
-  /** `options` must have passed the validator; `request` is made from them. With a turnstile, it waits for room in its turn. */
+  /**
+   * `options` must have passed the validation, and `request` is made from them. `turns` limits how many calls wait for
+   * capacity simultaneously.
+   */
   constructor(
     parts: RunDependencies,
     capability: Capability,
     options: RunOptions,
     request: RequestSpec,
-    turnstile?: Semaphore,
+    turns?: Semaphore,
   ) {
     this.parts = parts;
     this.signal = options.signal as Signal | undefined;
     this.#capability = capability;
     this.#options = options;
     this.#request = request;
-    this.#turnstile = turnstile;
+    this.#turns = turns;
     this.#timeoutMs = options.timeoutMs ?? parts.defaults.timeoutMs ?? Infinity;
-    this.#patienceMs = options.maxWaitMs ?? parts.defaults.maxWaitMs ?? MAX_WAIT_MS;
+    this.#remainingWaitMs = options.maxWaitMs ?? parts.defaults.maxWaitMs ?? MAX_WAIT_MS;
   }
 
   /**
-   * What `work` gives in the end; `judge` says what it means, or null: its lease stays open. Rejects with what the work
-   * threw, with the signal's reason, or with NoAvailableProviders.
+   * Makes attempts until one is final. `classifier` replaces `classify`. Rejects with the error of the task, with the
+   * signal's reason, or with NoAvailableProviders.
    */
-  async serve<T>(
-    work: (context: AttemptContext) => T | PromiseLike<T>,
-    judge?: (result: TaskResult) => Verdict | null,
-  ): Promise<RunResult<T>> {
+  async serve<T>(task: Task<T>, classifier?: Classifier): Promise<RunResult<T>> {
     for (;;) {
-      let lease = this.#lease();
+      let lease = this.#acquire();
       if (lease instanceof Promise) lease = await lease;
       else await RETURNED;
       const context = this.#begin(lease);
-      let result: Ending<T>;
+      let ending: Ending<T>;
       try {
-        result = { ok: true, value: await this.#attempt(work, context) };
+        ending = { ok: true, value: await this.#runTask(task, context) };
       } catch (error) {
-        result = { ok: false, error };
+        ending = { ok: false, error };
       }
-      const served = this.#end(context, result, judge);
+      if (context.isAborted) ending = { ok: false, error: context.reason };
+      const verdict = this.#settle(context, ending, classifier);
+      const served = this.#decide(context, ending, verdict);
       if (served !== null) return served;
     }
   }
 
-  #begin(lease: Lease): AttemptContext {
-    const { now } = this.parts.time;
-    this.#keep(lease);
-    const { status, provider: from = lease.provider } = this.#attempts.at(-1) ?? {};
-    if (status !== undefined && lease.provider !== from) {
-      const { counters, events } = this.parts;
-      counters.failovers++;
-      events.emit("failover", { capability: this.#capability.name, from, to: lease.provider, status });
-      events.flush();
-      // A listener may have given the call up.
-      this.#keep(lease);
-    }
-    return new AttemptContext(lease, this.#attempts.length + 1, now);
+  /** Verdict on the result of an attempt. Throws what the classifier of the caller throws. */
+  classify(result: TaskResult): Verdict {
+    const { defaults, time } = this.parts;
+    return classifyBy(this.#options.classify ?? defaults.classify, result, time.readEpoch);
   }
 
-  /** Gives the lease back where the call is over. */
-  #keep(lease: Lease): void {
-    try {
-      this.#requireTime(this.deadline - this.parts.time.now);
-    } catch (error) {
-      lease.release();
-      throw error;
-    }
-  }
-
-  /** What the call comes to by this ending; null: another attempt is to be made. */
-  #end<T>(
-    context: AttemptContext,
-    ending: Ending<T>,
-    judge: ((result: TaskResult) => Verdict | null) | undefined,
-  ): RunResult<T> | null {
-    const { lease, provider } = context;
-    let result = ending;
-    let verdict: Verdict | null = UNKNOWN;
-    try {
-      this.#throwIfAborted();
-      if (context.isAborted) {
-        result = { ok: false, error: context.reason };
-        verdict = this.#verdictOfTimeOut(context);
-      } else {
-        verdict = judge === undefined ? this.judge(result) : judge(result);
-      }
-    } finally {
-      if (verdict !== null) lease.settle(verdict.settlement);
-      else this.parts.admission.endStep();
-    }
-    const { status, isUnsent } = verdict ?? OPEN;
-    const isHandedBack = HANDED_BACK.includes(status) && !context.isAborted;
-    const error = !result.ok ? result.error : isHandedBack ? null : result.value;
-    const latencyMs = this.parts.time.now - context.startedAt;
-    const attempt = { provider, status, waitedMs: this.#waitedMs, latencyMs, error };
-    const attempts = context.attempt === 1 ? [attempt] : [...this.#attempts, attempt];
-    this.#attempts = attempts;
-    if (isHandedBack) {
-      if (result.ok) return { value: result.value, provider, attempts };
-      throw result.error;
-    }
-    this.#failed ??= new Set();
-    this.#failed.add(provider);
-    this.#requireRetry(isUnsent || UNSERVED.includes(status));
-    if (result.ok) cancelBody(result.value);
-    return null;
-  }
-
-  /** What the end of an attempt means; throws what the caller's `classify` throws. */
-  judge(result: TaskResult): Verdict {
-    const { parts } = this;
-    return classify(result, this.#options.classify ?? parts.defaults.classify, parts.time);
-  }
-
-  /** Calls `act` once, when the signal aborts or at `atMs`; returns its cancel. */
+  /** Calls `act` once, when the signal aborts or at `atMs`. Returns the function that cancels it. */
   watch(atMs: number, act: () => void, isPause = false): () => void {
     const { admission } = this.parts;
     const cancel = admission.watch(this.signal, atMs, act, isPause);
-    // The timer is set by leaving.
+    // Sets the timer.
     admission.endStep();
     return cancel;
   }
 
-  /** A lease for the next attempt; where the first finds room, without a promise, which saves an eighth of a call. */
-  #lease(): Lease | Promise<Lease> {
-    if (this.#turnstile !== undefined || this.#attempts !== NONE) return this.#leaseInTurn();
-    const granted = this.#acquire(this.#request);
-    return granted instanceof Promise ? granted.then((lease) => this.#granted(lease)) : this.#granted(granted);
+  #acquire(): Lease | Promise<Lease> {
+    if (this.#turns !== undefined || this.#attempts !== NO_ATTEMPTS) return this.#acquireInTurn();
+    // Without a promise if a provider is free, which saves an eighth of a call.
+    const lease = this.#requestLease(this.#request);
+    return lease instanceof Promise ? lease.then((granted) => this.#accept(granted)) : this.#accept(lease);
   }
 
-  async #leaseInTurn(): Promise<Lease> {
-    const isFirst = this.#attempts === NONE;
+  async #acquireInTurn(): Promise<Lease> {
+    const isFirst = this.#attempts === NO_ATTEMPTS;
     const request = isFirst ? this.#request : new RequestSpec(this.#options, this.#failed);
-    if (!isFirst) await this.#rest(request);
-    const isIn = await this.#turnstile?.enter((giveUp) => (isFirst ? undefined : this.watch(this.deadline, giveUp)));
-    if (isIn === false) {
+    if (!isFirst) await this.#backOff(request);
+    const hasTurn = await this.#turns?.acquire((giveUp) => (isFirst ? undefined : this.watch(this.deadline, giveUp)));
+    if (hasTurn === false) {
       this.#throwIfAborted();
       throw this.#failure("timed_out");
     }
-    // Its list may have been replaced since the call began.
+    // The list of the capability can have been replaced since the call began.
     const { capabilities } = this.parts.admission.selection.registry;
     this.#capability = capabilities.get(this.#capability.name) ?? this.#capability;
     let lease: Lease;
     try {
-      const granted = this.#acquire(request);
+      const granted = this.#requestLease(request);
       lease = granted instanceof Promise ? await granted : granted;
     } catch (error) {
       if (isFirst || !NoAvailableProviders.is(error)) throw error;
       throw this.#failure(error.kind === "refused" ? "attempts_failed" : error.kind, error);
     } finally {
-      this.#turnstile?.leave();
+      this.#turns?.release();
     }
-    // It was to go to somebody else, who turned out to have no room.
-    if (this.#isFree && this.#failed?.has(lease.provider) && !this.parts.retryBudget.takeRetry(this.parts.time.now)) {
+    const hasFailedBefore = this.#failed?.has(lease.provider) ?? false;
+    if (this.#retryPolicy?.acceptsLease(this.#isFreeRetry, hasFailedBefore, this.parts.time.now) === false) {
       lease.release();
       throw this.#failure("retry_budget");
     }
-    return this.#granted(lease);
+    return this.#accept(lease);
   }
 
-  #acquire(request: RequestSpec): Lease | Promise<Lease> {
+  #requestLease(request: RequestSpec): Lease | Promise<Lease> {
     const { admission, time } = this.parts;
-    const isFirst = this.#attempts === NONE;
+    const isFirst = this.#attempts === NO_ATTEMPTS;
     const leftMs = isFirst ? this.#timeoutMs : this.deadline - time.now;
     this.#requireTime(leftMs);
-    const maxWaitMs = leftMs < this.#patienceMs ? leftMs : this.#patienceMs;
-    const mayOverfill = this.#turnstile !== undefined;
-    const granted = admission.acquire(this.#capability, request, this.#options, maxWaitMs, mayOverfill);
-    // It has just read the clock.
-    this.#askedAt = time.now;
-    if (isFirst) this.deadline = this.#askedAt + this.#timeoutMs;
-    return granted;
-  }
-
-  /** Counts that it came. */
-  #granted(lease: Lease): Lease {
-    const { time, retryBudget } = this.parts;
-    this.#waitedMs = time.now - this.#askedAt;
-    this.#patienceMs -= this.#waitedMs;
-    if (this.#attempts === NONE) retryBudget.countRequest(time.now);
+    const maxWaitMs = leftMs < this.#remainingWaitMs ? leftMs : this.#remainingWaitMs;
+    const mayOverfill = this.#turns !== undefined;
+    const lease = admission.acquire(this.#capability, request, this.#options, maxWaitMs, mayOverfill);
+    // `acquire` has just read the clock.
+    this.#acquiringSince = time.now;
+    if (isFirst) this.deadline = this.#acquiringSince + this.#timeoutMs;
     return lease;
   }
 
-  /** Leaves alone who failed, unless somebody else can take the request now or they have to be waited for longer anyway. */
-  async #rest(request: RequestSpec): Promise<void> {
+  /** Records how long the lease took, and the request itself with its first lease. */
+  #accept(lease: Lease): Lease {
+    const { time, retryBudget } = this.parts;
+    this.#waitedMs = time.now - this.#acquiringSince;
+    this.#remainingWaitMs -= this.#waitedMs;
+    if (this.#attempts === NO_ATTEMPTS) retryBudget.countRequest(time.now);
+    return lease;
+  }
+
+  async #backOff(request: RequestSpec): Promise<void> {
     const { admission, time } = this.parts;
     if (admission.isClosed) return;
     const reasons = refusalReasons(this.parts, this.#capability, request);
-    const isRoom = reasons.some(hasRoom);
-    // Where the end of a request makes room, nobody knows when: that is no reason to come back at once.
-    const waitMs = isRoom ? 0 : (refusalOf(reasons).retryAfterMs ?? (reasons.every(isUnable) ? Infinity : 0));
-    const next = isRoom ? admission.wouldGrant(this.#capability, request, this.#options) : null;
-    if (waitMs >= this.#restUntil - time.now || (next !== null && !this.#failed!.has(next))) return;
+    const isAnyFree = reasons.some(hasCapacity);
+    const knownWaitMs = isAnyFree ? 0 : refusalOf(reasons).retryAfterMs;
+    // Without a known time the call backs off, too, unless no provider ever becomes able to take the request.
+    const waitMs = knownWaitMs ?? (reasons.every(isUnable) ? Infinity : 0);
+    const next = isAnyFree ? admission.wouldGrant(this.#capability, request, this.#options) : null;
+    const isOther = next !== null && !this.#failed!.has(next);
+    if (isOther || waitMs >= this.#leaveAloneUntil - time.now) return;
     await new Promise<void>((resolve) => {
-      this.watch(Math.min(this.#restUntil, this.deadline), resolve, true);
+      this.watch(Math.min(this.#leaveAloneUntil, this.deadline), resolve, true);
     });
   }
 
-  #attempt<T>(work: (context: AttemptContext) => T | PromiseLike<T>, context: AttemptContext): T | PromiseLike<T> {
+  /** Emits `failover` if the provider is another one than before. Throws, and releases the lease, if the call is over. */
+  #begin(lease: Lease): AttemptContext {
+    const { counters, events, time } = this.parts;
+    const { now } = time;
+    const previous = this.#attempts.at(-1);
+    try {
+      this.#requireTime(this.deadline - now);
+      if (previous !== undefined && previous.provider !== lease.provider) {
+        const { provider: from, status } = previous;
+        counters.failovers++;
+        events.emit("failover", { capability: this.#capability.name, from, to: lease.provider, status });
+        events.flush();
+        // A listener can have aborted the call.
+        this.#requireTime(this.deadline - time.now);
+      }
+    } catch (error) {
+      lease.release();
+      throw error;
+    }
+    return new AttemptContext(lease, this.#attempts.length + 1, now);
+  }
+
+  #runTask<T>(task: Task<T>, context: AttemptContext): T | PromiseLike<T> {
     const attemptMs = this.#options.attemptTimeoutMs ?? this.parts.defaults.attemptTimeoutMs ?? Infinity;
     const atMs = Math.min(this.deadline, context.startedAt + attemptMs);
-    if (this.signal === undefined && atMs === Infinity) return work(context);
+    if (this.signal === undefined && atMs === Infinity) return task(context);
     return new Promise((resolve, reject) => {
       const cancel = this.watch(atMs, () => {
         const reason = this.signal?.aborted ? this.signal.reason : timeoutError("the attempt");
         reject(reason);
         context.abort(reason);
       });
-      // What comes later than that is nobody's any more.
-      (async () => work(context))().then(
-        (value) => {
+      const ended =
+        <V>(settle: (value: V) => void) =>
+        (value: V) => {
           cancel();
-          resolve(value);
-        },
-        (error) => {
-          cancel();
-          reject(error);
-        },
-      );
+          settle(value);
+        };
+      (async () => task(context))().then(ended(resolve), ended(reject));
     });
   }
 
-  /** Where little of the call's time was left, the provider is not to blame. */
-  #verdictOfTimeOut({ startedAt }: AttemptContext): Verdict {
+  /** Settles the lease by the verdict, which it returns; null: the lease stays open. Settles it also if it throws. */
+  #settle(context: AttemptContext, ending: TaskResult, classifier: Classifier | undefined): Verdict | null {
+    let verdict: Verdict | null = UNKNOWN;
+    try {
+      this.#throwIfAborted();
+      if (context.isAborted) verdict = this.#timeoutVerdict(context);
+      else verdict = classifier === undefined ? this.classify(ending) : classifier(ending);
+    } finally {
+      if (verdict !== null) context.lease.settle(verdict.settlement);
+      else this.parts.admission.endStep();
+    }
+    return verdict;
+  }
+
+  /** Result of the call, if the attempt is final; null: another attempt follows. Throws the final error. */
+  #decide<T>(context: AttemptContext, ending: Ending<T>, verdict: Verdict | null): RunResult<T> | null {
+    const { provider, attempt, startedAt } = context;
+    const { status, neverConnected } = verdict ?? STILL_OPEN;
+    const isFinal = FINAL_STATUSES.includes(status) && !context.isAborted;
+    const error = !ending.ok ? ending.error : isFinal ? null : ending.value;
+    const latencyMs = this.parts.time.now - startedAt;
+    const made = { provider, status, waitedMs: this.#waitedMs, latencyMs, error };
+    const attempts = attempt === 1 ? [made] : [...this.#attempts, made];
+    this.#attempts = attempts;
+    if (isFinal) {
+      if (ending.ok) return { value: ending.value, provider, attempts };
+      throw ending.error;
+    }
+    this.#failed ??= new Set();
+    this.#failed.add(provider);
+    this.#requireRetry({ status, neverConnected }, this.#failed);
+    if (ending.ok) cancelBody(ending.value);
+    return null;
+  }
+
+  #requireRetry(outcome: Pick<Verdict, "status" | "neverConnected">, failed: ReadonlySet<string>): void {
+    const { time, defaults, random, retryBudget } = this.parts;
+    const { maxAttempts = defaults.maxAttempts, idempotent = defaults.idempotent } = this.#options;
+    const { now } = time;
+    this.#requireTime(this.deadline - now);
+    this.#retryPolicy ??= new RetryPolicy({ maxAttempts, idempotent }, retryBudget);
+    const candidates = retryCandidates(this.parts, this.#capability, this.#request, failed);
+    const failure = { attempts: this.#attempts.length, outcome, candidates, now, random };
+    const decision = this.#retryPolicy.afterFailure(failure);
+    if (decision.kind === "stop") throw this.#failure(decision.reason);
+    this.#isFreeRetry = decision.isFree;
+    this.#leaveAloneUntil = decision.leaveAloneUntil;
+  }
+
+  /** Blames the provider for a time-out of the call only if the attempt had at least half of the call's time. */
+  #timeoutVerdict({ startedAt }: AttemptContext): Verdict {
     const { now } = this.parts.time;
     return now >= this.deadline && (now - startedAt) * 2 < this.#timeoutMs ? UNKNOWN : TIMEOUT;
   }
@@ -283,38 +305,7 @@ export class FailoverLoop {
     if (this.signal?.aborted) throw this.signal.reason;
   }
 
-  #requireRetry(isUnserved: boolean): void {
-    const { time, defaults, random, retryBudget } = this.parts;
-    const made = this.#attempts.length;
-    this.#requireTime(this.deadline - time.now);
-    const isOver = made >= (this.#options.maxAttempts ?? defaults.maxAttempts ?? Math.max(2, this.#candidates()));
-    if (isOver || !(isUnserved || (this.#options.idempotent ?? defaults.idempotent ?? true)))
-      throw this.#failure("attempts_failed");
-    // Who did no work is not helped by holding back from the others.
-    this.#isFree =
-      isUnserved &&
-      refusalReasons(this.parts, this.#capability, this.#request).some(
-        (obstacle) => !isUnable(obstacle) && !this.#failed!.has(obstacle.provider),
-      );
-    if (!this.#isFree && !retryBudget.takeRetry(time.now)) throw this.#failure("retry_budget");
-    this.#restUntil = time.now + backoffMs(made - 1, random);
-  }
-
-  /** How many providers it may go to. */
-  #candidates(): number {
-    const { registry } = this.parts.admission.selection;
-    return registry.listed(this.#capability).filter(({ name }) => !this.#request.excludes(name)).length;
-  }
-
-  #failure(kind: NoAvailableProviders["kind"], told?: NoAvailableProviders): NoAvailableProviders {
-    // The empty list is everybody's.
-    const attempts = [...this.#attempts];
-    const last = attempts.at(-1);
-    const refusal =
-      told === undefined
-        ? refusalNow(this.parts, this.#capability, this.#request)
-        : { ...told, granted: false as const };
-    const how = { kind, attempts, ...(last !== undefined && { cause: last.error }) };
-    return new NoAvailableProviders(this.#capability.name, refusal, how);
+  #failure(kind: NoAvailableProviders["kind"], refused?: NoAvailableProviders): NoAvailableProviders {
+    return callFailure(this.parts, this.#capability, this.#request, kind, this.#attempts, refused);
   }
 }

@@ -4,22 +4,23 @@ import { GrateLimiterError } from "../errors.ts";
 import type { Capability } from "../provider/capability.ts";
 import { type RequestSpec, requestSpecFor } from "../selection/request-spec.ts";
 import { omitUndefined } from "../validation/omit-undefined.ts";
-import { newController } from "./attempt-context.ts";
-import { leave } from "./chunk-stream.ts";
+import { newController } from "./abort-controller.ts";
+import { closeIterator } from "./close-iterator.ts";
 import { FailoverLoop } from "./failover-loop.ts";
+import { Queue } from "./queue.ts";
 import type { RunDependencies, Signal } from "./run-dependencies.ts";
 import { Semaphore } from "./semaphore.ts";
 
 const CONCURRENCY = 1_000;
-// How many items wait for room at once. Where all need the same, one is enough, for the line is first come, first served;
-// where they do not, one that has to wait is not to stop those that have not.
+// Items that wait for capacity simultaneously. One is enough if all items have the same needs, because the wait queue is
+// first come, first served. Otherwise an item that must wait would delay items that need not.
 const WAITING_ALIKE = 1;
 const WAITING_DIFFERENT = 32;
 
 /**
- * `run` for many items, as fast as the quotas allow; results in order of completion, errors of items among them. Begins
- * with the first pull; holds `concurrency` items at most, those whose results nobody has pulled among them. Its `next`
- * rejects with the signal's reason, with what the source throws once what runs has ended, and with code "closed".
+ * `run` for many items, as fast as the quotas allow. Yields results in order of completion, errors of items included.
+ * Starts with the first pull. Holds at most `concurrency` items, results that were not pulled included. Its `next` rejects
+ * with the signal's reason, with the error of the source (after the running items have ended), and with code "closed".
  */
 export function map<Item, T>(
   parts: RunDependencies,
@@ -29,33 +30,34 @@ export function map<Item, T>(
   options: MapOptions<Item>,
   request: RequestSpec,
 ): AsyncIterableIterator<MapResult<Item, T>> {
-  return new Items(parts, capability, items, task, options, request);
+  return new MapIterator(parts, capability, items, task, options, request);
 }
 
+/** A `next` that has no result yet. */
 interface Pull<Result> {
   resolve(result: IteratorResult<Result>): void;
   reject(reason: unknown): void;
 }
 
-class Items<Item, T> implements AsyncIterableIterator<MapResult<Item, T>> {
+class MapIterator<Item, T> implements AsyncIterableIterator<MapResult<Item, T>> {
   readonly #parts: RunDependencies;
   readonly #source: Iterator<Item> | AsyncIterator<Item>;
   readonly #serve: (item: Item, index: number) => Promise<MapResult<Item, T>>;
   readonly #concurrency: number;
   readonly #signal: Signal | undefined;
-  readonly #turnstile: Semaphore;
+  readonly #turns: Semaphore;
   readonly #controller = newController();
-  readonly #results: MapResult<Item, T>[] = [];
-  readonly #pulls: Pull<MapResult<Item, T>>[] = [];
-  /** Items that were pulled and not handed out. */
+  readonly #results = new Queue<MapResult<Item, T>>();
+  readonly #pulls = new Queue<Pull<MapResult<Item, T>>>();
+  /** Items that were pulled from the source and have not been yielded. */
   #held = 0;
-  #hasBegun = false;
+  #hasStarted = false;
   #isPulling = false;
-  /** Nothing more is pulled from the source. */
+  /** True once no more items are pulled from the source. */
   #isFed = false;
-  /** Nothing more is handed out. */
+  /** True once no more results are yielded. */
   #isOver = false;
-  /** What the end is told with, once. */
+  /** Reason with which the iteration ends; thrown once. */
   #failure: { readonly reason: unknown } | null = null;
   #resume: (() => void) | undefined;
   #unwatch: (() => void) | undefined;
@@ -68,20 +70,21 @@ class Items<Item, T> implements AsyncIterableIterator<MapResult<Item, T>> {
     { concurrency = CONCURRENCY, needs, ...options }: MapOptions<Item>,
     request: RequestSpec,
   ) {
-    const places = needs === undefined ? WAITING_ALIKE : Math.min(WAITING_DIFFERENT, parts.maxWaiting >> 1);
-    const turnstile = new Semaphore(Math.max(1, places));
+    const waiting = needs === undefined ? WAITING_ALIKE : Math.min(WAITING_DIFFERENT, parts.maxWaiting >> 1);
+    const turns = new Semaphore(Math.max(1, waiting));
     const { signal } = this.#controller;
     this.#parts = parts;
     this.#source =
       (items as AsyncIterable<Item>)[Symbol.asyncIterator]?.() ?? (items as Iterable<Item>)[Symbol.iterator]();
     this.#concurrency = concurrency;
     this.#signal = options.signal as Signal | undefined;
-    this.#turnstile = turnstile;
+    this.#turns = turns;
+    const shared = { ...options, signal };
     this.#serve = async (item, index) => {
-      const needed = needs?.(item, index);
-      const told = { ...options, ...omitUndefined(needed ?? {}), signal };
-      const asked = needed === undefined ? request : requestSpecFor(told);
-      const call = new FailoverLoop(parts, capability, told, asked, turnstile);
+      const ownNeeds = needs?.(item, index);
+      const itemOptions = ownNeeds === undefined ? shared : { ...shared, ...omitUndefined(ownNeeds), signal };
+      const itemRequest = ownNeeds === undefined ? request : requestSpecFor(itemOptions);
+      const call = new FailoverLoop(parts, capability, itemOptions, itemRequest, turns);
       const { value, provider } = await call.serve((context) => task(item, context));
       return { ok: true, item, index, value, provider };
     };
@@ -94,29 +97,29 @@ class Items<Item, T> implements AsyncIterableIterator<MapResult<Item, T>> {
   next(): Promise<IteratorResult<MapResult<Item, T>>> {
     return new Promise((resolve, reject) => {
       this.#pulls.push({ resolve, reject });
-      if (!this.#hasBegun) this.#begin();
-      this.#handOut();
+      if (!this.#hasStarted) this.#start();
+      this.#yieldResults();
     });
   }
 
-  /** Stops: what runs is aborted and its leases end as cancelled; the source's `return` is called. */
+  /** Stops the iteration: aborts running items, ends their leases as cancelled, and calls the source's `return`. */
   async return(value?: unknown): Promise<IteratorResult<MapResult<Item, T>>> {
-    // A source that was asked for an item hears of it only once that is there.
+    // A generator runs its `return` only after the pending `next`, which might never settle.
     const isPulling = this.#isPulling;
-    const left = this.#leave();
+    const closed = this.#closeSource();
     this.#failure = null;
-    this.#giveUp(undefined);
-    if (!isPulling) await left;
+    this.#abort(undefined);
+    if (!isPulling) await closed;
     return { done: true, value };
   }
 
-  #begin(): void {
-    this.#hasBegun = true;
+  #start(): void {
+    this.#hasStarted = true;
     const signal = this.#signal;
     const abort = () => {
       this.#failure = { reason: signal!.reason };
-      this.#leave();
-      this.#giveUp(signal!.reason);
+      this.#closeSource();
+      this.#abort(signal!.reason);
     };
     if (signal?.aborted) abort();
     else {
@@ -133,9 +136,9 @@ class Items<Item, T> implements AsyncIterableIterator<MapResult<Item, T>> {
             this.#resume = resolve;
           });
         }
-        // None is pulled before it may wait for room.
-        await this.#turnstile.enter();
-        this.#turnstile.leave();
+        // An item is pulled only when it may wait for capacity.
+        await this.#turns.acquire();
+        this.#turns.release();
         if (this.#isFed) break;
         this.#isPulling = true;
         const { done, value } = await this.#source.next();
@@ -148,7 +151,7 @@ class Items<Item, T> implements AsyncIterableIterator<MapResult<Item, T>> {
       this.#failure ??= { reason };
     }
     this.#isFed = true;
-    this.#handOut();
+    this.#yieldResults();
   }
 
   async #run(item: Item, index: number): Promise<void> {
@@ -160,47 +163,46 @@ class Items<Item, T> implements AsyncIterableIterator<MapResult<Item, T>> {
       if (!isClosed) result = { ok: false, item, index, error };
       else if (!this.#isFed) {
         this.#failure = { reason: error };
-        this.#leave();
+        this.#closeSource();
       }
     }
     if (this.#isOver) return;
     if (result === null) this.#held--;
     else this.#results.push(result);
-    this.#handOut();
+    this.#yieldResults();
   }
 
-  /** Pulls no more items. */
-  #leave(): Promise<void> {
-    const left = this.#isFed ? Promise.resolve() : leave(this.#source);
-    left.catch(() => {});
+  /** Stops pulling items from the source. */
+  #closeSource(): Promise<void> {
+    const closed = this.#isFed ? Promise.resolve() : closeIterator(this.#source);
+    closed.catch(() => {});
     this.#isFed = true;
-    return left;
+    return closed;
   }
 
-  /** Forgets what runs and what is there. */
-  #giveUp(reason: unknown): void {
+  /** Drops all results and aborts the running items. */
+  #abort(reason: unknown): void {
     if (this.#isOver) return;
-    this.#held = this.#results.length = 0;
-    this.#handOut();
+    this.#held = 0;
+    this.#results.clear();
+    this.#yieldResults();
     this.#controller.abort(reason);
   }
 
-  #handOut(): void {
-    const pulls = this.#pulls;
-    for (let result = this.#results[0]; result !== undefined && pulls.length > 0; result = this.#results[0]) {
-      this.#results.shift();
+  #yieldResults(): void {
+    while (!this.#results.isEmpty && !this.#pulls.isEmpty) {
       this.#held--;
-      pulls.shift()!.resolve({ done: false, value: result });
+      this.#pulls.shift()!.resolve({ done: false, value: this.#results.shift()! });
     }
     if (this.#held < this.#concurrency) this.#resume?.();
     if (!this.#isFed || this.#held > 0) return;
     this.#isOver = true;
     this.#unwatch?.();
-    for (const { resolve, reject } of pulls.splice(0)) {
+    for (let pull = this.#pulls.shift(); pull !== undefined; pull = this.#pulls.shift()) {
       const failure = this.#failure;
       this.#failure = null;
-      if (failure === null) resolve({ done: true, value: undefined });
-      else reject(failure.reason);
+      if (failure === null) pull.resolve({ done: true, value: undefined });
+      else pull.reject(failure.reason);
     }
   }
 }

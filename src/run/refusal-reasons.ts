@@ -5,11 +5,11 @@ import { refusalReasonFor } from "../selection/refusal-reason.ts";
 import type { RequestSpec } from "../selection/request-spec.ts";
 import type { RunDependencies } from "./run-dependencies.ts";
 
-// What is said of a provider that nothing else speaks against.
-const HAS_ROOM: RefusalReason["reason"] = "waiters_ahead";
+// Reason of a provider that has capacity, which a waiter might claim.
+const HAS_CAPACITY: RefusalReason["reason"] = "waiters_ahead";
 const UNABLE: readonly RefusalReason["reason"][] = ["dead", "paused", "excluded", "not_registered", "too_large"];
 
-/** What speaks now against each provider of the capability, in the order of its list. */
+/** Reasons why each provider of the capability cannot take the request now, in the order of its list. */
 export function refusalReasons(
   { admission, time }: RunDependencies,
   capability: Capability,
@@ -21,20 +21,20 @@ export function refusalReasons(
     .map((entry) => refusalReasonFor(capability, entry, request, selection, time.now, true));
 }
 
-/** True of one who has room, as far as it knows; somebody in the line may claim it. */
-export function hasRoom({ reason }: RefusalReason): boolean {
-  return reason === HAS_ROOM;
+/** True if the provider has capacity for the request, waiters aside. */
+export function hasCapacity({ reason }: RefusalReason): boolean {
+  return reason === HAS_CAPACITY;
 }
 
-/** True of one whom neither time nor the end of a request makes able to take it. */
+/** True if neither time nor the end of another request enables the provider to take the request. */
 export function isUnable({ reason }: RefusalReason): boolean {
   return UNABLE.includes(reason);
 }
 
-/** Why nobody takes the request now; no time is told where somebody would. */
+/** Refusal of the request as of now. `retryAfterMs` is null if a provider has capacity. */
 export function refusalNow(parts: RunDependencies, capability: Capability, request: RequestSpec): Refusal {
   const reasons = refusalReasons(parts, capability, request);
-  const refusal = refusalOf(reasons.filter((reason) => !hasRoom(reason)));
+  const refusal = refusalOf(reasons.filter((reason) => !hasCapacity(reason)));
   if (refusal.reasons.length === reasons.length) return refusal;
   return { ...refusal, retryAfterMs: null, retryAfterSeconds: null };
 }

@@ -1,34 +1,37 @@
-import type { EngineTime } from "../clock/engine-time.ts";
 import { epochOfHttpDate } from "../clock/http-date.ts";
 import { safeGet } from "./safe-get.ts";
 
 /**
- * For how many ms these headers ask to be left alone; undefined: they do not say, or nothing that can be understood.
- * A date counts from the server's own `date`, where it sent one, so that clocks that differ do no harm; else from the wall clock.
+ * Wait that response headers ask for, in milliseconds: `retry-after-ms`, else `retry-after` in seconds or as a date.
+ * undefined: no such header, or a value that is neither. A date is compared with the server's own `date` header, so that a
+ * wrong local clock does no harm; `epochNow` (Unix ms) is called only if that header is missing.
+ *
+ * `headers` can be a `Headers` object, a Map, pairs, or a plain object. Throws only what a hostile object throws.
+ *
+ * @experimental
  */
-export function retryAfterMs(headers: unknown, time: EngineTime): number | undefined {
-  const ms = amount(header(headers, "retry-after-ms"));
+export function parseRetryAfter(headers: unknown, epochNow: () => number): number | undefined {
+  const ms = parseDecimal(readHeader(headers, "retry-after-ms"));
   if (ms !== undefined) return ms;
-  const told = header(headers, "retry-after");
-  const seconds = amount(told);
+  const retryAfter = readHeader(headers, "retry-after");
+  const seconds = parseDecimal(retryAfter);
   if (seconds !== undefined) return seconds * 1_000;
-  const at = epochOfHttpDate(told);
-  return at === undefined
-    ? undefined
-    : Math.max(0, at - (epochOfHttpDate(header(headers, "date")) ?? time.epochAt(time.read())));
+  const until = epochOfHttpDate(retryAfter);
+  if (until === undefined) return undefined;
+  return Math.max(0, until - (epochOfHttpDate(readHeader(headers, "date")) ?? epochNow()));
 }
 
-/** A header by its name in lower case, of whatever clients keep headers in: Headers, a Map, pairs, a plain object. */
-function header(headers: unknown, name: string): string | undefined {
+/** Value of a header; `name` is in lower case. */
+function readHeader(headers: unknown, name: string): string | undefined {
   if (typeof headers !== "object" || headers === null) return undefined;
   const get = safeGet(headers, "get");
-  const told: unknown = typeof get === "function" ? get.call(headers, name) : undefined;
-  if (told !== undefined && told !== null) return String(told).trim();
+  const value: unknown = typeof get === "function" ? get.call(headers, name) : undefined;
+  if (value !== undefined && value !== null) return String(value).trim();
   const pairs = (Symbol.iterator in headers ? headers : Object.entries(headers)) as Iterable<readonly unknown[]>;
   for (const [key, value] of pairs) if (String(key).toLowerCase() === name) return String(value).trim();
   return undefined;
 }
 
-function amount(told: string | undefined): number | undefined {
-  return told !== undefined && /^\d+(\.\d+)?$/.test(told) ? Number(told) : undefined;
+function parseDecimal(text: string | undefined): number | undefined {
+  return text !== undefined && /^\d+(\.\d+)?$/.test(text) ? Number(text) : undefined;
 }

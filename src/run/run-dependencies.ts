@@ -5,7 +5,7 @@ import type { Events } from "../events.ts";
 import type { Counters } from "../metrics.ts";
 import type { RetryBudget } from "./retry-budget.ts";
 
-/** The parts of a limiter that its calls work with. */
+/** Parts of a limiter that `run`, `stream` and `map` use. */
 export interface RunDependencies {
   readonly admission: Admission;
   readonly time: EngineTime;
@@ -15,16 +15,9 @@ export interface RunDependencies {
   /** Uniform in [0, 1). */
   readonly random: () => number;
   readonly retryBudget: RetryBudget;
-  /** The longest line. */
+  /** Capacity of the wait queue. */
   readonly maxWaiting: number;
 }
 
-/** What is read of a signal. */
+/** An AbortSignal with the members that this package reads; the type names no runtime's library. */
 export type Signal = AbortSignal & { readonly aborted: boolean; readonly reason: unknown };
-
-/** The error of a time-out, as runtimes name it. */
-export function timeoutError(what: string): Error {
-  const error = new Error(`${what} timed out`);
-  error.name = "TimeoutError";
-  return error;
-}

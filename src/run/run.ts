@@ -6,8 +6,8 @@ import { FailoverLoop } from "./failover-loop.ts";
 import type { RunDependencies } from "./run-dependencies.ts";
 
 /**
- * Acquires, calls the task, settles, and fails over while that helps. Rejects with the task's own error where it was the
- * caller's fault or nothing is known of it, with the signal's reason, or with NoAvailableProviders.
+ * Acquires a lease, calls the task, settles the lease, and fails over to other providers. Rejects with the task's own error
+ * after a client error or an unrecognized one, with the signal's reason, or with NoAvailableProviders.
  */
 export function run<T>(
   parts: RunDependencies,

@@ -1,35 +1,40 @@
-/** Lets so many pass at once, the others in the order in which they came. */
-export class Semaphore {
-  #places: number;
-  readonly #waiting: (() => void)[] = [];
+import { Queue } from "./queue.ts";
 
-  constructor(places: number) {
-    this.#places = places;
+/** Counting semaphore, first come, first served. */
+export class Semaphore {
+  #free: number;
+  readonly #waiting = new Queue<() => void>();
+
+  /** `permits`: how many callers can hold one simultaneously. */
+  constructor(permits: number) {
+    this.#free = permits;
   }
 
-  /** Takes a place, once there is one; false where who comes gives up first, as `watch` may tell it to, whose cancel it calls. */
-  async enter(watch?: (giveUp: () => void) => (() => void) | undefined): Promise<boolean> {
-    if (this.#places > 0) {
-      this.#places--;
+  /**
+   * Takes a permit as soon as one is free. Resolves to true with the permit, to false if the caller gave up before.
+   * `watch` is called only if the caller must wait: it gets the function that gives up and returns its own cancel.
+   */
+  async acquire(watch?: (giveUp: () => void) => (() => void) | undefined): Promise<boolean> {
+    if (this.#free > 0) {
+      this.#free--;
       return true;
     }
     return new Promise((resolve) => {
-      const enter = () => {
+      const node = this.#waiting.push(() => {
         unwatch?.();
         resolve(true);
-      };
-      this.#waiting.push(enter);
+      });
       const unwatch = watch?.(() => {
-        this.#waiting.splice(this.#waiting.indexOf(enter), 1);
+        this.#waiting.remove(node);
         resolve(false);
       });
     });
   }
 
-  /** Gives the place to who is next. */
-  leave(): void {
-    const next = this.#waiting.shift();
-    if (next === undefined) this.#places++;
-    else next();
+  /** Passes the permit to the first caller that waits. */
+  release(): void {
+    const grant = this.#waiting.shift();
+    if (grant === undefined) this.#free++;
+    else grant();
   }
 }

@@ -3,15 +3,16 @@ import type { StreamOptions } from "../api/run-options.ts";
 import type { Capability } from "../provider/capability.ts";
 import type { RequestSpec } from "../selection/request-spec.ts";
 import type { AttemptContext } from "./attempt-context.ts";
-import { ChunkStream, leave } from "./chunk-stream.ts";
+import { ChunkStream } from "./chunk-stream.ts";
 import { UNKNOWN } from "./classify.ts";
+import { closeIterator } from "./close-iterator.ts";
 import { FailoverLoop } from "./failover-loop.ts";
 import type { RunDependencies } from "./run-dependencies.ts";
 import { safeGet } from "./safe-get.ts";
 
 /**
- * `run` for streams: fails over until the first chunk is there, never after, and holds the lease until the end. Rejects
- * as `run` does, and with a TypeError if the task gives no stream.
+ * `run` for streams: fails over until the first chunk arrives and never after, and holds the lease until the stream ends.
+ * Rejects as `run` does, and with TypeError if the task returns no async iterable.
  */
 export async function stream<Chunk>(
   parts: RunDependencies,
@@ -23,30 +24,32 @@ export async function stream<Chunk>(
   const call = new FailoverLoop(parts, capability, options, request);
   const begin = async (context: AttemptContext) => {
     const iterable = await task(context);
-    // A response that failed is no stream, and is judged for what it is.
+    // A failed response is no stream, and is classified as the response that it is.
     if (typeof safeGet(iterable, Symbol.asyncIterator) !== "function") return iterable;
     const source = iterable[Symbol.asyncIterator]();
-    // What came too late is not even begun.
     if (context.isAborted) {
-      await leave(source);
+      await closeIterator(source);
       return iterable;
     }
-    // A source that never gives anything would not be left otherwise.
-    context.whenAborted = () => leave(source).catch(() => {});
+    // Otherwise a source that never yields would stay open after an abort.
+    context.onAbort = () => closeIterator(source).catch(() => {});
     const first = await source.next();
-    context.whenAborted = undefined;
+    context.onAbort = undefined;
     if (context.isAborted) return iterable;
     return new ChunkStream(call, context, iterable, source, first, options.chunkTimeoutMs);
   };
   const result = await call.serve<unknown>(begin, (result) => {
     const value = result.ok && result.value;
-    if (value instanceof ChunkStream) return value.isOver ? call.judge({ ok: true, value: value.iterable }) : null;
-    const verdict = call.judge(result);
+    if (value instanceof ChunkStream) return value.isOver ? call.classify({ ok: true, value: value.iterable }) : null;
+    const verdict = call.classify(result);
     return verdict.status === "success" ? UNKNOWN : verdict;
   });
   const { value } = result;
   if (value instanceof ChunkStream) return { ...result, value };
-  throw new TypeError("the task of stream() gave no async iterable: throw what went wrong, or give the stream", {
-    cause: value,
-  });
+  throw new TypeError(
+    "the task of stream() returned no async iterable: return the stream, or throw an error with its status",
+    {
+      cause: value,
+    },
+  );
 }

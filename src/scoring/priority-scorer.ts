@@ -1,10 +1,10 @@
-// score = priority, or with a strategy for equals: priority x (1 + 2^-25 x place(within))
+// score = priority, or with a strategy `within` for equal priorities: priority x (1 + 2^-25 x place(score of within))
 //
-//   place(s) = where s stands among all 32-bit floats, 0 to 1, in steps of 2^-27
+//   place(s) = position of s in the order of all 32-bit floats, 0 to 1, in steps of 2^-27
 //
-// Regimes: priorities are taken as 32-bit floats, whose neighbours are at least a factor 1 + 2^-24 apart, so that no score
-// of `within` lifts a provider over the next priority; whole priorities are exact up to 16,777,216. Scores of `within` are
-// told apart from a difference of 4 millionths of them on, however large or small they are. Priority 0 is below every other.
+// Regimes: priorities are rounded to 32-bit floats. Neighbouring floats differ at least by a factor of 1 + 2^-24, so no
+// score of `within` lifts a provider over the next priority. Whole priorities are exact up to 16,777,216. Two scores of
+// `within` count as different from a relative difference of 4 millionths on, at any magnitude. Priority 0 is below all others.
 
 import type { ProviderScoreContext, ScoringStrategy } from "../api/scoring-strategy.ts";
 import { objectOf } from "../validation/check.ts";
@@ -12,9 +12,12 @@ import * as checks from "../validation/schemas.ts";
 import { finiteScore } from "./strategy.ts";
 
 const GAP = 2 ** -25;
-const LEAST = 2 ** -150;
+const SMALLEST = 2 ** -150;
 
-/** Strict order: the highest priority that has room; equals by `within`, or, without it, in the order of the list. Throws InvalidConfig. */
+/**
+ * Strict order: the highest priority with capacity comes first. `within` orders equal priorities; without it they keep the
+ * order of the list. Throws InvalidConfig.
+ */
 export class PriorityScorer implements ScoringStrategy {
   readonly #within: ScoringStrategy | undefined;
 
@@ -27,15 +30,15 @@ export class PriorityScorer implements ScoringStrategy {
     if (this.#within === undefined) return context.priority;
     const priority = Math.fround(context.priority);
     const place = placeOf(finiteScore(this.#within.score(context)));
-    return priority === 0 ? place * LEAST : priority * (1 + GAP * place);
+    return priority === 0 ? place * SMALLEST : priority * (1 + GAP * place);
   }
 }
 
-/** Floats of one sign sort as the integers that their bits spell. */
+/** Position of a score in the order of all 32-bit floats. Floats of one sign sort like the integers with the same bits. */
 function placeOf(score: number): number {
   const bits = new DataView(new ArrayBuffer(4));
   bits.setFloat32(0, score);
-  const spelled = bits.getInt32(0);
-  const ordinal = spelled < 0 ? -(spelled + 2 ** 31) : spelled;
+  const asInteger = bits.getInt32(0);
+  const ordinal = asInteger < 0 ? -(asInteger + 2 ** 31) : asInteger;
   return Math.floor((ordinal + 2 ** 31) / 32) / 2 ** 27;
 }

@@ -1,10 +1,11 @@
 // score = (quota x w_q + health x w_h + priority x w_p + latency x w_l) x provider weight
 //
-//   quota:    least over the quotas of ratio left x (1 - pressure)     health: 0..1, 1 in a trial
-//   priority: priority / highest of the capability, 0.5 if that is 0   latency: 1 - mean / slowest, 1 while unknown
+//   quota:    minimum over the quotas of remaining ratio x (1 - pressure)     health: 0..1, 1 in a trial
+//   priority: priority / highest of the capability, 0.5 if that is 0          latency: 1 - mean / slowest, 1 while unknown
 //
-// Regimes: with the default weights and weight 1 it stays within 0..1. Quota and health outweigh priority together, so a
-// preferred provider is left when it runs low or fails, and priority decides among those that are well.
+// Regimes: with the default weights and provider weight 1 the score is within 0..1. Quota and health together have more weight
+// than priority. A preferred provider is therefore avoided when it fails or its quota runs low, and priority decides among
+// the healthy ones.
 // Source: weights and parts of grate-limiter 0.1.1 for Rust and Python.
 
 import type { ScoringWeights } from "../api/options.ts";
@@ -12,7 +13,7 @@ import type { ProviderScoreContext, ScoringStrategy } from "../api/scoring-strat
 import * as checks from "../validation/schemas.ts";
 import { isStrategy } from "./strategy.ts";
 
-/** (weights x parts) x weight, parts as in the ports; default weights 0.40, 0.35, 0.20, 0.05. Throws InvalidConfig. */
+/** Weighted sum of the four score parts, with default weights 0.40, 0.35, 0.20, 0.05. Throws InvalidConfig. */
 export class WeightedScorer implements ScoringStrategy {
   readonly #quota: number;
   readonly #health: number;
@@ -32,19 +33,19 @@ export class WeightedScorer implements ScoringStrategy {
     return this.combine(quotaScore, healthScore, priorityScore, latencyScore, weight);
   }
 
-  /** The same of the bare parts. */
+  /** Returns the score from the parts and the provider weight. */
   combine(quota: number, health: number, priority: number, latency: number, weight: number): number {
     const sum = quota * this.#quota + health * this.#health + priority * this.#priority + latency * this.#latency;
     return sum * weight;
   }
 }
 
-/** True for a strategy that answers the same as long as parts and weight are the same. */
+/** True for a strategy that scores by the four parts and the weight alone. */
 export function isBuiltInWeightedScorer(strategy: ScoringStrategy): strategy is WeightedScorer {
   return strategy.score === WeightedScorer.prototype.score;
 }
 
-/** The strategy that the options ask for: one of the caller's own, or the weighted one with these weights. */
+/** Returns the configured strategy: a custom one, or the weighted scorer with the configured weights. */
 export function strategyOf(scoring: ScoringWeights | ScoringStrategy | undefined): ScoringStrategy {
   return isStrategy(scoring) ? scoring : new WeightedScorer(scoring);
 }

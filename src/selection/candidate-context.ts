@@ -3,7 +3,7 @@ import type { Provider } from "../provider/provider.ts";
 import type { Quota } from "../quota/quota.ts";
 import type { RequestSpec } from "./request-spec.ts";
 
-/** The facts of one candidate, for the scoring strategy; one object serves all candidates of all calls in turn. */
+/** Facts of one candidate that the scoring strategy reads. One object serves all candidates of all calls in sequence. */
 export class CandidateContext implements ProviderScoreContext {
   capability!: string;
   maxPriority!: number;
@@ -20,8 +20,8 @@ export class CandidateContext implements ProviderScoreContext {
   #now = 0;
   #candidate: Provider | null = null;
 
-  /** Turns to another request. */
-  begin(capability: string, request: RequestSpec, maxPriority: number, maxLatencyMs: number, now: number): void {
+  /** Sets the request and the facts of the whole list. */
+  setRequest(capability: string, request: RequestSpec, maxPriority: number, maxLatencyMs: number, now: number): void {
     this.capability = capability;
     this.#request = request;
     this.maxPriority = maxPriority;
@@ -29,8 +29,8 @@ export class CandidateContext implements ProviderScoreContext {
     this.#now = now;
   }
 
-  /** Turns to the next candidate. */
-  turnTo(candidate: Provider, priority: number, quotaScore: number, healthScore: number): void {
+  /** Sets the candidate. */
+  setCandidate(candidate: Provider, priority: number, quotaScore: number, healthScore: number): void {
     this.#candidate = candidate;
     this.provider = candidate.name;
     this.priority = priority;
@@ -41,15 +41,15 @@ export class CandidateContext implements ProviderScoreContext {
   }
 
   get quotaRemainingRatio(): number {
-    return this.#least(1, (quota) => quota.ratio(this.#now));
+    return this.#minimum(1, (quota) => quota.ratio(this.#now));
   }
 
   get predictedExhaustionSeconds(): number {
-    return this.#least(Infinity, (quota) => quota.exhaustedInMs(this.#now)) / 1_000;
+    return this.#minimum(Infinity, (quota) => quota.exhaustedInMs(this.#now)) / 1_000;
   }
 
   get burnPerSecond(): number {
-    return -this.#least(0, (quota) => -quota.burn.perSecond(this.#now)) + 0;
+    return -this.#minimum(0, (quota) => -quota.burn.perSecond(this.#now)) + 0;
   }
 
   get inFlight(): number {
@@ -60,9 +60,9 @@ export class CandidateContext implements ProviderScoreContext {
     return this.#request!.cost(this.#candidate?.settings.price ?? null);
   }
 
-  #least(start: number, fact: (quota: Quota) => number): number {
-    let least = start;
-    for (const quota of this.#candidate?.quotas ?? []) least = Math.min(least, fact(quota));
-    return least;
+  #minimum(start: number, read: (quota: Quota) => number): number {
+    let minimum = start;
+    for (const quota of this.#candidate?.quotas ?? []) minimum = Math.min(minimum, read(quota));
+    return minimum;
   }
 }

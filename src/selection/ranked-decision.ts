@@ -1,7 +1,7 @@
 import type { Alternative, Decision } from "../api/decision.ts";
 import type { ScoreBreakdown } from "../api/scoring-strategy.ts";
 
-/** A decision; nothing writes to it after it was made. */
+/** A decision, which does not change after it was made. */
 export class RankedDecision implements Decision {
   readonly provider: string;
   readonly score: number;

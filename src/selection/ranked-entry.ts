@@ -1,44 +1,47 @@
 import type { Alternative } from "../api/decision.ts";
 import type { Provider } from "../provider/provider.ts";
-import type { Listed } from "../provider/provider-list.ts";
+import type { ListedProvider } from "../provider/provider-list.ts";
 import type { ProviderRow } from "../provider/provider-row.ts";
 import type { SizeEstimate } from "../provider/size-estimate.ts";
 
 /** `waitMs` of a provider that is not eligible. */
 export const NOT_ELIGIBLE: number = Infinity;
-/** `waitMs` of an eligible provider that time alone does not free. */
+/** `waitMs` of an eligible provider that gets no capacity by time alone. */
 export const NO_KNOWN_TIME: number = Number.MAX_VALUE;
 
-/** A registered provider in a ranking: its facts, and the score and the wait of the last decision. */
+/** A registered provider in a ranking, with its score and wait of the last decision. */
 export class RankedEntry {
-  /** Index in the list of the capability; decides between equals. */
+  /** Index in the list of the capability. It decides between equal scores. */
   readonly index: number;
-  readonly listed: Listed;
+  readonly listed: ListedProvider;
   readonly provider: Provider;
   readonly row: ProviderRow;
-  /** Size estimate of the capability that was ranked last. */
+  /** Size estimate for the capability of the last call. */
   size: SizeEstimate | null = null;
-  /** Index in the order. */
+  /** Index in the order, best first. */
   rank: number;
-  /** Revision of the row that was scored; -1: not scored. */
+  /** Revision of the row at the last scoring. -1: not scored. */
   scoredRevision = -1;
   score = 0;
-  // Parts of that score that depend on the whole list.
+  // Parts of the score that depend on the whole list.
   priorityScore = 0;
   latencyScore = 0;
   waitMs: number = NOT_ELIGIBLE;
+  /** Instant from which the request fits, and the `changes` of the row for which it was found; -1: it has to be found. */
+  fitsAt = 0;
+  fitsSince = -1;
   /** Shared by all decisions until the score changes. */
   alternative: Alternative;
   readonly ownPriority: number | null;
 
-  constructor(index: number, listed: Listed, provider: Provider, rank: number) {
+  constructor(index: number, listed: ListedProvider, provider: Provider, rank: number) {
     this.index = index;
     this.listed = listed;
     this.provider = provider;
     this.row = provider.row;
     this.rank = rank;
     this.alternative = { provider: listed.name, score: 0 };
-    // `+ 0` turns -0 into 0, which JSON cannot tell apart.
+    // `+ 0` turns -0 into 0, because JSON has no -0.
     this.ownPriority = listed.ownPriority === null ? null : listed.ownPriority + 0;
   }
 
@@ -47,7 +50,7 @@ export class RankedEntry {
   }
 }
 
-/** Order of a ranking: negative if `a` comes before `b`. */
+/** Compares by wait, then score, then index. Negative: `a` comes before `b`. */
 export function compareEntries(a: RankedEntry, b: RankedEntry): number {
   if (a.waitMs !== b.waitMs) return a.waitMs - b.waitMs;
   return a.score === b.score ? a.index - b.index : b.score - a.score;

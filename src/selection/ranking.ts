@@ -1,17 +1,20 @@
 // Order of the providers of a list for one request.
 //
-//   providers with capacity now first, then by how soon they have it (unknown last), then those that are not eligible;
-//   equals by score, then by their index in the list
+//   1. by wait:   providers with capacity now, then by the time until they have capacity (unknown last), then those that
+//                 are not eligible
+//   2. by score:  highest first
+//   3. by index in the list
 //
-// Regimes: little changes from one decision to the next. One loop reads again the providers whose facts are out of date, and
-// collects those whose score or wait can have changed. Each of them is scored and moved to its new rank; if many changed,
-// the whole order is sorted.
+// Regimes: little changes from one decision to the next. One loop refreshes the facts that are out of date, and collects the
+// providers with a possibly changed score or wait. Each of these is scored and moved to its new rank. If many changed, the
+// whole order is sorted.
 import type { Decision } from "../api/decision.ts";
+import { wholeMsUntil } from "../clock/whole-ms.ts";
 import { TOO_LARGE } from "../profile/profile.ts";
 import type { Capability } from "../provider/capability.ts";
 import type { Provider } from "../provider/provider.ts";
 import { DEFAULT_PRIORITY } from "../provider/provider.ts";
-import type { Listed } from "../provider/provider-list.ts";
+import type { ListedProvider } from "../provider/provider-list.ts";
 import type { Demand } from "../quota/usage-vector.ts";
 import { finiteScore } from "../scoring/strategy.ts";
 import { CandidateContext } from "./candidate-context.ts";
@@ -21,18 +24,18 @@ import { refreshRow } from "./refresh-row.ts";
 import type { RequestSpec } from "./request-spec.ts";
 import type { SelectionContext } from "./selection-context.ts";
 
-// Up to this many changed entries, moving each one is cheaper than sorting all.
+// Up to this number of changed entries, moving each one is cheaper than sorting all.
 const MOVED_ONE_BY_ONE = 8;
 
-/** One object serves all calls for a list in sequence, and is valid until the next call. */
+/** Ranking of a list. One object serves all calls for the list in sequence; its result is valid until the next call. */
 export class Ranking {
-  readonly listed: readonly Listed[];
+  readonly listed: readonly ListedProvider[];
   /** Number of eligible providers. */
   size = 0;
   readonly #entries: readonly RankedEntry[];
   // The same entries, best first.
   readonly #order: RankedEntry[];
-  // Scratch space of `update`: the first #changes of these.
+  // Scratch space of `update`. Only the first #changes entries are valid.
   readonly #changed: RankedEntry[] = [];
   #changes = 0;
   readonly #unregisteredPriority: number;
@@ -41,15 +44,15 @@ export class Ranking {
   #isLease = false;
   #maxPriority = -1;
   #maxLatencyMs = -1;
-  // Entries that have these maxima.
+  // Entries with the highest priority and latency of the list.
   #preferred: RankedEntry | null = null;
   #slowest: RankedEntry | null = null;
   readonly #context = new CandidateContext();
 
-  constructor(listed: readonly Listed[]) {
+  constructor(listed: readonly ListedProvider[]) {
     this.listed = listed;
     const entries: RankedEntry[] = [];
-    // Entries that are not registered count for the highest priority of the list.
+    // The highest priority of the list includes the entries that are not registered.
     let unregisteredPriority = -1;
     for (const [index, entry] of listed.entries()) {
       if (entry.provider !== null) entries.push(new RankedEntry(index, entry, entry.provider, entries.length));
@@ -60,7 +63,7 @@ export class Ranking {
     this.#unregisteredPriority = unregisteredPriority;
   }
 
-  entry(rank: number): Listed {
+  entry(rank: number): ListedProvider {
     return this.#order[rank]!.listed;
   }
 
@@ -77,21 +80,21 @@ export class Ranking {
     return waitMs === NO_KNOWN_TIME ? Infinity : waitMs;
   }
 
-  /** Demand of the request on the provider of that rank. */
-  needs(rank: number): Demand {
-    return this.#request!.needs(this.#capability!, this.entry(rank), this.#isLease);
+  /** Demand of the request on the provider at that rank. */
+  demand(rank: number): Demand {
+    return this.#request!.demandOn(this.#capability!, this.entry(rank), this.#isLease);
   }
 
-  /** Ranks for a request at `now`; see `rank` in select.ts. */
+  /** Updates the ranking for a request at `now`; see `rank` in select.ts. */
   update(capability: Capability, request: RequestSpec, context: SelectionContext, now: number, isLease: boolean): void {
     if (capability !== this.#capability) {
       for (const entry of this.#entries) entry.size = capability.sizeOn(entry.listed.name);
     }
-    const isOther = request !== this.#request || isLease !== this.#isLease || capability !== this.#capability;
+    const isDifferent = request !== this.#request || isLease !== this.#isLease || capability !== this.#capability;
     this.#capability = capability;
     this.#request = request;
     this.#isLease = isLease;
-    this.#collectChanged(isOther || context.weighted === null, context, now);
+    this.#collectChanged(isDifferent || context.weighted === null, context, now);
     const changes = this.#changes;
     const isFew = changes <= MOVED_ONE_BY_ONE;
     let isOutOfOrder = false;
@@ -104,7 +107,7 @@ export class Ranking {
     if (isOutOfOrder) this.#sort();
   }
 
-  /** Returns the decision for the provider of that rank, with the others as its alternatives. */
+  /** Returns the decision for the provider at that rank, with the other eligible providers as alternatives. */
   decision(rank: number): Decision {
     const order = this.#order;
     const best = order[rank]!;
@@ -129,7 +132,7 @@ export class Ranking {
     );
   }
 
-  /** Refreshes the rows that are out of date, and collects the entries whose wait or score can have changed. */
+  /** Refreshes the rows that are out of date, and collects the entries with a possibly changed wait or score. */
   #collectChanged(isEverything: boolean, context: SelectionContext, now: number): void {
     const entries = this.#entries;
     const changed = this.#changed;
@@ -142,12 +145,13 @@ export class Ranking {
       const isRead = row.revision !== entry.scoredRevision;
       if (isRead) {
         const { latencyMs } = row;
-        const { priority } = entry;
+        const priority = entry.ownPriority ?? row.priority;
         haveMaximaChanged ||=
           (entry === this.#slowest ? latencyMs !== this.#maxLatencyMs : latencyMs > this.#maxLatencyMs) ||
           (entry === this.#preferred ? priority !== this.#maxPriority : priority > this.#maxPriority);
       }
       // Capacity that was there remains until something is counted; a wait becomes shorter.
+      if (isEverything) entry.fitsSince = -1;
       if (isEverything || isRead || (row.isEligible && entry.waitMs !== 0)) changed[changes++] = entry;
     }
     if (haveMaximaChanged && this.#findMaxima()) {
@@ -160,7 +164,7 @@ export class Ranking {
     this.#changes = changes;
   }
 
-  /** True if the highest priority or latency of the list is another one, and with it every score. */
+  /** Finds the highest priority and latency of the list. Returns true if one of them changed, and with it every score. */
   #findMaxima(): boolean {
     const maxPriority = this.#maxPriority;
     const maxLatencyMs = this.#maxLatencyMs;
@@ -180,10 +184,10 @@ export class Ranking {
     return maxPriority !== this.#maxPriority || maxLatencyMs !== this.#maxLatencyMs;
   }
 
-  /** Finds wait and score of an entry; true if one of them is another. */
+  /** Finds the wait and the score of an entry. Returns true if one of them changed. */
   #evaluate(entry: RankedEntry, context: SelectionContext, now: number): boolean {
     const { row } = entry;
-    // Before a strategy is called, which may have the row read again.
+    // Read before a strategy is called, because that call might refresh the row.
     const { revision } = row;
     const waitMs = row.isEligible ? this.#waitMs(entry, context, now) : NOT_ELIGIBLE;
     const hasMoved = waitMs !== entry.waitMs;
@@ -192,7 +196,7 @@ export class Ranking {
       else if (entry.waitMs === NOT_ELIGIBLE) this.size++;
       entry.waitMs = waitMs;
     }
-    // Without a score; the row is read again before the provider is eligible again.
+    // A provider that is not eligible needs no score. Its row gets a new revision before it is eligible again.
     if (!row.isEligible) entry.scoredRevision = revision;
     if (waitMs === NOT_ELIGIBLE) return hasMoved;
     if (entry.scoredRevision === revision && context.weighted !== null) return hasMoved;
@@ -208,24 +212,29 @@ export class Ranking {
     const { row, provider } = entry;
     const request = this.#request!;
     if (request.isRestricted && request.excludes(entry.listed.name)) return NOT_ELIGIBLE;
-    // Most requests surely fit, which takes two comparisons to see.
+    // Two comparisons suffice for most requests, because they fit by a wide margin.
     if (
-      request.mostRequests <= row.requestsLeft &&
-      request.largestOn(entry.provider, entry.size!, this.#isLease) <= row.sizeLeft
+      request.maxRequests <= row.requestsLeft &&
+      request.maxSizeOn(entry.provider, entry.size!, this.#isLease) <= row.sizeLeft
     ) {
       return 0;
     }
-    const needs = request.needs(this.#capability!, entry.listed, this.#isLease);
-    const waitMs = profile.waitMs(provider.quotas, needs, now, !this.#isLease);
+    if (entry.fitsSince === row.changes) return Math.min(wholeMsUntil(entry.fitsAt, now), NO_KNOWN_TIME);
+    const demand = request.demandOn(this.#capability!, entry.listed, this.#isLease);
+    const waitMs = profile.waitMs(provider.quotas, demand, now, !this.#isLease);
     if (waitMs === TOO_LARGE) return NOT_ELIGIBLE;
-    return waitMs < NO_KNOWN_TIME ? waitMs : NO_KNOWN_TIME;
+    if (waitMs > 0 && provider.quotas.every(({ isFixedInTime }) => isFixedInTime)) {
+      entry.fitsAt = profile.earliestFit(provider.quotas, demand, now);
+      entry.fitsSince = row.changes;
+    }
+    return Math.min(waitMs, NO_KNOWN_TIME);
   }
 
   #score(entry: RankedEntry, { strategy, weighted, scoreCap }: SelectionContext, now: number): number {
     const { row } = entry;
     const priority = entry.ownPriority ?? row.priority;
     const maxLatencyMs = this.#maxLatencyMs > 0 ? this.#maxLatencyMs : 1;
-    // As in the ports.
+    // The Rust and Python packages compute the two parts in this way too.
     const priorityScore = this.#maxPriority === 0 ? 0.5 : priority / this.#maxPriority;
     const latencyScore = 1 - row.latencyMs / maxLatencyMs;
     entry.priorityScore = priorityScore;
@@ -235,18 +244,18 @@ export class Ranking {
       return finiteScore(score > scoreCap ? scoreCap : score);
     }
     const context = this.#context;
-    context.begin(this.#capability!.name, this.#request!, this.#maxPriority, maxLatencyMs, now);
+    context.setRequest(this.#capability!.name, this.#request!, this.#maxPriority, maxLatencyMs, now);
     context.priorityScore = priorityScore;
     context.latencyScore = latencyScore;
-    context.turnTo(entry.provider, priority, row.quotaScore, row.healthScore);
+    context.setCandidate(entry.provider, priority, row.quotaScore, row.healthScore);
     return finiteScore(Math.min(scoreCap, strategy.score(context)));
   }
 
-  /** Moves one entry to its rank; all others are in order. */
+  /** Moves one entry to its rank. All other entries must be in order. */
   #move(entry: RankedEntry): void {
     const order = this.#order;
     const from = entry.rank;
-    let to = this.#rankAmong(entry, 0, from);
+    let to = from > 0 && compareEntries(entry, order[from - 1]!) < 0 ? this.#rankAmong(entry, 0, from - 1) : from;
     if (to < from) {
       for (let rank = from; rank > to; rank--) {
         const other = order[rank - 1]!;
@@ -265,11 +274,11 @@ export class Ranking {
     entry.rank = to;
   }
 
-  /** First rank from `low` on, below `high`, whose entry comes after this one; else `high`. */
-  #rankAmong(entry: RankedEntry, low: number, high: number): number {
+  /** First rank in `start` to `limit` (exclusive) with an entry that comes after this one. None: `limit`. */
+  #rankAmong(entry: RankedEntry, start: number, limit: number): number {
     const order = this.#order;
-    let first = low;
-    for (let end = high; first < end; ) {
+    let first = start;
+    for (let end = limit; first < end; ) {
       const middle = (first + end) >> 1;
       if (compareEntries(order[middle]!, entry) < 0) first = middle + 1;
       else end = middle;

@@ -1,6 +1,6 @@
 import type { Refusal, RefusalReason } from "../api/refusal.ts";
 
-/** The refusal that these reasons add up to. */
+/** Builds the refusal with these reasons; its retry time is the earliest of theirs. */
 export function refusalOf<P extends string>(reasons: readonly RefusalReason<P>[]): Refusal<P> {
   let earliest = Infinity;
   for (const reason of reasons) {

@@ -1,7 +1,8 @@
 // select: eligible -> score -> rank.
 //
-//   eligible:  registered, not excluded, not dead, not paused, not in cooldown, health >= minimum (or in a trial), and
-//              nothing asked for is more than a limit can ever hold
+//   eligible:  registered, not excluded, not dead, not paused, not in cooldown, health >= minimum (or in a trial), and no
+//              demand is larger than its limit
+//   score:     see weighted-scorer.ts
 //   rank:      see ranking.ts
 
 import type { Decision } from "../api/decision.ts";
@@ -13,41 +14,37 @@ import { refusalReasonFor } from "./refusal-reason.ts";
 import type { RequestSpec } from "./request-spec.ts";
 import type { SelectionContext } from "./selection-context.ts";
 
-/** Ranks the capability's providers for a request at `now`; throws NoAvailableProviders. Tells ended cooldowns, reserves nothing. */
-export function select(capability: Capability, request: RequestSpec, parts: SelectionContext, now: number): Decision {
-  const { counters } = parts;
+/** Returns the decision for a request at `now`. Reserves nothing, emits ended cooldowns. Throws NoAvailableProviders. */
+export function select(capability: Capability, request: RequestSpec, context: SelectionContext, now: number): Decision {
+  const { counters } = context;
   counters.selects++;
-  const ranking = rank(capability, request, parts, now, false);
+  const ranking = rank(capability, request, context, now, false);
   if (ranking.size > 0) return ranking.decision(0);
   const { listed } = ranking;
-  if (listed.length === 0) parts.profile.miscalls.emptyCapability(counters);
+  if (listed.length === 0) context.profile.miscalls.emptyCapability(counters);
   else counters.noProviderAvailable++;
-  const reasons = listed.map((entry) => refusalReasonFor(capability, entry, request, parts, now, false));
+  const reasons = listed.map((entry) => refusalReasonFor(capability, entry, request, context, now, false));
   throw new NoAvailableProviders(capability.name, refusalOf(reasons));
 }
 
 /**
- * Ranks the providers. The waits are exact, as `select` tells them, but for a lease, which is granted now or not: there
- * they are Infinity where more is needed than is counted yet.
+ * Ranks the providers of a capability. The waits are exact, as `select` returns them, except for a lease. A lease is granted
+ * now or not at all, so its wait is Infinity if it depends on reservations that are not counted yet.
  */
 export function rank(
   capability: Capability,
   request: RequestSpec,
-  parts: SelectionContext,
+  context: SelectionContext,
   now: number,
   isLease: boolean,
 ): Ranking {
-  const ranking = takeRanking(capability, parts);
-  ranking.update(capability, request, parts, now, isLease);
-  // A strategy may ask the limiter in its turn; only what is finished is used again.
-  capability.list.kept = ranking;
-  return ranking;
-}
-
-function takeRanking(capability: Capability, parts: SelectionContext): Ranking {
-  const listed = parts.registry.listed(capability);
   const { list } = capability;
-  const kept = list.kept as Ranking | null;
-  list.kept = null;
-  return kept !== null && kept.listed === listed ? kept : new Ranking(listed);
+  const listed = list.resolved(context.registry.providers);
+  const cached = list.cachedRanking as Ranking | null;
+  const ranking = cached !== null && cached.listed === listed ? cached : new Ranking(listed);
+  // A custom strategy can call the limiter, and that nested call must not use this ranking.
+  list.cachedRanking = null;
+  ranking.update(capability, request, context, now, isLease);
+  list.cachedRanking = ranking;
+  return ranking;
 }

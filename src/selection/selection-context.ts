@@ -5,12 +5,12 @@ import type { Profile } from "../profile/profile.ts";
 import type { Registry } from "../provider/registry.ts";
 import type { WeightedScorer } from "../scoring/weighted-scorer.ts";
 
-/** The parts of a limiter that a selection reads. */
+/** Parts of a limiter that a selection uses. */
 export interface SelectionContext {
   readonly registry: Registry;
   readonly profile: Profile;
   readonly strategy: ScoringStrategy;
-  /** The strategy, if its answer depends on the four score parts and the weight alone; else null. */
+  /** The strategy if its score depends on the four score parts and the weight alone; else null. */
   readonly weighted: WeightedScorer | null;
   /** Upper limit of every score. */
   readonly scoreCap: number;

@@ -2,16 +2,16 @@ import type { Dimension } from "../api/dimension.ts";
 import type { StatusClass } from "../api/status-class.ts";
 import type { WindowSpec } from "../api/window.ts";
 
-/** What configuration may say in one profile: the words it knows, and the keys that have no meaning in it. */
+/** Words that configuration and observations can use in one profile, and keys that the profile rejects. */
 export interface Vocabulary {
   readonly dimensions: readonly Dimension[];
   readonly statuses: readonly StatusClass[];
-  /** Kinds of windows: the four that have a name, any length, calendar periods. */
+  /** Accepted kinds of windows: the four named ones, any length in seconds, calendar periods. */
   readonly windows: readonly ("named" | "seconds" | "calendar")[];
-  /** What a quota without `window` means; null: it must say one. */
+  /** Window of a quota that states none; null: a window is required. */
   readonly windowByDefault: WindowSpec | null;
-  /** Keys that other profiles know and this one refuses, wherever they stand. */
+  /** Keys of other profiles that this one rejects wherever they occur. */
   readonly without: readonly string[];
-  /** Ends the sentence "expected nothing". */
+  /** Reason why they are rejected; completes "not allowed ...". */
   readonly why: string;
 }

@@ -1,7 +1,9 @@
 // The package as a user gets it: the tarball, installed into an empty project and used from ESM, CommonJS and
 // TypeScript. `npm run test:packed`, after `npm run build`.
-import { readFile } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { CORE_ENTRY, ENTRIES, OWN_IMPORTS, subpathOf } from "../../scripts/entries.ts";
+import { filesIn } from "../support/documentation/files.ts";
 import { type Check, expectSameNames, runChecks } from "../support/packed/checks.ts";
 import { runOrThrow } from "../support/packed/command.ts";
 import {
@@ -11,19 +13,19 @@ import {
   packedProject,
   root,
 } from "../support/packed/packed-project.ts";
-import { importedNames, readPublishedTypes } from "../support/packed/published-types.ts";
+import { importedNames, importedSpecifiers, readPublishedTypes } from "../support/packed/published-types.ts";
+import { readmeProgram } from "../support/packed/readme-program.ts";
 import { runScenario } from "../support/packed/run-scenario.ts";
 import { typescriptChecks } from "../support/packed/typescript-consumers.ts";
 
+const ENTRY_NAMES = Object.keys(ENTRIES);
+const EXTENSIONS = ["cjs", "d.cts", "d.ts", "js"];
 const PUBLISHED = [
-  "CHANGELOG.md",
-  "LICENSE",
-  "README.md",
-  "dist/index.cjs",
-  "dist/index.d.cts",
-  "dist/index.d.ts",
-  "dist/index.js",
-  "package.json",
+  ...["CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", "README.md", "SECURITY.md", "package.json"],
+  ...filesIn("docs", ".md"),
+  ...filesIn("docs", ".svg"),
+  ...filesIn("examples", ""),
+  ...ENTRY_NAMES.flatMap((name) => EXTENSIONS.map((extension) => `dist/${name}.${extension}`)),
 ];
 
 const project = await packedProject();
@@ -32,6 +34,7 @@ try {
     // The slowest check first, because it runs beside all others.
     ...(await typescriptChecks(project)),
     ...contentChecks(project),
+    ...ENTRY_NAMES.flatMap((name) => entryChecks(project, name)),
     ...declarationChecks(project),
     ...runtimeChecks(project),
     ...linterChecks(project),
@@ -81,9 +84,54 @@ function contentChecks({ files, installed }: PackedProject): readonly Check[] {
   ];
 }
 
-function declarationChecks({ installed }: PackedProject): readonly Check[] {
-  const declarations = ["dist/index.d.ts", "dist/index.d.cts"];
+/** Fields of a package.json that lead to entries. */
+interface Manifest {
+  readonly exports: { readonly [subpath: string]: unknown };
+  readonly types: string;
+  readonly typesVersions?: { readonly [versions: string]: { readonly [name: string]: readonly string[] } };
+}
+
+async function manifestOf(installed: string): Promise<Manifest> {
+  return JSON.parse(await readFile(join(installed, "package.json"), "utf8"));
+}
+
+/** Checks of one entry: its path in `exports`, its imports, and its types. */
+function entryChecks({ installed }: PackedProject, name: string): readonly Check[] {
+  const declarations = [`dist/${name}.d.ts`, `dist/${name}.d.cts`];
   return [
+    {
+      name: `${subpathOf(name)}: exports leads ESM and CommonJS to its files and types`,
+      body: async () => {
+        const { exports, types, typesVersions } = await manifestOf(installed);
+        const files = (types: string, code: string) => ({
+          types: `./dist/${name}.${types}`,
+          default: `./dist/${name}.${code}`,
+        });
+        const esm = files("d.ts", "js");
+        const wanted = JSON.stringify({ "module-sync": esm, import: esm, require: files("d.cts", "cjs") });
+        const actual = JSON.stringify(exports[subpathOf(name)]);
+        if (actual !== wanted) throw new Error(`expected ${wanted}, got ${actual}`);
+        // TypeScript's older resolution ("node10") reads no exports.
+        const older = name === CORE_ENTRY ? types : typesVersions?.["*"]?.[name]?.[0];
+        const wantedOlder = `./dist/${name}.d.${name === CORE_ENTRY ? "ts" : "cts"}`;
+        if (older !== wantedOlder) throw new Error(`expected ${wantedOlder} for older resolution, got ${older}`);
+        return undefined;
+      },
+    },
+    {
+      name: `${subpathOf(name)}: imports ${name === CORE_ENTRY ? "nothing" : "other entries by name, and no file"}`,
+      body: async () => {
+        const specifiers = await Promise.all(
+          EXTENSIONS.map((extension) => importedSpecifiers(join(installed, `dist/${name}.${extension}`))),
+        );
+        const isAllowed = (specifier: string) => name !== CORE_ENTRY && OWN_IMPORTS.test(specifier);
+        expectSameNames(
+          specifiers.flat().filter((specifier) => !isAllowed(specifier)),
+          [],
+        );
+        return undefined;
+      },
+    },
     ...declarations.map((file) => ({
       name: `${file}: brings the lib entry that it needs, mentions no any`,
       body: async () => {
@@ -95,13 +143,26 @@ function declarationChecks({ installed }: PackedProject): readonly Check[] {
       },
     })),
     {
-      name: "both declaration files export the same names",
+      name: `${subpathOf(name)}: both declaration files export the same names`,
       body: async () => {
         const [esm, commonJs] = await Promise.all(
           declarations.map((file) => readPublishedTypes(join(installed, file))),
         );
         expectSameNames(commonJs!.names, esm!.names);
         return `${esm!.names.length} names`;
+      },
+    },
+  ];
+}
+
+function declarationChecks({ installed }: PackedProject): readonly Check[] {
+  return [
+    {
+      name: "exports has the entries and package.json, and nothing else",
+      body: async () => {
+        const { exports } = await manifestOf(installed);
+        expectSameNames(Object.keys(exports), [...ENTRY_NAMES.map(subpathOf), "./package.json"]);
+        return undefined;
       },
     },
     {
@@ -138,7 +199,17 @@ function runtimeChecks({ directory, installed }: PackedProject): readonly Check[
       },
     })),
     {
-      name: "what is exported is what is declared",
+      name: "the quick start of the README runs, and prints the stated output",
+      body: async () => {
+        const { code, output } = readmeProgram(await readFile(join(installed, "README.md"), "utf8"));
+        await writeFile(join(directory, "quick-start.mjs"), code);
+        const printed = await runOrThrow(node, ["quick-start.mjs"], { cwd: directory });
+        if (printed !== output) throw new Error(`expected\n${output}got\n${printed}`);
+        return `${output.trim().split("\n").length} lines`;
+      },
+    },
+    {
+      name: "the exported values are the declared values",
       body: async () => {
         const { values } = await readPublishedTypes(join(installed, "dist/index.d.ts"));
         const { exportedNames } = await runScenario([node, "by-import.mjs"], directory);

@@ -156,13 +156,14 @@ describe("types", () => {
 const DUE_VALUES = [
   ...["Dimension", "GrateLimiter", "GrateLimiterError", "InvalidConfig", "MockClock", "NoAvailableProviders"],
   ...["PriorityScorer", "RealClock", "StatusClass", "UnknownCapability", "UnknownProvider", "WeightedScorer", "Window"],
+  ...["classifyResult", "parseRetryAfter"],
 ];
 const DUE_TYPES = [
   ...["Alternative", "Attempt", "CapabilityConfig", "CapabilityProvider", "Clock", "Decision", "GrateLimiterOptions"],
   ...["HealthOptions", "Inspection", "LimiterEvents", "Limits", "Metrics", "Observation", "Outcome", "PoolConfig"],
   ...["Price", "ProviderConfig", "ProviderInspection", "ProviderPatch", "ProviderScoreContext", "QuotaConfig"],
-  ...["QuotaForecast", "Refusal", "RefusalReason", "ReportedQuota", "ScoreBreakdown", "ScoringStrategy"],
-  ...["ScoringWeights", "SelectOptions", "Snapshot", "Usage", "WindowSpec"],
+  ...["QuotaForecast", "Refusal", "RefusalReason", "ScoreBreakdown", "ScoringStrategy"],
+  ...["ScoringWeights", "SelectOptions", "Usage", "Verdict", "WindowSpec"],
 ];
 /** Types that only running requests needs; some of them are already part of the options. */
 const LATER_TYPES = [

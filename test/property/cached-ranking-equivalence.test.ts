@@ -12,6 +12,7 @@ import {
   type ScoringStrategy,
   type SelectOptions,
 } from "../../src/index.ts";
+import { propertyRuns } from "../support/test-effort.ts";
 
 const NAMES = ["a", "b", "c", "d"] as const;
 const STATUSES = ["success", "rate_limited", "server_error", "timeout", "client_error", "quota_exhausted"] as const;
@@ -221,7 +222,7 @@ describe.each([
         }
         expect(JSON.stringify(keeps.limiter.inspect())).toBe(JSON.stringify(forgets.limiter.inspect()));
       }),
-      { numRuns: 600 },
+      { numRuns: propertyRuns(600) },
     );
   });
 });

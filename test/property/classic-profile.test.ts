@@ -3,6 +3,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { type Decision, GrateLimiter, MockClock, NoAvailableProviders, Window } from "../../src/index.ts";
 import { type PortedDecision, PortedEngine, type PortedProvider, type PortedStatus } from "../support/ported-engine.ts";
+import { propertyRuns } from "../support/test-effort.ts";
 
 const WINDOWS = { second: 1_000, minute: 60_000, hour: 3_600_000, day: 86_400_000 } as const;
 
@@ -116,7 +117,7 @@ describe("the classic profile", () => {
           }
         }
       }),
-      { numRuns: 250 },
+      { numRuns: propertyRuns(250) },
     );
   });
 });

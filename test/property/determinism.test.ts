@@ -8,6 +8,7 @@ import {
   type ProviderConfig,
 } from "../../src/index.ts";
 import { seededRandom, withSeed } from "../support/seeded-random.ts";
+import { propertyRuns } from "../support/test-effort.ts";
 
 // The same events, clock and `random` give the same answers, byte for byte. Returned answers never change.
 
@@ -94,7 +95,7 @@ describe("the same events, clock and random", () => {
         };
         expect(run()).toEqual(run());
       }),
-      { numRuns: 150 },
+      { numRuns: propertyRuns(150) },
     );
   });
 
@@ -117,7 +118,7 @@ describe("the same events, clock and random", () => {
         };
         expect(run(true)).toEqual(run(false));
       }),
-      { numRuns: 150 },
+      { numRuns: propertyRuns(150) },
     );
   });
 
@@ -215,7 +216,7 @@ describe("the score", () => {
           }
         }
       }),
-      { numRuns: 80 },
+      { numRuns: propertyRuns(80) },
     );
   });
 

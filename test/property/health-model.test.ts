@@ -9,6 +9,7 @@ import {
   type ReportedOutcome,
   type Settings,
 } from "../support/health-model.ts";
+import { propertyRuns } from "../support/test-effort.ts";
 
 type Step =
   | { do: "observe"; reported: ReportedOutcome }
@@ -129,7 +130,7 @@ describe("health against its model", () => {
         compareEvents(events, model.events);
         expect(limiter.metrics.cooldownsTriggered).toBe(model.cooldownsTriggered);
       }),
-      { numRuns: 800 },
+      { numRuns: propertyRuns(800) },
     );
   });
 
@@ -152,7 +153,7 @@ describe("health against its model", () => {
         }
         expect(watched.limiter.inspect()).toEqual(quiet.limiter.inspect());
       }),
-      { numRuns: 300 },
+      { numRuns: propertyRuns(300) },
     );
   });
 
@@ -170,7 +171,7 @@ describe("health against its model", () => {
         clock.advanceMs(365 * 24 * HOUR_MS);
         expect(limiter.select("chat").provider).toBe("only");
       }),
-      { numRuns: 200 },
+      { numRuns: propertyRuns(200) },
     );
   });
 });

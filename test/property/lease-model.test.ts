@@ -2,7 +2,9 @@
 // refusal is false, no waiter is forgotten, overtaken or late, and nothing remains at the end.
 import * as fc from "fast-check";
 import { expect, it } from "vitest";
-import { LeaseModelRun, type QuotaShape, type Scenario, type Step } from "../support/lease-model-run.ts";
+import { LeaseModelRun } from "../support/lease-model-run.ts";
+import type { QuotaShape, Scenario, Step } from "../support/lease-scenario.ts";
+import { propertyRuns } from "../support/test-effort.ts";
 
 const seconds = fc.constantFrom(5, 20, 60);
 const shapes: fc.Arbitrary<QuotaShape[]> = fc.uniqueArray(
@@ -121,7 +123,7 @@ const world: fc.Arbitrary<Scenario> = fc.record({
 });
 
 it("a limiter behaves like the model under any interleaving of calls", { timeout: 120_000 }, async () => {
-  const runs = Number(process.env["RUNS"] ?? 400);
+  const runs = propertyRuns(400);
   await fc.assert(
     fc.asyncProperty(world, fc.array(step, { maxLength: 60, size: "max" }), async (given, steps) => {
       await new LeaseModelRun(given).play(steps);

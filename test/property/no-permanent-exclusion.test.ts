@@ -1,6 +1,7 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { GrateLimiter, type HealthOptions, MockClock, NoAvailableProviders } from "../../src/index.ts";
+import { propertyRuns } from "../support/test-effort.ts";
 
 // No provider is excluded for ever: after any failures time alone makes it eligible again. The exception is a dead key.
 
@@ -90,7 +91,7 @@ describe("after any failures", () => {
         clock.advanceMs(1e9);
         expect(limiter.select("c").provider).toBe("p");
       }),
-      { numRuns: 1_000 },
+      { numRuns: propertyRuns(1_000) },
     );
     expect(excluded).toBeGreaterThan(100);
   });
@@ -117,7 +118,7 @@ describe("after any failures", () => {
           clock.advanceMs(1);
         }
       }),
-      { numRuns: 500 },
+      { numRuns: propertyRuns(500) },
     );
   });
 

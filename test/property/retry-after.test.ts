@@ -3,7 +3,9 @@
 import * as fc from "fast-check";
 import { expect, it } from "vitest";
 import type { Demand } from "../support/lease-model.ts";
-import { LeaseModelRun, type QuotaShape, type Scenario, type Step } from "../support/lease-model-run.ts";
+import { LeaseModelRun } from "../support/lease-model-run.ts";
+import type { QuotaShape, Scenario, Step } from "../support/lease-scenario.ts";
+import { propertyRuns } from "../support/test-effort.ts";
 
 const RESOLUTION = 512;
 const shape = (dimension: QuotaShape["dimension"]): fc.Arbitrary<QuotaShape> =>
@@ -151,7 +153,7 @@ it("retryAfterMs is the instant of capacity, exactly or at most 0.2 % of a windo
         expect(retryAfterMs).toBeLessThanOrEqual(Math.ceil(at - now + (isExact ? 0 : coarsestMs)));
       },
     ),
-    { numRuns: Number(process.env["RUNS"] ?? 500) },
+    { numRuns: propertyRuns(500) },
   );
   expect(Math.min(seen.numbers, seen.exact, seen.nulls)).toBeGreaterThan(10);
 });

@@ -1,6 +1,7 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { GrateLimiter, MockClock, NoAvailableProviders } from "../../src/index.ts";
+import { propertyRuns } from "../support/test-effort.ts";
 import {
   everyServer,
   fixedWindowServer,
@@ -168,7 +169,7 @@ describe("a caller that sends only if there is capacity", () => {
           expect(sent.mostIn(windowTicks)).toBeLessThanOrEqual(max);
         },
       ),
-      { numRuns: 400 },
+      { numRuns: propertyRuns(400) },
     );
     // Some requests were sent and some were not.
     expect(sentCount).toBeGreaterThan(asked / 20);
@@ -237,7 +238,7 @@ describe("a caller that sends only if there is capacity", () => {
           limiter.observe({ provider, usage: { tokens }, outcome: { status: "success" } });
         }
       }),
-      { numRuns: 150 },
+      { numRuns: propertyRuns(150) },
     );
   });
 
@@ -266,7 +267,7 @@ describe("a caller that sends only if there is capacity", () => {
           expect(sent[i]! - sent[i - max]!).toBeGreaterThan(1_000 - 1e-6);
         }
       }),
-      { numRuns: 150 },
+      { numRuns: propertyRuns(150) },
     );
   });
 });

@@ -119,8 +119,15 @@ async function play(steps: readonly Step[], isWithPool: boolean, isDeferring: bo
 }
 
 let n = 0;
-await fc.assert(fc.asyncProperty(fc.array(step, { minLength: 10, maxLength: 80 }), fc.boolean(), async (steps, p) => {
-  const a = await play(steps, p, true), b = await play(steps, p, false); n++;
-  if (JSON.stringify(a) !== JSON.stringify(b)) throw new Error("diff");
-}), { numRuns: 3000, seed: Number(process.argv[2]), endOnFailure: true }).catch((e) => console.log(String(e).slice(0, 200)));
+await fc
+  .assert(
+    fc.asyncProperty(fc.array(step, { minLength: 10, maxLength: 80 }), fc.boolean(), async (steps, p) => {
+      const a = await play(steps, p, true),
+        b = await play(steps, p, false);
+      n++;
+      if (JSON.stringify(a) !== JSON.stringify(b)) throw new Error("diff");
+    }),
+    { numRuns: 3000, seed: Number(process.argv[2]), endOnFailure: true },
+  )
+  .catch((e) => console.log(String(e).slice(0, 200)));
 console.log("asserted", n);

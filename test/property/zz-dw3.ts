@@ -92,13 +92,15 @@ async function play(steps: readonly Step[], isWithPool: boolean, isDeferring: bo
     // Runs a pass: the claims of deferred waiters are as old as those of evaluated ones.
     if (each.act === "acquire") {
       const { tokens: amount, waitMs, priority } = each;
-      limiter.acquire(`c${each.capability}`, { maxWaitMs: waitMs, priority, ...(amount > 0 && { tokens: amount }) }).then(
-        (lease) => take(call, lease),
-        (error) => {
-          const { kind, retryAfterMs } = error as NoAvailableProviders;
-          log.push(`${clock.now()} ${call} ${NoAvailableProviders.is(error) ? `${kind} ${retryAfterMs}` : error}`);
-        },
-      );
+      limiter
+        .acquire(`c${each.capability}`, { maxWaitMs: waitMs, priority, ...(amount > 0 && { tokens: amount }) })
+        .then(
+          (lease) => take(call, lease),
+          (error) => {
+            const { kind, retryAfterMs } = error as NoAvailableProviders;
+            log.push(`${clock.now()} ${call} ${NoAvailableProviders.is(error) ? `${kind} ${retryAfterMs}` : error}`);
+          },
+        );
     } else if (each.act === "tryAcquire") {
       const answer = limiter.tryAcquire(`c${each.capability}`, each.tokens > 0 ? { tokens: each.tokens } : {});
       if (answer.granted) take(call, answer);
@@ -118,8 +120,15 @@ async function play(steps: readonly Step[], isWithPool: boolean, isDeferring: bo
 }
 
 let n = 0;
-await fc.assert(fc.asyncProperty(fc.array(step, { minLength: 10, maxLength: 80 }), fc.boolean(), async (steps, p) => {
-  const a = await play(steps, p, true), b = await play(steps, p, false); n++;
-  if (JSON.stringify(a) !== JSON.stringify(b)) throw new Error("diff");
-}), { numRuns: 3000, seed: Number(process.argv[2]), endOnFailure: true }).catch((e) => console.log(String(e).slice(0, 200)));
+await fc
+  .assert(
+    fc.asyncProperty(fc.array(step, { minLength: 10, maxLength: 80 }), fc.boolean(), async (steps, p) => {
+      const a = await play(steps, p, true),
+        b = await play(steps, p, false);
+      n++;
+      if (JSON.stringify(a) !== JSON.stringify(b)) throw new Error("diff");
+    }),
+    { numRuns: 3000, seed: Number(process.argv[2]), endOnFailure: true },
+  )
+  .catch((e) => console.log(String(e).slice(0, 200)));
 console.log("asserted", n);

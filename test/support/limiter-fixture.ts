@@ -135,3 +135,13 @@ export function rejection(asked: AcquireState): NoAvailableProviders {
   if (!NoAvailableProviders.is(asked.error)) expect.unreachable(`rejected with ${String(asked.error)}`);
   return asked.error as NoAvailableProviders;
 }
+
+/** Creates a limiter with one provider, and leases for all its concurrency places. */
+export function occupiedFixture(concurrency = 1): { fixture: LimiterFixture; leases: Lease[] } {
+  const fixture = chatFixture({ limits: { concurrency } });
+  return { fixture, leases: Array.from({ length: concurrency }, () => fixture.grant()) };
+}
+
+export const statesOf = (asked: readonly AcquireState[]) => asked.map(({ state }) => state);
+
+export const LONG_WAIT = { maxWaitMs: 1e7 };

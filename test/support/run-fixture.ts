@@ -1,6 +1,7 @@
 // A limiter with a mock clock, recorded events, and the checks of most tests of `run`, `stream` and `map`.
 import { expect } from "vitest";
 import {
+  type Attempt,
   GrateLimiter,
   type GrateLimiterOptions,
   type LimiterEvents,
@@ -109,3 +110,19 @@ export async function refusalOf(promise: PromiseLike<unknown>): Promise<NoAvaila
 export function never(): Promise<never> {
   return new Promise(() => {});
 }
+
+/** A task with the given outcomes, one per attempt. An Error is thrown. */
+export function scriptedTask(...endings: readonly unknown[]) {
+  const providers: string[] = [];
+  const task = async ({ provider, attempt }: { readonly provider: string; readonly attempt: number }) => {
+    providers.push(provider);
+    expect(attempt).toBe(providers.length);
+    const ending = endings[Math.min(attempt, endings.length) - 1];
+    if (ending instanceof Error) throw ending;
+    return ending;
+  };
+  return { task, providers };
+}
+
+export const attemptSummary = (attempts: readonly Attempt[]) =>
+  attempts.map(({ provider, status }) => `${provider} ${status}`);

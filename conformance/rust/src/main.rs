@@ -1,10 +1,10 @@
 //! Plays scenarios of the shared fixture format against the published Rust crate.
 //!
 //! ```text
-//! grate-limiter-conformance [FILE...]   checks fixture files (default: all of ../fixtures), one JSON line per fixture:
+//! grate-limiter-conformance [FILE...]   checks fixture files (default: all of ../fixtures) and prints one JSON line each:
 //!                                       {"fixture", "language", "engine", "result", "reason"?, "failures"}; exit 1 if one fails
-//! grate-limiter-conformance --trace     reads one scenario per line from stdin and writes one line per scenario:
-//!                                       {"name", "answers"}, answers[i] being the full answer to steps[i]
+//! grate-limiter-conformance --trace     reads one scenario per line from stdin and writes one line for it:
+//!                                       {"name", "answers"}; answers[i] is the full answer to steps[i]
 //! ```
 //!
 //! Answers: select {"provider", "score", "breakdown": [quota, health, priority, latency], "alternatives": [[name, score], ...]};
@@ -28,7 +28,7 @@ const RANGE: f64 = 1e-3;
 const DIMENSIONS: [&str; 5] = ["requests", "tokens", "concurrency", "cost_usd", "bytes"];
 const PARTS: [&str; 4] = ["quota", "health", "priority", "latency"];
 
-/// Why a scenario cannot be played: it asks for something that this engine does not have.
+/// Reason why a scenario cannot be played: it uses a feature that this engine does not have.
 type NotApplicable = String;
 
 fn main() -> ExitCode {
@@ -64,7 +64,7 @@ fn all_fixtures() -> Vec<PathBuf> {
     files
 }
 
-/// The crate's version, from the lock file this program was built with.
+/// Version of the crate, from the lock file of this program.
 fn engine_version() -> &'static str {
     let package = include_str!("../Cargo.lock").split("name = \"grate-limiter\"\nversion = \"").nth(1);
     package.and_then(|rest| rest.split('"').next()).expect("grate-limiter in Cargo.lock")
@@ -86,12 +86,12 @@ fn trace() -> io::Result<()> {
             Err(reason) => json!({ "name": scenario["name"], "not_applicable": reason }),
         };
         writeln!(out, "{result}")?;
-        out.flush()?; // whoever wrote the line may wait for this one
+        out.flush()?; // the writer of the scenario might wait for this answer
     }
     Ok(())
 }
 
-/// One engine on one mock clock, and the steps that can be played on it.
+/// Plays steps on one engine with one mock clock.
 struct Player {
     engine: GrateLimiter,
     clock: Arc<MockClock>,
@@ -200,12 +200,12 @@ impl Player {
     }
 }
 
-/// Plain data as one of the crate's own types; what the type cannot hold is the reason.
+/// Converts plain data to one of the crate's own types. The error is the reason why the type cannot hold it.
 fn read<T: serde::de::DeserializeOwned>(value: Value) -> Result<T, NotApplicable> {
     serde_json::from_value(value).map_err(|error| format!("the Rust crate cannot read this: {error}"))
 }
 
-/// `base` with the values that `over` has; objects inside objects are merged too.
+/// Returns `base` with the values of `over`. Nested objects are merged too.
 fn overlay(mut base: Value, over: &Value) -> Value {
     for (key, value) in over.as_object().into_iter().flatten() {
         base[key] = match base[key].is_object() {
@@ -244,7 +244,7 @@ fn refusal(error: Error) -> Value {
     } })
 }
 
-/// The result of one fixture file: {"result", "reason"?, "failures"}.
+/// Returns the result of one fixture file: {"result", "reason"?, "failures"}.
 fn check_file(path: &Path) -> Value {
     let text = fs::read_to_string(path).map_err(|error| error.to_string());
     match text.and_then(|text| serde_json::from_str(&text).map_err(|error| error.to_string())) {
@@ -283,7 +283,7 @@ fn failures(scenario: &Value) -> Result<Vec<String>, NotApplicable> {
     Ok(failures)
 }
 
-/// What is wrong with an answer, as sentences; nothing is expected that the step does not say.
+/// Returns one line per expectation of the step that the answer does not meet.
 fn judge(step: &Value, answer: &Value) -> Vec<String> {
     let mut wrong = Vec::new();
     match step["action"].as_str().unwrap_or_default() {
@@ -335,7 +335,7 @@ fn judge_decision(step: &Value, answer: &Value, wrong: &mut Vec<String>) {
     }
 }
 
-/// Equal; whole numbers exactly, others within the tolerance.
+/// True if two values are equal: whole numbers exactly, other numbers within the tolerance.
 fn same(what: &str, expected: &Value, got: &Value, wrong: &mut Vec<String>) {
     let equal = match (expected.as_f64(), got.as_f64()) {
         (Some(expected), Some(got)) if !(got.fract() == 0.0 && expected.fract() == 0.0) => {

@@ -8,6 +8,7 @@ import { seededRandom } from "../../support/seeded-random.ts";
 import { type Draft, SaturatedSender } from "../../support/simulation/saturated-sender.ts";
 import { mean, type ServedShare, servedShare } from "../../support/simulation/served-share.ts";
 import { SimulatedNetwork, SimulatedServer, WINDOW_MS } from "../../support/simulation/simulated-servers.ts";
+import { isFullEffort } from "../../support/test-effort.ts";
 
 const WINDOWS = 12;
 const UNTIL_MS = WINDOWS * WINDOW_MS;
@@ -101,19 +102,22 @@ const CASES = SPOKEN.flatMap((spoken) =>
 );
 
 describe("learned token sizes", () => {
-  it.each(CASES)("learned sizes cause few 429s near the limit: %s", (name, setting) => {
-    const runs = Array.from({ length: setting.runs }, (_, i) => saturate(setting, i + 1));
-    const asked = runs.reduce((sum, run) => sum + run.asked, 0);
-    const refused = runs.reduce((sum, run) => sum + run.refused, 0) / asked;
-    const worst = Math.max(...runs.map((run) => run.refused / run.asked));
-    const served = mean(runs.map((run) => run.served));
-    const least = Math.min(...runs.map((run) => run.served));
-    const percent = (share: number, digits = 1) => `${(100 * share).toFixed(digits)} %`;
-    console.log(
-      `learned, ${name}: ${percent(refused, 2)} 429s of ${asked} (worst run ${percent(worst, 2)}), ` +
-        `${percent(served)} of capacity (worst run ${percent(least)}); seeds 1 to ${setting.runs}`,
-    );
-    expect(refused).toBeLessThanOrEqual(MOST_REFUSED);
-    expect(served).toBeGreaterThanOrEqual(LEAST_SERVED);
-  });
+  it.each(CASES.filter((_, index) => isFullEffort || index % 7 === 0))(
+    "learned sizes cause few 429s near the limit: %s",
+    (name, setting) => {
+      const runs = Array.from({ length: setting.runs }, (_, i) => saturate(setting, i + 1));
+      const asked = runs.reduce((sum, run) => sum + run.asked, 0);
+      const refused = runs.reduce((sum, run) => sum + run.refused, 0) / asked;
+      const worst = Math.max(...runs.map((run) => run.refused / run.asked));
+      const served = mean(runs.map((run) => run.served));
+      const least = Math.min(...runs.map((run) => run.served));
+      const percent = (share: number, digits = 1) => `${(100 * share).toFixed(digits)} %`;
+      console.log(
+        `learned, ${name}: ${percent(refused, 2)} 429s of ${asked} (worst run ${percent(worst, 2)}), ` +
+          `${percent(served)} of capacity (worst run ${percent(least)}); seeds 1 to ${setting.runs}`,
+      );
+      expect(refused).toBeLessThanOrEqual(MOST_REFUSED);
+      expect(served).toBeGreaterThanOrEqual(LEAST_SERVED);
+    },
+  );
 });

@@ -45,6 +45,11 @@ export function importedNames(program: string): readonly string[] {
     .map((specifier) => (specifier.propertyName ?? specifier.name).text);
 }
 
+/** Modules that a file imports, requires or re-exports, code or declarations. */
+export async function importedSpecifiers(path: string): Promise<readonly string[]> {
+  return ts.preProcessFile(await readFile(path, "utf8"), true, true).importedFiles.map(({ fileName }) => fileName);
+}
+
 function lineOf(file: ts.SourceFile, node: ts.Node): string {
   const { line } = file.getLineAndCharacterOfPosition(node.getStart(file));
   return `line ${line + 1}: ${file.text.split("\n")[line]!.trim()}`;

@@ -1,27 +1,18 @@
-// How long a lease counts in each quota, and when its concurrency place is free. A lease must count until the server
-// has certainly stopped counting the request.
+// How long a lease counts in a sliding window, and when its concurrency place is free. A lease must count until the
+// server has certainly stopped counting the request.
 import { describe, expect, it } from "vitest";
 import type { Lease } from "../../../src/index.ts";
+import {
+  disposeLease,
+  expectCountedUntil,
+  SKEW_CAP_MS,
+  settleAsCancelled,
+  settleAsRateLimited,
+  settleAsTimeout,
+} from "../../support/counting-fixture.ts";
 import { chatFixture, type LimiterFixture } from "../../support/limiter-fixture.ts";
 
-const CAP = 1_000;
 const MINUTE = 60_000;
-
-/** Expects `amount` to be counted until `ms` and not afterwards. */
-function expectCountedUntil(
-  fixture: LimiterFixture,
-  ms: number,
-  amount = 1,
-  dimension: "requests" | "tokens" = "requests",
-) {
-  if (fixture.clock.now() < ms) {
-    fixture.clock.set(ms - 2 ** -7);
-    expect(fixture.counted(dimension), `just before ${ms}`).toBe(amount);
-  }
-  fixture.clock.set(ms);
-  expect(fixture.counted(dimension), `at ${ms}`).toBe(0);
-  expect(fixture.quota(dimension)).toMatchObject({ used: 0, inFlight: 0 });
-}
 
 interface Case {
   readonly name: string;
@@ -33,26 +24,38 @@ interface Case {
 }
 
 const success = (lease: Lease) => lease.settle();
-const timeout = (lease: Lease) => lease.settle({ status: "timeout" });
-const cancelled = (lease: Lease) => lease.settle({ status: "cancelled" });
-const dispose = (lease: Lease) => lease[Symbol.dispose]();
-const limited = (lease: Lease) => lease.settle({ status: "rate_limited" });
 
 const CASES: readonly Case[] = [
   { name: "headers in time", headersAt: 400, end: { at: 9_000, by: success }, stamp: 400, provable: 400 },
   { name: "headers, never ended", headersAt: 400, stamp: 400, provable: 400 },
   { name: "settled without headers", end: { at: 700, by: success }, stamp: 700, provable: 700 },
-  { name: "refused without headers", end: { at: 700, by: limited }, stamp: 700, provable: 700 },
-  { name: "settled late without headers", end: { at: 5_000, by: success }, stamp: CAP, provable: 5_000 },
-  { name: "headers late", headersAt: 3_000, end: { at: 5_000, by: success }, stamp: CAP, provable: 3_000 },
-  { name: "neither headers nor end", stamp: CAP, provable: null },
-  { name: "timeout early, no headers", end: { at: 300, by: timeout }, stamp: CAP, provable: CAP },
-  { name: "cancelled early, no headers", end: { at: 300, by: cancelled }, stamp: CAP, provable: CAP },
-  { name: "disposed early, no headers", end: { at: 300, by: dispose }, stamp: CAP, provable: CAP },
-  { name: "timeout late, no headers", end: { at: 8_000, by: timeout }, stamp: CAP, provable: 8_000 },
-  { name: "disposed late, no headers", end: { at: 8_000, by: dispose }, stamp: CAP, provable: 8_000 },
-  { name: "timeout after headers", headersAt: 200, end: { at: 300, by: timeout }, stamp: 200, provable: 200 },
-  { name: "cancelled after headers", headersAt: 200, end: { at: 9_000, by: cancelled }, stamp: 200, provable: 200 },
+  { name: "refused without headers", end: { at: 700, by: settleAsRateLimited }, stamp: 700, provable: 700 },
+  { name: "settled late without headers", end: { at: 5_000, by: success }, stamp: SKEW_CAP_MS, provable: 5_000 },
+  { name: "headers late", headersAt: 3_000, end: { at: 5_000, by: success }, stamp: SKEW_CAP_MS, provable: 3_000 },
+  { name: "neither headers nor end", stamp: SKEW_CAP_MS, provable: null },
+  {
+    name: "timeout early, no headers",
+    end: { at: 300, by: settleAsTimeout },
+    stamp: SKEW_CAP_MS,
+    provable: SKEW_CAP_MS,
+  },
+  {
+    name: "cancelled early, no headers",
+    end: { at: 300, by: settleAsCancelled },
+    stamp: SKEW_CAP_MS,
+    provable: SKEW_CAP_MS,
+  },
+  { name: "disposed early, no headers", end: { at: 300, by: disposeLease }, stamp: SKEW_CAP_MS, provable: SKEW_CAP_MS },
+  { name: "timeout late, no headers", end: { at: 8_000, by: settleAsTimeout }, stamp: SKEW_CAP_MS, provable: 8_000 },
+  { name: "disposed late, no headers", end: { at: 8_000, by: disposeLease }, stamp: SKEW_CAP_MS, provable: 8_000 },
+  { name: "timeout after headers", headersAt: 200, end: { at: 300, by: settleAsTimeout }, stamp: 200, provable: 200 },
+  {
+    name: "cancelled after headers",
+    headersAt: 200,
+    end: { at: 9_000, by: settleAsCancelled },
+    stamp: 200,
+    provable: 200,
+  },
   { name: "headers and end together", headersAt: 0, end: { at: 0, by: success }, stamp: 0, provable: 0 },
 ];
 
@@ -64,7 +67,7 @@ describe.each([false, true])("with reads in between: %s", (isRead) => {
     const look = () => {
       if (!isRead) return;
       expect(at.counted("requests")).toBe(1);
-      expect(at.counted("tokens")).toBe(one.end?.by === limited && lease.settled ? 0 : 5);
+      expect(at.counted("tokens")).toBe(one.end?.by === settleAsRateLimited && lease.settled ? 0 : 5);
     };
     if (one.headersAt !== undefined) {
       at.clock.set(one.headersAt);
@@ -82,7 +85,7 @@ describe.each([false, true])("with reads in between: %s", (isRead) => {
   }
 
   it.each(CASES)("$name: the amounts count until one window after $stamp", (one) => {
-    const at = played(one, CAP);
+    const at = played(one, SKEW_CAP_MS);
     expectCountedUntil(at, one.stamp + MINUTE);
     expect(at.counted("tokens")).toBe(0);
   });
@@ -106,7 +109,7 @@ describe("lease expiry", () => {
     fixture.grant();
     fixture.clock.set(400);
     expect(fixture.counted("requests")).toBe(1);
-    expectCountedUntil(fixture, MINUTE + CAP);
+    expectCountedUntil(fixture, MINUTE + SKEW_CAP_MS);
   });
 
   it("with an infinite cap an expired lease counts until one window after its expiry, or after grant + 1 s if that is later", () => {
@@ -209,7 +212,7 @@ describe("concurrency places", () => {
     [30_000, 1_000],
     [Number.POSITIVE_INFINITY, 1_000],
   ])("with skewCapMs %s a place is free %s ms after the end of an abandoned request", (skewCapMs, heldMs) => {
-    for (const end of [timeout, cancelled, dispose]) {
+    for (const end of [settleAsTimeout, settleAsCancelled, disposeLease]) {
       const fixture = chatFixture({ limits: { concurrency: 1 } }, { skewCapMs });
       const lease = fixture.grant();
       fixture.clock.advanceMs(40);
@@ -254,181 +257,5 @@ describe("concurrency places", () => {
     fixture.grant().headersReceived();
     expect(fixture.quota("requests")).toMatchObject({ used: 1, inFlight: 0, remaining: 2 });
     expect(fixture.quota("concurrency")).toMatchObject({ used: 0, inFlight: 1, remaining: 1 });
-  });
-});
-
-describe("countsAtEnd", () => {
-  const create = (skewCapMs = CAP) =>
-    chatFixture(
-      {
-        limits: { rpm: 10 },
-        quotas: [{ dimension: "output_tokens", limit: 1_000, window: "minute", countsAtEnd: true }],
-      },
-      { skewCapMs },
-    );
-  const counted = (at: LimiterFixture) => at.counted("output_tokens");
-
-  it.each([CAP, 0, Number.POSITIVE_INFINITY])(
-    "with countsAtEnd and skewCapMs %s a settled lease counts until one window after the settlement",
-    (skewCapMs) => {
-      const at = create(skewCapMs);
-      const lease = at.grant({ outputTokens: 300 });
-      at.clock.set(100);
-      lease.headersReceived();
-      at.clock.set(29_000);
-      expect(counted(at)).toBe(300);
-      at.clock.set(30_000);
-      lease.settle({ usage: { outputTokens: 500 } });
-      expect(counted(at)).toBe(500);
-      at.clock.set(60_100);
-      expect(at.counted("requests")).toBe(0);
-      at.clock.set(89_999);
-      expect(counted(at)).toBe(500);
-      at.clock.set(90_000);
-      expect(counted(at)).toBe(0);
-    },
-  );
-
-  it("with countsAtEnd a request counts for as long as the response lasts, even longer than a window", () => {
-    const at = create();
-    const lease = at.grant({ outputTokens: 300 });
-    at.clock.set(200_000);
-    expect(at.counted("requests")).toBe(0);
-    expect(counted(at)).toBe(300);
-    lease.settle();
-    at.clock.set(259_999);
-    expect(counted(at)).toBe(300);
-    at.clock.set(260_000);
-    expect(counted(at)).toBe(0);
-  });
-
-  it("with countsAtEnd an abandoned response counts at least one window from its end, and not for ever", () => {
-    for (const end of [timeout, cancelled, dispose]) {
-      const at = create();
-      const lease = at.grant({ outputTokens: 300 });
-      at.clock.set(100);
-      lease.headersReceived();
-      at.clock.set(30_000);
-      end(lease);
-      at.clock.set(89_999);
-      expect(counted(at)).toBe(300);
-      at.clock.set(91_000);
-      expect(counted(at)).toBe(0);
-    }
-  });
-
-  it("with countsAtEnd an outcome that returns amounts still returns them", () => {
-    const released = create();
-    released.grant({ outputTokens: 300 }).release();
-    expect(counted(released)).toBe(0);
-    const limitedAt = create();
-    const lease = limitedAt.grant({ outputTokens: 300 });
-    lease.headersReceived();
-    limitedAt.clock.set(40_000);
-    limited(lease);
-    expect(counted(limitedAt)).toBe(0);
-  });
-});
-
-describe("window strategies other than the sliding window", () => {
-  it("a fixed window counts a lease from its grant, and after the headers in the window of the headers", () => {
-    const at = chatFixture({
-      quotas: [{ dimension: "requests", limit: 5, window: "minute", strategy: "fixed_window" }],
-    });
-    at.clock.set(59_900);
-    const lease = at.grant();
-    expect(at.counted("requests")).toBe(1);
-    at.clock.set(60_050);
-    expect(at.counted("requests")).toBe(1);
-    at.clock.set(60_100);
-    lease.headersReceived();
-    expectCountedUntil(at, 120_000);
-  });
-
-  it("a fixed window resets requests with headers from before the reset", () => {
-    const at = chatFixture({
-      quotas: [{ dimension: "requests", limit: 5, window: "minute", strategy: "fixed_window" }],
-    });
-    at.clock.set(59_800);
-    at.grant().headersReceived();
-    expectCountedUntil(at, 60_000);
-  });
-
-  it("a fixed window counts a lease without headers in the window of grant + skewCapMs", () => {
-    const at = chatFixture({
-      quotas: [{ dimension: "requests", limit: 5, window: "minute", strategy: "fixed_window" }],
-    });
-    at.clock.set(59_500);
-    at.grant();
-    at.clock.set(119_999);
-    expect(at.counted("requests")).toBe(1);
-    at.clock.set(120_000);
-    expect(at.counted("requests")).toBe(0);
-  });
-
-  it("a token bucket reserves the amount of an open lease and gets it back on release", () => {
-    const at = chatFixture({
-      quotas: [{ dimension: "requests", limit: 60, window: "minute", strategy: "token_bucket", burst: 3 }],
-    });
-    const leases = [at.grant(), at.grant(), at.grant()];
-    expect(at.hasCapacity()).toBe(false);
-    leases[0]!.release();
-    expect(at.counted("requests")).toBe(2);
-    expect(at.hasCapacity()).toBe(true);
-    leases[1]!.settle();
-    leases[2]!.settle();
-    expect(at.counted("requests")).toBe(2);
-    at.clock.advanceMs(2_000);
-    expect(at.counted("requests")).toBe(0);
-  });
-
-  it.each(["fixed_window", "token_bucket", "sliding_window"] as const)(
-    "the settled usage replaces the estimate in a %s",
-    (strategy) => {
-      const tokens = { dimension: "tokens" as const, limit: 600, window: "minute" as const, strategy };
-      for (const [headers, truth] of [
-        [true, 40],
-        [true, 250],
-        [true, 0],
-        [false, 40],
-        [false, 250],
-      ] as const) {
-        const at = chatFixture({ quotas: [tokens] });
-        const lease = at.grant({ tokens: 100 });
-        if (headers) lease.headersReceived();
-        lease.report({ tokens: 170 });
-        expect(at.counted("tokens")).toBe(170);
-        lease.settle({ usage: { tokens: truth } });
-        expect(at.counted("tokens")).toBe(truth);
-        at.clock.set(120_000);
-        expect(at.counted("tokens")).toBe(0);
-        expect(at.hasCapacity({ tokens: 600 })).toBe(true);
-      }
-    },
-  );
-
-  it("usage that is settled after the window of the headers does not change the next window", () => {
-    for (const strategy of ["fixed_window", "sliding_window"] as const) {
-      for (const truth of [0, 300]) {
-        const at = chatFixture({ quotas: [{ dimension: "tokens", limit: 600, window: "minute", strategy }] });
-        const old = at.grant({ tokens: 100 });
-        old.headersReceived();
-        at.clock.set(60_000);
-        at.grant({ tokens: 50 }).settle();
-        old.settle({ usage: { tokens: truth } });
-        expect(at.counted("tokens"), `${strategy} ${truth}`).toBe(50);
-      }
-    }
-  });
-
-  it("a calendar day also counts usage that replaces an estimate", () => {
-    const at = chatFixture({ quotas: [{ dimension: "requests", limit: 2, window: { calendar: "day" } }] });
-    at.grant().settle();
-    at.grant();
-    expect(at.refusal().retryAfterMs).toBe(86_400_000);
-    at.clock.set(86_399_999);
-    expect(at.hasCapacity()).toBe(false);
-    at.clock.set(86_400_000);
-    expect(at.hasCapacity()).toBe(true);
   });
 });

@@ -5,9 +5,12 @@ import { runInNewContext } from "node:vm";
 import { expect, it } from "vitest";
 import type { Lease } from "../../../src/index.ts";
 import { flushPromises, LimiterFixture } from "../../support/limiter-fixture.ts";
+import { effort } from "../../support/test-effort.ts";
 
 setFlagsFromString("--expose_gc");
 const collectGarbage = runInNewContext("gc") as () => void;
+
+const WAITERS = effort(100_000, 20_000);
 
 const fullFixture = (more: object = {}) =>
   new LimiterFixture({
@@ -27,7 +30,7 @@ async function cpuMs(act: () => Promise<void>): Promise<number> {
   return (user + system) / 1_000;
 }
 
-it("100,000 waiters are queued and aborted five times without leaving memory behind", {
+it(`${WAITERS} waiters are queued and aborted five times without leaving memory behind`, {
   timeout: 300_000,
 }, async () => {
   const fixture = fullFixture();
@@ -57,9 +60,9 @@ it("100,000 waiters are queued and aborted five times without leaving memory beh
     collectGarbage();
     return process.memoryUsage().heapUsed;
   };
-  await round(100_000);
+  await round(WAITERS);
   const before = await heap();
-  for (let i = 0; i < 4; i++) await round(100_000);
+  for (let i = 0; i < 4; i++) await round(WAITERS);
   const grown = (await heap()) - before;
   expect(grown, `${grown} bytes more`).toBeLessThan(2e6);
   expect(fixture.counted("concurrency")).toBe(1);

@@ -1,18 +1,10 @@
-// Open leases survive every change of the configuration and have no effect after removeProvider.
+// Open leases survive every change of their provider and have no effect after removeProvider.
 import { describe, expect, it } from "vitest";
 import type { ProviderConfig } from "../../../src/index.ts";
 import { chatFixture, LimiterFixture } from "../../support/limiter-fixture.ts";
+import { expectNothingCounted, tokensPerMinute } from "../../support/reconfiguration-fixture.ts";
 
-const minute = (limit: number) => ({ dimension: "tokens" as const, limit, window: "minute" as const });
 const CONFIG: ProviderConfig = { name: "a", limits: { rpm: 10, tpm: 100, concurrency: 3 } };
-
-function expectQuiet(fixture: LimiterFixture): void {
-  for (const { inFlight, quotas } of fixture.limiter.inspect().providers) {
-    expect(inFlight).toBe(0);
-    for (const quota of quotas) expect(quota, JSON.stringify(quota)).toMatchObject({ used: 0, inFlight: 0 });
-  }
-  expect(fixture.limiter.inspect()).toMatchObject({ oldestLeaseMs: null, waiting: {} });
-}
 
 describe("upsertProvider with requests in flight", () => {
   it("upsertProvider with the same quotas changes none of them", () => {
@@ -28,7 +20,7 @@ describe("upsertProvider with requests in flight", () => {
     expect(fixture.counted("requests")).toBe(2);
     expect(fixture.counted("concurrency")).toBe(0);
     fixture.clock.advanceMs(62_000);
-    expectQuiet(fixture);
+    expectNothingCounted(fixture);
   });
 
   it("upsertProvider with a changed quota moves the reservations into the new quota", () => {
@@ -48,7 +40,7 @@ describe("upsertProvider with requests in flight", () => {
     fixture.clock.set(60_299);
     expect(fixture.counted("tokens")).toBe(44);
     fixture.clock.set(60_300);
-    expectQuiet(fixture);
+    expectNothingCounted(fixture);
   });
 
   it("a moved reservation is returned by release and by a refusal of the provider", () => {
@@ -111,7 +103,7 @@ describe("upsertProvider with requests in flight", () => {
     fixture.clock.set(1_000);
     expect(fixture.quota("concurrency")).toMatchObject({ inFlight: 1, remaining: 1 });
     open.settle();
-    expectQuiet(fixture);
+    expectNothingCounted(fixture);
   });
 
   it("a new concurrency limit includes the requests in flight", () => {
@@ -143,7 +135,7 @@ describe("upsertProvider with requests in flight", () => {
       1, 40, 0,
     ]);
     fixture.clock.advanceMs(60_000);
-    expectQuiet(fixture);
+    expectNothingCounted(fixture);
   });
 
   it("an open lease still updates the health of the provider", () => {
@@ -171,7 +163,7 @@ describe("updateProvider with requests in flight", () => {
       1, 33, 0,
     ]);
     fixture.clock.advanceMs(60_000);
-    expectQuiet(fixture);
+    expectNothingCounted(fixture);
   });
 
   it("after a limit is lowered below the amount in flight nothing is granted until it fits", () => {
@@ -187,10 +179,10 @@ describe("updateProvider with requests in flight", () => {
   });
 
   it("a quota with a changed strategy starts empty, except for the reservations in flight", () => {
-    const fixture = chatFixture({ quotas: [minute(100)] });
+    const fixture = chatFixture({ quotas: [tokensPerMinute(100)] });
     fixture.limiter.observe({ provider: "a", usage: { tokens: 30 }, outcome: { status: "success" } });
     const lease = fixture.grant({ tokens: 20 });
-    fixture.limiter.updateProvider("a", { quotas: [{ ...minute(100), strategy: "fixed_window" }] });
+    fixture.limiter.updateProvider("a", { quotas: [{ ...tokensPerMinute(100), strategy: "fixed_window" }] });
     expect(fixture.counted("tokens")).toBe(20);
     lease.release();
     expect(fixture.counted("tokens")).toBe(0);
@@ -207,7 +199,7 @@ describe("updateProvider with requests in flight", () => {
     lease.settle();
     expect(fixture.counted("concurrency")).toBe(0);
     fixture.clock.advanceMs(60_000);
-    expectQuiet(fixture);
+    expectNothingCounted(fixture);
   });
 
   it("a paused provider gets no new requests and finishes those in flight", () => {
@@ -252,7 +244,7 @@ describe("removeProvider with requests in flight", () => {
     ]);
     expect(fixture.counted("concurrency", "b")).toBe(0);
     fixture.clock.set(70_000);
-    expectQuiet(fixture);
+    expectNothingCounted(fixture);
     expect(lease.settled).toBe(true);
   });
 
@@ -281,174 +273,6 @@ describe("removeProvider with requests in flight", () => {
     expect(fixture.limiter.inspect().providers[0]).toMatchObject({ state: "available", health: 1 });
     mine.settle();
     fixture.clock.advanceMs(62_000);
-    expectQuiet(fixture);
+    expectNothingCounted(fixture);
   });
-});
-
-describe("pools with requests in flight", () => {
-  const shared = () =>
-    new LimiterFixture({
-      pools: { org: { limits: { rpm: 3, tpm: 100, concurrency: 2 } } },
-      providers: [
-        { name: "a", pools: ["org"], limits: { rpm: 2 } },
-        { name: "b", pools: ["org"] },
-      ],
-      capabilities: { chat: ["a", "b"], other: ["b"] },
-    });
-
-  it("a pool counts the requests of both providers, in flight and settled", () => {
-    const fixture = shared();
-    const [mine, other] = [fixture.grant({ only: ["a"], tokens: 60 }), fixture.grant({ only: ["b"], tokens: 30 })];
-    expect(fixture.quota("tokens", "b")).toMatchObject({ pool: "org", remaining: 10 });
-    expect(fixture.quota("concurrency", "a")).toMatchObject({ pool: "org", inFlight: 2, remaining: 0 });
-    expect(fixture.refusal({ tokens: 1 }).reasons).toEqual([
-      expect.objectContaining({ provider: "a", reason: "concurrency", pool: "org" }),
-      expect.objectContaining({ provider: "b", reason: "concurrency", pool: "org" }),
-    ]);
-    mine.settle({ usage: { tokens: 65 } });
-    expect(fixture.counted("tokens", "b")).toBe(95);
-    other.release();
-    expect(fixture.counted("tokens", "a")).toBe(65);
-    expect(fixture.counted("requests", "b")).toBe(1);
-  });
-
-  it("upsertPool keeps usage and reservations and applies the new limits", () => {
-    const fixture = shared();
-    const lease = fixture.grant({ only: ["a"], tokens: 60 });
-    fixture.limiter.observe({ provider: "b", usage: { tokens: 10 }, outcome: { status: "success" } });
-    fixture.limiter.upsertPool({ name: "org", limits: { rpm: 9, tpm: 80, concurrency: 1 } });
-    expect(fixture.quota("tokens", "b")).toMatchObject({ limit: 80, remaining: 10 });
-    expect(fixture.counted("concurrency", "b")).toBe(1);
-    expect(fixture.counted("requests", "b")).toBe(2);
-    lease.release();
-    expect(fixture.counted("tokens", "b")).toBe(10);
-    expect(fixture.counted("concurrency", "b")).toBe(0);
-    fixture.clock.advanceMs(60_000);
-    expectQuiet(fixture);
-  });
-
-  it("a pool that a provider leaves or joins during a request has nothing in flight at the end", () => {
-    const fixture = new LimiterFixture({
-      pools: { org: { limits: { concurrency: 5, tpm: 100 } }, team: { limits: { concurrency: 5, tpm: 100 } } },
-      providers: [
-        { name: "a", pools: ["org"] },
-        { name: "org", pools: ["org"] },
-        { name: "team", pools: ["team"] },
-      ],
-      capabilities: { chat: ["a"] },
-    });
-    const lease = fixture.grant({ tokens: 50 });
-    fixture.limiter.updateProvider("a", { pools: ["team"] });
-    expect(fixture.counted("tokens", "org")).toBe(50);
-    expect(fixture.counted("concurrency", "org")).toBe(1);
-    lease.settle();
-    for (const provider of ["a", "org", "team"]) expect(fixture.counted("concurrency", provider)).toBe(0);
-    expect(fixture.counted("tokens", "org")).toBe(50);
-    fixture.clock.advanceMs(62_000);
-    expectQuiet(fixture);
-  });
-
-  it("a shared place that becomes free is available to both providers", () => {
-    const fixture = shared();
-    const leases = [fixture.grant({ only: ["a"] }), fixture.grant({ only: ["b"] })];
-    expect(fixture.hasCapacity({}, "other")).toBe(false);
-    leases[0]!.settle();
-    expect(fixture.hasCapacity({}, "other")).toBe(true);
-  });
-});
-
-describe("a quota that takes over the usage of another", () => {
-  const rpm = (limit: number, more = {}) => ({
-    dimension: "requests" as const,
-    limit,
-    window: "minute" as const,
-    ...more,
-  });
-  const counts = (fixture: LimiterFixture) =>
-    fixture.limiter.forecast("a")!.map(({ used, inFlight }) => [used, inFlight]);
-
-  it.each([true, false])(
-    "a quota that takes over usage counts an open request once (response headers received: %s)",
-    (isAnswered) => {
-      const fixture = chatFixture({ limits: { rpm: 10 } });
-      fixture.grant().settle();
-      const lease = fixture.grant();
-      if (isAnswered) lease.headersReceived();
-      fixture.limiter.updateProvider("a", { quotas: [rpm(10), rpm(8)] });
-      expect(counts(fixture)).toEqual(Array(2).fill(isAnswered ? [2, 0] : [1, 1]));
-      lease.settle();
-      expect(counts(fixture)).toEqual(Array(2).fill([2, 0]));
-      fixture.clock.advanceMs(61_001);
-      expectQuiet(fixture);
-    },
-  );
-
-  it.each([true, false])("usage is also taken over if countsAtEnd changes (%s)", (countsAtEnd) => {
-    const fixture = chatFixture({ quotas: [rpm(10, { countsAtEnd: !countsAtEnd })] });
-    const lease = fixture.grant();
-    lease.headersReceived();
-    fixture.limiter.updateProvider("a", { quotas: [rpm(10, { countsAtEnd })] });
-    expect(counts(fixture)).toEqual([countsAtEnd ? [0, 1] : [1, 0]]);
-    lease.settle();
-    expect(counts(fixture)).toEqual([[1, 0]]);
-    fixture.clock.advanceMs(61_001);
-    expectQuiet(fixture);
-  });
-
-  it("a request that has just timed out still counts, and its place is still in use", () => {
-    const quotas = (countsAtEnd: boolean) => [{ ...minute(100), countsAtEnd }];
-    const fixture = chatFixture({ quotas: quotas(true) });
-    const lease = fixture.grant({ tokens: 30 });
-    lease.headersReceived();
-    fixture.clock.advanceMs(200);
-    lease.settle({ status: "timeout" });
-    expect(fixture.counted("tokens")).toBe(30);
-    fixture.limiter.updateProvider("a", { quotas: quotas(false) });
-    expect(fixture.counted("tokens")).toBe(30);
-    fixture.clock.advanceMs(61_001);
-    expectQuiet(fixture);
-  });
-
-  it("usage is taken over only once: a provider that joins the pool later adds its own usage", () => {
-    const fixture = new LimiterFixture({
-      pools: { org: { quotas: [rpm(10)] } },
-      providers: [{ name: "a", pools: ["org"] }, { name: "b" }],
-      capabilities: { chat: ["a"], mail: ["b"] },
-    });
-    const [lease, later] = [fixture.grant(), fixture.grant({}, "mail")];
-    lease.headersReceived();
-    later.headersReceived();
-    fixture.limiter.upsertPool({ name: "org", quotas: [rpm(10), rpm(8)] });
-    fixture.limiter.updateProvider("b", { pools: ["org"] });
-    expect(counts(fixture)).toEqual([
-      [2, 0],
-      [2, 0],
-    ]);
-  });
-});
-
-describe("a pool that is declared again", () => {
-  it.each(["still draws from it", "has left it", "was removed"])(
-    "upsertPool keeps the requests of a provider that %s",
-    (what) => {
-      const fixture = new LimiterFixture({
-        pools: { org: { limits: { rpm: 10 } } },
-        providers: [
-          { name: "a", pools: ["org"] },
-          { name: "b", pools: ["org"] },
-        ],
-        capabilities: { chat: ["a"] },
-      });
-      const leases = [fixture.grant(), fixture.grant(), fixture.grant()];
-      if (what === "has left it") fixture.limiter.updateProvider("a", { pools: [] });
-      if (what === "was removed") fixture.limiter.removeProvider("a");
-      fixture.limiter.upsertPool({
-        name: "org",
-        quotas: [{ dimension: "requests", limit: 10, window: "minute", strategy: "fixed_window" }],
-      });
-      expect(fixture.quota("requests", "b")).toMatchObject({ inFlight: 3, remaining: 7 });
-      for (const lease of leases) lease.settle();
-      expect(fixture.quota("requests", "b")).toMatchObject({ used: 3, inFlight: 0, remaining: 7 });
-    },
-  );
 });

@@ -1,6 +1,7 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { GrateLimiter, MockClock } from "../../../src/index.ts";
+import { propertyRuns } from "../../support/test-effort.ts";
 
 // A calendar window ends at the first instant of the local date on which the next period starts: the next day, the next
 // Monday, or the 1st. The model walks through the minutes with Intl and does not use offsets.
@@ -140,7 +141,7 @@ describe("the end of a period against a walk through the minutes", () => {
         expect(end).toBeGreaterThan(at);
         expect(iso(end)).toBe(iso(walkedEnd(at, calendar, timeZone)));
       }),
-      { numRuns: 300 },
+      { numRuns: propertyRuns(300) },
     );
   });
 
@@ -182,7 +183,7 @@ describe("the end of a period against a walk through the minutes", () => {
         expect(endOfPeriod(end - 1, calendar, timeZone)).toBe(end);
         expect(endOfPeriod(end, calendar, timeZone)).toBeGreaterThan(end);
       }),
-      { numRuns: 200 },
+      { numRuns: propertyRuns(200) },
     );
   });
 });

@@ -1,6 +1,7 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { type Clock, GrateLimiter, MockClock, type Observation } from "../../../src/index.ts";
+import { propertyRuns } from "../../support/test-effort.ts";
 
 // If a clock goes back or returns NaN, no time has passed. The clock is read once per public call. Time alone restores
 // every provider.
@@ -80,7 +81,7 @@ describe("a clock that goes back", () => {
           expect(answersTo(back, event)).toBe(answersTo(still, event));
         }
       }),
-      { numRuns: 300 },
+      { numRuns: propertyRuns(300) },
     );
   });
 
@@ -102,7 +103,7 @@ describe("a clock that goes back", () => {
           expect(answersTo(back, event)).toBe(answersTo(still, event));
         }
       }),
-      { numRuns: 300 },
+      { numRuns: propertyRuns(300) },
     );
   });
 

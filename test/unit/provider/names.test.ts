@@ -2,6 +2,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { GrateLimiter, MockClock, UnknownCapability } from "../../../src/index.ts";
+import { propertyRuns } from "../../support/test-effort.ts";
 
 const STRANGE = [
   ...["__proto__", "constructor", "toString", "hasOwnProperty", "valueOf", "prototype", "__defineGetter__", "then"],
@@ -80,7 +81,7 @@ describe("a name", () => {
           expect(names.map((name) => limiter.remainingQuota(name, "requests"))).toEqual(names.map((_, i) => i));
         },
       ),
-      { numRuns: 50 },
+      { numRuns: propertyRuns(50) },
     );
   });
 

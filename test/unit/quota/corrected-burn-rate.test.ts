@@ -4,6 +4,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { GrateLimiter, type Lease, MockClock } from "../../../src/index.ts";
 import { BurnRate } from "../../../src/quota/burn-rate.ts";
+import { propertyRuns } from "../../support/test-effort.ts";
 
 const use = fc.record({
   gapMs: fc.integer({ min: 0, max: 4_000 }),
@@ -32,7 +33,7 @@ it("after a correction the burn rate is that of the corrected amount", () => {
       if (uses.some(({ truth }) => truth === 0)) return;
       expect(corrected.perSecond(read)).toBeCloseTo(known.perSecond(read), 6);
     }),
-    { numRuns: 500 },
+    { numRuns: propertyRuns(500) },
   );
 });
 

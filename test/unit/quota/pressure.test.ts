@@ -2,6 +2,7 @@ import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { GrateLimiter, MockClock, type QuotaConfig } from "../../../src/index.ts";
 import { seededRandom } from "../../support/seeded-random.ts";
+import { propertyRuns } from "../../support/test-effort.ts";
 
 // quota part = ratio x (1 - pressure), the minimum over the quotas
 // pressure   = clamp((forecast - max(used, 0.85 ceiling)) / (0.15 ceiling), 0, 1)
@@ -94,7 +95,7 @@ describe("the quota part of the score", () => {
           else calm++;
         }
       }),
-      { numRuns: 400 },
+      { numRuns: propertyRuns(400) },
     );
     // Both regimes occurred.
     expect(Math.min(calm, tense)).toBeGreaterThan(30);
@@ -139,7 +140,7 @@ describe("pressure of an evenly spaced load", () => {
         }
         expect(most).toBeLessThan(0.05);
       }),
-      { numRuns: 20 },
+      { numRuns: propertyRuns(20) },
     );
   });
 
@@ -151,7 +152,7 @@ describe("pressure of an evenly spaced load", () => {
           if (pressure > 1e-12) expect(pressure).toBe(0);
         }
       }),
-      { numRuns: 20 },
+      { numRuns: propertyRuns(20) },
     );
   });
 

@@ -10,6 +10,7 @@ import { quotaSpecs } from "../../../src/quota/quota-spec.ts";
 import { SlidingWindow } from "../../../src/quota/sliding-window.ts";
 import { TokenBucket } from "../../../src/quota/token-bucket.ts";
 import type { Tracker } from "../../../src/quota/tracker.ts";
+import { propertyRuns } from "../../support/test-effort.ts";
 
 const LIMIT = 50;
 const WINDOW_MS = 60_000;
@@ -63,7 +64,7 @@ describe.each(Object.keys(trackers))("the share of a %s", (strategy) => {
         for (let looks = 1; looks <= 50; looks++) share(often, now + (after * looks) / 50);
         expect(share(often, now + after)).toBe(share(once, now + after) + 0);
       }),
-      { numRuns: 1_000 },
+      { numRuns: propertyRuns(1_000) },
     );
   });
 

@@ -2,6 +2,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { RunningMinimum } from "../../../src/quota/running-minimum.ts";
 import { TokenBucket } from "../../../src/quota/token-bucket.ts";
+import { propertyRuns } from "../../support/test-effort.ts";
 
 const step = fc.oneof(
   fc.record({ do: fc.constant("record" as const), amount: fc.integer({ min: 1, max: 90 }) }),
@@ -42,7 +43,7 @@ describe("a bucket with corrected amounts", () => {
           expect(bucket.used(now)).toBe(usedBy(uses, now));
         }
       }),
-      { numRuns: 300 },
+      { numRuns: propertyRuns(300) },
     );
   });
 
@@ -79,7 +80,7 @@ describe("the running minimum", () => {
           expect(lows.since(noted.length - 2)).toBe(value);
         },
       ),
-      { numRuns: 30 },
+      { numRuns: propertyRuns(30) },
     );
   });
 });

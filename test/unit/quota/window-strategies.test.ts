@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest";
 import { everyWindow } from "../../../src/clock/reset-schedule.ts";
 import { GrateLimiter, MockClock, type QuotaConfig } from "../../../src/index.ts";
 import { FixedWindow } from "../../../src/quota/fixed-window.ts";
+import { propertyRuns } from "../../support/test-effort.ts";
 import { fixedWindowServer, type Server, TICKS_PER_MS, tokenBucketServer } from "../../support/window-servers.ts";
 
 // Each strategy against the server that it is meant for, through the public API, and the exactness of waitMs for all of
@@ -72,7 +73,7 @@ describe.each(QUOTAS)("the window %s", (_, windowMs, quota) => {
           use(needed);
         }
       }),
-      { numRuns: 100 },
+      { numRuns: propertyRuns(100) },
     );
   });
 
@@ -111,7 +112,7 @@ describe("a strategy against its server", () => {
         const quota: QuotaConfig = { ...requests(limit), window: "minute", strategy: "token_bucket", burst };
         expectOneMind(quota, tokenBucketServer(limit, MINUTE * MS, burst), script);
       }),
-      { numRuns: 200 },
+      { numRuns: propertyRuns(200) },
     );
   });
 
@@ -127,7 +128,7 @@ describe("a strategy against its server", () => {
           expectOneMind(quota, fixedWindowServer(limit, MINUTE * MS, offset * MS), script);
         },
       ),
-      { numRuns: 200 },
+      { numRuns: propertyRuns(200) },
     );
   });
 
@@ -137,7 +138,7 @@ describe("a strategy against its server", () => {
         const quota: QuotaConfig = { ...requests(limit), window: "minute", strategy: "fixed_window" };
         expectOneMind(quota, fixedWindowServer(limit, MINUTE * MS, 3_000 * MS), script);
       }),
-      { numRuns: 200 },
+      { numRuns: propertyRuns(200) },
     );
   });
 

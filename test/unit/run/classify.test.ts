@@ -9,11 +9,11 @@ import {
   type RunDefaults,
   type TaskResult,
 } from "../../../src/index.ts";
-import { classify } from "../../../src/run/classify.ts";
+import { classifyBy } from "../../../src/run/classify.ts";
 
 const NOW = Date.UTC(2026, 9, 14, 15, 4, 5);
 const time = new EngineTime(new MockClock({ startMs: 1_000, epochMs: NOW }));
-const judged = (result: TaskResult, judge?: RunDefaults["classify"]) => classify(result, judge, time);
+const judged = (result: TaskResult, judge?: RunDefaults["classify"]) => classifyBy(judge, result, time.readEpoch);
 const returned = (value: unknown) => judged({ ok: true, value });
 const thrown = (error: unknown) => judged({ ok: false, error });
 const error = (fields: object, message = "it failed") => Object.assign(new Error(message), fields);
@@ -42,7 +42,7 @@ describe("a returned value", () => {
     ["a redirect", { ok: false, status: 304 }],
     ["a response", new Response("hello")],
   ])("%s is classified as a success", (_, value) => {
-    expect(returned(value)).toMatchObject({ status: "success", isUnsent: false });
+    expect(returned(value)).toMatchObject({ status: "success", neverConnected: false });
   });
 
   it.each([
@@ -97,7 +97,7 @@ describe("an error", () => {
     ["a wrapped refusal of a limiter", error({ cause: nestedRefusal() })],
     ["a closed limiter", new GrateLimiterError("closed", "the limiter was closed")],
   ])("%s is classified as unknown", (_, thing) => {
-    expect(thrown(thing)).toMatchObject({ status: "cancelled", isUnsent: false });
+    expect(thrown(thing)).toMatchObject({ status: "cancelled", neverConnected: false });
   });
 
   it.each([
@@ -116,11 +116,11 @@ describe("an error", () => {
     ["UND_ERR_CONNECT_TIMEOUT", "timeout", true],
     ["UND_ERR_HEADERS_TIMEOUT", "timeout", false],
     ["UND_ERR_BODY_TIMEOUT", "timeout", false],
-  ])("an error with code %s is classified as %s, also as a cause two levels deep", (code, status, isUnsent) => {
-    expect(thrown(coded(code))).toMatchObject({ status, isUnsent });
-    expect(thrown(under(new TypeError("fetch failed"), coded(code)))).toMatchObject({ status, isUnsent });
+  ])("an error with code %s is classified as %s, also as a cause two levels deep", (code, status, neverConnected) => {
+    expect(thrown(coded(code))).toMatchObject({ status, neverConnected });
+    expect(thrown(under(new TypeError("fetch failed"), coded(code)))).toMatchObject({ status, neverConnected });
     const deep = under(classError("APIConnectionError"), new TypeError("fetch failed"), coded(code));
-    expect(thrown(deep)).toMatchObject({ status, isUnsent });
+    expect(thrown(deep)).toMatchObject({ status, neverConnected });
   });
 
   it.each([
@@ -145,7 +145,7 @@ describe("an error", () => {
     ["fetch of Safari", new TypeError("Load failed"), "server_error"],
     ["fetch of workers", new TypeError("Network connection lost."), "server_error"],
   ])("%s is recognised by its name", (_, thing, status) => {
-    expect(thrown(thing)).toMatchObject({ status, isUnsent: false });
+    expect(thrown(thing)).toMatchObject({ status, neverConnected: false });
   });
 
   it("an error is classified by the status of its cause", () => {
@@ -161,11 +161,11 @@ describe("an error", () => {
     const several = (...errors: unknown[]) => thrown(new AggregateError(errors));
     expect(several(coded("ECONNREFUSED"), coded("ECONNREFUSED"))).toMatchObject({
       status: "server_error",
-      isUnsent: true,
+      neverConnected: true,
     });
     expect(several(error({ status: 429 }), coded("ECONNREFUSED"))).toMatchObject({
       status: "server_error",
-      isUnsent: false,
+      neverConnected: false,
     });
     expect(several(error({ status: 500 }), error({ status: 429 }), new Error("?"))).toMatchObject({
       status: "rate_limited",
@@ -288,7 +288,7 @@ describe("Retry-After", () => {
     const headers = { "retry-after": "Wed, 14 Oct 2026 15:05:35 GMT" };
     const later = new EngineTime(clock);
     clock.advanceMs(60_000);
-    const verdict = classify({ ok: false, error: error({ status: 429, headers }) }, undefined, later);
+    const verdict = classifyBy(undefined, { ok: false, error: error({ status: 429, headers }) }, later.readEpoch);
     expect(verdict.settlement.retryAfterMs).toBe(30_000);
   });
 });
@@ -326,7 +326,7 @@ describe("the classification of the caller", () => {
     });
     expect(by({ status: "server_error" }, coded("ECONNREFUSED"))).toMatchObject({
       status: "server_error",
-      isUnsent: true,
+      neverConnected: true,
     });
     expect(by({ usage: {} }, new Error("?")).status).toBe("cancelled");
   });

@@ -25,7 +25,6 @@ const NEW_PROVIDER_PARTS: readonly [path: string, part: object][] = [
 const NEW_OPTIONS: readonly [path: string, options: object][] = [
   ["pools", { pools: {} }],
   ["spread", { spread: "score" }],
-  ["snapshot", { snapshot: { version: 1, takenEpochMs: 0, state: {} } }],
   ["health.recoveredHealth", { health: { recoveredHealth: 0.9 } }],
   ["health.ewmaAlpha", { health: { ewmaAlpha: 0.3 } }],
   ["health.cooldownThreshold", { health: { cooldownThreshold: 0 } }],
@@ -80,7 +79,9 @@ describe("the classic profile", () => {
   );
 
   it("the error of the classic profile explains the rejection", () => {
-    expect(() => classic({ spread: "score" })).toThrow(/^spread: expected .*classic profile.*got "score"$/);
+    expect(() => classic({ spread: "score" })).toThrow(
+      /^spread: not allowed in the classic profile, got "score"; remove it$/,
+    );
     expect(() => classic({ providers: [{ name: "a", paused: true }] })).toThrow(/classic/);
   });
 });

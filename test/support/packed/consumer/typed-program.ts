@@ -7,6 +7,7 @@ import {
   type CapabilityConfig,
   type CapabilityProvider,
   type Clock,
+  classifyResult,
   type Decision,
   Dimension,
   GrateLimiter,
@@ -32,12 +33,12 @@ import {
   type ProviderInspection,
   type ProviderPatch,
   type ProviderScoreContext,
+  parseRetryAfter,
   type QuotaConfig,
   type QuotaForecast,
   RealClock,
   type Refusal,
   type RefusalReason,
-  type ReportedQuota,
   type RunDefaults,
   type RunOptions,
   type RunResult,
@@ -46,7 +47,6 @@ import {
   type ScoringWeights,
   type SelectOptions,
   type Settlement,
-  type Snapshot,
   StatusClass,
   type StreamOptions,
   type TaskContext,
@@ -54,6 +54,7 @@ import {
   UnknownCapability,
   UnknownProvider,
   type Usage,
+  type Verdict,
   WeightedScorer,
   Window,
   type WindowSpec,
@@ -125,12 +126,10 @@ const listed: CapabilityProvider<"a" | "b"> = { provider: "b", priority: 3 };
 const capability: CapabilityConfig<"a" | "b"> & { name: "chat" } = { name: "chat", providers: ["a", listed] };
 const health: HealthOptions = { decayHalfLifeSeconds: 300, penalty429: 0.25, cooldownThreshold: 0.1 };
 const weights: ScoringWeights = { quota: 0.5, latency: 0 };
-const snapshot: Snapshot | null = null;
 const options: GrateLimiterOptions<"a" | "b", { chat: "a" | "b" }> = {
   providers: [provider, { name: "b", cooldownSeconds: undefined }],
   health,
   scoring: weights,
-  snapshot,
   profile: "anticipatory",
   random: () => 0.5,
 };
@@ -148,8 +147,7 @@ expect(everyDimension.length === 7 && everyWindow.length === 4, "seven dimension
 const usage: Usage = { requests: 1, inputTokens: 100, outputTokens: 20, costMicroUsd: 5, bytes: 10 };
 const needs: SelectOptions<"openai" | "anthropic"> = { ...usage, maxOutputTokens: 100, exclude: ["openai"] };
 expect(limiter.select("chat", needs).provider === "anthropic", "the excluded to be left out");
-const reported: ReportedQuota = { dimension: "requests", window: "minute", limit: 500, remaining: 1, resetMs: 5 };
-const outcome: Outcome = { status: StatusClass.RateLimited, latencyMs: 1.5, retryAfterMs: 2_000, reported: [reported] };
+const outcome: Outcome = { status: StatusClass.RateLimited, latencyMs: 1.5, retryAfterMs: 2_000 };
 const observation: Observation<"openai" | "anthropic" | "local"> = { provider: "local", usage, outcome };
 const seen: string[] = [];
 const listener = (event: LimiterEvents<"openai" | "anthropic" | "local">["cooldownStarted"]): void => {
@@ -165,12 +163,16 @@ const used: number | undefined = forecast?.[0]?.used;
 expect(used === 1, "a forecast");
 
 // ---- options of attempts and their classification
-const settlement: Settlement = { status: 503, usage, latencyMs: 20, retryAfterMs: 1_000, reported: [reported] };
+const settlement: Settlement = { status: 503, usage, latencyMs: 20, retryAfterMs: 1_000 };
 const judge = (result: TaskResult): StatusClass | Settlement | undefined =>
   result.ok ? undefined : result.error === null ? StatusClass.Cancelled : settlement;
 const defaults: RunDefaults = { maxWaitMs: 5_000, maxAttempts: 2, idempotent: false, classify: judge };
 expect(new GrateLimiter({ defaults }).metrics.selects === 0, "defaults to be taken");
 expect(judge({ ok: false, error: undefined }) === settlement, "a judgement");
+const verdict: Verdict = classifyResult({ ok: false, error: { status: 503 } }, () => 0);
+expect(verdict.status === StatusClass.Overloaded && !verdict.neverConnected, "a verdict by the rules");
+const waitMs: number | undefined = parseRetryAfter({ "retry-after": "3" }, () => 0);
+expect(waitMs === 3_000, "a wait from headers");
 
 // ---- errors
 function thrownBy(body: () => void): unknown {

@@ -1,0 +1,113 @@
+import type { Admission } from "../admission/admission.ts";
+import type { MapResult, TaskContext } from "../api/attempt.ts";
+import type { Lease } from "../api/lease.ts";
+import type { GrateLimiterOptions } from "../api/options.ts";
+import type { AcquireOptions, MapOptions, RunOptions, SelectOptions } from "../api/run-options.ts";
+import type { EngineTime } from "../clock/engine-time.ts";
+import type { Capability } from "../provider/capability.ts";
+import { requestedCapability } from "../selection/known-names.ts";
+import { type RequestSpec, requestSpecFor } from "../selection/request-spec.ts";
+import type { Check } from "../validation/problems.ts";
+import * as checks from "../validation/schemas.ts";
+import { MAX_WAIT_MS } from "./failover-loop.ts";
+import { map } from "./map.ts";
+import { RetryBudget } from "./retry-budget.ts";
+import type { RunDependencies } from "./run-dependencies.ts";
+
+const NO_OPTIONS: RunOptions = {};
+
+/** Options of a limiter that concern its calls. */
+export interface CallSettings extends Pick<GrateLimiterOptions, "defaults" | "retryBudget"> {
+  readonly maxWaiting: number;
+  readonly random: () => number;
+}
+
+/** Function that starts a call with valid arguments: `run` or `stream`. */
+type Start<Task, Options, Result> = (
+  parts: RunDependencies,
+  capability: Capability,
+  task: Task,
+  options: Options,
+  request: RequestSpec,
+) => Promise<Result>;
+
+/** Calls that wait for a lease: checks their arguments, applies the defaults, and starts them. */
+export class Calls {
+  readonly #parts: RunDependencies;
+
+  constructor(admission: Admission, time: EngineTime, { defaults, retryBudget, maxWaiting, random }: CallSettings) {
+    const { counters, events } = admission.selection;
+    this.#parts = {
+      ...{ admission, time, counters, events, random, maxWaiting },
+      defaults: { ...defaults },
+      retryBudget: new RetryBudget(retryBudget),
+    };
+  }
+
+  /** Rejects also if an argument is invalid. */
+  acquire(name: string, options: AcquireOptions | undefined): Promise<Lease> {
+    const { admission, defaults } = this.#parts;
+    try {
+      const capability = this.#check(checks.acquire, name, options);
+      const maxWaitMs = options?.maxWaitMs ?? defaults.maxWaitMs ?? MAX_WAIT_MS;
+      const lease = admission.acquire(capability, requestSpecFor(options), options ?? NO_OPTIONS, maxWaitMs);
+      return Promise.resolve(lease);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  /** Starts `run` or `stream`. Rejects also if an argument is invalid. */
+  start<Task, Options extends RunOptions, Result>(
+    start: Start<Task, Options, Result>,
+    check: Check,
+    name: string,
+    task: Task,
+    options: Options | undefined,
+  ): Promise<Result> {
+    try {
+      this.#parts.admission.requireOpen();
+      const capability = this.#check(check, name, options);
+      if (typeof task !== "function") this.#validate(checks.task, { task });
+      // A copy, because the caller can change the object while the call waits.
+      const own = (options === undefined ? NO_OPTIONS : { ...options }) as Options;
+      return start(this.#parts, capability, task, own, requestSpecFor(options));
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  /** Throws if an argument is invalid. */
+  map<Item, T>(
+    name: string,
+    items: Iterable<Item> | AsyncIterable<Item>,
+    task: (item: Item, context: TaskContext) => T | PromiseLike<T>,
+    options: MapOptions<Item> | undefined,
+  ): AsyncIterableIterator<MapResult<Item, T>> {
+    const { admission, defaults } = this.#parts;
+    admission.requireOpen();
+    const capability = this.#check(checks.map, name, options);
+    const needs = options?.needs;
+    const own = {
+      ...options,
+      // A batch takes as long as the quotas demand.
+      maxWaitMs: options?.maxWaitMs ?? defaults.maxWaitMs ?? Infinity,
+      needs: needs && ((item: Item, index: number) => this.#validNeeds(needs(item, index))),
+    };
+    this.#validate(checks.batch, { items, task });
+    return map(this.#parts, capability, items, task, own, requestSpecFor(options));
+  }
+
+  #check(check: Check, name: string, options: SelectOptions | undefined): Capability {
+    return requestedCapability(check, name, options, this.#parts.admission.selection);
+  }
+
+  #validNeeds(needs: SelectOptions): SelectOptions {
+    if (needs !== undefined) this.#validate(checks.select, needs);
+    return needs;
+  }
+
+  #validate(check: Check, value: unknown): void {
+    checks.validate(check, value, this.#parts.admission.profile.vocabulary);
+  }
+}
