@@ -14,7 +14,7 @@ import { earliestFit, type FitOptions } from "../quota/availability.ts";
 import { type Demand, demandFor } from "../quota/usage-vector.ts";
 import type { Ranking } from "../selection/ranking.ts";
 import { refusalOf } from "../selection/refusal.ts";
-import { refusalReasonFor } from "../selection/refusal-reason.ts";
+import { isNoneEligible, refusalReasonsFor } from "../selection/refusal-reason.ts";
 import type { RequestSpec } from "../selection/request-spec.ts";
 import type { SelectionContext } from "../selection/selection-context.ts";
 import { ActiveLease } from "./active-lease.ts";
@@ -129,8 +129,7 @@ export class Reserver {
   }
 
   #refusal(capability: Capability, request: RequestSpec, now: number): Refusal {
-    const listed = this.#parts.registry.listed(capability);
-    return refusalOf(listed.map((entry) => refusalReasonFor(capability, entry, request, this.#parts, now, true)));
+    return refusalOf(refusalReasonsFor(capability, request, this.#parts, now, true));
   }
 
   /** True if by the deadline a known release, or the end of a request in flight, can make room. */
@@ -140,11 +139,12 @@ export class Reserver {
     // The time of a refusal is rounded up to whole ms.
     if (retryAfterMs !== null && now + retryAfterMs < deadline + 1) return true;
     const { registry, minimumHealth } = this.#parts;
+    const isOnlyChoice = isNoneEligible(reasons);
     return registry.listed(capability).some((entry, place) => {
       const { reason, retryAfterMs: knownMs } = reasons[place]!;
       if (reason === "waiters_ahead" || (reason === "ramping" && knownMs === null)) return true;
       const { provider } = entry;
-      if (provider === null || !ENDS_HELP.includes(reason) || now + provider.cooldownMs(now) > deadline) return false;
+      if (provider === null || !ENDS_HELP.includes(reason) || provider.health.opensAt(isOnlyChoice) > deadline) return false;
       const open = this.#context.openLeases.of(provider);
       if (reason === "unhealthy" && now + provider.health.healsInMs(minimumHealth, now) > deadline) {
         // Only an answer of its own heals it before its time.
