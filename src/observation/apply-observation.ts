@@ -72,6 +72,8 @@ export function updateHealth(
   const known = isExhausted ? { ...outcome, knownResetAt: resetOfFullest(provider.quotas, now) } : outcome;
   const change = health.observe(known, grantedAt, provider, now);
   provider.invalidate();
+  // A lease that is still in the trial no longer keeps others from it.
+  if (change !== "nothing") provider.trial = null;
   const end = health.cooldownUntil;
   // A cooldown of length 0 has neither a start nor an end.
   if (end !== endBefore && Math.max(end, endBefore) > now) provider.cooldownStartEmitted();

@@ -44,7 +44,7 @@ export class Provider implements CooldownTerms {
   isPriced = false;
   readonly ramp: Ramp = new Ramp();
   shortestWindowMs: number = Infinity;
-  /** Lease in the trial; null: none. */
+  /** Lease in the trial; null: none, or the trial is decided. */
   trial: Trial | null = null;
   /** False once it was removed, even if another provider of the same name was registered since. */
   isRegistered = true;
