@@ -215,7 +215,8 @@ export class QueueScheduler {
       const state = provider.state(now, minimumHealth);
       if (state !== "cooldown" && state !== "unhealthy") continue;
       const { health } = provider;
-      const opensAt = state === "cooldown" ? health.opensAt(ranking.isProbing) : now + health.healsInMs(minimumHealth, now);
+      const opensAt =
+        state === "cooldown" ? health.opensAt(ranking.isProbing) : now + health.healsInMs(minimumHealth, now);
       const fitsAt = profile.earliestFit(provider.quotas, needs, now);
       soonestAt = Math.min(soonestAt, fitsAt < Infinity ? Math.max(opensAt, fitsAt) : opensAt);
       // From then on it claims its demand there.

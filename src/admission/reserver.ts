@@ -144,7 +144,8 @@ export class Reserver {
       const { reason, retryAfterMs: knownMs } = reasons[place]!;
       if (reason === "waiters_ahead" || (reason === "ramping" && knownMs === null)) return true;
       const { provider } = entry;
-      if (provider === null || !ENDS_HELP.includes(reason) || provider.health.opensAt(isOnlyChoice) > deadline) return false;
+      if (provider === null || !ENDS_HELP.includes(reason) || provider.health.opensAt(isOnlyChoice) > deadline)
+        return false;
       const open = this.#context.openLeases.of(provider);
       if (reason === "unhealthy" && now + provider.health.healsInMs(minimumHealth, now) > deadline) {
         // Only an answer of its own heals it before its time.

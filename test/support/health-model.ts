@@ -132,7 +132,8 @@ export class HealthModel {
     this.#score = Math.max(0, health - this.#penalty(status));
     const stated = Math.min(retryAfterMs, 48 * HOUR_MS);
     if (!isOld) this.#fail(status, stated, now);
-    else if (stated > this.cooldownMs(now)) this.#startCooldown(status, now + stated, true, now, this.cooldownMs(now) > 0);
+    else if (stated > this.cooldownMs(now))
+      this.#startCooldown(status, now + stated, true, now, this.cooldownMs(now) > 0);
   }
 
   revive(now: number): void {
@@ -183,7 +184,10 @@ export class HealthModel {
     this.#history.push({ kind, at: now });
     const isTrial = this.#cooldown !== null;
     if (isTrial) this.#failedTrials++;
-    if (stated > 0) return this.#startCooldown(status, now + stated, true, now, false);
+    if (stated > 0) {
+      this.#startCooldown(status, now + stated, true, now, false);
+      return;
+    }
     if (!isTrial && status !== "quota_exhausted" && !this.#isTriggered(kind, now)) return;
     const until = now + this.#lengthMs(status);
     const before = this.#cooldown?.until ?? -Infinity;
@@ -210,13 +214,11 @@ export class HealthModel {
   #lengthMs(status: StatusClass): number {
     const own = this.cooldownSeconds * 1_000;
     let first = own;
-    let longest = Math.max(60_000, first);
-    if (status === "rate_limited") {
-      first = Math.min(own, this.windowMs);
-      longest = Math.max(60_000, first);
-    } else if (status === "quota_exhausted") {
+    let longest = 60_000;
+    if (status === "rate_limited") first = Math.min(own, this.windowMs);
+    if (status === "quota_exhausted") {
       first = Math.max(own, 60_000);
-      longest = Math.max(600_000, first);
+      longest = 600_000;
     }
     const { cooldownMultiplier, maxCooldownSeconds } = this.settings;
     let length = first;

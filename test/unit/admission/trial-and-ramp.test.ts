@@ -12,7 +12,7 @@ function afterCooldown(provider: Partial<ProviderConfig> = {}, more: object = {}
     { cooldownSeconds: 30, ...provider },
     { health: { cooldownTriggerCount: 1, maxCooldownSeconds: 1e5 }, ...more },
   );
-  fixture.grant().settle({ status: "rate_limited" });
+  fixture.grant().settle({ status: "rate_limited", retryAfterMs: 30_000 });
   const [reason] = fixture.refusal().reasons;
   expect(reason).toEqual({ provider: "a", reason: "cooldown", retryAfterMs: 30_000 });
   fixture.clock.advanceMs(30_000);
@@ -55,6 +55,7 @@ describe("a trial", () => {
   });
 
   const UNDECIDED: { [name: string]: (lease: Lease, fixture: LimiterFixture) => void } = {
+    client_error: (lease) => lease.settle({ status: "client_error" }),
     cancelled: (lease) => lease.settle({ status: "cancelled" }),
     "no status": (lease) => lease.settle({ status: "what" as never }),
     dispose: (lease) => lease[Symbol.dispose](),
@@ -74,36 +75,37 @@ describe("a trial", () => {
     expect(state(fixture)).toBe("available");
   });
 
-  it.each(["success", "client_error"] as const)(
-    "a trial that ends in %s lifts health and ends the trial state",
-    (status) => {
-      const fixture = afterCooldown({}, { health: { cooldownTriggerCount: 1, penalty429: 0.9 } });
-      expect(fixture.limiter.providerHealth("a")).toBeLessThan(0.2);
-      fixture.grant().settle({ status });
-      expect(fixture.limiter.providerHealth("a")).toBe(0.9);
-      fixture.grant();
-      fixture.grant();
-    },
-  );
+  it("a trial that ends in success lifts health and ends the trial state", () => {
+    const fixture = afterCooldown({}, { health: { cooldownTriggerCount: 1, penalty429: 0.9 } });
+    expect(fixture.limiter.providerHealth("a")).toBeLessThan(0.2);
+    fixture.grant().settle();
+    expect(fixture.limiter.providerHealth("a")).toBe(0.9);
+    fixture.grant();
+    fixture.grant();
+  });
 
   it.each(["rate_limited", "server_error", "timeout", "forbidden", "overloaded", "quota_exhausted"] as const)(
     "a trial that fails with %s doubles the cooldown each time",
     (status) => {
       const fixture = afterCooldown();
-      for (const ms of [60_000, 120_000, 240_000]) {
+      const firstMs = status === "quota_exhausted" ? 60_000 : 30_000;
+      // The only provider can be probed after its first cooldown, but not after a limit.
+      const isLimit = status === "rate_limited" || status === "quota_exhausted";
+      for (const ms of [2 * firstMs, 4 * firstMs, 8 * firstMs]) {
         fixture.grant().settle({ status });
         expect(fixture.limiter.inspect().providers[0]).toMatchObject({ state: "cooldown", cooldownMs: ms });
-        expect(fixture.refusal()).toMatchObject({ retryAfterMs: ms });
-        fixture.clock.advanceMs(ms - 1);
+        const opensInMs = isLimit ? ms : firstMs;
+        expect(fixture.refusal()).toMatchObject({ retryAfterMs: opensInMs });
+        fixture.clock.advanceMs(opensInMs - 1);
         expect(fixture.refusal().reasons[0]!.reason).toBe("cooldown");
-        fixture.clock.advanceMs(1);
+        fixture.clock.advanceMs(ms - opensInMs + 1);
         expect(state(fixture)).toBe("trial");
       }
       fixture.grant().settle();
       fixture.clock.advanceMs(20_000);
       // A success resets the length of the cooldown.
       fixture.grant().settle({ status });
-      expect(fixture.limiter.inspect().providers[0]!.cooldownMs).toBe(30_000);
+      expect(fixture.limiter.inspect().providers[0]!.cooldownMs).toBe(firstMs);
     },
   );
 
