@@ -214,6 +214,8 @@ export class QueueScheduler {
       }
       const state = provider.state(now, minimumHealth);
       if (state !== "cooldown" && state !== "unhealthy") continue;
+      // Ranked above.
+      if (provider.isOpenForTrial(state, ranking.isProbing, now)) continue;
       const { health } = provider;
       const opensAt =
         state === "cooldown" ? health.opensAt(ranking.isProbing) : now + health.healsInMs(minimumHealth, now);
