@@ -232,7 +232,7 @@ export class GrateLimiter<P extends string = string, Routes extends Record<strin
     const now = this.#admission.beginStep();
     try {
       const provider = observedProvider(context, observation.provider);
-      provider.emitEndedCooldown(context.events, now);
+      if (now >= provider.cooldownEndDueAt) provider.emitEndedCooldown(context.events, now);
       applyObservation(provider, observed, context.registry.sizeOf(observation.capability, provider), context, now);
       this.#admission.capacityFreed();
     } finally {

@@ -135,7 +135,7 @@ export class Admission implements LeaseContext {
     for (let due = this.leases.first; due !== undefined && due.dueAt <= now; due = this.leases.first) {
       due.onDue(due.dueAt);
     }
-    this.#scheduler.serve(now);
+    if (!this.#scheduler.isIdle) this.#scheduler.serve(now);
     return now;
   }
 
@@ -143,8 +143,8 @@ export class Admission implements LeaseContext {
   endStep(): void {
     const { isIdle } = this.#scheduler;
     if (!isIdle) this.#scheduler.serve(this.#time.now);
-    this.#parts.events.flush();
-    if (!isIdle || this.#alarms.size > 0 || this.#timerAt < Infinity) this.#setTimer();
+    if (this.#parts.events.hasPending) this.#parts.events.flush();
+    if (!isIdle || this.#alarms.first !== undefined || this.#timerAt < Infinity) this.#setTimer();
   }
 
   /** Reserves now or says why not; never waits, overtakes no waiter. */
@@ -235,7 +235,7 @@ export class Admission implements LeaseContext {
   }
 }
 
-/** What every call but observing, queries and configuration answers after `close`. */
+/** Error of every call after `close`, except `observe`, queries and configuration. */
 export function closed(): GrateLimiterError {
   return new GrateLimiterError("closed", "the limiter was closed");
 }

@@ -83,7 +83,13 @@ export class QueueScheduler {
     }
   }
 
-  /** Runs a pass if capacity might have become available. */
+  #reset(): void {
+    this.#hasRoom = false;
+    this.#wasFreed = false;
+    this.#nextEvaluationAt = Infinity;
+  }
+
+  /** Runs a pass if capacity might have become available; called unless the queue is idle. */
   serve(now: number): void {
     if (now >= this.#nextEvaluationAt) this.#hasRoom = true;
     // A strategy might call the limiter in the middle of a pass.
@@ -122,6 +128,8 @@ export class QueueScheduler {
     mayOverfill: boolean,
     now: number,
   ): Lease | Promise<Lease> {
+    // Nothing was evaluated while the queue was idle.
+    if (this.isIdle) this.#reset();
     const order = this.#orders++;
     const priority = options.priority ?? 0;
     const deadline = now + maxWaitMs;

@@ -27,7 +27,7 @@ type Evaluate = (waiter: Waiter, group: LaneGroup, now: number) => Verdict;
 export class WaitQueue {
   readonly #groups = new Map<ProviderList | null, Map<string, LaneGroup>>();
   readonly #counts = new Map<string, number>();
-  #size = 0;
+  size = 0;
   readonly #evaluate: Evaluate;
   /** True if the waiter cannot be served because of claims ahead, wherever it might go. */
   readonly #isShut: (waiter: Waiter) => boolean;
@@ -40,10 +40,6 @@ export class WaitQueue {
   constructor(evaluate: Evaluate, isShut: (waiter: Waiter) => boolean) {
     this.#evaluate = evaluate;
     this.#isShut = isShut;
-  }
-
-  get size(): number {
-    return this.#size;
   }
 
   /** Number of waiters by capability. */
@@ -61,7 +57,7 @@ export class WaitQueue {
 
   /** True if the last waiter of the lane has the same request and no later deadline, so that its verdict holds here, too. */
   hasEqual(capability: string, list: ProviderList, request: RequestSpec, priority: number, deadline: number): boolean {
-    if (this.#size === 0) return false;
+    if (this.size === 0) return false;
     const last = this.#groups.get(list)?.get(keyOf(request, priority))?.lanes.get(capability)?.last;
     if (last === undefined || last === null || last.deadline > deadline) return false;
     return last.request === request || last.request.key === request.key;
@@ -90,7 +86,7 @@ export class WaitQueue {
     }
     lane.add(waiter);
     if (lane.first === waiter) this.#open(lane);
-    this.#size++;
+    this.size++;
     this.#counts.set(capability, (this.#counts.get(capability) ?? 0) + 1);
     return group;
   }
@@ -103,7 +99,7 @@ export class WaitQueue {
     lane.remove(waiter);
     if (lane.first === null) this.#drop(lane);
     else if (lane.place >= 0) group.waiting.put(lane);
-    this.#size--;
+    this.size--;
     const count = this.#counts.get(capability)! - 1;
     if (count === 0) this.#counts.delete(capability);
     else this.#counts.set(capability, count);
@@ -163,7 +159,7 @@ export class WaitQueue {
         } else {
           const verdict = this.#step(waiter, group, now);
           open.remove(group);
-          if (verdict === "group stays" && mayDefer && group.waiting.size > 0) deferred.push(group);
+          if (verdict === "group stays" && mayDefer && group.waiting.first !== undefined) deferred.push(group);
           else open.put(group);
         }
       }
