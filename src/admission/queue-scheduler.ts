@@ -11,6 +11,7 @@ import type { Lease } from "../api/lease.ts";
 import { NoAvailableProviders } from "../errors.ts";
 import { TOO_LARGE } from "../profile/profile.ts";
 import type { Capability } from "../provider/capability.ts";
+import type { Provider } from "../provider/provider.ts";
 import type { Ranking } from "../selection/ranking.ts";
 import { refusalOf } from "../selection/refusal.ts";
 import type { RequestSpec } from "../selection/request-spec.ts";
@@ -40,6 +41,8 @@ export class QueueScheduler {
   /** A call freed capacity since the last pass began. */
   #wasFreed = false;
   #orders = 0;
+  /** Number of waiters with a rank among the waiters for a trial. */
+  #ranked = 0;
   #nextEvaluationAt = Infinity;
 
   constructor(context: LeaseContext, parts: SelectionContext, claims: Claims, reserver: Reserver, maxWaiting: number) {
@@ -100,6 +103,7 @@ export class QueueScheduler {
     try {
       if (!this.isIdle) {
         this.#claims.clear();
+        if (this.#ranked > 0) this.#serveTrials(now);
         this.#queue.pass(now);
       }
     } finally {
@@ -108,6 +112,41 @@ export class QueueScheduler {
       this.#hasRoom = this.#wasFreed;
       // Not immediately, because a strategy that always frees capacity would never return.
       if (this.#wasFreed) this.#nextEvaluationAt = Math.min(this.#nextEvaluationAt, now + 1);
+    }
+  }
+
+  /** Grants each free trial to the waiter of the lowest rank, if it is not its turn anyway. */
+  #serveTrials(now: number): void {
+    const { registry, minimumHealth } = this.#parts;
+    for (const provider of registry.providers.values()) {
+      const state = provider.state(now, minimumHealth);
+      if (provider.trial !== null || !provider.isOpenForTrial(state, true, now)) continue;
+      let first: Waiter | null = null;
+      let chosen: Waiter | null = null;
+      for (const waiter of this.#queue) {
+        const { capability, request } = waiter;
+        const names = registry.capabilities.get(capability)?.list.names;
+        if (!names?.has(provider.name) || request.excludes(provider.name)) continue;
+        if (first === null || isAhead(waiter, first, 0)) first = waiter;
+        if (chosen === null || isAhead(waiter, chosen, waiter.trialRank - chosen.trialRank)) chosen = waiter;
+      }
+      if (chosen !== null && chosen !== first) this.#grantTrial(chosen, provider, now);
+    }
+  }
+
+  #grantTrial(waiter: Waiter, provider: Provider, now: number): void {
+    const { request, since } = waiter;
+    // The pass decides whether a late waiter is served.
+    if (waiter.deadline < now || (waiter.signal as Abortable | undefined)?.aborted) return;
+    try {
+      const capability = this.#parts.registry.capabilities.get(waiter.capability)!;
+      const ranking = rank(capability, request, this.#parts, now, true);
+      const lease = this.#reserver.grant(capability, request, ranking, waiter, since, now, provider);
+      if (lease === null) return;
+      this.#leave(waiter);
+      waiter.resolve(lease);
+    } catch (error) {
+      this.#reject(waiter, error);
     }
   }
 
@@ -126,6 +165,7 @@ export class QueueScheduler {
     options: WaitOptions,
     maxWaitMs: number,
     mayOverfill: boolean,
+    trialRank: number,
     now: number,
   ): Lease | Promise<Lease> {
     // Nothing was evaluated while the queue was idle.
@@ -146,7 +186,8 @@ export class QueueScheduler {
         throw new NoAvailableProviders(capability.name, refusal, { kind: isFull ? "queue_full" : "refused" });
       }
     }
-    const waiter = new Waiter(capability.name, request, options, deadline, order, now);
+    const waiter = new Waiter(capability.name, request, options, deadline, order, now, trialRank);
+    if (trialRank > 0) this.#ranked++;
     waiter.unwatch = this.#context.watch(options.signal, deadline, () => this.#end(waiter));
     const group = queue.add(waiter, capability.list);
     if (ranking !== null) {
@@ -299,8 +340,14 @@ export class QueueScheduler {
   }
 
   #leave(waiter: Waiter): void {
+    if (waiter.lane !== null && waiter.trialRank > 0) this.#ranked--;
     this.#queue.remove(waiter);
     if (waiter.hasClaims) this.#hasRoom = true;
     waiter.unwatch();
   }
+}
+
+/** True if `a` comes before `b`: by priority, then by `difference`, then by arrival. NaN counts as 0. */
+function isAhead(a: Waiter, b: Waiter, difference: number): boolean {
+  return (b.priority - a.priority || difference || a.order - b.order) < 0;
 }

@@ -53,10 +53,11 @@ export class Reserver {
   }
 
   /** The rank of the first that can be had, of those to be avoided only where there is no other; -1: there is none. */
-  best(request: RequestSpec, ranking: Ranking, priority: number, now: number): number {
+  best(request: RequestSpec, ranking: Ranking, priority: number, now: number, only?: Provider): number {
     let best = -1;
     // Those with room come first.
     for (let rank = 0; rank < ranking.size && ranking.waitMs(rank) === 0; rank++) {
+      if (only !== undefined && ranking.provider(rank) !== only) continue;
       const isAvoided = request.avoids(ranking.entry(rank).name);
       if ((isAvoided && best >= 0) || !this.#isFree(ranking, rank, priority, now)) continue;
       best = rank;
@@ -65,7 +66,7 @@ export class Reserver {
     return best;
   }
 
-  /** A lease for the best of the ranked that can be had, if any can; to one that waits since `since`. */
+  /** A lease for the best of the ranked that can be had, if any can; to one that waits since `since`. `only`: at no other provider. */
   grant(
     capability: Capability,
     request: RequestSpec,
@@ -73,16 +74,20 @@ export class Reserver {
     { priority = 0, leaseTimeoutMs }: LeaseOptions,
     since: number,
     now: number,
+    only?: Provider,
   ): ActiveLease | null {
-    let best = this.best(request, ranking, priority, now);
+    let best = this.best(request, ranking, priority, now, only);
     if (best < 0) return null;
     const { counters, events, minimumHealth } = this.#parts;
-    if (this.#options.spread === "headroom") best = this.#drawn(request, ranking, best, priority, now);
+    if (this.#options.spread === "headroom" && only === undefined)
+      best = this.#drawn(request, ranking, best, priority, now);
     const provider = ranking.provider(best);
+    const state = provider.state(now, minimumHealth);
     const candidate = {
       provider,
       capability,
-      state: provider.state(now, minimumHealth),
+      // A probe is a trial.
+      state: state === "cooldown" ? "trial" : state,
       needs: ranking.demand(best),
       decision: ranking.decision(best),
     };

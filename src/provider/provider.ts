@@ -118,9 +118,9 @@ export class Provider implements CooldownTerms {
     return state === "ramping" ? this.ramp.waitMs(this.leases, now) : 0;
   }
 
-  /** Records that a lease was granted in a trial, as a probe, or during the ramp-up. */
+  /** Records that a lease was granted in a trial or during the ramp-up. */
   takeRecoverySlot(state: ProviderState, requests: number, lease: Trial, now: number): void {
-    if (state === "trial" || state === "cooldown") this.trial = lease;
+    if (state === "trial") this.trial = lease;
     else if (state === "ramping") this.ramp.take(requests, now);
   }
 

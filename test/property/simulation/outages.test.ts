@@ -37,7 +37,7 @@ interface Load {
   readonly callsPerSecond: number;
   readonly forMs: number;
   readonly latencyMs: number;
-  readonly options?: RunOptions;
+  readonly options?: RunOptions<"only">;
   /** True if the provider answers a request that arrives at `now` with success, else with a 503. */
   readonly works: (now: number, random: () => number) => boolean;
 }

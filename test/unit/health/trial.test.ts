@@ -157,7 +157,7 @@ describe("a probe", () => {
       providers: [{ name: "a", cooldownSeconds }, { name: "b" }],
       capabilities: { chat: ["a", "b"] },
     });
-    const ended = (provider: string, outcome: StatusClass, retryAfterMs?: number) =>
+    const ended = (provider: "a" | "b", outcome: StatusClass, retryAfterMs?: number) =>
       limiter.observe({ provider, outcome: { status: outcome, retryAfterMs } });
     ended("a", status);
     const refusalIn = (options = {}) => {
@@ -167,7 +167,7 @@ describe("a probe", () => {
     };
     return { clock, limiter, ended, refusalIn };
   }
-  const ONLY_A = { only: ["a"] };
+  const ONLY_A = { only: ["a"] } as const;
 
   it("a request without another eligible provider can probe after 5 s, or after cooldownSeconds if that is more", () => {
     for (const [cooldownSeconds, failedTrials, probeMs] of [
