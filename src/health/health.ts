@@ -16,8 +16,8 @@ export interface Outcome {
 export interface CooldownTerms {
   /** Length of the first cooldown. */
   readonly cooldownSeconds: number;
-  /** Shortest declared window (ms); Infinity: none. */
-  readonly shortestWindowMs: number;
+  /** Longest first cooldown (ms) after a rate limit: the shortest window, or less during a ramp-up. Infinity: none. */
+  readonly maxLimitCooldownMs: number;
 }
 
 /** Change of a provider by one outcome. "recovered": a trial succeeded. "success": another request did. */

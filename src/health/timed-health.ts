@@ -221,7 +221,7 @@ export class TimedHealth implements Health {
     if (statedMs === 0) {
       const baseMs = isExhausted
         ? Math.max(firstMs, EXHAUSTED_SECONDS * 1_000)
-        : Math.min(firstMs, isRateLimit ? terms.shortestWindowMs : Infinity);
+        : Math.min(firstMs, isRateLimit ? terms.maxLimitCooldownMs : Infinity);
       // A trial in the middle of a longer stated wait does not shorten it.
       until = Math.max(now + this.#lengthMs(baseMs, isExhausted), cooldownUntil);
     }

@@ -20,6 +20,9 @@ export interface ProviderSettings {
 /** Priority of a provider that declares none. */
 export const DEFAULT_PRIORITY = 10;
 
+/** Least cooldown (ms) after a rate limit during a ramp-up by requests in flight. */
+const SHORTEST_COOLDOWN_MS = 100;
+
 /** State of a provider now. If several states hold, the first in this order counts. */
 export type ProviderState = "dead" | "paused" | "cooldown" | "trial" | "unhealthy" | "ramping" | "available";
 
@@ -43,7 +46,7 @@ export class Provider implements CooldownTerms {
   /** True if it has a cost quota, and a price from which the cost of a request follows. */
   isPriced = false;
   readonly ramp: Ramp = new Ramp();
-  shortestWindowMs: number = Infinity;
+  #shortestWindowMs = Infinity;
   /** Lease in the trial; null: none, or the trial is decided. */
   trial: Trial | null = null;
   /** False once it was removed, even if another provider of the same name was registered since. */
@@ -68,6 +71,11 @@ export class Provider implements CooldownTerms {
     return this.settings.cooldownSeconds;
   }
 
+  get maxLimitCooldownMs(): number {
+    if (!this.ramp.isNarrow) return this.#shortestWindowMs;
+    return Math.min(this.#shortestWindowMs, Math.max(SHORTEST_COOLDOWN_MS, this.health.latencyMs ?? Infinity));
+  }
+
   get ownQuotas(): readonly Quota[] {
     return this.#ownQuotas;
   }
@@ -85,7 +93,7 @@ export class Provider implements CooldownTerms {
     const specs = this.quotas.map((quota) => quota.spec);
     this.hasSizes = specs.some((spec) => SIZE_DIMENSIONS.includes(spec.index));
     this.isPriced = this.settings.price !== null && specs.some((spec) => spec.index === COST_USD);
-    this.shortestWindowMs = Math.min(...specs.map(({ windowMs }) => windowMs ?? Infinity));
+    this.#shortestWindowMs = Math.min(...specs.map(({ windowMs }) => windowMs ?? Infinity));
     this.ramp.setLimits(
       specs.map(({ limit, windowMs, index }) => ({ limit, windowMs, isOfRequests: index === REQUESTS })),
     );

@@ -106,6 +106,7 @@ export class ModelProvider {
   width = Number.POSITIVE_INFINITY;
   #peak = 0;
   #widthSuccesses = 0;
+  #latencyMs = Number.NaN;
   trialDue = false;
   rampFrom = Number.NEGATIVE_INFINITY;
   /** Latest instant until which a ramp at half the rate, evenly spread, can delay the next lease. */
@@ -135,8 +136,15 @@ export class ModelProvider {
     return this.trialDue || this.isRampedAt(now) || this.width < Number.POSITIVE_INFINITY;
   }
 
-  /** `inFlight`: requests of the provider in flight, this one included. */
-  learn(status: StatusClass, retryAfterMs: number, grantedAt: number, inFlight: number, now: number): void {
+  /** `inFlight`: requests of the provider in flight, this one included. `latencyMs`: null without a lease. */
+  learn(
+    status: StatusClass,
+    retryAfterMs: number,
+    grantedAt: number,
+    latencyMs: number | null,
+    inFlight: number,
+    now: number,
+  ): void {
     if (status === "cancelled" || status === "client_error") return;
     if (status === "unauthorized") {
       this.dead = true;
@@ -144,6 +152,8 @@ export class ModelProvider {
     }
     const isOld = grantedAt <= this.#cooldownSince || now < this.cooldownUntil;
     if (status === "success") {
+      const weight = Number.isNaN(this.#latencyMs) ? 1 : 0.3;
+      if (latencyMs !== null) this.#latencyMs = weight * latencyMs + (1 - weight) * (this.#latencyMs || 0);
       if (isOld) return;
       if (this.trialDue) {
         this.rampFrom = now;
@@ -167,6 +177,9 @@ export class ModelProvider {
     const windows = this.quotas.map(({ windowMs }) => windowMs ?? Number.POSITIVE_INFINITY);
     let first = this.firstCooldownMs;
     if (status === "rate_limited") first = Math.min(first, ...windows);
+    if (status === "rate_limited" && this.width < Number.POSITIVE_INFINITY && !Number.isNaN(this.#latencyMs)) {
+      first = Math.min(first, Math.max(100, this.#latencyMs));
+    }
     if (status === "quota_exhausted") first = 60_000;
     this.#coolDown(asked > 0 ? asked : Math.min(LONGEST_COOLDOWN_MS, first * 2 ** this.#failedTrials), now);
     if (status === "rate_limited") this.#narrow(inFlight);
@@ -305,7 +318,8 @@ export class Model {
       this.#free(lease);
     }
     if (this.providers.get(lease.provider.name) !== lease.provider) return;
-    lease.provider.learn(status, retryAfterMs, lease.grantedAt, this.#inFlight(lease.provider) + 1, now);
+    const { provider, grantedAt } = lease;
+    provider.learn(status, retryAfterMs, grantedAt, now - grantedAt, this.#inFlight(provider) + 1, now);
   }
 
   release(lease: ModelLease, now: number): void {
@@ -340,7 +354,7 @@ export class Model {
       quota.parts.add(part);
       quota.count(part, now);
     }
-    provider.learn(status, retryAfterMs, now, this.#inFlight(provider) + 1, now);
+    provider.learn(status, retryAfterMs, now, null, this.#inFlight(provider) + 1, now);
   }
 
   /** The leases that still reserve amounts of that provider. */
