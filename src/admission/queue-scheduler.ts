@@ -21,6 +21,7 @@ import type { Abortable } from "./abort-signals.ts";
 import type { Claims, ClaimTarget } from "./claims.ts";
 import type { LeaseContext } from "./lease-context.ts";
 import type { Reserver } from "./reserver.ts";
+import { trialsOutOfTurn } from "./trial-turn.ts";
 import { type Verdict, WaitQueue } from "./wait-queue.ts";
 import { type LaneGroup, Waiter, type WaitOptions } from "./waiter.ts";
 
@@ -103,7 +104,10 @@ export class QueueScheduler {
     try {
       if (!this.isIdle) {
         this.#claims.clear();
-        if (this.#ranked > 0) this.#serveTrials(now);
+        if (this.#ranked > 0) {
+          const turns = trialsOutOfTurn(this.#queue, this.#parts, now);
+          for (const [provider, waiter] of turns) this.#evaluate(waiter, null, now, provider);
+        }
         this.#queue.pass(now);
       }
     } finally {
@@ -112,41 +116,6 @@ export class QueueScheduler {
       this.#hasRoom = this.#wasFreed;
       // Not immediately, because a strategy that always frees capacity would never return.
       if (this.#wasFreed) this.#nextEvaluationAt = Math.min(this.#nextEvaluationAt, now + 1);
-    }
-  }
-
-  /** Grants each free trial to the waiter of the lowest rank, if it is not its turn anyway. */
-  #serveTrials(now: number): void {
-    const { registry, minimumHealth } = this.#parts;
-    for (const provider of registry.providers.values()) {
-      const state = provider.state(now, minimumHealth);
-      if (provider.trial !== null || !provider.isOpenForTrial(state, true, now)) continue;
-      let first: Waiter | null = null;
-      let chosen: Waiter | null = null;
-      for (const waiter of this.#queue) {
-        const { capability, request } = waiter;
-        const names = registry.capabilities.get(capability)?.list.names;
-        if (!names?.has(provider.name) || request.excludes(provider.name)) continue;
-        if (first === null || isAhead(waiter, first, 0)) first = waiter;
-        if (chosen === null || isAhead(waiter, chosen, waiter.trialRank - chosen.trialRank)) chosen = waiter;
-      }
-      if (chosen !== null && chosen !== first) this.#grantTrial(chosen, provider, now);
-    }
-  }
-
-  #grantTrial(waiter: Waiter, provider: Provider, now: number): void {
-    const { request, since } = waiter;
-    // The pass decides whether a late waiter is served.
-    if (waiter.deadline < now || (waiter.signal as Abortable | undefined)?.aborted) return;
-    try {
-      const capability = this.#parts.registry.capabilities.get(waiter.capability)!;
-      const ranking = rank(capability, request, this.#parts, now, true);
-      const lease = this.#reserver.grant(capability, request, ranking, waiter, since, now, provider);
-      if (lease === null) return;
-      this.#leave(waiter);
-      waiter.resolve(lease);
-    } catch (error) {
-      this.#reject(waiter, error);
     }
   }
 
@@ -201,8 +170,8 @@ export class QueueScheduler {
     return waiter.result;
   }
 
-  /** Serves, rejects, or keeps a waiter. */
-  #evaluate(waiter: Waiter, group: LaneGroup, now: number): Verdict {
+  /** Serves, rejects, or keeps a waiter. With `only` it is served by that provider, or its turn comes later. */
+  #evaluate(waiter: Waiter, group: LaneGroup | null, now: number, only?: Provider): Verdict {
     const { request, deadline } = waiter;
     const signal = waiter.signal as Abortable | undefined;
     // If one signal takes several waiters out of the queue, the first ones leave the capacity to waiters that stay.
@@ -214,9 +183,9 @@ export class QueueScheduler {
     if (isOver && waiter.expectedAt > deadline) return this.#giveUp(waiter, now, "timed_out");
     try {
       const ranking = rank(capability, request, this.#parts, now, true);
-      const lease = this.#reserver.grant(capability, request, ranking, waiter, waiter.since, now);
+      const lease = this.#reserver.grant(capability, request, ranking, waiter, waiter.since, now, only);
       if (lease === null && isOver) return this.#giveUp(waiter, now, "timed_out");
-      if (lease === null) return this.#stay(waiter, group, capability, ranking, now);
+      if (lease === null) return group === null ? "stays" : this.#stay(waiter, group, capability, ranking, now);
       this.#leave(waiter);
       waiter.resolve(lease);
     } catch (error) {
@@ -345,9 +314,4 @@ export class QueueScheduler {
     if (waiter.hasClaims) this.#hasRoom = true;
     waiter.unwatch();
   }
-}
-
-/** True if `a` comes before `b`: by priority, then by `difference`, then by arrival. NaN counts as 0. */
-function isAhead(a: Waiter, b: Waiter, difference: number): boolean {
-  return (b.priority - a.priority || difference || a.order - b.order) < 0;
 }

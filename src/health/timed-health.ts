@@ -35,7 +35,7 @@ const HOUR_MS = 3_600_000;
 const MAX_RETRY_AFTER_MS = 48 * HOUR_MS;
 const STREAK = 3;
 const RECENT_MS = 500;
-// Bounds the memory. At higher rates the newest successes stand for all.
+// Bounds the memory.
 const MOST_RECENT = 64;
 const PROBE_AFTER_MS = 5_000;
 const MAX_SECONDS = 60;

@@ -30,7 +30,7 @@ const MOVED_ONE_BY_ONE = 8;
 /** Ranking of a list. One object serves all calls for the list in sequence; its result is valid until the next call. */
 export class Ranking {
   readonly listed: readonly ListedProvider[];
-  /** Number of providers that the request can go to: the eligible ones, or if there is none, those that it can probe. */
+  /** Number of candidates: the eligible providers, or the ones that the request can probe if no provider is eligible. */
   size = 0;
   /** True if no provider is eligible for the request. */
   isProbing = false;

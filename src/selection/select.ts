@@ -1,7 +1,7 @@
 // select: eligible -> score -> rank.
 //
 //   eligible:  registered, not excluded, not dead, not paused, not in cooldown, health >= minimum (or in a trial), and no
-//              demand is larger than its limit. If there is none: those in a cooldown that it can probe
+//              demand is larger than its limit. If no provider is eligible: the ones that it can probe
 //   score:     see weighted-scorer.ts
 //   rank:      see ranking.ts
 

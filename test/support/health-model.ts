@@ -1,7 +1,7 @@
 // The health rules of the default profile in their simplest form, as a model for the limiter. It keeps every outcome, and
 // answers questions from that history.
 // Three rules are ambiguous. The model assumes: a stated wait of a request from before the cooldown counts from its
-// outcome, and starts the cooldown anew; a failed trial in the middle of a longer stated wait does not shorten it; an
+// outcome, and restarts the cooldown; a failed trial in the middle of a longer stated wait does not shorten it; an
 // observation began its latency ago.
 import type { HealthOptions, StatusClass } from "../../src/index.ts";
 

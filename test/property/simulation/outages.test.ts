@@ -5,7 +5,7 @@ import { HttpError } from "../../support/run-fixture.ts";
 import { seededRandom } from "../../support/seeded-random.ts";
 import { effort } from "../../support/test-effort.ts";
 
-/** Clock whose wake-ups run in order, and let all promises run after each of them. */
+/** Runs wake-ups in order, and after each of them all promises. */
 class SimulatedClock implements Clock {
   #now = 0;
   #wakeUps: { atMs: number; wake: () => void }[] = [];

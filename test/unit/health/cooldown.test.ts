@@ -161,7 +161,7 @@ describe("the length of a cooldown", () => {
     expect(started).toEqual([4_000, 8_000, 16_000, 60_000]);
   });
 
-  it("a failure whose request began before the cooldown doubles nothing", () => {
+  it("a failure of a request from before the cooldown doubles nothing", () => {
     const { clock, limiter, left, started } = one({ cooldownSeconds: 1 });
     const timedOut = (latencyMs: number) =>
       limiter.observe({ provider: "only", outcome: { status: "timeout", latencyMs } });
