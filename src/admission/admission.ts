@@ -170,13 +170,14 @@ export class Admission implements LeaseContext {
     asked: WaitOptions,
     maxWaitMs: number,
     mayOverfill = false,
+    trialRank = 0,
   ): Lease | Promise<Lease> {
     this.requireOpen();
     const signal = asked.signal as Abortable | undefined;
     if (signal?.aborted) throw signal.reason;
     const now = this.beginStep();
     try {
-      return this.#scheduler.begin(capability, request, asked, maxWaitMs, mayOverfill, now);
+      return this.#scheduler.begin(capability, request, asked, maxWaitMs, mayOverfill, trialRank, now);
     } finally {
       this.endStep();
     }

@@ -11,6 +11,7 @@ import type { Lease } from "../api/lease.ts";
 import { NoAvailableProviders } from "../errors.ts";
 import { TOO_LARGE } from "../profile/profile.ts";
 import type { Capability } from "../provider/capability.ts";
+import type { Provider } from "../provider/provider.ts";
 import type { Ranking } from "../selection/ranking.ts";
 import { refusalOf } from "../selection/refusal.ts";
 import type { RequestSpec } from "../selection/request-spec.ts";
@@ -21,6 +22,7 @@ import type { Claims, ClaimTarget } from "./claims.ts";
 import { DemandBounds } from "./demand-bounds.ts";
 import type { LeaseContext } from "./lease-context.ts";
 import type { Reserver } from "./reserver.ts";
+import { trialsOutOfTurn } from "./trial-turn.ts";
 import { type Verdict, WaitQueue } from "./wait-queue.ts";
 import { type LaneGroup, Waiter, type WaitOptions } from "./waiter.ts";
 
@@ -38,6 +40,8 @@ export class QueueScheduler {
   /** A call freed capacity since the last pass began. */
   #wasFreed = false;
   #orders = 0;
+  /** Number of waiters with a rank among the waiters for a trial. */
+  #ranked = 0;
   #nextEvaluationAt = Infinity;
 
   constructor(context: LeaseContext, parts: SelectionContext, claims: Claims, reserver: Reserver, maxWaiting: number) {
@@ -98,6 +102,10 @@ export class QueueScheduler {
     try {
       if (!this.isIdle) {
         this.#claims.clear();
+        if (this.#ranked > 0) {
+          const turns = trialsOutOfTurn(this.#queue, this.#parts, now);
+          for (const [provider, waiter] of turns) this.#evaluate(waiter, null, now, provider);
+        }
         this.#queue.pass(now);
       }
     } finally {
@@ -124,6 +132,7 @@ export class QueueScheduler {
     options: WaitOptions,
     maxWaitMs: number,
     mayOverfill: boolean,
+    trialRank: number,
     now: number,
   ): Lease | Promise<Lease> {
     // Nothing was evaluated while the queue was idle.
@@ -144,7 +153,8 @@ export class QueueScheduler {
         throw new NoAvailableProviders(capability.name, refusal, { kind: isFull ? "queue_full" : "refused" });
       }
     }
-    const waiter = new Waiter(capability.name, request, options, deadline, order, now);
+    const waiter = new Waiter(capability.name, request, options, deadline, order, now, trialRank);
+    if (trialRank > 0) this.#ranked++;
     waiter.unwatch = this.#context.watch(options.signal, deadline, () => this.#end(waiter));
     const group = queue.add(waiter, capability.list);
     if (ranking !== null) {
@@ -159,8 +169,8 @@ export class QueueScheduler {
     return waiter.result;
   }
 
-  /** Serves, rejects, or keeps a waiter. */
-  #evaluate(waiter: Waiter, group: LaneGroup, now: number): Verdict {
+  /** Serves, rejects, or keeps a waiter. With `only` it is served by that provider, or its turn comes later. */
+  #evaluate(waiter: Waiter, group: LaneGroup | null, now: number, only?: Provider): Verdict {
     const { request, deadline } = waiter;
     const signal = waiter.signal as Abortable | undefined;
     // If one signal takes several waiters out of the queue, the first ones leave the capacity to waiters that stay.
@@ -172,9 +182,9 @@ export class QueueScheduler {
     if (isOver && waiter.expectedAt > deadline) return this.#giveUp(waiter, now, "timed_out");
     try {
       const ranking = rank(capability, request, this.#parts, now, true);
-      const lease = this.#reserver.grant(capability, request, ranking, waiter, waiter.since, now);
+      const lease = this.#reserver.grant(capability, request, ranking, waiter, waiter.since, now, only);
       if (lease === null && isOver) return this.#giveUp(waiter, now, "timed_out");
-      if (lease === null) return this.#stay(waiter, group, capability, ranking, now);
+      if (lease === null) return group === null ? "stays" : this.#stay(waiter, group, capability, ranking, now);
       this.#leave(waiter);
       waiter.resolve(lease);
     } catch (error) {
@@ -221,8 +231,11 @@ export class QueueScheduler {
       }
       const state = provider.state(now, minimumHealth);
       if (state !== "cooldown" && state !== "unhealthy") continue;
+      // Ranked above.
+      if (provider.isOpenForTrial(state, ranking.isProbing, now)) continue;
       const { health } = provider;
-      const opensAt = state === "cooldown" ? health.cooldownUntil : now + health.healsInMs(minimumHealth, now);
+      const opensAt =
+        state === "cooldown" ? health.opensAt(ranking.isProbing) : now + health.healsInMs(minimumHealth, now);
       const fitsAt = profile.earliestFit(provider.quotas, needs, now);
       soonestAt = Math.min(soonestAt, fitsAt < Infinity ? Math.max(opensAt, fitsAt) : opensAt);
       // From then on it claims its demand there.
@@ -315,6 +328,7 @@ export class QueueScheduler {
   }
 
   #leave(waiter: Waiter): void {
+    if (waiter.lane !== null && waiter.trialRank > 0) this.#ranked--;
     this.#queue.remove(waiter);
     if (waiter.hasClaims) this.#hasRoom = true;
     waiter.unwatch();

@@ -34,6 +34,8 @@ export class Waiter {
   readonly order: number;
   readonly since: number;
   readonly deadline: number;
+  /** Rank among the waiters for a trial: lower first. Failed attempts of its call. Infinity: only if no other waits. */
+  readonly trialRank: number;
   readonly result: Promise<Lease>;
   resolve!: (lease: Lease) => void;
   reject!: (error: unknown) => void;
@@ -47,6 +49,7 @@ export class Waiter {
     deadline: number,
     order: number,
     since: number,
+    trialRank: number,
   ) {
     this.capability = capability;
     this.request = request;
@@ -56,6 +59,7 @@ export class Waiter {
     this.order = order;
     this.since = since;
     this.deadline = deadline;
+    this.trialRank = trialRank;
     this.result = new Promise((resolve, reject) => {
       this.resolve = resolve;
       this.reject = reject;

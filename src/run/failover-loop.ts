@@ -161,13 +161,15 @@ export class FailoverLoop {
   }
 
   #requestLease(request: RequestSpec): Lease | Promise<Lease> {
-    const { admission, time } = this.parts;
+    const { admission, defaults, time } = this.parts;
     const isFirst = this.#attempts === NO_ATTEMPTS;
     const leftMs = isFirst ? this.#timeoutMs : this.deadline - time.now;
     this.#requireTime(leftMs);
     const maxWaitMs = leftMs < this.#remainingWaitMs ? leftMs : this.#remainingWaitMs;
     const mayOverfill = this.#turns !== undefined;
-    const lease = admission.acquire(this.#capability, request, this.#options, maxWaitMs, mayOverfill);
+    const { maxAttempts = defaults.maxAttempts, idempotent = defaults.idempotent } = this.#options;
+    const trialRank = idempotent === false || maxAttempts === 1 ? Infinity : this.#attempts.length;
+    const lease = admission.acquire(this.#capability, request, this.#options, maxWaitMs, mayOverfill, trialRank);
     // `acquire` has just read the clock.
     this.#acquiringSince = time.now;
     if (isFirst) this.deadline = this.#acquiringSince + this.#timeoutMs;

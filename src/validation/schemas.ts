@@ -144,6 +144,7 @@ const healthShape: { readonly [K in keyof HealthOptions]-?: Check } = {
   recoveredHealth: share,
   ewmaAlpha: share,
   cooldownThreshold: share,
+  recheckDeadAfterMs: fromZeroToInfinity,
 };
 
 const optionsShape: Shape = {

@@ -291,7 +291,10 @@ describe("the retry budget", () => {
   });
 
   it("a refusal does not draw on the retry budget while another provider was not tried", async () => {
-    const { limiter } = runFixture(["a", "b"], { retryBudget: { ratio: 0, perMinute: 0 } });
+    const { limiter } = runFixture(["a", "b"], {
+      retryBudget: { ratio: 0, perMinute: 0 },
+      health: { cooldownTriggerCount: 3 },
+    });
     expect((await limiter.run("chat", scriptedTask(new HttpError(429), 1).task)).provider).toBe("b");
     const refused = Object.assign(new Error("refused"), { code: "ECONNREFUSED" });
     expect((await limiter.run("chat", scriptedTask(refused, 1).task)).provider).toBe("b");
