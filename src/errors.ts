@@ -69,7 +69,12 @@ nameErrors(UnknownProvider, "UnknownProvider");
 
 /**
  * Error of a request that no provider of its capability can take, with one reason per provider. `retryAfterMs`: earliest known
- * time; null: none is known. `attempts` is empty if the request was never sent; else `cause` is the error of the last one.
+ * time; null: none is known. `attempts` is empty if the request was never sent; else `cause` is the error of the last one, and
+ * the message says its status and text. `kind`:
+ * - "refused": no capacity can become available in time; "queue_full": the wait queue is full.
+ * - "attempts_failed": no further attempt is allowed, or none can start in time.
+ * - "retry_budget": the longest wait ended while the call waited for retry budget.
+ * - "timed_out": a time limit or the longest wait ended.
  */
 export class NoAvailableProviders extends GrateLimiterError {
   declare readonly code: "no_available_providers";
@@ -88,12 +93,14 @@ export class NoAvailableProviders extends GrateLimiterError {
       readonly kind?: NoAvailableProviders["kind"];
       readonly attempts?: readonly Attempt[];
       readonly cause?: unknown;
+      /** Status and text of the last failed answer. */
+      readonly answer?: string;
     } = {},
   ) {
-    const { kind = "refused", attempts = [] } = how;
+    const { kind = "refused", attempts = [], answer = "" } = how;
     super(
       "no_available_providers",
-      `no provider available for ${quoted(capability)}: ${explain(kind, refusal.reasons, attempts)}`,
+      `no provider available for ${quoted(capability)}: ${explain(kind, refusal.reasons, attempts, answer)}`,
     );
     if ("cause" in how) this.cause = how.cause;
     this.kind = kind;
@@ -136,26 +143,29 @@ function quoted(name: unknown): string {
   return typeof name === "string" ? JSON.stringify(name) : `(${typeof name})`;
 }
 
-const REASONS_SHOWN = 8;
+const MOST_SHOWN = 8;
 
 function explain(
   kind: NoAvailableProviders["kind"],
   reasons: readonly RefusalReason[],
   attempts: readonly Attempt[],
+  answer: string,
 ): string {
-  if (kind !== "refused") {
-    const made = attempts
-      .map(({ provider, status }) => ` ${quoted(provider)} ${status.replaceAll("_", " ")}`)
-      .join(",");
-    const why = reasons.length === 0 ? "" : `; ${explain("refused", reasons, attempts)}`;
-    return `${kind.replaceAll("_", " ")}${made && `:${made}`}${why}`;
-  }
-  if (reasons.length === 0) return "it has no providers";
-  const shown = reasons.slice(0, REASONS_SHOWN).map((reason) => {
-    const when = reason.retryAfterMs === null ? "" : ` (retry in ${reason.retryAfterMs} ms)`;
-    const what = "needed" in reason ? ` (${reason.dimension}: ${reason.needed} of at most ${reason.limit})` : "";
-    return `${quoted(reason.provider)} ${reason.reason.replaceAll("_", " ")}${what}${when}`;
-  });
-  if (reasons.length > REASONS_SHOWN) shown.push(`${reasons.length - REASONS_SHOWN} more`);
-  return shown.join(", ");
+  const why = listed(
+    reasons.map((reason) => {
+      const when = reason.retryAfterMs === null ? "" : ` (retry in ${reason.retryAfterMs} ms)`;
+      const what = "needed" in reason ? ` (${reason.dimension}: ${reason.needed} of at most ${reason.limit})` : "";
+      const held = "heldForMs" in reason ? ` (held by calls of this limiter for ${reason.heldForMs} ms)` : "";
+      return `${quoted(reason.provider)} ${reason.reason.replaceAll("_", " ")}${what}${held}${when}`;
+    }),
+  );
+  if (kind === "refused") return why || "it has no providers";
+  const made = listed(attempts.map(({ provider, status }) => `${quoted(provider)} ${status.replaceAll("_", " ")}`));
+  const last = answer && ` (last answer: ${answer})`;
+  return `${kind.replaceAll("_", " ")}${made && `: ${made}`}${last}${why && `; ${why}`}`;
+}
+
+function listed(texts: readonly string[]): string {
+  const more = texts.length > MOST_SHOWN ? [`${texts.length - MOST_SHOWN} more`] : [];
+  return [...texts.slice(0, MOST_SHOWN), ...more].join(", ");
 }

@@ -87,7 +87,7 @@ export class GrateLimiter<P extends string = string, Routes extends Record<strin
     this.#admission = new Admission(this.#context, time, admissionOptions);
     this.#configuration = new Reconfiguration(registry, this.#admission);
     const { defaults, retryBudget } = options;
-    this.#calls = new Calls(this.#admission, time, { defaults, retryBudget, maxWaiting, random });
+    this.#calls = new Calls(this.#admission, time, { defaults, retryBudget, maxWaiting, leaseTimeoutMs, random });
     this.#inspector = new Inspector(this.#admission);
     const { now } = time;
     for (const [name, pool] of Object.entries(options.pools ?? {})) registry.upsertPool({ ...pool, name }, now);

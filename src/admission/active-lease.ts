@@ -99,6 +99,11 @@ export class ActiveLease implements Lease, Due, LeaseTerms {
     return !isOpen(this.#state);
   }
 
+  /** True for the one request after a cooldown. */
+  get isTrial(): boolean {
+    return this.#candidate.state === "trial";
+  }
+
   get decision(): Decision {
     return this.#candidate.decision;
   }
@@ -280,7 +285,7 @@ export class ActiveLease implements Lease, Due, LeaseTerms {
       const reservation = reservations[i]!;
       const { quota } = reservation;
       if (quota.isHeldToEnd !== isHeldToEnd || !reservation.isReserved) continue;
-      if (quota.spec.strategy === "concurrency") reservation.release();
+      if (quota.spec.strategy === "concurrency") reservation.release(at);
       else reservation.commit(at);
     }
   }

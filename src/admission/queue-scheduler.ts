@@ -7,7 +7,6 @@
 // Regimes: known instants are those at which a window releases enough, a cooldown or a ramp ends, health heals, or what a
 // lease holds comes due; everything else that makes room is a call that says so.
 
-import type { Lease } from "../api/lease.ts";
 import { NoAvailableProviders } from "../errors.ts";
 import { TOO_LARGE } from "../profile/profile.ts";
 import type { Capability } from "../provider/capability.ts";
@@ -17,10 +16,11 @@ import type { RequestSpec } from "../selection/request-spec.ts";
 import { rank } from "../selection/select.ts";
 import type { SelectionContext } from "../selection/selection-context.ts";
 import type { Abortable } from "./abort-signals.ts";
+import type { ActiveLease } from "./active-lease.ts";
 import type { Reserver } from "./reserver.ts";
 import type { Due, TimerHeap } from "./timer-heap.ts";
 import type { ClaimTarget, Verdict, WaitQueue } from "./wait-queue.ts";
-import { Waiter, type WaitOptions } from "./waiter.ts";
+import { type Caller, Waiter, type WaitOptions } from "./waiter.ts";
 
 /** What those who wait ask of the limiter. */
 export interface WaitingHost {
@@ -102,29 +102,34 @@ export class QueueScheduler {
     request: RequestSpec,
     asked: WaitOptions,
     maxWaitMs: number,
-    mayOverfill: boolean,
+    caller: Caller | undefined,
     now: number,
-  ): Lease | Promise<Lease> {
-    const order = this.#orders++;
+  ): ActiveLease | Promise<ActiveLease> {
     const deadline = now + maxWaitMs;
-    const isFull = !mayOverfill && deadline > now && this.#line.size >= this.#maxWaiting;
+    // A call that asks again has its first order, which waiters can be behind: the pass that follows grants in that order.
+    const hasReturned = caller?.order !== undefined && this.#line.size > 0 && deadline > now;
+    const order = caller?.order ?? this.#orders++;
+    if (caller !== undefined) caller.order = order;
+    const isFull = !caller?.mayOverfill && deadline > now && this.#line.size >= this.#maxWaiting;
     let ranking: Ranking | null = null;
     // Who joins a queue of his equals need not be looked at; most calls find nobody there.
-    if (isFull || !this.#line.hasEqual(capability.name, request, asked.priority ?? 0, deadline)) {
+    if (isFull || hasReturned || !this.#line.hasEqual(capability.name, request, asked.priority ?? 0, deadline)) {
       ranking = rank(capability, request, this.#parts, now, true);
-      const lease = this.#granting.grant(capability, request, ranking, asked, now, now);
+      const lease = hasReturned ? null : this.#granting.grant(capability, request, ranking, asked, now, now);
       if (lease !== null) return lease;
       if (isFull || !this.#granting.mayComeBy(deadline, capability, request, now)) {
-        const refusal = this.#granting.refuse(capability, request, now);
+        const refusal = this.#granting.refuse(capability, request, now, caller?.asksAgain);
         throw new NoAvailableProviders(capability.name, refusal, { kind: isFull ? "queue_full" : "refused" });
       }
     }
-    const waiter = new Waiter(capability.name, request, asked, deadline, order, now);
+    const waiter = new Waiter(capability.name, request, asked, deadline, order, now, caller);
     const result = waiter.result();
     waiter.unwatch = this.#host.watch(asked.signal, deadline, () => this.#end(waiter));
+    if (caller !== undefined) caller.withdraw = (error) => void this.#reject(waiter, error);
     this.#line.add(waiter);
+    if (hasReturned) this.#hasRoom = true;
     // What a larger one of its kind before it can never have, nobody has claimed yet.
-    if (ranking !== null) this.#stay(waiter, capability, ranking, now);
+    else if (ranking !== null) this.#stay(waiter, capability, ranking, now);
     return result;
   }
 
@@ -228,7 +233,9 @@ export class QueueScheduler {
     const capability = this.#parts.registry.capabilities.get(waiter.capability);
     this.#leaveLine(waiter);
     const refusal =
-      capability === undefined ? refusalOf<string>([]) : this.#granting.refuse(capability, waiter.request, now);
+      capability === undefined
+        ? refusalOf<string>([])
+        : this.#granting.refuse(capability, waiter.request, now, waiter.caller?.asksAgain);
     waiter.reject(new NoAvailableProviders(waiter.capability, refusal, { kind }));
     return "gone";
   }

@@ -90,7 +90,7 @@ export class WaitQueue {
     return last.request === request || last.request.key === request.key;
   }
 
-  /** Puts it last of its kind. */
+  /** Puts it among those of its kind, by order of arrival: last, unless the call has waited before. */
   add(waiter: QueueEntry): void {
     const { capability, request, priority } = waiter;
     const key = keyOf(capability, request, priority);
@@ -99,11 +99,17 @@ export class WaitQueue {
       queue = new Queue(key, priority);
       this.#queues.set(key, queue);
     }
+    let before: QueueEntry | null = null;
+    if (queue.last !== null && queue.last.order > waiter.order) {
+      for (before = queue.first; before!.order < waiter.order; ) before = before!.next;
+    }
     waiter.queue = queue;
-    waiter.previous = queue.last;
-    if (queue.last === null) queue.first = waiter;
-    else queue.last.next = waiter;
-    queue.last = waiter;
+    waiter.next = before;
+    waiter.previous = before === null ? queue.last : before.previous;
+    if (waiter.previous === null) queue.first = waiter;
+    else waiter.previous.next = waiter;
+    if (before === null) queue.last = waiter;
+    else before.previous = waiter;
     this.#count(capability, 1);
   }
 

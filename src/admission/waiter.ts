@@ -1,11 +1,25 @@
-import type { Lease } from "../api/lease.ts";
 import type { RequestSpec } from "../selection/request-spec.ts";
+import type { ActiveLease } from "./active-lease.ts";
 import type { LeaseOptions } from "./reserver.ts";
 import type { QueueEntry } from "./wait-queue.ts";
 
 /** How one `acquire` waits. */
 export interface WaitOptions extends LeaseOptions {
   readonly signal?: AbortSignal | undefined;
+}
+
+/** A call that asks for leases until one of its attempts is final. */
+export interface Caller {
+  /** Position in the order of arrival, which the first request for a lease sets. */
+  order: number | undefined;
+  /** Failed attempts so far. */
+  readonly failures: number;
+  /** True if the call can join a full queue, too. */
+  readonly mayOverfill: boolean;
+  /** True if the call asks again after a refusal, which is therefore neither counted nor emitted. */
+  readonly asksAgain: boolean;
+  /** Ends the wait with that error. It is set when the call joins the queue. */
+  withdraw: ((error: unknown) => void) | undefined;
 }
 
 /** One `acquire` that waits. */
@@ -24,7 +38,8 @@ export class Waiter implements QueueEntry {
   readonly order: number;
   readonly since: number;
   readonly deadline: number;
-  resolve!: (lease: Lease) => void;
+  readonly caller: Caller | undefined;
+  resolve!: (lease: ActiveLease) => void;
   reject!: (error: unknown) => void;
   /** Takes the alarm and the listener down that would end its waiting. */
   unwatch!: () => void;
@@ -36,6 +51,7 @@ export class Waiter implements QueueEntry {
     deadline: number,
     order: number,
     since: number,
+    caller: Caller | undefined,
   ) {
     this.capability = capability;
     this.request = request;
@@ -45,10 +61,11 @@ export class Waiter implements QueueEntry {
     this.order = order;
     this.since = since;
     this.deadline = deadline;
+    this.caller = caller;
   }
 
   /** What it will have come to; `resolve` and `reject` are there from then on. */
-  result(): Promise<Lease> {
+  result(): Promise<ActiveLease> {
     return new Promise((resolve, reject) => {
       this.resolve = resolve;
       this.reject = reject;

@@ -67,6 +67,7 @@ export function updateHealth(
   const known =
     status === "quota_exhausted" ? { ...outcome, knownResetAt: resetOfFullest(provider.quotas, now) } : outcome;
   const hasRecovered = health.observe(known, grantedAt, settings.cooldownSeconds, now);
+  if (status === "success") provider.provenAt = Math.max(provider.provenAt, grantedAt);
   provider.invalidate();
   const end = health.cooldownUntil;
   if (end !== endBefore) {

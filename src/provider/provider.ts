@@ -45,6 +45,8 @@ export class Provider {
   readonly ramp: Ramp = new Ramp();
   /** Lease in the trial; null: none. A lease that was granted before the last cooldown ended does not count. */
   trial: Trial | null = null;
+  /** Grant of the latest request that succeeded. */
+  provenAt: number = -Infinity;
   /** False once it was removed, even if another provider of the same name was registered since. */
   isRegistered = true;
   /** Number of leases that are attached to it. */

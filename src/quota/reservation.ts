@@ -32,6 +32,10 @@ export class Account {
   readonly scheduled: ReservationList = new ReservationList();
   /** Committed reservations of open leases: the end of the lease might lower them. */
   readonly adjustable: ReservationList = new ReservationList();
+  /** Reservations without a known end, in the order in which they were made. */
+  readonly held: ReservationList = new ReservationList();
+  /** When a reservation was last released without becoming usage. */
+  freedAt: number = -Infinity;
   /** Sum of all reservations. This field and the three that follow are written by reservations alone. */
   reserved = 0;
   /** Part of `reserved` that belongs to open leases. */
@@ -132,7 +136,7 @@ export class Reservation<Q extends Account = Account> {
     if (countedFrom === null) {
       this.tookLast = this.#reserve(amount, now);
       quota.openReserved += amount;
-      if (scheduledAt < Infinity) this.#enter(quota.scheduled);
+      this.#enter(scheduledAt < Infinity ? quota.scheduled : quota.held);
     } else {
       this.tookLast = false;
       this.#floor = quota.index === REQUESTS ? 1 : 0;
@@ -174,7 +178,7 @@ export class Reservation<Q extends Account = Account> {
     if (at === this.#at) return;
     this.#exit();
     this.#at = at;
-    if (at < Infinity) this.#enter(this.quota.scheduled);
+    this.#enter(at < Infinity ? this.quota.scheduled : this.quota.held);
   }
 
   /** The amount becomes usage at `at`, which is never before the instant of an earlier commit. */
@@ -187,8 +191,9 @@ export class Reservation<Q extends Account = Account> {
     if (this.#isOpen) this.#enter(quota.adjustable);
   }
 
-  /** Returns the amount: the place is free again. */
-  release(): void {
+  /** Returns the amount at `at`: the place is free again. */
+  release(at: number): void {
+    this.quota.freedAt = at;
     this.#return();
   }
 

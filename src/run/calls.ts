@@ -11,7 +11,7 @@ import type { Check } from "../validation/problems.ts";
 import * as checks from "../validation/schemas.ts";
 import { MAX_WAIT_MS } from "./failover-loop.ts";
 import { map } from "./map.ts";
-import { RetryBudget } from "./retry-budget.ts";
+import { retryTargets } from "./retry-targets.ts";
 import type { RunDependencies } from "./run-dependencies.ts";
 
 const NO_OPTIONS: RunOptions = {};
@@ -19,6 +19,7 @@ const NO_OPTIONS: RunOptions = {};
 /** Options of a limiter that concern its calls. */
 export interface CallSettings extends Pick<GrateLimiterOptions, "defaults" | "retryBudget"> {
   readonly maxWaiting: number;
+  readonly leaseTimeoutMs: number;
   readonly random: () => number;
 }
 
@@ -35,12 +36,12 @@ type Start<Task, Options, Result> = (
 export class Calls {
   readonly #parts: RunDependencies;
 
-  constructor(admission: Admission, time: EngineTime, { defaults, retryBudget, maxWaiting, random }: CallSettings) {
+  constructor(admission: Admission, time: EngineTime, { defaults, retryBudget, ...settings }: CallSettings) {
     const { counters, events } = admission.selection;
     this.#parts = {
-      ...{ admission, time, counters, events, random, maxWaiting },
+      ...{ admission, time, counters, events, ...settings },
       defaults: { ...defaults },
-      retryBudget: new RetryBudget(retryBudget),
+      targets: retryTargets(admission.selection, time, retryBudget),
     };
   }
 
@@ -88,14 +89,17 @@ export class Calls {
     admission.requireOpen();
     const capability = this.#check(checks.map, name, options);
     const needs = options?.needs;
+    const maxWaitMs = options?.maxWaitMs ?? defaults.maxWaitMs;
     const own = {
       ...options,
       // A batch takes as long as the quotas demand.
-      maxWaitMs: options?.maxWaitMs ?? defaults.maxWaitMs ?? Infinity,
+      maxWaitMs: maxWaitMs ?? Infinity,
       needs: needs && ((item: Item, index: number) => this.#validNeeds(needs(item, index))),
     };
     this.#validate(checks.batch, { items, task });
-    return map(this.#parts, capability, items, task, own, requestSpecFor(options));
+    const { leaseTimeoutMs = this.#parts.leaseTimeoutMs } = own;
+    const stuckAfterMs = maxWaitMs === undefined ? leaseTimeoutMs : Infinity;
+    return map(this.#parts, capability, items, task, own, requestSpecFor(options), stuckAfterMs);
   }
 
   #check(check: Check, name: string, options: SelectOptions | undefined): Capability {

@@ -38,3 +38,18 @@ export function refusalNow(parts: RunDependencies, capability: Capability, reque
   if (refusal.reasons.length === reasons.length) return refusal;
   return { ...refusal, retryAfterMs: null, retryAfterSeconds: null };
 }
+
+/**
+ * Instant at which one of the places was last freed that leases of this limiter hold at all providers of the request. Infinity:
+ * a provider lacks something else, or the places are held otherwise.
+ */
+export function placesFreedAt(parts: RunDependencies, capability: Capability, request: RequestSpec): number {
+  const { providers } = parts.admission.selection.registry;
+  const instants = refusalReasons(parts, capability, request).map((reason) => {
+    if (isUnable(reason)) return -Infinity;
+    if (!("heldForMs" in reason)) return Infinity;
+    const { quotas } = providers.get(reason.provider)!;
+    return Math.max(...quotas.map(({ freedAt }) => freedAt));
+  });
+  return Math.max(...instants);
+}

@@ -3,7 +3,7 @@ import type { RunDefaults } from "../api/run-options.ts";
 import type { EngineTime } from "../clock/engine-time.ts";
 import type { Events } from "../events.ts";
 import type { Counters } from "../metrics.ts";
-import type { RetryBudget } from "./retry-budget.ts";
+import type { TargetOf } from "./retry-policy.ts";
 
 /** Parts of a limiter that `run`, `stream` and `map` use. */
 export interface RunDependencies {
@@ -14,7 +14,9 @@ export interface RunDependencies {
   readonly defaults: RunDefaults;
   /** Uniform in [0, 1). */
   readonly random: () => number;
-  readonly retryBudget: RetryBudget;
+  /** Facts about a provider that retries depend on. */
+  readonly targets: TargetOf;
+  readonly leaseTimeoutMs: number;
   /** Capacity of the wait queue. */
   readonly maxWaiting: number;
 }

@@ -111,11 +111,16 @@ export const strategy: Check = allowed(
 );
 
 const positiveWhole = allowed("a whole number >= 1", (value) => Number.isSafeInteger(value) && value >= 1);
+const positiveWholeToInfinity = allowed(
+  "a whole number >= 1 or Infinity",
+  (value) => value === Infinity || (Number.isSafeInteger(value) && value >= 1),
+);
+const retryBudget = objectOf(each(["ratio", "perMinute"], fromZeroToInfinity));
 const waits: Shape = {
   maxWaitMs: fromZeroToInfinity,
   timeoutMs: positiveNumber,
   attemptTimeoutMs: positiveNumber,
-  maxAttempts: positiveWhole,
+  maxAttempts: positiveWholeToInfinity,
   idempotent: trueOrFalse,
   classify: anyFunction,
 };
@@ -150,7 +155,9 @@ const optionsShape: Shape = {
   leaseTimeoutMs: positiveNumber,
   skewCapMs: fromZeroToInfinity,
   maxWaiting: wholeNumber,
-  retryBudget: objectOf(each(["ratio", "perMinute"], fromZero)),
+  retryBudget: (value, problems) => {
+    if (value !== false) retryBudget(value, problems);
+  },
   defaults: objectOf(waits),
   clock: allowed("an object with a now method", (value) => isRecord(value) && typeof value["now"] === "function"),
   random: anyFunction,
