@@ -19,8 +19,13 @@ export function retryTargets(
       budget = new RetryBudget(options);
       budgets.set(provider, budget);
     }
-    const { provenAt } = provider;
-    const state = provider.state(time.now, minimumHealth);
-    return { budget, provenAt, isRecovering: state === "cooldown" || state === "trial" };
+    return {
+      budget,
+      provenAt: provider.provenAt,
+      get isRecovering() {
+        const state = provider.state(time.now, minimumHealth);
+        return state === "cooldown" || state === "trial";
+      },
+    };
   };
 }
