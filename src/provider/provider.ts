@@ -7,6 +7,7 @@ import type { Quota } from "../quota/quota.ts";
 import { SIZE_DIMENSIONS } from "../quota/usage-vector.ts";
 import type { Pool } from "./pool.ts";
 import { ProviderRow } from "./provider-row.ts";
+import type { RetryBudget } from "./retry-budget.ts";
 
 /** Configuration of a provider except its quotas, with all defaults filled in. */
 export interface ProviderSettings {
@@ -32,6 +33,7 @@ export interface Trial {
 export class Provider {
   readonly name: string;
   readonly health: Health;
+  readonly retryBudget: RetryBudget;
   readonly row: ProviderRow = new ProviderRow();
   settings: ProviderSettings;
   #ownQuotas: readonly Quota[] = [];
@@ -54,10 +56,11 @@ export class Provider {
   /** Instant from which the end of a cooldown must be emitted, by the next call that reads the provider. Infinity: never. */
   cooldownEndDueAt: number = Infinity;
 
-  constructor(name: string, settings: ProviderSettings, health: Health) {
+  constructor(name: string, settings: ProviderSettings, health: Health, retryBudget: RetryBudget) {
     this.name = name;
     this.settings = settings;
     this.health = health;
+    this.retryBudget = retryBudget;
   }
 
   /** Makes selections read its facts again, because one has changed. */

@@ -19,16 +19,13 @@ export function callFailure(
   attempts: readonly Attempt[],
 ): NoAvailableProviders {
   const last = attempts.at(-1);
-  // A copy, because all calls without attempts share one empty list.
-  const how = { kind, attempts: [...attempts], ...(last && { cause: last.error, answer: answerOf(last.error) }) };
+  const how = { kind, attempts, ...(last && { cause: last.error, answer: answerOf(last.error) }) };
   return new NoAvailableProviders(capability.name, refusalNow(parts, capability, request), how);
 }
 
 /** Status and message of a failure as its provider stated them. */
 function answerOf(error: unknown): string {
-  const status = httpStatusOf(error, 100);
-  const texts = [safeGet(error, "message"), safeGet(error, "statusText"), error];
-  const text = texts.find((each) => typeof each === "string" && each !== "");
-  const parts = [status, text === undefined ? undefined : JSON.stringify((text as string).slice(0, LONGEST_MESSAGE))];
-  return parts.filter((part) => part !== undefined).join(" ");
+  const text = safeGet(error, "message") || safeGet(error, "statusText");
+  const quoted = text && JSON.stringify(String(text).slice(0, LONGEST_MESSAGE));
+  return [httpStatusOf(error, 100), quoted].filter(Boolean).join(" ");
 }

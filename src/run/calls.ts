@@ -1,9 +1,6 @@
-import type { Admission } from "../admission/admission.ts";
 import type { MapResult, TaskContext } from "../api/attempt.ts";
 import type { Lease } from "../api/lease.ts";
-import type { GrateLimiterOptions } from "../api/options.ts";
-import type { AcquireOptions, MapOptions, RunOptions, SelectOptions } from "../api/run-options.ts";
-import type { EngineTime } from "../clock/engine-time.ts";
+import type { AcquireOptions, MapOptions, RunDefaults, RunOptions, SelectOptions } from "../api/run-options.ts";
 import type { Capability } from "../provider/capability.ts";
 import { requestedCapability } from "../selection/known-names.ts";
 import { type RequestSpec, requestSpecFor } from "../selection/request-spec.ts";
@@ -11,17 +8,9 @@ import type { Check } from "../validation/problems.ts";
 import * as checks from "../validation/schemas.ts";
 import { MAX_WAIT_MS } from "./failover-loop.ts";
 import { map } from "./map.ts";
-import { retryTargets } from "./retry-targets.ts";
 import type { RunDependencies } from "./run-dependencies.ts";
 
 const NO_OPTIONS: RunOptions = {};
-
-/** Options of a limiter that concern its calls. */
-export interface CallSettings extends Pick<GrateLimiterOptions, "defaults" | "retryBudget"> {
-  readonly maxWaiting: number;
-  readonly leaseTimeoutMs: number;
-  readonly random: () => number;
-}
 
 /** Function that starts a call with valid arguments: `run` or `stream`. */
 type Start<Task, Options, Result> = (
@@ -36,13 +25,9 @@ type Start<Task, Options, Result> = (
 export class Calls {
   readonly #parts: RunDependencies;
 
-  constructor(admission: Admission, time: EngineTime, { defaults, retryBudget, ...settings }: CallSettings) {
-    const { counters, events } = admission.selection;
-    this.#parts = {
-      ...{ admission, time, counters, events, ...settings },
-      defaults: { ...defaults },
-      targets: retryTargets(admission.selection, time, retryBudget),
-    };
+  constructor(parts: Omit<RunDependencies, "defaults">, defaults: RunDefaults | undefined) {
+    // A copy, because the caller can change the object later.
+    this.#parts = { ...parts, defaults: { ...defaults } };
   }
 
   /** Rejects also if an argument is invalid. */

@@ -12,7 +12,6 @@
 import type { ActiveLease } from "../admission/active-lease.ts";
 import type { Caller } from "../admission/waiter.ts";
 import type { Attempt, RunResult } from "../api/attempt.ts";
-import type { Lease } from "../api/lease.ts";
 import type { RunOptions, TaskResult } from "../api/run-options.ts";
 import type { StatusClass } from "../api/status-class.ts";
 import type { Verdict } from "../api/verdict.ts";
@@ -34,7 +33,6 @@ export const MAX_WAIT_MS = 60_000;
 const FINAL_STATUSES: readonly StatusClass[] = ["success", "client_error", "cancelled"];
 
 const STILL_OPEN = { status: "success", neverConnected: false } as const;
-const NO_ATTEMPTS: readonly Attempt[] = [];
 // Awaited if a lease is granted without waiting, so that the task is called after `run` has returned.
 const RETURNED: Promise<void> = Promise.resolve();
 
@@ -57,7 +55,7 @@ export class FailoverLoop implements Caller {
   readonly #request: RequestSpec;
   readonly #turns: MapTurns | undefined;
   readonly #timeoutMs: number;
-  #attempts: readonly Attempt[] = NO_ATTEMPTS;
+  readonly #attempts: Attempt[] = [];
   #retryPolicy: RetryPolicy | undefined;
   #waitedMs = 0;
   #remainingWaitMs: number;
@@ -88,7 +86,7 @@ export class FailoverLoop implements Caller {
   }
 
   get mayOverfill(): boolean {
-    return this.#turns !== undefined || this.#attempts !== NO_ATTEMPTS;
+    return this.#turns !== undefined || this.failures > 0;
   }
 
   /**
@@ -136,18 +134,18 @@ export class FailoverLoop implements Caller {
     const lease = this.#requestLease(this.#request, Infinity);
     // `acquire` has just read the clock.
     const since = this.parts.time.now;
-    const accept = (granted: ActiveLease) => {
+    if (!(lease instanceof Promise)) return lease;
+    return lease.then((granted) => {
       this.#spendWait(since);
-      this.#countRequest(granted);
       return granted;
-    };
-    return lease instanceof Promise ? lease.then(accept) : accept(lease);
+    });
   }
 
   /** Acquires a lease for an item of `map` or a retry. Asks again whenever the retry policy allows another provider. */
   async #acquireInTurns(): Promise<ActiveLease> {
-    const { admission, targets, time } = this.parts;
-    const isFirst = this.#attempts === NO_ATTEMPTS;
+    const { admission, time } = this.parts;
+    const { registry } = admission.selection;
+    const isFirst = this.failures === 0;
     const policy = this.#retryPolicy;
     const turns = this.#turns?.[isFirst ? "first" : "later"];
     for (;;) {
@@ -155,18 +153,20 @@ export class FailoverLoop implements Caller {
       const hasTurn = await turns?.acquire((giveUp) => (isFirst ? undefined : this.watch(this.deadline, giveUp)));
       if (hasTurn === false) this.#requireTime(0);
       // The list of the capability can have been replaced since the call began.
-      const { capabilities } = admission.selection.registry;
-      this.#capability = capabilities.get(this.#capability.name) ?? this.#capability;
+      this.#capability = registry.capabilities.get(this.#capability.name) ?? this.#capability;
       const since = time.read();
       const end = Math.min(this.deadline, since + this.#remainingWaitMs);
-      const plan = policy?.plan(targets, end, since) ?? ANY_PROVIDER;
+      const plan = policy?.plan(registry.providers, end, since) ?? ANY_PROVIDER;
       this.asksAgain = plan.until < end || (plan.isShort && since < end);
       let lease: ActiveLease | null = null;
       let isAccepted: boolean;
       try {
         const request = isFirst ? this.#request : this.#retryRequest(plan.without);
         const granted = this.#requestLease(request, plan.until - since);
-        lease = granted instanceof Promise ? await this.#whilePlacesAreFreed(granted) : granted;
+        lease =
+          granted instanceof Promise && this.#turns
+            ? await this.#whilePlacesAreFreed(granted, this.#turns)
+            : await granted;
       } catch (error) {
         if (isFirst || !NoAvailableProviders.is(error)) throw error;
         const kind = error.kind === "refused" ? "attempts_failed" : error.kind;
@@ -174,8 +174,7 @@ export class FailoverLoop implements Caller {
       } finally {
         turns?.release();
         this.#spendWait(since);
-        if (policy === undefined) this.#countRequest(lease);
-        isAccepted = policy?.settle(plan, lease, targets, time.now) ?? true;
+        isAccepted = policy?.settle(plan, lease, registry.providers, time.now) ?? true;
       }
       if (lease === null) await this.#pause(plan.until);
       else if (isAccepted) return lease;
@@ -212,25 +211,20 @@ export class FailoverLoop implements Caller {
   }
 
   /** Rejects an item of `map` that waits for places which leases of this limiter hold, and of which none is freed. */
-  async #whilePlacesAreFreed(granted: Promise<ActiveLease>): Promise<ActiveLease> {
+  #whilePlacesAreFreed(granted: Promise<ActiveLease>, { startedAt, stuckAfterMs }: MapTurns): Promise<ActiveLease> {
     const { admission, time } = this.parts;
-    const { stuckAfterMs = Infinity, startedAt = 0 } = this.#turns ?? {};
     let cancel: () => void;
-    const lookAt = (atMs: number) => {
-      cancel = admission.watch(undefined, atMs, () => {
-        const { now } = time;
-        const stuckAt = Math.max(startedAt, placesFreedAt(this.parts, this.#capability, this.#request)) + stuckAfterMs;
-        if (stuckAt <= now) this.withdraw!(this.#failure("timed_out"));
-        else lookAt(Math.min(stuckAt, now + stuckAfterMs));
+    const lookAt = (at: number) => {
+      cancel = admission.watch(undefined, at, () => {
+        const freedAt = placesFreedAt(this.parts, this.#capability, this.#request);
+        const stuckAt = Math.max(startedAt, freedAt) + stuckAfterMs;
+        if (stuckAt <= time.now) this.withdraw!(this.#failure("timed_out"));
+        else lookAt(Math.min(stuckAt, time.now + stuckAfterMs));
       });
-      admission.endStep();
     };
     lookAt(startedAt + stuckAfterMs);
-    try {
-      return await granted;
-    } finally {
-      cancel!();
-    }
+    admission.endStep();
+    return granted.finally(() => cancel());
   }
 
   /** Counts the time since then as waiting. */
@@ -240,19 +234,16 @@ export class FailoverLoop implements Caller {
     this.#remainingWaitMs -= waitedMs;
   }
 
-  #countRequest(lease: Lease | null): void {
-    const { targets, time } = this.parts;
-    if (lease !== null) targets(lease.provider)?.budget.countRequest(time.now);
-  }
-
   /** Emits `failover` if the provider is another one than before. Throws, and releases the lease, if the call is over. */
   #begin(lease: ActiveLease): AttemptContext {
-    const { counters, events, time } = this.parts;
+    const { admission, time } = this.parts;
+    const { counters, events, selection } = admission;
     const { now } = time;
     const previous = this.#attempts.at(-1);
     try {
       this.#requireTime(this.deadline - now);
-      if (previous !== undefined && previous.provider !== lease.provider) {
+      if (previous === undefined) selection.registry.providers.get(lease.provider)?.retryBudget.countRequest(now);
+      else if (previous.provider !== lease.provider) {
         const { provider: from, status } = previous;
         counters.failovers++;
         events.emit("failover", { capability: this.#capability.name, from, to: lease.provider, status });
@@ -303,14 +294,14 @@ export class FailoverLoop implements Caller {
 
   /** Result of the call, if the attempt is final; null: another attempt follows. Throws the final error. */
   #decide<T>(context: AttemptContext, ending: Ending<T>, verdict: Verdict | null): RunResult<T> | null {
-    const { provider, attempt, startedAt } = context;
+    const { provider, startedAt } = context;
     const { status, neverConnected } = verdict ?? STILL_OPEN;
     const isFinal = FINAL_STATUSES.includes(status) && !context.isAborted;
     const error = !ending.ok ? ending.error : isFinal ? null : ending.value;
     const latencyMs = this.parts.time.now - startedAt;
     const made = { provider, status, waitedMs: this.#waitedMs, latencyMs, error };
-    const attempts = attempt === 1 ? [made] : [...this.#attempts, made];
-    this.#attempts = attempts;
+    const attempts = this.#attempts;
+    attempts.push(made);
     if (isFinal) {
       if (ending.ok) return { value: ending.value, provider, attempts };
       throw ending.error;

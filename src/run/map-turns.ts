@@ -5,21 +5,20 @@ import { Semaphore } from "./semaphore.ts";
 const WAITING_ALIKE = 1;
 const WAITING_DIFFERENT = 32;
 
-/** What the items of one `map` share: turns in the wait queue, and the time for which they wait for places. */
-export class MapTurns {
-  /** For first attempts. */
+/** What the items of one `map` share. */
+export interface MapTurns {
+  /** Turns in the wait queue for first attempts. */
   readonly first: Semaphore;
-  /** For retries: different providers have failed their items, and the one with the fewest failures gets a trial. */
+  /** Those for retries. They differ: some providers have failed the item, and a trial goes to the item that failed least. */
   readonly later: Semaphore;
   readonly startedAt: number;
-  /** Longest time (ms) in which no place is freed. */
+  /** Longest time (ms) for which items wait for places of which none is freed. */
   readonly stuckAfterMs: number;
+}
 
-  constructor(areAlike: boolean, maxWaiting: number, startedAt: number, stuckAfterMs: number) {
-    const most = Math.max(1, Math.min(WAITING_DIFFERENT, maxWaiting >> 2));
-    this.first = new Semaphore(areAlike ? WAITING_ALIKE : most);
-    this.later = new Semaphore(most);
-    this.startedAt = startedAt;
-    this.stuckAfterMs = stuckAfterMs;
-  }
+/** Turns for items that have the same needs or not, in a wait queue for at most `maxWaiting`. */
+export function mapTurns(areAlike: boolean, maxWaiting: number, startedAt: number, stuckAfterMs: number): MapTurns {
+  const most = Math.max(1, Math.min(WAITING_DIFFERENT, maxWaiting >> 2));
+  const first = new Semaphore(areAlike ? WAITING_ALIKE : most);
+  return { first, later: new Semaphore(most), startedAt, stuckAfterMs };
 }

@@ -7,7 +7,7 @@ import { omitUndefined } from "../validation/omit-undefined.ts";
 import { newController } from "./abort-controller.ts";
 import { closeIterator } from "./close-iterator.ts";
 import { FailoverLoop } from "./failover-loop.ts";
-import { MapTurns } from "./map-turns.ts";
+import { type MapTurns, mapTurns } from "./map-turns.ts";
 import { Queue } from "./queue.ts";
 import type { RunDependencies, Signal } from "./run-dependencies.ts";
 
@@ -69,7 +69,7 @@ class MapIterator<Item, T> implements AsyncIterableIterator<MapResult<Item, T>> 
     request: RequestSpec,
     stuckAfterMs: number,
   ) {
-    const turns = new MapTurns(needs === undefined, parts.maxWaiting, parts.time.read(), stuckAfterMs);
+    const turns = mapTurns(needs === undefined, parts.maxWaiting, parts.time.read(), stuckAfterMs);
     const { signal } = this.#controller;
     this.#parts = parts;
     this.#source =

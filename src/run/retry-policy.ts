@@ -18,23 +18,24 @@ import type { RunDefaults } from "../api/run-options.ts";
 import type { StatusClass } from "../api/status-class.ts";
 import type { Verdict } from "../api/verdict.ts";
 import { UNSERVED } from "../observation/status-code.ts";
+import type { RetryBudget } from "../provider/retry-budget.ts";
 import { backoffMs } from "./backoff.ts";
-import type { RetryBudget } from "./retry-budget.ts";
 
 const MAX_UNCOUNTED = 20;
 const LEAST_ATTEMPTS = 3;
+// The next lease of such a provider is the trial, or comes after a success.
+const RECOVERING: readonly string[] = ["cooldown", "trial"];
 
-/** Facts about a provider that a retry depends on. */
+/** A provider as far as retries depend on it. */
 export interface RetryTarget {
-  readonly budget: RetryBudget;
+  readonly retryBudget: RetryBudget;
   /** Grant of the latest request that succeeded. */
   readonly provenAt: number;
-  /** True in a cooldown and until its trial has ended: the next lease is the trial, or comes after a success. */
-  readonly isRecovering: boolean;
+  state(now: number, minimumHealth: number): string;
 }
 
-/** Facts about a provider as of now; undefined: it is not registered. */
-export type TargetOf = (provider: string) => RetryTarget | undefined;
+/** The registered providers by name. */
+type Targets = Pick<ReadonlyMap<string, RetryTarget>, "get">;
 
 /** A failed attempt. */
 export interface FailedAttempt {
@@ -56,8 +57,8 @@ export interface RetryPlan {
   readonly until: number;
   /** True if one of them has no budget. */
   readonly isShort: boolean;
-  /** Budgets of which the plan holds a retry, by provider. */
-  readonly held: ReadonlyMap<string, RetryBudget>;
+  /** Budgets of which the plan holds a retry. */
+  readonly held: readonly RetryBudget[];
 }
 
 interface Failure {
@@ -70,7 +71,7 @@ interface Failure {
 
 const NEVER_AGAIN: readonly StatusClass[] = UNSERVED.filter((status) => status !== "rate_limited");
 /** The plan of a first attempt. */
-export const ANY_PROVIDER: RetryPlan = { without: [], until: Infinity, isShort: false, held: new Map() };
+export const ANY_PROVIDER: RetryPlan = { without: [], until: Infinity, isShort: false, held: [] };
 
 /** True if no success shows that the provider works again since a failure that may have done work. */
 function isUnproven(failure: Failure | undefined, target: RetryTarget | undefined): target is RetryTarget {
@@ -119,17 +120,17 @@ export class RetryPolicy {
    * Decides which providers the next attempt can use, and holds the budget that it might need. `settle` must follow. `end`:
    * instant at which the patience of the call ends.
    */
-  plan(targetOf: TargetOf, end: number, now: number): RetryPlan {
+  plan(targets: Targets, end: number, now: number): RetryPlan {
     const without: string[] = [];
-    const held = new Map<string, RetryBudget>();
+    const held: RetryBudget[] = [];
     let until = Infinity;
     let isShort = false;
     for (const [provider, failure] of this.#failures) {
       if (failure.readyAt <= now) {
-        const target = targetOf(provider);
-        const needsBudget = isUnproven(failure, target) && !target.isRecovering;
-        failure.isShort = needsBudget && !target.budget.hold(now);
-        if (needsBudget && !failure.isShort) held.set(provider, target.budget);
+        const target = targets.get(provider);
+        const needsBudget = isUnproven(failure, target) && !RECOVERING.includes(target.state(now, 0));
+        failure.isShort = needsBudget && !target.retryBudget.hold(now);
+        if (needsBudget && !failure.isShort) held.push(target.retryBudget);
         if (!failure.isShort) continue;
         failure.readyAt = Math.min(end, this.#nextLook(now));
       }
@@ -144,15 +145,15 @@ export class RetryPolicy {
   settle(
     { held }: RetryPlan,
     lease: { readonly provider: string; readonly isTrial: boolean } | null,
-    targetOf: TargetOf,
+    targets: Targets,
     now: number,
   ): boolean {
-    for (const budget of held.values()) budget.settle(false, now);
+    for (const budget of held) budget.settle(false, now);
     if (lease === null) return false;
     const failure = this.#failures.get(lease.provider);
-    const target = targetOf(lease.provider);
-    if (lease.isTrial || !isUnproven(failure, target)) target?.budget.countRequest(now);
-    else if (target.budget.hold(now)) target.budget.settle(true, now);
+    const target = targets.get(lease.provider);
+    if (lease.isTrial || !isUnproven(failure, target)) target?.retryBudget.countRequest(now);
+    else if (target.retryBudget.hold(now)) target.retryBudget.settle(true, now);
     else {
       failure!.readyAt = this.#nextLook(now);
       failure!.isShort = true;

@@ -2,8 +2,8 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { MockClock, RunOptions } from "../../../src/index.ts";
+import { RetryBudget } from "../../../src/provider/retry-budget.ts";
 import { backoffMs } from "../../../src/run/backoff.ts";
-import { RetryBudget } from "../../../src/run/retry-budget.ts";
 import { HttpError, refusalOf, runFixture, watch } from "../../support/run-fixture.ts";
 
 const EMPTY = { ratio: 0, perMinute: 0 };

@@ -1,7 +1,7 @@
 // Rules for the retries of one call, as tables: what follows a failed attempt, and which providers the next one can use.
 import { describe, expect, it } from "vitest";
 import type { StatusClass } from "../../../src/index.ts";
-import { RetryBudget } from "../../../src/run/retry-budget.ts";
+import { RetryBudget } from "../../../src/provider/retry-budget.ts";
 import { type FailedAttempt, RetryPolicy, type RetryTarget } from "../../../src/run/retry-policy.ts";
 
 const NOW = 1_000_000;
@@ -35,8 +35,9 @@ function attemptsOf(options: Options, failure: Failure): number {
   return Number.POSITIVE_INFINITY;
 }
 
-function target({ budget = new RetryBudget(), provenAt = Number.NEGATIVE_INFINITY, isRecovering = false } = {}) {
-  return (): RetryTarget => ({ budget, provenAt, isRecovering });
+/** Providers that are all in the same state. */
+function targets({ budget = new RetryBudget(), provenAt = Number.NEGATIVE_INFINITY, state = "available" } = {}) {
+  return { get: (): RetryTarget | undefined => ({ retryBudget: budget, provenAt, state: () => state }) };
 }
 
 const INFINITE = Number.POSITIVE_INFINITY;
@@ -86,17 +87,17 @@ describe("when the same provider can be used again", () => {
   ])("%s", (_, failure, readyInMs) => {
     const policy = policyOf();
     policy.afterFailure(failed(failure), NOW);
-    const plan = policy.plan(target(), INFINITE, NOW);
+    const plan = policy.plan(targets(), INFINITE, NOW);
     expect(plan.without).toEqual(readyInMs === 0 ? [] : ["a"]);
     expect(plan.until).toBe(readyInMs === 0 ? INFINITE : NOW + readyInMs);
-    if (readyInMs < INFINITE) expect(policy.plan(target(), INFINITE, NOW + readyInMs).without).toEqual([]);
+    if (readyInMs < INFINITE) expect(policy.plan(targets(), INFINITE, NOW + readyInMs).without).toEqual([]);
   });
 
   it("backoff grows with the failures of the call on that provider alone", () => {
     const policy = policyOf({ maxAttempts: 99 });
     const delays = ["a", "a", "b", "a", "b", "a", "a", "a"].map((provider) => {
       policy.afterFailure(failed({ provider }), NOW);
-      return policy.plan(target(), INFINITE, NOW).until - NOW;
+      return policy.plan(targets(), INFINITE, NOW).until - NOW;
     });
     // The earliest of both providers.
     expect(delays).toEqual([375, 750, 375, 375, 750, 750, 750, 750]);
@@ -106,7 +107,7 @@ describe("when the same provider can be used again", () => {
     const policy = policyOf();
     policy.afterFailure(failed({ provider: "a" }), NOW);
     policy.afterFailure(failed({ provider: "b", status: "forbidden" }), NOW);
-    expect(policy.plan(target(), INFINITE, NOW)).toMatchObject({ without: ["a", "b"], until: NOW + FIRST_MS });
+    expect(policy.plan(targets(), INFINITE, NOW)).toMatchObject({ without: ["a", "b"], until: NOW + FIRST_MS });
     expect([...policy.failed]).toEqual(["a", "b"]);
   });
 });
@@ -115,21 +116,21 @@ const LATER = NOW + FIRST_MS;
 const ON_A = { provider: "a", isTrial: false };
 
 /** The plan of the first retry, and what becomes of a lease on the same provider. */
-function retryOn(targets: ReturnType<typeof target>, failure: Failure = {}, lease = ON_A) {
+function retryOn(given: ReturnType<typeof targets>, failure: Failure = {}, lease = ON_A) {
   const policy = policyOf();
   policy.afterFailure(failed(failure), NOW);
-  const plan = policy.plan(targets, INFINITE, LATER);
-  return { plan, isAccepted: policy.settle(plan, lease, targets, LATER) };
+  const plan = policy.plan(given, INFINITE, LATER);
+  return { plan, isAccepted: policy.settle(plan, lease, given, LATER) };
 }
 
 describe("the budget of a retry on the same provider", () => {
-  const needs = (given: Parameters<typeof target>[0], failure?: Failure) => {
+  const needs = (given: Parameters<typeof targets>[0], failure?: Failure) => {
     const budget = new RetryBudget({ ratio: 0, perMinute: 1 });
-    retryOn(target({ ...given, budget }), failure);
+    retryOn(targets({ ...given, budget }), failure);
     return !budget.hold(LATER);
   };
 
-  it.each<[statement: string, given: Parameters<typeof target>[0], failure: Failure, isPaid: boolean]>([
+  it.each<[statement: string, given: Parameters<typeof targets>[0], failure: Failure, isPaid: boolean]>([
     ["a failure that may have done work is paid for", {}, {}, true],
     ["a time-out is paid for", {}, { status: "timeout" }, true],
     ["a 429 is free", {}, { status: "rate_limited" }, false],
@@ -137,14 +138,14 @@ describe("the budget of a retry on the same provider", () => {
     ["a success of a request granted after the failure makes it free", { provenAt: NOW + 1 }, {}, false],
     ["a success of a request granted with the failure does not", { provenAt: NOW }, {}, true],
     ["a success of a request granted before the failure does not", { provenAt: NOW - 1 }, {}, true],
-    ["after a cooldown it is paid for if it is not the trial", { isRecovering: true }, {}, true],
+    ["after a cooldown it is paid for if it is not the trial", { state: "trial" }, {}, true],
   ])("%s", (_, given, failure, isPaid) => {
     expect(needs(given, failure)).toBe(isPaid);
   });
 
   it("a trial is free", () => {
     const budget = new RetryBudget({ ratio: 0, perMinute: 1 });
-    const { plan, isAccepted } = retryOn(target({ budget, isRecovering: true }), {}, { ...ON_A, isTrial: true });
+    const { plan, isAccepted } = retryOn(targets({ budget, state: "trial" }), {}, { ...ON_A, isTrial: true });
     expect([plan.without, isAccepted, budget.hold(LATER)]).toEqual([[], true, true]);
   });
 
@@ -153,41 +154,43 @@ describe("the budget of a retry on the same provider", () => {
       const budget = new RetryBudget({ ratio: 0, perMinute: 1 });
       const policy = policyOf();
       policy.afterFailure(failed(), NOW);
-      const plan = policy.plan(target({ budget }), INFINITE, LATER);
-      expect([...plan.held.keys(), budget.hold(LATER)]).toEqual(["a", false]);
-      expect(policy.settle(plan, lease, target({ budget }), LATER)).toBe(lease !== null);
+      const plan = policy.plan(targets({ budget }), INFINITE, LATER);
+      expect([plan.held.length, budget.hold(LATER)]).toEqual([1, false]);
+      expect(policy.settle(plan, lease, targets({ budget }), LATER)).toBe(lease !== null);
       expect(budget.hold(LATER)).toBe(true);
     }
   });
 
   it("without budget the call leaves the provider alone and looks again within a second", () => {
-    const { plan } = retryOn(target({ budget: new RetryBudget(EMPTY) }));
+    const { plan } = retryOn(targets({ budget: new RetryBudget(EMPTY) }));
     expect(plan).toMatchObject({ without: ["a"], until: LATER + 750, isShort: true });
   });
 
   it("without budget the last look is when the patience of the call ends", () => {
     const policy = policyOf();
     policy.afterFailure(failed(), NOW);
-    const targets = target({ budget: new RetryBudget(EMPTY) });
-    expect(policy.plan(targets, LATER + 10, LATER)).toMatchObject({ until: LATER + 10, isShort: true });
-    expect(policy.plan(targets, LATER + 10, LATER + 10)).toMatchObject({ without: ["a"], until: LATER + 10 });
-    expect(policy.plan(target({ provenAt: LATER }), LATER + 10, LATER + 10)).toMatchObject({ without: [] });
+    const given = targets({ budget: new RetryBudget(EMPTY) });
+    expect(policy.plan(given, LATER + 10, LATER)).toMatchObject({ until: LATER + 10, isShort: true });
+    expect(policy.plan(given, LATER + 10, LATER + 10)).toMatchObject({ without: ["a"], until: LATER + 10 });
+    expect(policy.plan(targets({ provenAt: LATER }), LATER + 10, LATER + 10)).toMatchObject({ without: [] });
   });
 
   it("a recovering provider needs no budget in advance, but a lease that is no trial does", () => {
-    const { plan, isAccepted } = retryOn(target({ budget: new RetryBudget(EMPTY), isRecovering: true }));
-    expect([plan.without, isAccepted]).toEqual([[], false]);
+    for (const state of ["cooldown", "trial"]) {
+      const { plan, isAccepted } = retryOn(targets({ budget: new RetryBudget(EMPTY), state }));
+      expect([plan.without, isAccepted]).toEqual([[], false]);
+    }
   });
 
   it("false and Infinity never end", () => {
     for (const options of [false, { perMinute: INFINITE }, { ratio: INFINITE, perMinute: INFINITE }] as const) {
       const budget = new RetryBudget(options);
-      for (let i = 0; i < 1_000; i++) expect(retryOn(target({ budget })).isAccepted).toBe(true);
+      for (let i = 0; i < 1_000; i++) expect(retryOn(targets({ budget })).isAccepted).toBe(true);
     }
   });
 
   it("a provider that is not registered any more needs none", () => {
-    const { plan, isAccepted } = retryOn((() => undefined) as never);
+    const { plan, isAccepted } = retryOn({ get: () => undefined });
     expect([plan.without, isAccepted]).toEqual([[], true]);
   });
 });
