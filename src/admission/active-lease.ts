@@ -285,7 +285,7 @@ export class ActiveLease implements Lease, Due, LeaseTerms {
       const reservation = reservations[i]!;
       const { quota } = reservation;
       if (quota.isHeldToEnd !== isHeldToEnd || !reservation.isReserved) continue;
-      if (quota.spec.strategy === "concurrency") reservation.release(at);
+      if (quota.spec.strategy === "concurrency") reservation.release();
       else reservation.commit(at);
     }
   }

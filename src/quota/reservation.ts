@@ -34,8 +34,6 @@ export class Account {
   readonly adjustable: ReservationList = new ReservationList();
   /** Reservations without a known end, in the order in which they were made. */
   readonly held: ReservationList = new ReservationList();
-  /** When a reservation was last released without becoming usage. */
-  freedAt: number = -Infinity;
   /** Sum of all reservations. This field and the three that follow are written by reservations alone. */
   reserved = 0;
   /** Part of `reserved` that belongs to open leases. */
@@ -191,9 +189,8 @@ export class Reservation<Q extends Account = Account> {
     if (this.#isOpen) this.#enter(quota.adjustable);
   }
 
-  /** Returns the amount at `at`: the place is free again. */
-  release(at: number): void {
-    this.quota.freedAt = at;
+  /** Returns the amount: the place is free again. */
+  release(): void {
     this.#return();
   }
 

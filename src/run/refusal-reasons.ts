@@ -40,16 +40,15 @@ export function refusalNow(parts: RunDependencies, capability: Capability, reque
 }
 
 /**
- * Instant at which one of the places was last freed that leases of this limiter hold at all providers of the request. Infinity:
- * a provider lacks something else, or the places are held otherwise.
+ * Instant at which a place was last freed, and taken by the newest lease, at providers where leases of this limiter hold all
+ * places. Infinity: a provider of the request lacks something else.
  */
 export function placesFreedAt(parts: RunDependencies, capability: Capability, request: RequestSpec): number {
   const { providers } = parts.admission.selection.registry;
-  const instants = refusalReasons(parts, capability, request).map((reason) => {
-    if (isUnable(reason)) return -Infinity;
+  const instants = refusalReasons(parts, capability, request).flatMap((reason) => {
+    if (isUnable(reason)) return [];
     if (!("heldForMs" in reason)) return Infinity;
-    const { quotas } = providers.get(reason.provider)!;
-    return Math.max(...quotas.map(({ freedAt }) => freedAt));
+    return providers.get(reason.provider)!.quotas.map(({ held }) => held.last?.grantedAt ?? -Infinity);
   });
   return Math.max(...instants);
 }

@@ -28,7 +28,7 @@ describe("a reservation", () => {
     const quota = quotaOf("tokens");
     const reservation = quota.reserve(30, 0, 0, 0, 1_000);
     expect([quota.reserved, quota.remaining(0), quota.tracker.used(0)]).toEqual([30, 70, 0]);
-    reservation.release(5);
+    reservation.release();
     expect([quota.reserved, quota.remaining(0), reservation.isReserved]).toEqual([0, 100, false]);
   });
 
@@ -126,8 +126,8 @@ describe("a reservation", () => {
     place.close();
     place.schedule(1_000);
     expect(scheduled(quota)).toEqual([place]);
-    place.release(7);
-    expect([quota.remaining(0), quota.scheduled.first, quota.held.first, quota.freedAt]).toEqual([2, null, null, 7]);
+    place.release();
+    expect([quota.remaining(0), quota.scheduled.first, quota.held.first]).toEqual([2, null, null]);
   });
 });
 
@@ -149,7 +149,7 @@ describe("the sums of a quota", () => {
             all.push(quota.reserve(amount, amount, now, now, at % 3 === 0 ? Infinity : now + at));
             variances.set(all.at(-1)!, amount);
           } else if (act === 1 && each.isReserved) each.commit(now);
-          else if (act === 2 && each.isReserved) each.release(now);
+          else if (act === 2 && each.isReserved) each.release();
           else if (act === 3 && each.isReserved) each.cancel(now);
           else if (act === 4 && each.isOpen && (each.isReserved || quota.adjustable.first !== null)) {
             if (each.isReserved) each.adjust(amount, now);
