@@ -82,7 +82,11 @@ async function rival(): Promise<Caller> {
   };
 }
 
-async function measure(name: string, caller: Caller, seed: number): Promise<{ readonly ms: number; readonly isSafe: boolean }> {
+async function measure(
+  name: string,
+  caller: Caller,
+  seed: number,
+): Promise<{ readonly ms: number; readonly isSafe: boolean }> {
   const state = server(seed);
   const call = caller(state.send);
   const startedAt = performance.now();

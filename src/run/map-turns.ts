@@ -5,7 +5,7 @@ import { Semaphore } from "./semaphore.ts";
 const WAITING_ALIKE = 1;
 const WAITING_DIFFERENT = 32;
 
-/** What the items of one `map` share. */
+/** State that the items of one `map` share. */
 export interface MapTurns {
   /** Turns in the wait queue for first attempts. */
   readonly first: Semaphore;

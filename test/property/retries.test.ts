@@ -1,4 +1,4 @@
-// Calls whose provider breaks: none is lost that another provider, or the same one a little later, could have served.
+// Calls when a provider breaks: none is lost that another provider, or the same one a little later, could have served.
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { CALLS, FAILURES, failureOf, type Outage, outageFixture } from "../support/outage-fixture.ts";

@@ -1,4 +1,4 @@
-// Calls to providers that break for a time, under a mock clock: what is lost, sent and refused.
+// Counts lost calls, sent requests and refusals of calls to providers that break for a time, under a mock clock.
 import type { GrateLimiterOptions, ProviderConfig, RunOptions, TaskContext } from "../../src/index.ts";
 import { HttpError, type RunFixture, runFixture } from "./run-fixture.ts";
 
@@ -30,7 +30,7 @@ export interface Outage extends RunFixture {
   sleep(ms: number): Promise<void>;
 }
 
-/** A limiter whose requests are answered by `answer` after `latencyMs`. */
+/** A limiter with requests that `answer` answers after `latencyMs`. */
 export function outageFixture(
   providers: readonly (string | ProviderConfig)[],
   answer: Answer,

@@ -1,4 +1,4 @@
-// Calls inside a task of the same limiter, whose places the outer calls hold.
+// Calls inside a task of the same limiter while the outer calls hold its places.
 import { describe, expect, it } from "vitest";
 import { collect, delayedTask, range } from "../../support/map-fixture.ts";
 import { never, refusalOf, runFixture, watch } from "../../support/run-fixture.ts";

@@ -149,7 +149,7 @@ describe("the budget of a retry on the same provider", () => {
     expect([plan.without, isAccepted, budget.hold(LATER)]).toEqual([[], true, true]);
   });
 
-  it("a plan holds budget, and returns it if the lease is on another provider, or there is none", () => {
+  it("a plan returns the budget that it holds if there is no lease, or one on another provider", () => {
     for (const lease of [null, { provider: "b", isTrial: false }]) {
       const budget = new RetryBudget({ ratio: 0, perMinute: 1 });
       const policy = policyOf();
