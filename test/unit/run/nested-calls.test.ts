@@ -14,8 +14,7 @@ describe("run inside a task of the same limiter", () => {
     await clock.advanceMsAsync(5_000);
     const error = await refusalOf(Promise.reject(outer.error));
     expect(error.message).toBe(
-      'no provider available for "chat": timed out; "a" concurrency (concurrency: 1 of at most 1) ' +
-        "(held by calls of this limiter for 5000 ms)",
+      'no provider available for "chat": timed out; "a": 1 of 1 places are held by calls of this limiter, the oldest for 5 s',
     );
     expect(error.reasons).toMatchObject([{ reason: "concurrency", heldForMs: 5_000 }]);
   });
@@ -55,7 +54,10 @@ describe("map inside a task of the same limiter", () => {
       const results = value!.value;
       expect(results.map(({ ok }) => ok)).toEqual([false, false, false, false, false]);
       expect(results[0]).toMatchObject({
-        error: { kind: "timed_out", message: expect.stringContaining("held by calls of this limiter for 60000 ms") },
+        error: {
+          kind: "timed_out",
+          message: expect.stringContaining("held by calls of this limiter, the oldest for 60 s"),
+        },
       });
     }
     expect(limiter.inspect().waiting).toEqual({});
