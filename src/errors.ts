@@ -71,7 +71,12 @@ nameErrors(UnknownProvider, "UnknownProvider");
 
 /**
  * Error of a request that no provider of its capability can take, with one reason per provider. `retryAfterMs`: earliest known
- * time; null: none is known. `attempts` is empty if the request was never sent; else `cause` is the error of the last one.
+ * time; null: none is known. `attempts` is empty if the request was never sent; else `cause` is the error of the last one, and
+ * the message says its status and text. `kind`:
+ * - "refused": no capacity can become available in time; "queue_full": the wait queue is full.
+ * - "attempts_failed": no further attempt is allowed, or none can start in time.
+ * - "retry_budget": the longest wait ended while the call waited for retry budget.
+ * - "timed_out": a time limit or the longest wait ended.
  */
 export class NoAvailableProviders extends GrateLimiterError {
   declare readonly code: "no_available_providers";
@@ -90,12 +95,14 @@ export class NoAvailableProviders extends GrateLimiterError {
       readonly kind?: NoAvailableProviders["kind"];
       readonly attempts?: readonly Attempt[];
       readonly cause?: unknown;
+      /** Status and text of the last failed answer. */
+      readonly answer?: string;
     } = {},
   ) {
-    const { kind = "refused", attempts = [] } = how;
+    const { kind = "refused", attempts = [], answer = "" } = how;
     super(
       "no_available_providers",
-      `no provider available for ${valueText(capability)}: ${explain(kind, refusal.reasons, attempts)}`,
+      `no provider available for ${valueText(capability)}: ${explain(kind, refusal.reasons, attempts, answer)}`,
     );
     if ("cause" in how) this.cause = how.cause;
     this.kind = kind;
@@ -137,8 +144,9 @@ function explain(
   kind: NoAvailableProviders["kind"],
   reasons: readonly RefusalReason[],
   attempts: readonly Attempt[],
+  answer: string,
 ): string {
   if (kind === "refused") return refusalText(reasons);
   const made = listText(attempts, ({ provider, status }) => `${valueText(provider)} ${wordsOf(status)}`, ", ");
-  return `${wordsOf(kind)}${made && `: ${made}`}${reasons.length > 0 ? `; ${refusalText(reasons)}` : ""}`;
+  return `${wordsOf(kind)}${made && `: ${made}`}${answer && ` (last answer: ${answer})`}${reasons.length > 0 ? `; ${refusalText(reasons)}` : ""}`;
 }

@@ -73,7 +73,7 @@ export class GrateLimiter<P extends string = string, Routes extends Record<strin
     const { skewCapMs = 1_000, leaseTimeoutMs = 600_000, maxWaiting = 10_000, spread = "score" } = options;
     const strategy = strategyOf(options.scoring);
     const health = healthSettings(options.health, profile.healthDefaults);
-    const registry = new Registry(profile, time, health, defaultCooldownSeconds);
+    const registry = new Registry(profile, time, health, defaultCooldownSeconds, options.retryBudget);
     this.#context = {
       registry,
       profile,
@@ -87,8 +87,8 @@ export class GrateLimiter<P extends string = string, Routes extends Record<strin
     const admissionOptions = { skewCapMs, leaseTimeoutMs, maxWaiting, spread, random };
     this.#admission = new Admission(this.#context, time, admissionOptions);
     this.#configuration = new Reconfiguration(registry, this.#admission);
-    const { defaults, retryBudget } = options;
-    this.#calls = new Calls(this.#admission, time, { defaults, retryBudget, maxWaiting, random });
+    const { defaults } = options;
+    this.#calls = new Calls({ admission: this.#admission, time, random, maxWaiting, leaseTimeoutMs }, defaults);
     this.#inspector = new Inspector(this.#admission);
     const { now } = time;
     for (const [name, pool] of Object.entries(options.pools ?? {})) registry.upsertPool({ ...pool, name }, now);

@@ -22,7 +22,7 @@ function reasonText(reason: RefusalReason): string {
 
 type Shortage = Extract<RefusalReason, { readonly needed: number }>;
 
-function shortageText({ reason, dimension, window, pool, limit, remaining, needed }: Shortage): string {
+function shortageText({ reason, dimension, window, pool, limit, remaining, needed, heldForMs }: Shortage): string {
   const isCost = dimension === "cost_usd";
   const amount = isCost ? dollarsText : countText;
   const units = wordsOf(dimension).replace("concurrency", "places");
@@ -33,7 +33,7 @@ function shortageText({ reason, dimension, window, pool, limit, remaining, neede
     reason === "too_large"
       ? ` can never take ${demand}: its limit is ${amount(limit)}${window === null ? "" : ` per ${periodText(window)}`}`
       : reason === "concurrency"
-        ? `: ${amount(limit - remaining)} of ${amount(limit)} places are in use`
+        ? `: ${amount(limit - remaining)} of ${amount(limit)} places are ${heldForMs === undefined ? "in use" : `held by calls of this limiter, the oldest for ${durationText(heldForMs)}`}`
         : ` ${isCost ? `cost: ${total} needed` : `needs ${total}`}, ${amount(remaining)} of ${amount(limit)} left`;
   return pool === null ? problem : `${problem} in pool ${valueText(pool)}`;
 }

@@ -99,6 +99,11 @@ export class ActiveLease implements Lease, Due, LeaseTerms {
     return !isOpen(this.#state);
   }
 
+  /** True for the one request after a cooldown. */
+  get isTrial(): boolean {
+    return this.#candidate.state === "trial";
+  }
+
   get decision(): Decision {
     return this.#candidate.decision;
   }

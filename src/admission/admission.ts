@@ -25,7 +25,7 @@ import { OpenLeasesByName } from "./open-leases.ts";
 import { QueueScheduler } from "./queue-scheduler.ts";
 import { type AdmissionOptions, Reserver } from "./reserver.ts";
 import { type Due, TimerHeap } from "./timer-heap.ts";
-import type { LeaseOptions, WaitOptions } from "./waiter.ts";
+import type { Caller, LeaseOptions, WaitOptions } from "./waiter.ts";
 
 // Behind everybody who waits, of whatever priority.
 const BEHIND_ALL: LeaseOptions = { priority: -Infinity };
@@ -103,14 +103,6 @@ export class Admission implements LeaseContext {
     return isOpen ? now - oldest : null;
   }
 
-  /** The provider that `acquire` would grant now; null: none. */
-  wouldGrant(capability: Capability, request: RequestSpec, { priority = 0 }: LeaseOptions): string | null {
-    const { now } = this.#time;
-    const ranking = this.#scheduler.rank(capability, request, priority, now);
-    const best = this.#reserver.best(request, ranking, priority, now);
-    return best < 0 ? null : ranking.entry(best).name;
-  }
-
   capacityFreed(): void {
     this.#scheduler.capacityFreed();
   }
@@ -162,22 +154,21 @@ export class Admission implements LeaseContext {
 
   /**
    * Reserves at once, or waits its turn. Throws or rejects with NoAvailableProviders, the signal's reason, or code "closed".
-   * With `mayOverfill` it joins a full line, too: for calls of which only a few wait at once.
+   * `caller`: the call that asks, if it can ask again.
    */
   acquire(
     capability: Capability,
     request: RequestSpec,
     asked: WaitOptions,
     maxWaitMs: number,
-    mayOverfill = false,
-    trialRank = 0,
-  ): Lease | Promise<Lease> {
+    caller?: Caller,
+  ): ActiveLease | Promise<ActiveLease> {
     this.requireOpen();
     const signal = asked.signal as Abortable | undefined;
     if (signal?.aborted) throw signal.reason;
     const now = this.beginStep();
     try {
-      return this.#scheduler.begin(capability, request, asked, maxWaitMs, mayOverfill, trialRank, now);
+      return this.#scheduler.begin(capability, request, asked, maxWaitMs, caller, now);
     } finally {
       this.endStep();
     }

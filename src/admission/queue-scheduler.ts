@@ -7,7 +7,6 @@
 // Regimes: known instants are those at which a window releases enough, a cooldown or a ramp ends, health heals, or a
 // reservation is committed or released. Every other change that frees capacity is a call, and says so.
 
-import type { Lease } from "../api/lease.ts";
 import { NoAvailableProviders } from "../errors.ts";
 import { TOO_LARGE } from "../profile/profile.ts";
 import type { Capability } from "../provider/capability.ts";
@@ -18,13 +17,14 @@ import type { RequestSpec } from "../selection/request-spec.ts";
 import { rank } from "../selection/select.ts";
 import type { SelectionContext } from "../selection/selection-context.ts";
 import type { Abortable } from "./abort-signals.ts";
+import type { ActiveLease } from "./active-lease.ts";
 import type { Claims, ClaimTarget } from "./claims.ts";
 import { DemandBounds } from "./demand-bounds.ts";
 import type { LeaseContext } from "./lease-context.ts";
 import type { Reserver } from "./reserver.ts";
 import { trialsOutOfTurn } from "./trial-turn.ts";
 import { type Verdict, WaitQueue } from "./wait-queue.ts";
-import { type LaneGroup, Waiter, type WaitOptions } from "./waiter.ts";
+import { type Caller, type LaneGroup, Waiter, type WaitOptions } from "./waiter.ts";
 
 /** Serves the wait queue of one limiter. */
 export class QueueScheduler {
@@ -131,33 +131,37 @@ export class QueueScheduler {
     request: RequestSpec,
     options: WaitOptions,
     maxWaitMs: number,
-    mayOverfill: boolean,
-    trialRank: number,
+    caller: Caller | undefined,
     now: number,
-  ): Lease | Promise<Lease> {
+  ): ActiveLease | Promise<ActiveLease> {
     // Nothing was evaluated while the queue was idle.
     if (this.isIdle) this.#reset();
-    const order = this.#orders++;
     const priority = options.priority ?? 0;
     const deadline = now + maxWaitMs;
     const queue = this.#queue;
-    const isFull = !mayOverfill && deadline > now && queue.size >= this.#maxWaiting;
+    // A call that asks again keeps its order. If it is ahead of waiters, the pass that follows grants in that order.
+    const hasReturned = caller?.order !== undefined && queue.size > 0 && deadline > now;
+    const order = caller?.order ?? this.#orders++;
+    if (caller !== undefined) caller.order = order;
+    const isFull = !caller?.mayOverfill && deadline > now && queue.size >= this.#maxWaiting;
     let ranking: Ranking | null = null;
     // Behind an equal waiter the answer is known.
-    if (isFull || !queue.hasEqual(capability.name, capability.list, request, priority, deadline)) {
+    if (isFull || hasReturned || !queue.hasEqual(capability.name, capability.list, request, priority, deadline)) {
       ranking = this.rank(capability, request, priority, now);
-      const lease = this.#reserver.grant(capability, request, ranking, options, now, now);
+      const lease = hasReturned ? null : this.#reserver.grant(capability, request, ranking, options, now, now);
       if (lease !== null) return lease;
       if (isFull || !this.#reserver.mayComeBy(deadline, capability, request, now)) {
-        const refusal = this.#reserver.refuse(capability, request, now);
+        const refusal = this.#reserver.refuse(capability, request, now, caller?.asksAgain);
         throw new NoAvailableProviders(capability.name, refusal, { kind: isFull ? "queue_full" : "refused" });
       }
     }
-    const waiter = new Waiter(capability.name, request, options, deadline, order, now, trialRank);
-    if (trialRank > 0) this.#ranked++;
+    const waiter = new Waiter(capability.name, request, options, deadline, order, now, caller);
+    if (waiter.trialRank > 0) this.#ranked++;
+    if (caller !== undefined) caller.withdraw = (error) => void this.#reject(waiter, error);
     waiter.unwatch = this.#context.watch(options.signal, deadline, () => this.#end(waiter));
     const group = queue.add(waiter, capability.list);
-    if (ranking !== null) {
+    if (hasReturned) this.#hasRoom = true;
+    else if (ranking !== null) {
       if (queue.hasDeferred && !this.#isShut(waiter)) {
         queue.resume(now);
         ranking = rank(capability, request, this.#parts, now, true);
@@ -316,7 +320,9 @@ export class QueueScheduler {
     const capability = this.#parts.registry.capabilities.get(waiter.capability);
     this.#leave(waiter);
     const refusal =
-      capability === undefined ? refusalOf<string>([]) : this.#reserver.refuse(capability, waiter.request, now);
+      capability === undefined
+        ? refusalOf<string>([])
+        : this.#reserver.refuse(capability, waiter.request, now, waiter.caller?.asksAgain);
     waiter.reject(new NoAvailableProviders(waiter.capability, refusal, { kind }));
     return "gone";
   }

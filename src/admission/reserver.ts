@@ -127,8 +127,10 @@ export class Reserver {
     return best;
   }
 
-  refuse(capability: Capability, request: RequestSpec, now: number): Refusal {
+  /** The refusal of the request, counted and emitted unless the same call asks again. */
+  refuse(capability: Capability, request: RequestSpec, now: number, asksAgain = false): Refusal {
     const refusal = this.#refusal(capability, request, now);
+    if (asksAgain) return refusal;
     this.#parts.counters.refusals++;
     this.#parts.events.emit("refused", { capability: capability.name, refusal });
     return refusal;

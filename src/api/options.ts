@@ -69,8 +69,11 @@ export interface GrateLimiterOptions<P extends string = string, Routes extends R
   skewCapMs?: number | undefined;
   /** Capacity of the wait queue; default 10_000. Items of `map` never fill it. */
   maxWaiting?: number | undefined;
-  /** Retries that the limiter may add per minute: `perMinute` (default 10) + `ratio` (default 0.1) x requests. */
-  retryBudget?: { ratio?: number | undefined; perMinute?: number | undefined } | undefined;
+  /**
+   * Retries that calls may add per minute to the requests of one provider, while it is not known to work again: `perMinute`
+   * (default 10) + `ratio` (default 0.2) x requests. A call waits while the budget is empty. Infinity or false: no limit.
+   */
+  retryBudget?: { ratio?: number | undefined; perMinute?: number | undefined } | false | undefined;
   /** Defaults for `acquire`, `run`, `stream` and `map`. */
   defaults?: RunDefaults | undefined;
   /** Source of time; default `new RealClock()`. */

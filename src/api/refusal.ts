@@ -12,6 +12,8 @@ export type RefusalReason<P extends string = string> =
       readonly limit: number;
       readonly remaining: number;
       readonly needed: number;
+      /** Full places: for how long leases of this limiter have held one. */
+      readonly heldForMs?: number;
       readonly retryAfterMs: number | null;
     }
   | {

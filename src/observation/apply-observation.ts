@@ -68,6 +68,7 @@ export function updateHealth(
   const isExhausted = status === "quota_exhausted";
   const known = isExhausted ? { ...outcome, knownResetAt: resetOfFullest(provider.quotas, now) } : outcome;
   const change = health.observe(known, grantedAt, provider, now);
+  if (status === "success") provider.provenAt = Math.max(provider.provenAt, grantedAt);
   provider.invalidate();
   // A lease that is still in the trial no longer keeps others from it.
   if (change !== "nothing") provider.trial = null;

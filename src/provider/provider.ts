@@ -7,6 +7,7 @@ import type { Quota } from "../quota/quota.ts";
 import { SIZE_DIMENSIONS } from "../quota/usage-vector.ts";
 import type { Pool } from "./pool.ts";
 import { ProviderRow } from "./provider-row.ts";
+import type { RetryBudget } from "./retry-budget.ts";
 
 /** Configuration of a provider except its quotas, with all defaults filled in. */
 export interface ProviderSettings {
@@ -35,6 +36,7 @@ export interface Trial {
 export class Provider implements CooldownTerms {
   readonly name: string;
   readonly health: Health;
+  readonly retryBudget: RetryBudget;
   readonly row: ProviderRow = new ProviderRow();
   settings: ProviderSettings;
   #ownQuotas: readonly Quota[] = [];
@@ -49,6 +51,8 @@ export class Provider implements CooldownTerms {
   #shortestWindowMs = Infinity;
   /** Lease in the trial; null: none, or the trial is decided. */
   trial: Trial | null = null;
+  /** Grant of the latest request that succeeded. */
+  provenAt: number = -Infinity;
   /** False once it was removed, even if another provider of the same name was registered since. */
   isRegistered = true;
   /** Number of leases that are attached to it. */
@@ -56,10 +60,11 @@ export class Provider implements CooldownTerms {
   /** Instant from which the end of a cooldown must be emitted, by the next call that reads the provider. Infinity: never. */
   cooldownEndDueAt: number = Infinity;
 
-  constructor(name: string, settings: ProviderSettings, health: Health) {
+  constructor(name: string, settings: ProviderSettings, health: Health, retryBudget: RetryBudget) {
     this.name = name;
     this.settings = settings;
     this.health = health;
+    this.retryBudget = retryBudget;
   }
 
   /** Makes selections read its facts again, because one has changed. */

@@ -1,3 +1,4 @@
+import type { GrateLimiterOptions } from "../api/options.ts";
 import {
   type CapabilityConfig,
   LIMIT_NAMES,
@@ -15,6 +16,7 @@ import { Capability } from "./capability.ts";
 import type { Pool } from "./pool.ts";
 import { DEFAULT_PRIORITY, Provider, type ProviderSettings, priceOf } from "./provider.ts";
 import { type ListedProvider, ProviderLists } from "./provider-list.ts";
+import { RetryBudget } from "./retry-budget.ts";
 import type { SizeEstimate } from "./size-estimate.ts";
 
 /** All providers, pools and capabilities by name. Configurations that it receives must be valid. */
@@ -26,13 +28,21 @@ export class Registry {
   readonly #time: EngineTime;
   readonly #health: HealthSettings;
   readonly #defaultCooldownSeconds: number;
+  readonly #retryBudget: GrateLimiterOptions["retryBudget"];
   readonly #lists = new ProviderLists();
 
-  constructor(profile: Profile, time: EngineTime, health: HealthSettings, defaultCooldownSeconds: number) {
+  constructor(
+    profile: Profile,
+    time: EngineTime,
+    health: HealthSettings,
+    defaultCooldownSeconds: number,
+    retryBudget: GrateLimiterOptions["retryBudget"],
+  ) {
     this.#profile = profile;
     this.#time = time;
     this.#health = health;
     this.#defaultCooldownSeconds = defaultCooldownSeconds;
+    this.#retryBudget = retryBudget;
   }
 
   /** Adds or replaces a provider. A replaced provider keeps its health and those quotas that the profile keeps. */
@@ -45,7 +55,8 @@ export class Registry {
     const pools = this.#poolsOf(config.pools ?? []);
     const create = (spec: QuotaSpec) => this.#quota(spec, null, now);
     const quotas = this.#profile.upsertQuotas(specs, previous?.ownQuotas ?? [], create);
-    const provider = previous ?? new Provider(name, settings, this.#profile.createHealth(this.#health, now));
+    const health = this.#profile.createHealth(this.#health, now);
+    const provider = previous ?? new Provider(name, settings, health, new RetryBudget(this.#retryBudget));
     provider.settings = settings;
     provider.attach(quotas, pools);
     if (previous === undefined) {

@@ -32,6 +32,8 @@ export class Account {
   readonly scheduled: ReservationList = new ReservationList();
   /** Committed reservations that the end of their lease might lower. */
   readonly adjustable: ReservationList = new ReservationList();
+  /** Reservations without a known end, in the order in which they were made. */
+  readonly held: ReservationList = new ReservationList();
   /** Sum of all reservations. This field and the three that follow are written by reservations alone. */
   reserved = 0;
   /** Part of `reserved` that belongs to open leases. */
@@ -132,7 +134,7 @@ export class Reservation<Q extends Account = Account> {
     if (countedFrom === null) {
       this.tookLast = this.#reserve(amount, now);
       quota.openReserved += amount;
-      if (scheduledAt < Infinity) this.#enter(quota.scheduled);
+      this.#enter(scheduledAt < Infinity ? quota.scheduled : quota.held);
     } else {
       this.tookLast = false;
       this.#floor = quota.index === REQUESTS ? 1 : 0;
@@ -174,7 +176,7 @@ export class Reservation<Q extends Account = Account> {
     if (at === this.#at) return;
     this.#exit();
     this.#at = at;
-    if (at < Infinity) this.#enter(this.quota.scheduled);
+    this.#enter(at < Infinity ? this.quota.scheduled : this.quota.held);
   }
 
   /** The amount becomes usage at `at`, which is never before the instant of an earlier commit. */

@@ -35,3 +35,17 @@ export function refusalNow(parts: RunDependencies, capability: Capability, reque
   if (refusal.reasons.length === reasons.length) return refusal;
   return { ...refusal, retryAfterMs: null, retryAfterSeconds: null };
 }
+
+/**
+ * Instant at which a place was last freed, and taken by the newest lease, at providers where leases of this limiter hold all
+ * places. Infinity: a provider of the request lacks something else.
+ */
+export function placesFreedAt(parts: RunDependencies, capability: Capability, request: RequestSpec): number {
+  const { providers } = parts.admission.selection.registry;
+  const instants = refusalReasons(parts, capability, request).flatMap((reason) => {
+    if (isUnable(reason)) return [];
+    if (!("heldForMs" in reason)) return Infinity;
+    return providers.get(reason.provider)!.quotas.map(({ held }) => held.last?.grantedAt ?? -Infinity);
+  });
+  return Math.max(...instants);
+}

@@ -78,6 +78,7 @@ function refusalReasonFor(
     limit: quota.tracker.capacity,
     remaining: quota.remaining(now),
     needed: demandFor(demand.amounts, quota.index),
+    ...(reason === "concurrency" && isLease && heldFor(quota, now)),
     retryAfterMs: reason !== "too_large" && Number.isFinite(waitMs) ? waitMs : null,
   });
   if (tooLargeIndex >= 0) return quotaReason("too_large", quotas[tooLargeIndex]!);
@@ -100,3 +101,7 @@ function refusalReasonFor(
 
 type QuotaReason = "quota" | "concurrency" | "too_large";
 type PlainReason = Exclude<RefusalReason["reason"], QuotaReason>;
+
+function heldFor({ held: { first } }: Quota, now: number): { readonly heldForMs: number } | null {
+  return first && { heldForMs: Math.floor(now - first.grantedAt) };
+}
