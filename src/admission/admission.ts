@@ -11,6 +11,7 @@
 import type { Lease } from "../api/lease.ts";
 import type { Refusal } from "../api/refusal.ts";
 import type { EngineTime } from "../clock/engine-time.ts";
+import { type Due, TimerHeap } from "../clock/timer-heap.ts";
 import { GrateLimiterError } from "../errors.ts";
 import type { Capability } from "../provider/capability.ts";
 import type { Provider } from "../provider/provider.ts";
@@ -24,7 +25,6 @@ import type { LeaseContext } from "./lease-context.ts";
 import { OpenLeasesByName } from "./open-leases.ts";
 import { QueueScheduler } from "./queue-scheduler.ts";
 import { type AdmissionOptions, type LeaseOptions, Reserver } from "./reserver.ts";
-import { type Due, TimerHeap } from "./timer-heap.ts";
 import { WaitQueue } from "./wait-queue.ts";
 import type { WaitOptions } from "./waiter.ts";
 

@@ -8,6 +8,7 @@
 // lease holds comes due; everything else that makes room is a call that says so.
 
 import type { Lease } from "../api/lease.ts";
+import type { Due, TimerHeap } from "../clock/timer-heap.ts";
 import { NoAvailableProviders } from "../errors.ts";
 import { TOO_LARGE } from "../profile/profile.ts";
 import type { Capability } from "../provider/capability.ts";
@@ -18,7 +19,6 @@ import { rank } from "../selection/select.ts";
 import type { SelectionContext } from "../selection/selection-context.ts";
 import type { Abortable } from "./abort-signals.ts";
 import type { Reserver } from "./reserver.ts";
-import type { Due, TimerHeap } from "./timer-heap.ts";
 import type { ClaimTarget, Verdict, WaitQueue } from "./wait-queue.ts";
 import { Waiter, type WaitOptions } from "./waiter.ts";
 

@@ -10,12 +10,12 @@
 // looked at, so that a pass costs as much as there are waiters served and kinds waiting. Where it is too large for one of
 // the providers, the next smaller one of its kind may fit there, and the pass looks on.
 
+import { type Due, TimerHeap } from "../clock/timer-heap.ts";
 import type { Provider } from "../provider/provider.ts";
 import { earliestFit } from "../quota/availability.ts";
 import type { Quota } from "../quota/quota.ts";
 import { type Demand, demandFor } from "../quota/usage-vector.ts";
 import type { RequestSpec } from "../selection/request-spec.ts";
-import { type Due, TimerHeap } from "./timer-heap.ts";
 
 /** Somebody in the line. */
 export interface QueueEntry {
