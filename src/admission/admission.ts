@@ -16,6 +16,7 @@ import { GrateLimiterError } from "../errors.ts";
 import type { Capability } from "../provider/capability.ts";
 import type { Provider } from "../provider/provider.ts";
 import type { Quota } from "../quota/quota.ts";
+import { requireCost } from "../selection/cost-requirement.ts";
 import type { RequestSpec } from "../selection/request-spec.ts";
 import { rank } from "../selection/select.ts";
 import type { SelectionContext } from "../selection/selection-context.ts";
@@ -147,6 +148,7 @@ export class Admission implements LeaseContext {
   /** Reserves now or says why not; never waits, overtakes no waiter. */
   tryAcquire(capability: Capability, request: RequestSpec): Lease | Refusal {
     this.requireOpen();
+    requireCost(capability, request, this.#parts.registry);
     const now = this.beginStep();
     try {
       const ranking = rank(capability, request, this.#parts, now, true);
@@ -171,6 +173,7 @@ export class Admission implements LeaseContext {
     this.requireOpen();
     const signal = asked.signal as Abortable | undefined;
     if (signal?.aborted) throw signal.reason;
+    requireCost(capability, request, this.#parts.registry);
     const now = this.beginStep();
     try {
       return this.#acquiring.begin(capability, request, asked, maxWaitMs, mayOverfill, now);

@@ -22,6 +22,8 @@ export class Registry {
   readonly providers: Map<string, Provider> = new Map();
   readonly pools: Map<string, Pool> = new Map();
   readonly capabilities: Map<string, Capability> = new Map();
+  /** Providers with a cost quota and without a price. Empty in a profile without prices. */
+  readonly unpricedProviders: Set<Provider> = new Set();
   readonly #profile: Profile;
   readonly #time: EngineTime;
   readonly #health: HealthSettings;
@@ -47,7 +49,7 @@ export class Registry {
     const quotas = this.#profile.upsertQuotas(specs, previous?.ownQuotas ?? [], create);
     const provider = previous ?? new Provider(name, settings, this.#profile.createHealth(this.#health, now));
     provider.settings = settings;
-    provider.attach(quotas, pools);
+    this.#attach(provider, quotas, pools);
     if (previous === undefined) {
       this.providers.set(name, provider);
       this.#lists.providerChanged(name);
@@ -67,13 +69,14 @@ export class Registry {
     const pools = patch.pools === undefined ? provider.pools : this.#poolsOf(patch.pools);
     const quotas = this.#patchedQuotas(provider.ownQuotas, patch, now);
     provider.settings = changed;
-    provider.attach(quotas, pools);
+    this.#attach(provider, quotas, pools);
   }
 
   removeProvider(name: string): boolean {
     const provider = this.providers.get(name);
     if (provider === undefined) return false;
     this.providers.delete(name);
+    this.unpricedProviders.delete(provider);
     provider.isRegistered = false;
     provider.detach();
     this.#lists.providerChanged(name);
@@ -87,7 +90,7 @@ export class Registry {
     pool.quotas = this.#migratedQuotas(this.#specs(config), previousQuotas, config.name, now);
     this.pools.set(config.name, pool);
     const members = [...this.providers.values()].filter((provider) => provider.pools.includes(pool));
-    for (const provider of members) provider.attach(provider.ownQuotas, provider.pools);
+    for (const provider of members) this.#attach(provider, provider.ownQuotas, provider.pools);
     return { pool, previousQuotas, members };
   }
 
@@ -116,6 +119,13 @@ export class Registry {
   sizeOf(capability: string | undefined, provider: Provider): SizeEstimate | null {
     const known = capability === undefined ? undefined : this.capabilities.get(capability);
     return known?.list.names.has(provider.name) ? known.sizeOn(provider.name) : null;
+  }
+
+  #attach(provider: Provider, quotas: readonly Quota[], pools: readonly Pool[]): void {
+    provider.attach(quotas, pools);
+    if (this.#profile.vocabulary.without.includes("price")) provider.unpricedQuota = null;
+    if (provider.unpricedQuota === null) this.unpricedProviders.delete(provider);
+    else this.unpricedProviders.add(provider);
   }
 
   #settings(config: ProviderConfig): ProviderSettings {

@@ -98,6 +98,11 @@ export class RequestSpec {
     return this.#only !== undefined || this.#exclude !== undefined;
   }
 
+  /** True if the caller states the cost. */
+  get statesCost(): boolean {
+    return this.#specified[COST_USD] !== UNSPECIFIED;
+  }
+
   excludes(provider: string): boolean {
     return (this.#only !== undefined && !this.#only.has(provider)) || (this.#exclude?.has(provider) ?? false);
   }
