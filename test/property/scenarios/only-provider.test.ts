@@ -10,16 +10,24 @@ import { ScenarioTable } from "../../support/scenarios/table.ts";
 const table = new ScenarioTable("Scenario 3: the only provider fails");
 afterAll(() => console.log(String(table)));
 
-/** Calls at random instants, `perSecond` on average. */
+/** Calls at regular instants from a random one on, or at random ones, `perSecond` on average. */
 function plan(
   seed: number,
-  parts: { perSecond: number; calls: number; latencyMs: number; fault: Fault; patienceMs?: number },
+  parts: {
+    readonly perSecond: number;
+    readonly calls: number;
+    readonly latencyMs: number;
+    readonly fault: Fault;
+    readonly patienceMs?: number;
+    readonly isRegular?: boolean;
+  },
 ): ScenarioPlan {
   const dice = new Dice(seed);
-  const { perSecond, calls: count, latencyMs, fault, patienceMs } = parts;
-  let at = 0;
+  const { perSecond, calls: count, latencyMs, fault, patienceMs, isRegular } = parts;
+  const gapMs = 1_000 / perSecond;
+  let at = dice.whole(0, gapMs);
   const calls = Array.from({ length: count }, () => {
-    at += dice.whole(0, 2_000 / perSecond);
+    at += isRegular ? gapMs : dice.whole(0, 2 * gapMs);
     return { at, capability: "chat" };
   });
   const model = { name: "a", capacity: { kind: "unlimited" }, latencyMs, statesWait: false, refusalMs: 20 } as const;
@@ -40,6 +48,7 @@ interface Outage {
   readonly seconds: number;
   readonly perSecond: number;
   readonly latencyMs: number;
+  readonly isRegular?: boolean;
   readonly mostLost: number;
   readonly recoveryMs: number;
   readonly mostSent?: number;
@@ -47,8 +56,22 @@ interface Outage {
 }
 
 const OUTAGES: readonly Outage[] = [
-  { title: "2 s, 10 calls/s, latency 0", seconds: 2, perSecond: 10, latencyMs: 0, mostLost: 0, recoveryMs: 1_500 },
-  { title: "2 s, 10 calls/s, 300 ms", seconds: 2, perSecond: 10, latencyMs: 300, mostLost: 0, recoveryMs: 2_200 },
+  {
+    ...{ title: "2 s, 10 regular calls/s, latency 0", seconds: 2, perSecond: 10, latencyMs: 0, isRegular: true },
+    ...{ mostLost: 0, recoveryMs: 1_500 },
+  },
+  {
+    ...{ title: "2 s, 10 regular calls/s, 300 ms", seconds: 2, perSecond: 10, latencyMs: 300, isRegular: true },
+    ...{ mostLost: 0, recoveryMs: 2_200 },
+  },
+  {
+    title: "2 s, 10 random calls/s, 300 ms",
+    seconds: 2,
+    perSecond: 10,
+    latencyMs: 300,
+    mostLost: 0,
+    recoveryMs: 5_300,
+  },
   { title: "2 s, 1 call/s, 300 ms", seconds: 2, perSecond: 1, latencyMs: 300, mostLost: 1, recoveryMs: 6_000 },
   {
     ...{ title: "10 minutes, 10 calls/s, 60 s of patience", seconds: 600, perSecond: 10, latencyMs: 300 },

@@ -1,23 +1,39 @@
 // Measures of how a limiter treats a provider that breaks.
-import type { Fault, SimulatedProvider } from "./simulated-provider.ts";
+import type { Fault, ReceivedRequest, SimulatedProvider } from "./simulated-provider.ts";
 
 /** Requests that were sent in a period. */
 export function sentBetween({ log }: SimulatedProvider, fromMs: number, toMs: number): number {
   return log.filter(({ at }) => at >= fromMs && at < toMs).length;
 }
 
-/** Instant at which the client knows of the third failure of a fault; Infinity: it never does. */
-export function thirdFailureMs({ log }: SimulatedProvider, { fromMs, toMs }: Fault): number {
-  const failures = log
-    .filter(({ isFault, answeredAt }) => isFault && answeredAt >= fromMs && answeredAt < toMs)
-    .map(({ answeredAt }) => answeredAt)
-    .sort((a, b) => a - b);
-  return failures[2] ?? Infinity;
+const RECENT_MS = 500;
+
+/**
+ * Instant at which the client knows of three failures in a row that are no fewer than the successes of the last 500 ms;
+ * Infinity: never. Requests that were in flight when the fault began can still succeed and interrupt the row.
+ */
+export function brokenSinceMs({ log }: SimulatedProvider, { fromMs, toMs }: Fault): number {
+  const outcomes = log
+    .filter(({ answeredAt, outcome }) => answeredAt < toMs && (outcome === "ok" || isFailure(outcome)))
+    .sort((a, b) => a.answeredAt - b.answeredAt);
+  let inARow = 0;
+  for (const [index, { answeredAt, outcome }] of outcomes.entries()) {
+    inARow = outcome === "ok" ? 0 : inARow + 1;
+    if (inARow < 3 || answeredAt < fromMs) continue;
+    const isRecent = (other: ReceivedRequest) => other.answeredAt >= answeredAt - RECENT_MS;
+    const successes = outcomes.slice(0, index).filter((other) => other.outcome === "ok" && isRecent(other)).length;
+    if (inARow >= successes) return answeredAt;
+  }
+  return Infinity;
 }
 
-/** Requests sent to the broken provider after its third failure was known, in excess of 2 + one per 5 s. */
+function isFailure(outcome: ReceivedRequest["outcome"]): boolean {
+  return outcome !== "open" && !outcome.startsWith("429");
+}
+
+/** Requests sent to the broken provider after it was known to be broken, in excess of 2 + one per 5 s. */
 export function excessTrials(provider: SimulatedProvider, fault: Fault): number {
-  const from = thirdFailureMs(provider, fault);
+  const from = brokenSinceMs(provider, fault);
   if (from === Infinity) return 0;
   // Requests of the same instant were granted before the failure was known.
   const sent = provider.log.filter(({ at }) => at > from && at < fault.toMs).length;
