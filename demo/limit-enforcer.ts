@@ -1,13 +1,13 @@
 import type { EnforcedLimit } from "./scenario.ts";
 
-/** A server's side of one limit. Instants in ms, never going back. */
+/** One limit as the server enforces it. Instants are in ms and never decrease. */
 interface LimitEnforcer {
-  /** In how many ms the amount fits; 0: now. */
+  /** Milliseconds until the amount fits. 0: now. */
   waitMs(amount: number, now: number): number;
   count(amount: number, now: number): void;
 }
 
-/** A count that starts anew every window; `phaseMs` is where the first reset lies, which no client knows. */
+/** A counter that each window resets; `phaseMs` is the instant of the first reset, which no client knows. */
 class FixedWindow implements LimitEnforcer {
   readonly #limit: number;
   readonly #windowMs: number;
@@ -33,7 +33,7 @@ class FixedWindow implements LimitEnforcer {
   }
 }
 
-/** Every request of the last window, one by one. */
+/** A list of all requests of the last window. */
 class SlidingLog implements LimitEnforcer {
   readonly #limit: number;
   readonly #windowMs: number;
@@ -89,12 +89,12 @@ class TokenBucket implements LimitEnforcer {
 export class Gate {
   readonly #limits: readonly { readonly limit: EnforcedLimit; readonly enforcer: LimitEnforcer }[];
 
-  /** Starts empty at `now`; `random` places the fixed windows in time. */
+  /** Starts empty at `now`; `random` chooses the phases of the fixed windows. */
   constructor(limits: readonly EnforcedLimit[], random: () => number, now: number) {
     this.#limits = limits.map((limit) => ({ limit, enforcer: enforcerOf(limit, random() * limit.windowMs, now) }));
   }
 
-  /** 0 if the request was let in and counted, else in how many ms it would fit. */
+  /** Admits and counts the request. 0: admitted. Otherwise milliseconds until it would fit. */
   admit(tokens: number, now: number): number {
     const amountOf = ({ dimension }: EnforcedLimit) => (dimension === "requests" ? 1 : tokens);
     const waitMs = Math.max(...this.#limits.map(({ limit, enforcer }) => enforcer.waitMs(amountOf(limit), now)));

@@ -13,16 +13,18 @@ import {
   totalRequestsPerSecond,
 } from "./scenario.ts";
 import type { Counts, CountsByServer } from "./server-messages.ts";
+import type { Sample } from "./timeline.ts";
 import { type Arrival, peakPerSecond } from "./workload.ts";
 
-/** One run of the workload: what the servers counted, and what the client saw. */
+/** One run of the workload: the counts of the servers, and the outcome that the client saw. */
 export interface Run {
   readonly client: string;
   readonly counts: CountsByServer;
   readonly outcome: Outcome;
+  readonly samples: readonly Sample[];
 }
 
-/** What all servers together answered. */
+/** The answers of all servers together. */
 export function totalOf(counts: CountsByServer): Counts {
   const total = { served: 0, refused: 0, failed: 0 };
   for (const { served, refused, failed } of Object.values(counts)) {
@@ -33,7 +35,7 @@ export function totalOf(counts: CountsByServer): Counts {
   return total;
 }
 
-/** Limits, load and rules of the game, as text. */
+/** Limits, load and rules of the two runs, as text. */
 export function setup(arrivals: readonly Arrival[], seed: number): string {
   const { answerMs, jitterMs, failureMs, refusalMs } = SERVICE;
   const servers = SERVER_NAMES.map((name) => {
@@ -49,15 +51,14 @@ export function setup(arrivals: readonly Arrival[], seed: number): string {
     ],
     Load: [
       `${arrivals.length} requests in ${LOAD.durationMs / 1_000} s: ${LOAD.share * 100} % of all limits together, in bursts of up to ${peakPerSecond(arrivals)} a second (seed ${seed})`,
-      `a request for which there is no room waits up to ${LOAD.patienceMs / 1_000} s for it, then it is a failure`,
+      `a request waits up to ${LOAD.patienceMs / 1_000} s for capacity, then it is a failure`,
     ],
     Clients: [
-      "grate-limiter run() for every request as it arrives, however many are under way; it is told the limits as they are,",
-      "              and nothing of how they are counted, with skewCapMs: Infinity, so that no stall of this machine costs a 429.",
-      "              A server that failed comes back with one trial, then at half its rate for a twelfth of its window, and at",
-      "              three quarters for another",
-      "rival         round-robin; on a 429 the next server at once, Retry-After is a cooldown, honoured to the ms",
-      `both          on a 500 another server at once; ${COOLDOWN.failures} in a row: a cooldown of ${COOLDOWN.seconds} s`,
+      "grate-limiter run() for every request as it arrives, however many are in flight. It knows the limits, but not how the",
+      "              servers count them. skewCapMs is Infinity, so that a pause of this machine causes no 429. After a cooldown",
+      "              a server gets one trial request, then half and three quarters of its rate, each for a twelfth of its window",
+      "rival         round-robin; after a 429 it tries the next server immediately, and Retry-After is a cooldown to the ms",
+      `both          after a 500 they try another server immediately; ${COOLDOWN.failures} failures in a row start a cooldown of ${COOLDOWN.seconds} s`,
     ],
   });
 }
@@ -77,16 +78,25 @@ function incidentText(): string {
   return `answers 500 from second ${INCIDENT.fromMs / 1_000} to ${INCIDENT.toMs / 1_000}`;
 }
 
-/** What the columns of the table are, and what makes requests wait. */
+/** Explains the columns of the table, and why requests wait. */
 export function legend(): string {
   const seconds = `second ${INCIDENT.fromMs / 1_000} to ${OUT_UNTIL_MS / 1_000}`;
   const share = Math.round(100 * shareWhileOneIsOut());
   return [
-    "served, 429s, 5xx and shares as the servers counted them; latency from arrival to success",
-    `one out: p95 of what arrived from ${seconds}, the incident and the cooldown after it; all up: p95 of the rest`,
-    `what waits: while ${INCIDENT.server} is out, the load is ${share} % of what the others allow, and bursts are more. The rival gets more`,
-    "            out of them by trying, for a fixed window lets up to twice its limit pass around a reset that no client knows",
+    "served, 429s, 5xx and shares as counted by the servers; latency from arrival to success",
+    `one out: p95 of the requests that arrived from ${seconds} (the outage and the cooldown after it); all up: p95 of the others`,
+    `waiting: while ${INCIDENT.server} is out, the load is ${share} % of the other limits, and bursts are above that. The rival waits less`,
+    "         because it tries: a fixed window lets up to twice its limit pass around a reset that no client knows",
   ].join("\n");
+}
+
+/** Summary of both runs for the README. */
+export function readmeLine(ours: Run, rivals: Run, seed: number): string {
+  const part = ({ counts, outcome }: Run): string => {
+    const { served, refused } = totalOf(counts);
+    return `${served} served, ${refused} 429s, p95 latency ${percentile(outcome.successes, 0.95).toFixed(0)} ms`;
+  };
+  return `with grate-limiter ${part(ours)}; with round-robin and retries ${part(rivals)} (seed ${seed})`;
 }
 
 /** One row a run. */

@@ -31,15 +31,15 @@ export const SERVER_NAMES = Object.keys(SERVERS) as ServerName[];
 /** One server answers 500 to everything for a while; instants in ms since the start of a run. */
 export const INCIDENT = { server: "bucket", fromMs: 5_000, toMs: 7_500 } as const;
 
-/** How long a server takes for an answer (up to `jitterMs` more, the same for the same request), a 500 and a 429. */
+/** The time that a server takes for an answer (plus up to `jitterMs`, the same for the same request), a 500 and a 429. */
 export const SERVICE = { answerMs: 40, jitterMs: 20, failureMs: 30, refusalMs: 10 } as const;
 
-/** The load as a share of what the limits allow together, and how long a request waits for room. */
+/** The load as a share of all limits together, and the longest wait of a request for capacity. */
 export const LOAD = { share: 0.85, durationMs: 14_000, meanTokens: 400, patienceMs: 5_000 } as const;
 
 /**
- * What both clients make of a server that fails: after so many failures in a row they leave it alone for so long. A
- * minute is usual where windows are minutes; here they are seconds.
+ * Both clients stop using a server for `seconds` after `failures` failures in a row. A minute is usual with windows of
+ * minutes; the windows of the demo are seconds.
  */
 export const COOLDOWN = { failures: 3, seconds: 3 } as const;
 
@@ -55,13 +55,13 @@ export function requestsPerSecond(server: ServerName): number {
   return Math.min(...rates);
 }
 
-/** The load as a share of what the limits of the servers allow that are left during the incident. */
+/** The load as a share of the limits that remain during the incident. */
 export function shareWhileOneIsOut(): number {
   const total = totalRequestsPerSecond();
   return (LOAD.share * total) / (total - requestsPerSecond(INCIDENT.server));
 }
 
-/** Whether the incident, or the cooldown after it, may keep its server away from a request that arrives then. */
+/** True if the incident, or the cooldown after it, might keep its server away from a request that arrives then. */
 export function mayBeOut(atMs: number): boolean {
   return atMs >= INCIDENT.fromMs && atMs < OUT_UNTIL_MS;
 }

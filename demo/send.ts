@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { Agent, type IncomingHttpHeaders, type IncomingMessage, request } from "node:http";
 import type { Arrival } from "./workload.ts";
 
-/** A server's answer to one request, told as `fetch` tells it. */
+/** The answer of a server to one request, in the shape of a `fetch` response. */
 export interface Reply {
   readonly ok: boolean;
   /** HTTP status code. */

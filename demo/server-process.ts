@@ -19,10 +19,11 @@ export class ServerProcess {
     // The child inherits the loader that runs this TypeScript.
     const child = fork(fileURLToPath(new URL("./servers.ts", import.meta.url)));
     child.once("exit", (code) => {
-      if (child.connected || code !== 0) throw new Error(`the servers' process ended with code ${code}`);
+      if (child.connected || code !== 0) throw new Error(`the server process exited with code ${code}`);
     });
     const report = await nextReport(child);
-    if (report.kind !== "listening") throw new Error(`the servers said "${report.kind}" first`);
+    if (report.kind !== "listening")
+      throw new Error(`expected "listening" from the server process, got "${report.kind}"`);
     return new ServerProcess(child, report.urls);
   }
 
@@ -31,10 +32,10 @@ export class ServerProcess {
     await this.#ask({ kind: "start", seed });
   }
 
-  /** What each server answered since the start. */
+  /** The counts of each server since the start. */
   async counts(): Promise<CountsByServer> {
     const report = await this.#ask({ kind: "count" });
-    if (report.kind !== "counted") throw new Error(`the servers said "${report.kind}"`);
+    if (report.kind !== "counted") throw new Error(`expected "counted" from the server process, got "${report.kind}"`);
     return report.counts;
   }
 

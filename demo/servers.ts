@@ -1,5 +1,5 @@
-// The program of the servers' process: four HTTP servers on loopback, each with limits of its own. They run apart from
-// the clients, so that neither a busy client slows the servers down nor the other way round.
+// The program of the server process: four HTTP servers on loopback, each with its own limits. A separate process keeps a
+// busy client from slowing the servers down, and the other way round.
 import { once } from "node:events";
 import { createServer, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -28,7 +28,7 @@ function perServer<T>(make: (name: ServerName) => T): Record<ServerName, T> {
 }
 
 async function answer(name: ServerName, url: URL, response: ServerResponse): Promise<void> {
-  // The request is judged when it arrives, whatever time the answer takes.
+  // A request is accepted or refused when it arrives, however long the answer takes.
   const now = performance.now();
   const mine = counts[name];
   const waitMs = gates[name].admit(Number(url.searchParams.get("tokens")), now);
@@ -57,7 +57,7 @@ async function listen(name: ServerName): Promise<Server> {
   const server = createServer((request, response) => {
     void answer(name, new URL(request.url ?? "/", "http://loopback"), response);
   });
-  // Longer than any pause of the demo: a connection that closes just as a request is sent would fail it.
+  // Longer than any pause of the demo, because a connection that closes while a request is being sent fails that request.
   server.keepAliveTimeout = 60_000;
   server.listen(0, "127.0.0.1");
   await once(server, "listening");

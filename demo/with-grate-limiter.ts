@@ -5,14 +5,14 @@ import { COOLDOWN, type EnforcedLimit, SERVER_NAMES, SERVERS } from "./scenario.
 import { send } from "./send.ts";
 import type { UrlByServer } from "./server-messages.ts";
 
-/** A client that hands every request to `run` as soon as it arrives, however many are under way. */
+/** A client that calls `run` for every request as soon as it arrives, however many are in flight. */
 export function clientWithGrateLimiter(urls: UrlByServer): Client {
   const limiter = new GrateLimiter({
     providers: SERVER_NAMES.map((name) => ({ name, quotas: SERVERS[name].map(declared) })),
     capabilities: { chat: SERVER_NAMES },
     defaultCooldownSeconds: COOLDOWN.seconds,
     health: { cooldownTriggerCount: COOLDOWN.failures },
-    // A machine that stands still for more than a second between sending and counting costs no 429 either.
+    // A pause of the machine for more than a second between sending and counting causes no 429 either.
     skewCapMs: Number.POSITIVE_INFINITY,
   });
 
@@ -29,8 +29,8 @@ export function clientWithGrateLimiter(urls: UrlByServer): Client {
 }
 
 /**
- * One limit, as a program declares it that has read the server's documentation: the true one. The default strategy is safe
- * whatever the server does, so nothing is said of how it counts, nor of a fixed window's phase.
+ * The true limit, as the documentation of a server would state it. The default strategy is safe for every way of counting,
+ * so neither the algorithm nor the phase of a fixed window is declared.
  */
 function declared({ dimension, limit, windowMs }: EnforcedLimit): QuotaConfig {
   return { dimension, limit, window: { seconds: windowMs / 1_000 } };

@@ -5,17 +5,17 @@ import { COOLDOWN, SERVER_NAMES } from "./scenario.ts";
 import { type Reply, send } from "./send.ts";
 import type { UrlByServer } from "./server-messages.ts";
 
-/** Shortest wait when every server refused, and the most that chance adds, so that waiting requests do not march in step. */
+/** The shortest wait when every server has refused, and the largest random addition, which keeps requests apart. */
 const BACKOFF = { leastMs: 50, jitterMs: 100 } as const;
 
 /**
- * The rival: what good teams write today. Round-robin over the servers; on 429 the next one at once, and Retry-After is a
- * cooldown of that server for all requests; on 5xx the next one too, and a server that fails again and again is left
- * alone for a while. When no server is left, a request waits for the first cooldown to end.
+ * The rival is a careful hand-written client: round-robin over the servers. After a 429 it tries the next server
+ * immediately, and Retry-After is a cooldown of that server for all requests. After a 5xx it tries the next server, too, and
+ * repeated failures start a cooldown. When no server is left, a request waits for the first cooldown to end.
  *
- * Of what was tried, at 85 % of the limits, this does best: no cooldown after 5xx, a shorter or a longer one (more 5xx, or
- * slower), Retry-After in whole seconds (fewer 429s, but several times slower and some requests lost), no jitter (twice the
- * 429s, hardly faster).
+ * These variants were worse at 85 % of the limits: no cooldown after a 5xx, or a shorter or longer one (more 5xx, or
+ * slower); Retry-After in whole seconds (fewer 429s, but several times slower, and some requests were lost); no jitter (twice
+ * the 429s, hardly faster).
  */
 export function clientWithRoundRobin(urls: UrlByServer): Client {
   const servers = SERVER_NAMES.map((name) => new RotatedServer(urls[name]));
@@ -40,7 +40,7 @@ export function clientWithRoundRobin(urls: UrlByServer): Client {
   };
 }
 
-/** What the rival remembers of one server. */
+/** The state that the rival keeps of one server. */
 class RotatedServer {
   readonly url: string;
   coolUntil = 0;

@@ -26,7 +26,7 @@ export function workload(seed: number): readonly Arrival[] {
   return instants.map((atMs, id) => ({ id, atMs, tokens: sizeOf(random) }));
 }
 
-/** Most requests that arrive within any one second. */
+/** The largest number of requests that arrive within one second. */
 export function peakPerSecond(arrivals: readonly Arrival[]): number {
   let peak = 0;
   let first = 0;

@@ -1,7 +1,7 @@
-// Embeds every line of a file, as fast as the limits allow, and tells how far it is. Only a few batches are in memory at a
-// time, however long the file.
+// Embeds every line of a file, as fast as the limits allow, and prints its progress. Only a few batches are in memory,
+// however long the file is.
 //
-//   EMBEDDINGS_KEY=... npx tsx --tsconfig tsconfig.tools.json examples/embeddings.ts lines.txt > vectors.jsonl
+//   EMBEDDINGS_KEY=... npx tsx examples/embeddings.ts lines.txt > vectors.jsonl
 import { createReadStream } from "node:fs";
 import { createInterface } from "node:readline";
 import { GrateLimiter } from "grate-limiter";
@@ -28,7 +28,7 @@ async function* batches(path: string, size = 16) {
 async function embed(input: readonly string[], signal: AbortSignal): Promise<readonly (readonly number[])[]> {
   const body = JSON.stringify({ model: "text-embedding-3-small", input });
   const response = await fetch(`${baseUrl}/embeddings`, { method: "POST", headers, body, signal });
-  // An error with the status and the headers is all that the limiter needs to try again when it is worth it.
+  // The limiter reads the status and the headers of the error, and tries again when it can help.
   const { status, headers: answered } = response;
   if (!response.ok) throw Object.assign(new Error(`HTTP ${status}`), { status, headers: answered });
   const { data } = (await response.json()) as { data: { embedding: number[] }[] };
@@ -42,7 +42,7 @@ const results = limiter.map(
   batches(process.argv[2] ?? "lines.txt"),
   (batch, { signal }) => embed(batch, signal),
   {
-    // About four characters a token.
+    // About four characters per token.
     needs: (batch) => ({ tokens: batch.join("").length / 4 }),
     concurrency: 20,
   },

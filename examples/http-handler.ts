@@ -1,6 +1,6 @@
-// An HTTP server that has an answer within 2 s, or tells at once when it is worth asking again.
+// An HTTP server that answers within 2 s, or immediately states when to try again.
 //
-//   npx tsx --tsconfig tsconfig.tools.json examples/http-handler.ts       then: curl -i "localhost:8080/?q=hello"
+//   npx tsx examples/http-handler.ts       then: curl -i "localhost:8080/?q=hello"
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { GrateLimiter, NoAvailableProviders } from "grate-limiter";
 
@@ -15,12 +15,12 @@ const limiter = new GrateLimiter({
     { name: "second", limits: { rpm: 20 }, priority: 5 },
   ],
   capabilities: { answer: ["first", "second"] },
-  // Of everything that is asked: the waiting, every attempt, and the pauses between them.
+  // The whole call: waiting, all attempts, and the pauses between them.
   defaults: { timeoutMs: 2_000, attemptTimeoutMs: 1_200 },
 });
 
 async function handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
-  // Who hangs up gives the place in the line to somebody else.
+  // A client that disconnects leaves the queue.
   const gone = new AbortController();
   response.once("close", () => gone.abort());
   try {

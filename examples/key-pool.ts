@@ -1,7 +1,7 @@
-// One API, several keys: each key is a provider with its own limits, and all of them draw from their account's. A key that
-// the API does not accept is dead from then on, and the requests that found it out go to another one.
+// One API, several keys: each key is a provider with its own limits, and all of them share the limit of the account. A key
+// that the API refuses is dead from then on, and its requests go to another key.
 //
-//   SEARCH_KEYS=a,b,c npx tsx --tsconfig tsconfig.tools.json examples/key-pool.ts cats dogs "small fish"
+//   SEARCH_KEYS=a,b,c npx tsx examples/key-pool.ts cats dogs "small fish"
 import { GrateLimiter } from "grate-limiter";
 
 const baseUrl = process.env["SEARCH_URL"] ?? "https://api.example.com";
@@ -17,11 +17,11 @@ limiter.on("providerDead", ({ provider }) => console.log(`${provider} is not acc
 async function search(query: string): Promise<string> {
   const { value, provider } = await limiter.run("search", async ({ provider, signal }) => {
     const headers = { authorization: `Bearer ${keys.get(provider)}` };
-    // A response that failed is handed to the limiter as it is: it reads the status and the Retry-After header.
+    // The limiter reads the status and the Retry-After header of a failed response.
     const response = await fetch(`${baseUrl}/search?q=${encodeURIComponent(query)}`, { headers, signal });
     return response.ok ? response.text() : response;
   });
-  // What no other key could mend, like a 400, comes back.
+  // A client error, such as a 400, is returned: no other key would help.
   if (typeof value !== "string") throw new Error(`${query}: HTTP ${value.status}`);
   return `${provider}: ${value}`;
 }

@@ -1,7 +1,7 @@
-// Text messages through two carriers, the cheaper one first, within a budget a day. A message must not be sent twice, so
+// Text messages through two carriers, the cheaper one first, within a budget per day. A message must not be sent twice, so
 // another carrier is tried only if the first one certainly did not send it.
 //
-//   npx tsx --tsconfig tsconfig.tools.json examples/sms.ts +4915112345 +4915112346
+//   npx tsx examples/sms.ts +4915112345 +4915112346
 import { GrateLimiter, NoAvailableProviders, PriorityScorer } from "grate-limiter";
 
 const urls = {
@@ -31,7 +31,7 @@ async function send(to: string, text: string): Promise<string> {
     return value.ok ? `sent by ${provider}` : `not sent: HTTP ${value.status}`;
   } catch (error) {
     if (!NoAvailableProviders.is(error)) throw error;
-    // Nothing was sent, or, if there was an attempt and it went wrong, perhaps it was: only a person can tell.
+    // Without an attempt, nothing was sent. After a failed attempt, the message might have been sent.
     const last = error.attempts.at(-1);
     if (last !== undefined) return `perhaps sent by ${last.provider}: ${last.status}`;
     return `not sent: ${error.reasons.map(({ provider, reason }) => `${provider} ${reason}`).join(", ")}`;

@@ -1,6 +1,6 @@
-// Two LLM providers, one question: the one with room is asked, and if it fails, the other one.
+// Two LLM providers and one question: a provider with capacity gets it, and if that one fails, the other.
 //
-//   OPENAI_API_KEY=... ANTHROPIC_API_KEY=... npx tsx --tsconfig tsconfig.tools.json examples/two-providers.ts "Why is the sky blue?"
+//   OPENAI_API_KEY=... ANTHROPIC_API_KEY=... npx tsx examples/two-providers.ts "Why is the sky blue?"
 import Anthropic from "@anthropic-ai/sdk";
 import { GrateLimiter } from "grate-limiter";
 import OpenAI from "openai";
@@ -16,7 +16,7 @@ const limiter = new GrateLimiter({
   capabilities: { chat: ["openai", "anthropic"] },
 });
 
-// Keys and base URLs come from the environment. A client's own retries would not be counted, so there are none.
+// Keys and base URLs come from the environment. The limiter would not count the clients' own retries, so they are off.
 const openai = new OpenAI({ maxRetries: 0 });
 const anthropic = new Anthropic({ maxRetries: 0 });
 const messages = [{ role: "user", content: prompt }] as const;

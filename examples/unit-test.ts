@@ -1,6 +1,6 @@
-// A test of one's own code, with a clock that the test moves: minutes of limits and cooldowns take no time.
+// A unit test with a clock that the test moves: minutes of limits and cooldowns take no time.
 //
-//   npx tsx --tsconfig tsconfig.tools.json examples/unit-test.ts
+//   npx tsx examples/unit-test.ts
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { type Clock, GrateLimiter, MockClock } from "grate-limiter";
@@ -30,11 +30,11 @@ class Translator {
   }
 }
 
-test("what the primary refuses, the backup does, until the primary has asked for nothing more", async () => {
+test("the backup answers until the Retry-After of the primary is over", async () => {
   const clock = new MockClock();
   let isRefusing = true;
   const translator = new Translator(async (provider, text) => {
-    // What the API's client throws.
+    // The error that a client of the API throws.
     if (provider === "primary" && isRefusing) {
       throw Object.assign(new Error("slow down"), { status: 429, headers: { "retry-after": "20" } });
     }

@@ -1,6 +1,7 @@
 import type { Attempt } from "./api/attempt.ts";
 import type { Problem } from "./api/problem.ts";
 import type { Refusal, RefusalReason } from "./api/refusal.ts";
+import { listText, refusalText, valueText, wordsOf } from "./message-text.ts";
 
 // `instanceof` fails between two copies of the package (one ESM, one CommonJS); a registered symbol does not.
 const brand = Symbol.for("grate-limiter.error");
@@ -14,13 +15,14 @@ type ErrorCode =
   | "unsupported";
 
 function hasCode(value: unknown, code?: ErrorCode): boolean {
-  if (typeof value !== "object" || value === null || !(brand in value)) return false;
-  return code === undefined || (value as { code?: unknown }).code === code;
+  const error = value as { readonly [brand]?: unknown; readonly code?: unknown } | null | undefined;
+  return error?.[brand] === true && (code === undefined || error.code === code);
 }
 
 /** Base class of all errors of this package. `code` distinguishes them, also across two copies of the package. */
 export class GrateLimiterError extends Error {
-  readonly code: ErrorCode;
+  // `declare` emits no initializer: the constructor assigns every field.
+  declare readonly code: ErrorCode;
 
   constructor(code: ErrorCode, message: string) {
     super(message);
@@ -38,10 +40,10 @@ nameErrors(GrateLimiterError, "GrateLimiterError");
 /** Error of a call with the name of an unknown capability. */
 export class UnknownCapability extends GrateLimiterError {
   declare readonly code: "unknown_capability";
-  readonly capability: string;
+  declare readonly capability: string;
 
   constructor(capability: string, hint = "") {
-    super("unknown_capability", `unknown capability ${quoted(capability)}${hint}`);
+    super("unknown_capability", `unknown capability ${valueText(capability)}${hint}`);
     this.capability = capability;
   }
 
@@ -54,10 +56,10 @@ nameErrors(UnknownCapability, "UnknownCapability");
 /** Error of a call with the name of an unknown provider. */
 export class UnknownProvider extends GrateLimiterError {
   declare readonly code: "unknown_provider";
-  readonly provider: string;
+  declare readonly provider: string;
 
   constructor(provider: string, hint = "") {
-    super("unknown_provider", `unknown provider ${quoted(provider)}${hint}`);
+    super("unknown_provider", `unknown provider ${valueText(provider)}${hint}`);
     this.provider = provider;
   }
 
@@ -73,12 +75,12 @@ nameErrors(UnknownProvider, "UnknownProvider");
  */
 export class NoAvailableProviders extends GrateLimiterError {
   declare readonly code: "no_available_providers";
-  readonly kind: "refused" | "queue_full" | "attempts_failed" | "retry_budget" | "timed_out";
-  readonly capability: string;
-  readonly retryAfterMs: number | null;
-  readonly retryAfterSeconds: number | null;
-  readonly reasons: readonly RefusalReason[];
-  readonly attempts: readonly Attempt[];
+  declare readonly kind: "refused" | "queue_full" | "attempts_failed" | "retry_budget" | "timed_out";
+  declare readonly capability: string;
+  declare readonly retryAfterMs: number | null;
+  declare readonly retryAfterSeconds: number | null;
+  declare readonly reasons: readonly RefusalReason[];
+  declare readonly attempts: readonly Attempt[];
 
   /** Only the limiter passes `how`. */
   constructor(
@@ -93,7 +95,7 @@ export class NoAvailableProviders extends GrateLimiterError {
     const { kind = "refused", attempts = [] } = how;
     super(
       "no_available_providers",
-      `no provider available for ${quoted(capability)}: ${explain(kind, refusal.reasons, attempts)}`,
+      `no provider available for ${valueText(capability)}: ${explain(kind, refusal.reasons, attempts)}`,
     );
     if ("cause" in how) this.cause = how.cause;
     this.kind = kind;
@@ -113,10 +115,10 @@ nameErrors(NoAvailableProviders, "NoAvailableProviders");
 /** Error of a call with invalid arguments. `problems` lists all of them. The call has changed nothing. */
 export class InvalidConfig extends GrateLimiterError {
   declare readonly code: "invalid_config";
-  readonly problems: readonly Problem[];
+  declare readonly problems: readonly Problem[];
 
   constructor(problems: readonly Problem[], lines: readonly string[]) {
-    super("invalid_config", lines.length === 1 ? lines[0]! : `${lines.length} problems\n  ${lines.join("\n  ")}`);
+    super("invalid_config", lines.length === 1 ? lines[0]! : `${lines.length} problems:\n  ${lines.join("\n  ")}`);
     this.problems = problems;
   }
 
@@ -131,31 +133,12 @@ function nameErrors(errorClass: { readonly prototype: Error }, name: string): vo
   Object.defineProperty(errorClass.prototype, "name", { value: name, configurable: true, writable: true });
 }
 
-// A JavaScript caller can pass any value as a name.
-function quoted(name: unknown): string {
-  return typeof name === "string" ? JSON.stringify(name) : `(${typeof name})`;
-}
-
-const REASONS_SHOWN = 8;
-
 function explain(
   kind: NoAvailableProviders["kind"],
   reasons: readonly RefusalReason[],
   attempts: readonly Attempt[],
 ): string {
-  if (kind !== "refused") {
-    const made = attempts
-      .map(({ provider, status }) => ` ${quoted(provider)} ${status.replaceAll("_", " ")}`)
-      .join(",");
-    const why = reasons.length === 0 ? "" : `; ${explain("refused", reasons, attempts)}`;
-    return `${kind.replaceAll("_", " ")}${made && `:${made}`}${why}`;
-  }
-  if (reasons.length === 0) return "it has no providers";
-  const shown = reasons.slice(0, REASONS_SHOWN).map((reason) => {
-    const when = reason.retryAfterMs === null ? "" : ` (retry in ${reason.retryAfterMs} ms)`;
-    const what = "needed" in reason ? ` (${reason.dimension}: ${reason.needed} of at most ${reason.limit})` : "";
-    return `${quoted(reason.provider)} ${reason.reason.replaceAll("_", " ")}${what}${when}`;
-  });
-  if (reasons.length > REASONS_SHOWN) shown.push(`${reasons.length - REASONS_SHOWN} more`);
-  return shown.join(", ");
+  if (kind === "refused") return refusalText(reasons);
+  const made = listText(attempts, ({ provider, status }) => `${valueText(provider)} ${wordsOf(status)}`, ", ");
+  return `${wordsOf(kind)}${made && `: ${made}`}${reasons.length > 0 ? `; ${refusalText(reasons)}` : ""}`;
 }

@@ -11,6 +11,8 @@ interface Registration {
 export class Events {
   readonly #registrations = new Map<keyof LimiterEvents, Set<Registration>>();
   readonly #pending: { readonly name: keyof LimiterEvents; readonly event: unknown }[] = [];
+  /** True if there are events to deliver. */
+  hasPending = false;
   #isDelivering = false;
 
   /** Adds a listener. Returns the function that removes it. */
@@ -31,14 +33,16 @@ export class Events {
 
   /** Adds an event to those that the next `flush` delivers. */
   emit<E extends keyof LimiterEvents>(name: E, event: LimiterEvents[E]): void {
-    if (this.#registrations.has(name)) this.#pending.push({ name, event });
+    if (!this.#registrations.has(name)) return;
+    this.#pending.push({ name, event });
+    this.hasPending = true;
   }
 
   /** Delivers the pending events, each to the listeners that it has by then. Nothing that a listener throws gets out. */
   flush(): void {
     // A listener can call the limiter: the outer flush delivers the events of such calls last, so that all listeners
     // see the same order.
-    if (this.#pending.length === 0 || this.#isDelivering) return;
+    if (this.#isDelivering) return;
     this.#isDelivering = true;
     // The list can grow in this loop.
     for (let index = 0; index < this.#pending.length; index++) {
@@ -47,6 +51,7 @@ export class Events {
       for (const { listener } of [...(this.#registrations.get(name) ?? [])]) deliver(listener, event as never);
     }
     this.#pending.length = 0;
+    this.hasPending = false;
     this.#isDelivering = false;
   }
 }

@@ -56,7 +56,8 @@ const OPTIONS: Check = checks.optionsFor(Object.keys(PROFILES));
  */
 export class GrateLimiter<P extends string = string, Routes extends Record<string, P> = Record<string, P>> {
   readonly #context: SelectionContext;
-  readonly #observed: ObservationReader;
+  /** Reader of the next observation; null: in use, or left behind by an invalid one. */
+  #idleReader: ObservationReader | null = null;
   readonly #admission: Admission;
   readonly #configuration: Reconfiguration;
   readonly #calls: Calls;
@@ -83,7 +84,6 @@ export class GrateLimiter<P extends string = string, Routes extends Record<strin
       counters: newCounters(),
       events: new Events(),
     };
-    this.#observed = new ObservationReader(profile.vocabulary);
     const admissionOptions = { skewCapMs, leaseTimeoutMs, maxWaiting, spread, random };
     this.#admission = new Admission(this.#context, time, admissionOptions);
     this.#configuration = new Reconfiguration(registry, this.#admission);
@@ -225,17 +225,20 @@ export class GrateLimiter<P extends string = string, Routes extends Record<strin
    */
   observe(observation: Observation<P>): void {
     const context = this.#context;
-    const observed = this.#observed;
+    // A getter of the observation, or a scoring strategy that is called meanwhile, might observe, too.
+    const observed = this.#idleReader ?? new ObservationReader(context.profile.vocabulary);
+    this.#idleReader = null;
     observed.read(observation);
     const now = this.#admission.beginStep();
     try {
       const provider = observedProvider(context, observation.provider);
       requireObservedCost(provider, observed);
-      provider.emitEndedCooldown(context.events, now);
+      if (now >= provider.cooldownEndDueAt) provider.emitEndedCooldown(context.events, now);
       applyObservation(provider, observed, context.registry.sizeOf(observation.capability, provider), context, now);
       this.#admission.capacityFreed();
     } finally {
       this.#admission.endStep();
+      this.#idleReader = observed;
     }
   }
 

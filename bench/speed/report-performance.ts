@@ -106,12 +106,11 @@ ${results.size === null ? "" : `\`import { GrateLimiter }\` adds ${kilobytes(res
 
 /** The performance line of README.md. */
 export function readmeLine(results: Results): string {
-  const ratios = (group: string, profile: string): string =>
-    SIZES.map((size) => number(rustRatio(results, groupName(group, size), profile))).join(" / ");
-  const both = (profile: string): string =>
-    `${ratios(WITH_CAPABILITY, profile)} with \`capability\`, ${ratios(WITHOUT_CAPABILITY, profile)} without`;
+  const ratios = (group: string): string =>
+    SIZES.map((size) => number(rustRatio(results, groupName(group, size), "anticipatory"))).join(" / ");
   const cold = coldRatios(results, "anticipatory");
-  return `${isProvisional(results) ? "provisional: " : ""}time of the Rust crate / time of \`select\` + \`observe\` at ${SIZE_NAMES.join(" / ")} providers: ${both("anticipatory")}; classic profile ${both("classic")}. In a new process, calls 1 to 100 take ${number(cold.first)} times as long as in the steady state, and calls 101 to 1,000 ${number(cold.next)} times`;
+  const prefix = isProvisional(results) ? "provisional: " : "";
+  return `${prefix}\`select\` + \`observe\` has ${ratios(WITH_CAPABILITY)} times the speed of the Rust package at ${SIZE_NAMES.join(" / ")} providers (${ratios(WITHOUT_CAPABILITY)} without \`capability\`); the first 100 calls of a process take ${number(cold.first)} times as long`;
 }
 
 function rustTable(results: Results, group: string): string {

@@ -109,7 +109,7 @@ function waitingGroup(): Group {
 function callGroups(folder: string): Group[] {
   const callers: Program[] = ["ours-run", ...Object.keys(RIVALS), "none"].map((name) => programs("calls", name));
   return [1, 100].map((together) => ({
-    name: `an empty async function, ${together === 1 ? "one after the other" : `${together} at once`}`,
+    name: `an empty async function, ${together === 1 ? "one after the other" : `${together} in parallel`}`,
     // Bottleneck takes a thousand times as long as the others.
     sides: callers.map(
       (one): Side => ({ ...one, every: one.name === "bottleneck" ? 10 : 1, setup: { folder, together } }),

@@ -95,7 +95,7 @@ for (let count = 1; remaining.length > 0; count++) {
   const isLeft = await Promise.all(remaining.map(async (candidate) => !(await catches(candidate, fixture))));
   remaining = remaining.filter((_, place) => isLeft[place]);
   console.log(
-    `${fixture.name}: ${where}, ${before - remaining.length} mutants, ${fixture.steps.length} steps; ${remaining.length} are remaining`,
+    `${fixture.name}: ${where}, ${before - remaining.length} mutants, ${fixture.steps.length} steps; ${remaining.length} remain`,
   );
 }
 for (const engine of [typescript, python, rust]) engine!.close();

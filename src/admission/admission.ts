@@ -18,16 +18,15 @@ import type { Provider } from "../provider/provider.ts";
 import type { Quota } from "../quota/quota.ts";
 import { requireCost } from "../selection/cost-requirement.ts";
 import type { RequestSpec } from "../selection/request-spec.ts";
-import { rank } from "../selection/select.ts";
 import type { SelectionContext } from "../selection/selection-context.ts";
 import { type Abortable, AbortSignals } from "./abort-signals.ts";
 import type { ActiveLease } from "./active-lease.ts";
+import { Claims } from "./claims.ts";
 import type { LeaseContext } from "./lease-context.ts";
 import { OpenLeasesByName } from "./open-leases.ts";
 import { QueueScheduler } from "./queue-scheduler.ts";
-import { type AdmissionOptions, type LeaseOptions, Reserver } from "./reserver.ts";
-import { WaitQueue } from "./wait-queue.ts";
-import type { WaitOptions } from "./waiter.ts";
+import { type AdmissionOptions, Reserver } from "./reserver.ts";
+import type { LeaseOptions, WaitOptions } from "./waiter.ts";
 
 // Behind everybody who waits, of whatever priority.
 const BEHIND_ALL: LeaseOptions = { priority: -Infinity };
@@ -46,9 +45,8 @@ export class Admission implements LeaseContext {
   readonly #parts: SelectionContext;
   readonly #time: EngineTime;
   readonly #options: AdmissionOptions;
-  readonly #line = new WaitQueue();
-  readonly #granting: Reserver;
-  readonly #acquiring: QueueScheduler;
+  readonly #reserver: Reserver;
+  readonly #scheduler: QueueScheduler;
   readonly #alarms = new TimerHeap<Alarm>();
   readonly #signals = new AbortSignals();
   #order = 0;
@@ -60,8 +58,9 @@ export class Admission implements LeaseContext {
     this.#parts = parts;
     this.#time = time;
     this.#options = options;
-    this.#granting = new Reserver(this, this.#parts, this.#line, options);
-    this.#acquiring = new QueueScheduler(this, this.#parts, this.#line, this.#granting, options.maxWaiting);
+    const claims = new Claims();
+    this.#reserver = new Reserver(this, parts, claims, options);
+    this.#scheduler = new QueueScheduler(this, parts, claims, this.#reserver, options.maxWaiting);
   }
 
   get selection(): SelectionContext {
@@ -90,7 +89,7 @@ export class Admission implements LeaseContext {
 
   /** How many wait, by capability. */
   get waiting(): { readonly [capability: string]: number } {
-    return this.#line.counts;
+    return this.#scheduler.counts;
   }
 
   /** Age of the oldest open lease; null: none is open. */
@@ -108,13 +107,17 @@ export class Admission implements LeaseContext {
   /** The provider that `acquire` would grant now; null: none. */
   wouldGrant(capability: Capability, request: RequestSpec, { priority = 0 }: LeaseOptions): string | null {
     const { now } = this.#time;
-    const ranking = rank(capability, request, this.#parts, now, true);
-    const best = this.#granting.best(request, ranking, priority, now);
+    const ranking = this.#scheduler.rank(capability, request, priority, now);
+    const best = this.#reserver.best(request, ranking, priority, now);
     return best < 0 ? null : ranking.entry(best).name;
   }
 
   capacityFreed(): void {
-    this.#acquiring.capacityFreed();
+    this.#scheduler.capacityFreed();
+  }
+
+  capabilityChanged(name: string): void {
+    this.#scheduler.capabilityChanged(name);
   }
 
   /** These providers draw from these quotas now, instead of what they had: their leases follow, and those that took from it. */
@@ -133,16 +136,16 @@ export class Admission implements LeaseContext {
     for (let due = this.leases.first; due !== undefined && due.dueAt <= now; due = this.leases.first) {
       due.onDue(due.dueAt);
     }
-    this.#acquiring.serve(now);
+    if (!this.#scheduler.isIdle) this.#scheduler.serve(now);
     return now;
   }
 
   /** After a step that may have changed something: serves the line, tells the listeners, sets the one timer. */
   endStep(): void {
-    const { isIdle } = this.#acquiring;
-    if (!isIdle) this.#acquiring.serve(this.#time.now);
-    this.#parts.events.flush();
-    if (!isIdle || this.#alarms.size > 0 || this.#timerAt < Infinity) this.#setTimer();
+    const { isIdle } = this.#scheduler;
+    if (!isIdle) this.#scheduler.serve(this.#time.now);
+    if (this.#parts.events.hasPending) this.#parts.events.flush();
+    if (!isIdle || this.#alarms.first !== undefined || this.#timerAt < Infinity) this.#setTimer();
   }
 
   /** Reserves now or says why not; never waits, overtakes no waiter. */
@@ -151,9 +154,9 @@ export class Admission implements LeaseContext {
     requireCost(capability, request, this.#parts.registry);
     const now = this.beginStep();
     try {
-      const ranking = rank(capability, request, this.#parts, now, true);
-      const lease = this.#granting.grant(capability, request, ranking, BEHIND_ALL, now, now);
-      return lease ?? this.#granting.refuse(capability, request, now);
+      const ranking = this.#scheduler.rank(capability, request, -Infinity, now);
+      const lease = this.#reserver.grant(capability, request, ranking, BEHIND_ALL, now, now);
+      return lease ?? this.#reserver.refuse(capability, request, now);
     } finally {
       this.endStep();
     }
@@ -176,7 +179,7 @@ export class Admission implements LeaseContext {
     requireCost(capability, request, this.#parts.registry);
     const now = this.beginStep();
     try {
-      return this.#acquiring.begin(capability, request, asked, maxWaitMs, mayOverfill, now);
+      return this.#scheduler.begin(capability, request, asked, maxWaitMs, mayOverfill, now);
     } finally {
       this.endStep();
     }
@@ -205,7 +208,7 @@ export class Admission implements LeaseContext {
   /** Rejects whoever waits and whoever comes. */
   close(): void {
     this.#isClosed = true;
-    this.#acquiring.rejectAll(closed);
+    this.#scheduler.rejectAll(closed);
     for (const alarm of [...this.#alarms]) if (alarm.isPause) alarm.ring();
     this.endStep();
   }
@@ -217,7 +220,7 @@ export class Admission implements LeaseContext {
   }
 
   #setTimer(): void {
-    const at = Math.min(this.#acquiring.lookAt, this.#alarms.first?.dueAt ?? Infinity);
+    const at = Math.min(this.#scheduler.nextEvaluationAt, this.#alarms.first?.dueAt ?? Infinity);
     if (at === this.#timerAt) return;
     this.#cancelTimer?.();
     this.#timerAt = at;
@@ -235,7 +238,7 @@ export class Admission implements LeaseContext {
   }
 }
 
-/** What every call but observing, queries and configuration answers after `close`. */
+/** Error of every call after `close`, except `observe`, queries and configuration. */
 export function closed(): GrateLimiterError {
   return new GrateLimiterError("closed", "the limiter was closed");
 }

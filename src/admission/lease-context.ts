@@ -25,4 +25,6 @@ export interface LeaseContext extends ObservationContext {
   capacityFreed(): void;
   beginStep(): number;
   endStep(): void;
+  /** Calls `act` once, when the signal aborts or at `atMs`; returns its cancel. */
+  watch(signal: AbortSignal | undefined, atMs: number, act: () => void): () => void;
 }

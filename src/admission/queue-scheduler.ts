@@ -1,14 +1,13 @@
-// Waiting for a lease: who is looked at when, and what becomes of him.
+// Waiting for a lease: when the queue is evaluated, and what becomes of each waiter.
 //
-//   a call:   granted at once, or refused where nothing can come in time, or put in the line
-//   a pass:   whenever room may have come, and at the earliest instant at which what is awaited is known to come; each
-//             waiter that is looked at is served, or claims what it needs, or is refused because nothing can come any more
+//   a call:   is granted a lease immediately, or rejected because no capacity can become available in time, or queued
+//   a pass:   runs whenever capacity might have become available, and at the earliest instant at which it is known to;
+//             each waiter that it evaluates is served, or claims its demand, or is rejected because hope is lost
 //
-// Regimes: known instants are those at which a window releases enough, a cooldown or a ramp ends, health heals, or what a
-// lease holds comes due; everything else that makes room is a call that says so.
+// Regimes: known instants are those at which a window releases enough, a cooldown or a ramp ends, health heals, or a
+// reservation is committed or released. Every other change that frees capacity is a call, and says so.
 
 import type { Lease } from "../api/lease.ts";
-import type { Due, TimerHeap } from "../clock/timer-heap.ts";
 import { NoAvailableProviders } from "../errors.ts";
 import { TOO_LARGE } from "../profile/profile.ts";
 import type { Capability } from "../provider/capability.ts";
@@ -18,50 +17,52 @@ import type { RequestSpec } from "../selection/request-spec.ts";
 import { rank } from "../selection/select.ts";
 import type { SelectionContext } from "../selection/selection-context.ts";
 import type { Abortable } from "./abort-signals.ts";
+import type { Claims, ClaimTarget } from "./claims.ts";
+import type { LeaseContext } from "./lease-context.ts";
 import type { Reserver } from "./reserver.ts";
-import type { ClaimTarget, Verdict, WaitQueue } from "./wait-queue.ts";
-import { Waiter, type WaitOptions } from "./waiter.ts";
+import { type Verdict, WaitQueue } from "./wait-queue.ts";
+import { type LaneGroup, Waiter, type WaitOptions } from "./waiter.ts";
 
-/** What those who wait ask of the limiter. */
-export interface WaitingHost {
-  readonly leases: TimerHeap<Due>;
-  beginStep(): number;
-  endStep(): void;
-  watch(signal: AbortSignal | undefined, atMs: number, act: () => void): () => void;
-}
-
-/** Serves the line of one limiter. */
+/** Serves the wait queue of one limiter. */
 export class QueueScheduler {
-  readonly #host: WaitingHost;
+  readonly #context: LeaseContext;
   readonly #parts: SelectionContext;
-  readonly #line: WaitQueue;
-  readonly #granting: Reserver;
+  readonly #claims: Claims;
+  readonly #reserver: Reserver;
   readonly #maxWaiting: number;
-  /** Room may have come since the line was looked at. */
+  readonly #queue: WaitQueue = new WaitQueue(
+    (waiter, group, now) => this.#evaluate(waiter, group, now),
+    (waiter) => this.#isShut(waiter),
+  );
+  /** Capacity might have become available since the last pass. */
   #hasRoom = false;
   #isServing = false;
-  /** A call made room since the last pass began. */
+  /** A call freed capacity since the last pass began. */
   #wasFreed = false;
   #orders = 0;
-  /** When the line is to be looked at again; Infinity: when something happens. */
-  #lookAt = Infinity;
+  #nextEvaluationAt = Infinity;
 
-  constructor(host: WaitingHost, parts: SelectionContext, line: WaitQueue, granting: Reserver, maxWaiting: number) {
-    this.#host = host;
+  constructor(context: LeaseContext, parts: SelectionContext, claims: Claims, reserver: Reserver, maxWaiting: number) {
+    this.#context = context;
     this.#parts = parts;
-    this.#line = line;
-    this.#granting = granting;
+    this.#claims = claims;
+    this.#reserver = reserver;
     this.#maxWaiting = maxWaiting;
   }
 
-  /** True if nobody waits, or has left something behind. */
+  /** True if nothing waits, and no claim is left of a former waiter. */
   get isIdle(): boolean {
-    return this.#line.size === 0 && !this.#line.hasClaims;
+    return this.#queue.size === 0 && this.#claims.isEmpty;
   }
 
-  /** When the line is to be looked at again though nothing happens; Infinity: it is not. */
-  get lookAt(): number {
-    return this.#line.size > 0 ? this.#lookAt : Infinity;
+  /** When the queue is evaluated again even if nothing happens. Infinity: never. */
+  get nextEvaluationAt(): number {
+    return this.#queue.size > 0 ? this.#nextEvaluationAt : Infinity;
+  }
+
+  /** Number of waiters by capability. */
+  get counts(): { readonly [capability: string]: number } {
+    return this.#queue.counts;
   }
 
   capacityFreed(): void {
@@ -69,119 +70,150 @@ export class QueueScheduler {
     this.#wasFreed = true;
   }
 
-  /** Rejects whoever waits. */
+  /** The capability has another list of providers now, or was removed. */
+  capabilityChanged(name: string): void {
+    this.#queue.move(name, this.#parts.registry.capabilities.get(name)?.list ?? null);
+  }
+
+  /** Rejects all waiters. */
   rejectAll(error: () => unknown): void {
-    for (const waiter of [...this.#line] as Waiter[]) {
-      this.#leaveLine(waiter);
+    for (const waiter of [...this.#queue]) {
+      this.#leave(waiter);
       waiter.reject(error());
     }
   }
 
-  /** Looks at the line again, if room may have come. */
+  #reset(): void {
+    this.#hasRoom = false;
+    this.#wasFreed = false;
+    this.#nextEvaluationAt = Infinity;
+  }
+
+  /** Runs a pass if capacity might have become available; called unless the queue is idle. */
   serve(now: number): void {
-    if (now >= this.#lookAt) this.#hasRoom = true;
-    // A strategy may ask the limiter in its turn, in the middle of a pass.
+    if (now >= this.#nextEvaluationAt) this.#hasRoom = true;
+    // A strategy might call the limiter in the middle of a pass.
     if (!this.#hasRoom || this.#isServing) return;
     this.#isServing = true;
     this.#wasFreed = false;
-    this.#lookAt = Infinity;
+    this.#nextEvaluationAt = Infinity;
     try {
-      if (!this.isIdle) this.#line.pass((waiter) => this.#look(waiter as Waiter, now));
+      if (!this.isIdle) {
+        this.#claims.clear();
+        this.#queue.pass(now);
+      }
     } finally {
       this.#isServing = false;
-      // Nobody who left during the pass had claimed anything in it; what such a strategy made free is for the next one.
+      // The claims of waiters that left in the pass are gone. Capacity that a strategy freed is for the next pass.
       this.#hasRoom = this.#wasFreed;
-      // Not at once: one that always makes room would never let go.
-      if (this.#wasFreed) this.#lookAt = Math.min(this.#lookAt, now + 1);
+      // Not immediately, because a strategy that always frees capacity would never return.
+      if (this.#wasFreed) this.#nextEvaluationAt = Math.min(this.#nextEvaluationAt, now + 1);
     }
   }
 
-  /** Serves the call at once, or puts it in the line, or throws. */
+  /** Ranks the providers for a lease, after all claims were renewed that might prevent it. */
+  rank(capability: Capability, request: RequestSpec, priority: number, now: number): Ranking {
+    const ranking = rank(capability, request, this.#parts, now, true);
+    if (!this.#queue.hasDeferred || this.#reserver.best(request, ranking, priority, now) < 0) return ranking;
+    this.#queue.resume(now);
+    return rank(capability, request, this.#parts, now, true);
+  }
+
+  /** Grants a lease immediately, or queues the call, or throws. */
   begin(
     capability: Capability,
     request: RequestSpec,
-    asked: WaitOptions,
+    options: WaitOptions,
     maxWaitMs: number,
     mayOverfill: boolean,
     now: number,
   ): Lease | Promise<Lease> {
+    // Nothing was evaluated while the queue was idle.
+    if (this.isIdle) this.#reset();
     const order = this.#orders++;
+    const priority = options.priority ?? 0;
     const deadline = now + maxWaitMs;
-    const isFull = !mayOverfill && deadline > now && this.#line.size >= this.#maxWaiting;
+    const queue = this.#queue;
+    const isFull = !mayOverfill && deadline > now && queue.size >= this.#maxWaiting;
     let ranking: Ranking | null = null;
-    // Who joins a queue of his equals need not be looked at; most calls find nobody there.
-    if (isFull || !this.#line.hasEqual(capability.name, request, asked.priority ?? 0, deadline)) {
-      ranking = rank(capability, request, this.#parts, now, true);
-      const lease = this.#granting.grant(capability, request, ranking, asked, now, now);
+    // Behind an equal waiter the answer is known.
+    if (isFull || !queue.hasEqual(capability.name, capability.list, request, priority, deadline)) {
+      ranking = this.rank(capability, request, priority, now);
+      const lease = this.#reserver.grant(capability, request, ranking, options, now, now);
       if (lease !== null) return lease;
-      if (isFull || !this.#granting.mayComeBy(deadline, capability, request, now)) {
-        const refusal = this.#granting.refuse(capability, request, now);
+      if (isFull || !this.#reserver.mayComeBy(deadline, capability, request, now)) {
+        const refusal = this.#reserver.refuse(capability, request, now);
         throw new NoAvailableProviders(capability.name, refusal, { kind: isFull ? "queue_full" : "refused" });
       }
     }
-    const waiter = new Waiter(capability.name, request, asked, deadline, order, now);
-    const result = waiter.result();
-    waiter.unwatch = this.#host.watch(asked.signal, deadline, () => this.#end(waiter));
-    this.#line.add(waiter);
-    // What a larger one of its kind before it can never have, nobody has claimed yet.
-    if (ranking !== null) this.#stay(waiter, capability, ranking, now);
-    return result;
+    const waiter = new Waiter(capability.name, request, options, deadline, order, now);
+    waiter.unwatch = this.#context.watch(options.signal, deadline, () => this.#end(waiter));
+    const group = queue.add(waiter, capability.list);
+    if (ranking !== null) {
+      if (queue.hasDeferred && !this.#isShut(waiter)) {
+        queue.resume(now);
+        ranking = rank(capability, request, this.#parts, now, true);
+      }
+      // A provider for which a larger request ahead of it in its lane is too large is not claimed yet.
+      this.#stay(waiter, group, capability, ranking, now);
+    }
+    return waiter.result;
   }
 
-  /** Serves, refuses, or lets stay whoever is first of those not looked at yet. */
-  #look(waiter: Waiter, now: number): Verdict {
+  /** Serves, rejects, or keeps a waiter. */
+  #evaluate(waiter: Waiter, group: LaneGroup, now: number): Verdict {
     const { request, deadline } = waiter;
     const signal = waiter.signal as Abortable | undefined;
-    // Of those whom one signal takes out of the line, the first ones leave room to the others.
+    // If one signal takes several waiters out of the queue, the first ones leave the capacity to waiters that stay.
     if (signal?.aborted) return this.#reject(waiter, signal.reason);
     const capability = this.#parts.registry.capabilities.get(waiter.capability);
     if (capability === undefined) return this.#giveUp(waiter, now, "refused");
     const isOver = deadline < now;
-    // Only the timer was late where what it waits for was due in time.
+    // If capacity was expected by the deadline, only the timer was late.
     if (isOver && waiter.expectedAt > deadline) return this.#giveUp(waiter, now, "timed_out");
     try {
       const ranking = rank(capability, request, this.#parts, now, true);
-      const lease = this.#granting.grant(capability, request, ranking, waiter, waiter.since, now);
+      const lease = this.#reserver.grant(capability, request, ranking, waiter, waiter.since, now);
       if (lease === null && isOver) return this.#giveUp(waiter, now, "timed_out");
-      if (lease === null) return this.#stay(waiter, capability, ranking, now);
-      this.#leaveLine(waiter);
+      if (lease === null) return this.#stay(waiter, group, capability, ranking, now);
+      this.#leave(waiter);
       waiter.resolve(lease);
     } catch (error) {
-      // What a strategy throws comes out of the call that asked.
+      // An exception of a strategy rejects the call that it was asked for.
       return this.#reject(waiter, error);
     }
     return "gone";
   }
 
-  /** Claims what the waiter needs, and finds when to look at it again; refuses it where nothing can come in time. */
-  #stay(waiter: Waiter, capability: Capability, ranking: Ranking, now: number): Verdict {
+  /** Claims the demand of the waiter and finds when to evaluate it again; rejects it if nothing can come in time. */
+  #stay(waiter: Waiter, group: LaneGroup, capability: Capability, ranking: Ranking, now: number): Verdict {
     const { request, priority, deadline } = waiter;
     const { registry, profile, minimumHealth } = this.#parts;
     let soonestAt = Infinity;
     let isTooLarge = false;
-    let isHeld = false;
-    let lookAt = Infinity;
-    const wanted: ClaimTarget[] = [];
+    let isReserved = false;
+    let evaluateAt = Infinity;
+    const targets: ClaimTarget[] = [];
     for (let rank = 0; rank < ranking.size; rank++) {
       const provider = ranking.provider(rank);
       const needs = ranking.demand(rank);
       const gateMs = provider.recoveryDelayMs(provider.state(now, minimumHealth), now);
       const isRoom = ranking.waitMs(rank) === 0;
       const fitsAt = isRoom ? now : profile.earliestFit(provider.quotas, needs, now);
-      const roomAt = this.#line.opensAt(provider, needs, priority, now);
-      if (roomAt !== null) {
-        const opensAt = Math.max(now + gateMs, roomAt);
-        // What is held and not counted yet can be waited for once it comes due; so can the place of a trial.
-        soonestAt = Math.min(soonestAt, opensAt < Infinity ? opensAt : this.#heldUntil());
+      const openAt = this.#claims.opensAt(provider, needs, priority, now);
+      if (openAt !== null) {
+        const opensAt = Math.max(now + gateMs, openAt);
+        // Otherwise a reservation that ends by itself can be waited for, or the outcome of a trial.
+        soonestAt = Math.min(soonestAt, opensAt < Infinity ? opensAt : this.#nextDueAt());
       }
-      isHeld ||= fitsAt > now && provider.quotas.some((quota) => !quota.isHeldToEnd && quota.reserved > 0);
-      wanted.push({ provider, needs, isGated: isRoom && gateMs > 0 });
+      isReserved ||= fitsAt > now && provider.quotas.some((quota) => !quota.isHeldToEnd && quota.reserved > 0);
+      targets.push({ provider, needs, isGated: isRoom && gateMs > 0 });
     }
     for (const entry of registry.listed(capability)) {
       const { name, provider } = entry;
       if (provider === null || request.excludes(name)) continue;
       for (const { tracker } of provider.quotas) {
-        lookAt = Math.min(lookAt, now + (tracker.resets?.(now).reviewMs ?? Infinity));
+        evaluateAt = Math.min(evaluateAt, now + (tracker.resets?.(now).reviewMs ?? Infinity));
       }
       const needs = request.demandOn(capability, entry, true);
       if (profile.waitMs(provider.quotas, needs, now, false) === TOO_LARGE) {
@@ -194,53 +226,77 @@ export class QueueScheduler {
       const opensAt = state === "cooldown" ? health.cooldownUntil : now + health.healsInMs(minimumHealth, now);
       const fitsAt = profile.earliestFit(provider.quotas, needs, now);
       soonestAt = Math.min(soonestAt, fitsAt < Infinity ? Math.max(opensAt, fitsAt) : opensAt);
-      // From then on it claims there what it needs.
-      lookAt = Math.min(lookAt, opensAt);
+      // From then on it claims its demand there.
+      evaluateAt = Math.min(evaluateAt, opensAt);
     }
-    // Also where it would wait endlessly, and for nothing.
+    // A wait without an end can be hopeless, too.
     const isLate = soonestAt > deadline || soonestAt === Infinity;
-    if (deadline > now && isLate && !this.#granting.mayComeBy(deadline, capability, request, now)) {
+    if (deadline > now && isLate && !this.#reserver.mayComeBy(deadline, capability, request, now)) {
       return this.#giveUp(waiter, now, "refused");
     }
-    this.#line.claim(wanted, priority, now);
+    this.#claims.add(targets, priority, now);
+    if (group.lanes.size > 1) for (const { provider, needs } of targets) group.note(provider, needs, deadline);
     waiter.hasClaims = true;
     waiter.expectedAt = soonestAt;
-    // Once what is held is counted, there may be no hope any more.
-    if (isLate && isHeld) lookAt = Math.min(lookAt, this.#heldUntil());
-    this.#lookAt = Math.min(this.#lookAt, soonestAt, lookAt);
-    return isTooLarge ? "stays" : "stays, and those of its kind with it";
+    const canDefer = !isTooLarge && this.#canDefer(group, targets, priority, now);
+    // Once a reservation was counted, there might be no hope any more; the same holds for the deferred waiters.
+    if (isReserved && (isLate || canDefer)) evaluateAt = Math.min(evaluateAt, this.#nextDueAt());
+    this.#nextEvaluationAt = Math.min(this.#nextEvaluationAt, soonestAt, evaluateAt);
+    if (isTooLarge) return "stays";
+    return canDefer ? "group stays" : "lane stays";
   }
 
-  /** When the next of what leases hold comes due; Infinity: nothing does. */
-  #heldUntil(): number {
-    return this.#host.leases.first?.dueAt ?? Infinity;
+  /** True if the claims made so far shut out the whole group, and none of its waiters can have lost hope. */
+  #canDefer({ lanes, bounds }: LaneGroup, targets: readonly ClaimTarget[], priority: number, now: number): boolean {
+    // A strategy of the caller has to be asked for each waiter.
+    if (lanes.size < 2 || bounds === null || targets.length === 0 || this.#parts.weighted === null) return false;
+    if (!targets.every(({ provider, needs }) => this.#claims.isShut(provider, needs, priority))) return false;
+    return targets.some(({ provider }) => {
+      const demand = bounds.on(provider);
+      return demand !== undefined && this.#reserver.isHopeful(bounds.earliestDeadline, provider, demand, now);
+    });
   }
 
-  /** Its signal has aborted, or its deadline come: with it a last look. */
+  #isShut({ capability, request, priority }: Waiter): boolean {
+    const { registry } = this.#parts;
+    const known = registry.capabilities.get(capability);
+    if (known === undefined) return false;
+    return registry.listed(known).every((entry) => {
+      if (entry.provider === null || request.excludes(entry.name)) return true;
+      return this.#claims.isShut(entry.provider, request.demandOn(known, entry, true), priority);
+    });
+  }
+
+  /** When the next reservation or lease ends by itself. Infinity: none does. */
+  #nextDueAt(): number {
+    return this.#context.leases.first?.dueAt ?? Infinity;
+  }
+
+  /** The signal of the waiter has aborted, or its deadline has come, and with it a last evaluation. */
   #end(waiter: Waiter): void {
     const signal = waiter.signal as Abortable | undefined;
     if (signal?.aborted) this.#reject(waiter, signal.reason);
-    const now = this.#host.beginStep();
-    if (waiter.queue !== null) this.#giveUp(waiter, now, "timed_out");
+    const now = this.#context.beginStep();
+    if (waiter.lane !== null) this.#giveUp(waiter, now, "timed_out");
   }
 
   #giveUp(waiter: Waiter, now: number, kind: "refused" | "timed_out"): Verdict {
     const capability = this.#parts.registry.capabilities.get(waiter.capability);
-    this.#leaveLine(waiter);
+    this.#leave(waiter);
     const refusal =
-      capability === undefined ? refusalOf<string>([]) : this.#granting.refuse(capability, waiter.request, now);
+      capability === undefined ? refusalOf<string>([]) : this.#reserver.refuse(capability, waiter.request, now);
     waiter.reject(new NoAvailableProviders(waiter.capability, refusal, { kind }));
     return "gone";
   }
 
   #reject(waiter: Waiter, error: unknown): Verdict {
-    this.#leaveLine(waiter);
+    this.#leave(waiter);
     waiter.reject(error);
     return "gone";
   }
 
-  #leaveLine(waiter: Waiter): void {
-    this.#line.remove(waiter);
+  #leave(waiter: Waiter): void {
+    this.#queue.remove(waiter);
     if (waiter.hasClaims) this.#hasRoom = true;
     waiter.unwatch();
   }

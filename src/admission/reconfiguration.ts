@@ -61,11 +61,18 @@ export class Reconfiguration {
   }
 
   upsertCapability(config: CapabilityConfig): void {
-    this.#change(() => this.#registry.upsertCapability(config));
+    this.#change(() => {
+      this.#registry.upsertCapability(config);
+      this.#admission.capabilityChanged(config.name);
+    });
   }
 
   removeCapability(name: string): boolean {
-    return this.#change(() => this.#registry.removeCapability(name));
+    return this.#change(() => {
+      const isRemoved = this.#registry.removeCapability(name);
+      this.#admission.capabilityChanged(name);
+      return isRemoved;
+    });
   }
 
   /** Any change may make room, or leave nobody to wait for. */

@@ -18,8 +18,9 @@ import { refusalReasonFor } from "../selection/refusal-reason.ts";
 import type { RequestSpec } from "../selection/request-spec.ts";
 import type { SelectionContext } from "../selection/selection-context.ts";
 import { ActiveLease } from "./active-lease.ts";
+import type { Claims } from "./claims.ts";
 import type { LeaseContext } from "./lease-context.ts";
-import type { WaitQueue } from "./wait-queue.ts";
+import type { LeaseOptions } from "./waiter.ts";
 
 /** How the leases of a limiter are granted. */
 export interface AdmissionOptions {
@@ -36,25 +37,18 @@ const ENDS_HELP: readonly string[] = ["quota", "concurrency", "cooldown", "unhea
 // "headroom": among those within a quarter of the best.
 const BAND = 0.75;
 
-/** How one lease is asked for. */
-export interface LeaseOptions {
-  /** Default 0. */
-  readonly priority?: number | undefined;
-  readonly leaseTimeoutMs?: number | undefined;
-}
-
 /** Grants and refuses, for one limiter; it waits for nothing. */
 export class Reserver {
-  readonly #host: LeaseContext;
+  readonly #context: LeaseContext;
   readonly #parts: SelectionContext;
-  readonly #line: WaitQueue;
+  readonly #claims: Claims;
   readonly #options: AdmissionOptions;
   #orders = 0;
 
-  constructor(host: LeaseContext, parts: SelectionContext, line: WaitQueue, options: AdmissionOptions) {
-    this.#host = host;
+  constructor(context: LeaseContext, parts: SelectionContext, claims: Claims, options: AdmissionOptions) {
+    this.#context = context;
     this.#parts = parts;
-    this.#line = line;
+    this.#claims = claims;
     this.#options = options;
   }
 
@@ -93,7 +87,7 @@ export class Reserver {
       decision: ranking.decision(best),
     };
     const timeoutMs = leaseTimeoutMs ?? this.#options.leaseTimeoutMs;
-    const lease = new ActiveLease(this.#host, candidate, this.#orders++, now, timeoutMs);
+    const lease = new ActiveLease(this.#context, candidate, this.#orders++, now, timeoutMs);
     counters.leasesGranted++;
     if (events.hasListener("leaseGranted")) events.emit("leaseGranted", { lease, waitedMs: now - since });
     return lease;
@@ -103,7 +97,7 @@ export class Reserver {
   #isFree(ranking: Ranking, rank: number, priority: number, now: number): boolean {
     const provider = ranking.provider(rank);
     if (provider.recoveryDelayMs(provider.state(now, this.#parts.minimumHealth), now) > 0) return false;
-    return !this.#line.hasClaims || !this.#line.isBehind(provider, ranking.demand(rank), priority, now);
+    return this.#claims.isEmpty || !this.#claims.isBehind(provider, ranking.demand(rank), priority, now);
   }
 
   /** One of those within a quarter of the best. */
@@ -151,7 +145,7 @@ export class Reserver {
       if (reason === "waiters_ahead" || (reason === "ramping" && knownMs === null)) return true;
       const { provider } = entry;
       if (provider === null || !ENDS_HELP.includes(reason) || now + provider.cooldownMs(now) > deadline) return false;
-      const open = this.#host.openLeases.of(provider);
+      const open = this.#context.openLeases.of(provider);
       if (reason === "unhealthy" && now + provider.health.healsInMs(minimumHealth, now) > deadline) {
         // Only an answer of its own heals it before its time.
         if (open.total === 0) return false;
@@ -160,13 +154,25 @@ export class Reserver {
       if (gateMs < Infinity && now + gateMs > deadline) return false;
       // The sizes that are learned until then might be smaller.
       if (!request.isFullySpecified && provider.hasSizes && open.teach(capability.learning)) return true;
-      const needs = request.demandOn(capability, entry, true);
-      return provider.quotas.every((quota) => {
-        const fitsAt = earliestFit(quota, needs, now, IF_LEASES_END);
-        return now + Math.ceil(fitsAt - now) < deadline + 1;
-      });
+      return mayFitBy(deadline, provider, request.demandOn(capability, entry, true), now);
     });
   }
+
+  /** True if all requests with no larger demand and no earlier deadline may hope for that provider, which is eligible. */
+  isHopeful(deadline: number, provider: Provider, demand: Demand, now: number): boolean {
+    const gateMs = provider.recoveryDelayMs(provider.state(now, this.#parts.minimumHealth), now);
+    if (deadline <= now || (gateMs < Infinity && now + gateMs > deadline)) return false;
+    return mayFitBy(deadline, provider, demand, now);
+  }
+}
+
+/** True if known releases and the ends of leases might make room by the deadline. */
+function mayFitBy(deadline: number, { quotas }: Provider, demand: Demand, now: number): boolean {
+  return quotas.every((quota) => {
+    const fitsAt = earliestFit(quota, demand, now, IF_LEASES_END);
+    // As in a refusal, the time is rounded up to whole ms.
+    return now + Math.ceil(fitsAt - now) < deadline + 1;
+  });
 }
 
 /** How many more such requests would fit. */

@@ -1,210 +1,219 @@
-// Who goes next: higher priority first, first come first served within one, whatever the capability.
+// Order in which waiters are served: higher priority first, first come first served within one priority.
 //
-//   A waiter that cannot go claims, at each provider that could ever serve it, what it needs: of a quota that has room for
-//   it and for those ahead, its amount; of one that has not, all. Whoever comes later, or has less priority, is behind at a
-//   provider where a quota has not room for both.
+//   lane:   waiters of one capability, kind and priority, in order of arrival (kind: which amounts and providers are
+//           specified)
+//   group:  lanes of one kind and priority whose capabilities share a list of providers
+//   pass:   evaluates the first waiters of the lanes, in order, until none of the remaining ones can be served
 //
-// Regimes: a waiter that needs nothing of what is claimed passes, and one that leaves enough of it: who waits for the
-// requests of one model leaves the tokens that it shares with another to whoever calls that. Waiters of one kind (capability, providers, which amounts
-// are needed) stand in one queue: where the first of them claims at every eligible provider, those behind it are not even
-// looked at, so that a pass costs as much as there are waiters served and kinds waiting. Where it is too large for one of
-// the providers, the next smaller one of its kind may fit there, and the pass looks on.
+// Regimes: if a waiter claims capacity at every provider that it might go to, the waiters behind it in its lane are not
+// evaluated. If no waiter of its group can be served or has lost hope, the other lanes of the group are deferred as well, so
+// that a pass takes as long as there are waiters served and groups waiting. Deferred lanes have not renewed their claims:
+// they are resumed before anything is granted that their claims might prevent. If a waiter is too large for one of the
+// providers, the next smaller one of its lane might fit there and is evaluated.
 
-import { type Due, TimerHeap } from "../clock/timer-heap.ts";
-import type { Provider } from "../provider/provider.ts";
-import { earliestFit } from "../quota/availability.ts";
-import type { Quota } from "../quota/quota.ts";
-import { type Demand, demandFor } from "../quota/usage-vector.ts";
+import { TimerHeap } from "../clock/timer-heap.ts";
+import type { ProviderList } from "../provider/provider-list.ts";
 import type { RequestSpec } from "../selection/request-spec.ts";
+import { DemandBounds } from "./demand-bounds.ts";
+import { Lane, LaneGroup, type Waiter } from "./waiter.ts";
 
-/** Somebody in the line. */
-export interface QueueEntry {
-  readonly capability: string;
-  readonly request: RequestSpec;
-  readonly priority: number;
-  readonly deadline: number;
-  readonly order: number;
-  queue: Queue | null;
-  next: QueueEntry | null;
-  previous: QueueEntry | null;
-  /** It claims something, so that its leaving may let others go. */
-  hasClaims: boolean;
-}
+/** Result of the evaluation of a waiter: it left the queue, or it stays alone, with its lane, or with its group. */
+export type Verdict = "gone" | "stays" | "lane stays" | "group stays";
 
-/** Waiters of one kind and priority, in order of arrival. */
-class Queue implements Due {
-  readonly key: string;
-  readonly dueAt: number;
-  first: QueueEntry | null = null;
-  last: QueueEntry | null = null;
-  /** The next one to be looked at in a pass. */
-  cursor: QueueEntry | null = null;
-  place = -1;
+/** Evaluates a waiter at an instant: serves it, rejects it, or claims capacity for it. */
+type Evaluate = (waiter: Waiter, group: LaneGroup, now: number) => Verdict;
 
-  constructor(key: string, priority: number) {
-    this.key = key;
-    this.dueAt = -priority;
-  }
-
-  get order(): number {
-    return this.cursor?.order ?? Infinity;
-  }
-}
-
-/** A provider that a waiter may go to, what it takes there, and whether it is a trial's or a ramp's gate that it waits for. */
-export interface ClaimTarget {
-  readonly provider: Provider;
-  readonly needs: Demand;
-  readonly isGated: boolean;
-}
-
-/** What became of a waiter that was looked at. */
-export type Verdict = "gone" | "stays" | "stays, and those of its kind with it";
-
-/** The waiting line; it knows who stands where and what is claimed, not what makes room. */
+/** The waiters of one limiter. */
 export class WaitQueue {
-  readonly #queues = new Map<string, Queue>();
-  /** How much is claimed, by priority; Infinity: all of it. */
-  readonly #claims = new Map<Quota | Provider, Map<number, number>>();
+  readonly #groups = new Map<ProviderList | null, Map<string, LaneGroup>>();
   readonly #counts = new Map<string, number>();
-  #size = 0;
+  size = 0;
+  readonly #evaluate: Evaluate;
+  /** True if the waiter cannot be served because of claims ahead, wherever it might go. */
+  readonly #isShut: (waiter: Waiter) => boolean;
+  #isInPass = false;
+  /** Groups whose other lanes the last pass has deferred. */
+  #deferred: LaneGroup[] = [];
+  /** Lanes that the last pass has finished. */
+  #finished: Lane[] = [];
 
-  get size(): number {
-    return this.#size;
+  constructor(evaluate: Evaluate, isShut: (waiter: Waiter) => boolean) {
+    this.#evaluate = evaluate;
+    this.#isShut = isShut;
   }
 
-  /** How many wait, by capability. */
+  /** Number of waiters by capability. */
   get counts(): { readonly [capability: string]: number } {
     return Object.fromEntries(this.#counts);
   }
 
-  *[Symbol.iterator](): IterableIterator<QueueEntry> {
-    for (const queue of this.#queues.values()) for (let each = queue.first; each !== null; each = each.next) yield each;
+  *[Symbol.iterator](): IterableIterator<Waiter> {
+    for (const groups of this.#groups.values()) {
+      for (const { lanes } of groups.values()) {
+        for (const { first } of lanes.values()) for (let each = first; each !== null; each = each.next) yield each;
+      }
+    }
   }
 
-  /** True if one who wants exactly the same, and no longer, stands there: what holds for him holds here. */
-  hasEqual(capability: string, request: RequestSpec, priority: number, deadline: number): boolean {
-    // Without a look at the kind where nobody stands there, as mostly.
-    const last = this.#size === 0 ? null : this.#queues.get(keyOf(capability, request, priority))?.last;
+  /** True if the last waiter of the lane has the same request and no later deadline, so that its verdict holds here, too. */
+  hasEqual(capability: string, list: ProviderList, request: RequestSpec, priority: number, deadline: number): boolean {
+    if (this.size === 0) return false;
+    const last = this.#groups.get(list)?.get(keyOf(request, priority))?.lanes.get(capability)?.last;
     if (last === undefined || last === null || last.deadline > deadline) return false;
     return last.request === request || last.request.key === request.key;
   }
 
-  /** Puts it last of its kind. */
-  add(waiter: QueueEntry): void {
+  /** Puts the waiter last in its lane; returns the group. */
+  add(waiter: Waiter, list: ProviderList | null): LaneGroup {
     const { capability, request, priority } = waiter;
-    const key = keyOf(capability, request, priority);
-    let queue = this.#queues.get(key);
-    if (queue === undefined) {
-      queue = new Queue(key, priority);
-      this.#queues.set(key, queue);
+    let groups = this.#groups.get(list);
+    if (groups === undefined) {
+      groups = new Map();
+      this.#groups.set(list, groups);
     }
-    waiter.queue = queue;
-    waiter.previous = queue.last;
-    if (queue.last === null) queue.first = waiter;
-    else queue.last.next = waiter;
-    queue.last = waiter;
-    this.#count(capability, 1);
-  }
-
-  /** Takes it out, if it is in. */
-  remove(waiter: QueueEntry): void {
-    const { queue, previous, next } = waiter;
-    if (queue === null) return;
-    if (queue.cursor === waiter) queue.cursor = next;
-    if (previous === null) queue.first = next;
-    else previous.next = next;
-    if (next === null) queue.last = previous;
-    else next.previous = previous;
-    if (queue.first === null) this.#queues.delete(queue.key);
-    waiter.queue = null;
-    this.#count(waiter.capability, -1);
-  }
-
-  /** Looks at the waiters in order, from nothing claimed; `look` serves, refuses, or claims. */
-  pass(look: (waiter: QueueEntry) => Verdict): void {
-    this.#claims.clear();
-    const heads = new TimerHeap<Queue>();
-    for (const queue of this.#queues.values()) {
-      queue.cursor = queue.first;
-      heads.put(queue);
+    const key = keyOf(request, priority);
+    let group = groups.get(key);
+    if (group === undefined) {
+      group = new LaneGroup(key, list, priority);
+      groups.set(key, group);
     }
-    for (let queue = heads.first; queue !== undefined; queue = heads.first) {
-      heads.remove(queue);
-      const waiter = queue.cursor;
-      // A strategy may have taken the last of them out.
-      if (waiter === null) continue;
-      const { next } = waiter;
-      const verdict = look(waiter);
-      if (verdict === "stays, and those of its kind with it") continue;
-      let cursor = next;
-      // Who needs at least as much of everything goes nowhere either.
-      if (verdict === "stays") while (cursor?.request.isAtLeast(waiter.request)) cursor = cursor.next;
-      queue.cursor = cursor;
-      if (cursor !== null && cursor.queue === queue) heads.put(queue);
+    let lane = group.lanes.get(capability);
+    if (lane === undefined) {
+      lane = new Lane(capability, group);
+      group.lanes.set(capability, lane);
+      // Bounds are worth their time only for several lanes.
+      if (group.lanes.size === 2) group.bounds = null;
     }
+    lane.add(waiter);
+    if (lane.first === waiter) this.#open(lane);
+    this.size++;
+    this.#counts.set(capability, (this.#counts.get(capability) ?? 0) + 1);
+    return group;
   }
 
-  get hasClaims(): boolean {
-    return this.#claims.size > 0;
-  }
-
-  /** True if a request of that priority, which the provider has room for, would take what somebody ahead of it has claimed. */
-  isBehind(provider: Provider, needs: Demand, priority: number, now: number): boolean {
-    if (this.#claims.size === 0) return false;
-    if (this.#ahead(provider, priority) > 0) return true;
-    return provider.quotas.some((quota) => {
-      const ahead = demandFor(needs.amounts, quota.index) > 0 ? this.#ahead(quota, priority) : 0;
-      return ahead > 0 && this.#opensAt(quota, needs, priority, now) > now;
-    });
-  }
-
-  /** From when on the provider has room for it and for those ahead; Infinity: at no known instant; null: once they have gone. */
-  opensAt(provider: Provider, needs: Demand, priority: number, now: number): number | null {
-    const counts = provider.quotas.filter((quota) => demandFor(needs.amounts, quota.index) > 0);
-    if ([provider, ...counts].some((what) => this.#ahead(what, priority) === Infinity)) return null;
-    return Math.max(now, ...counts.map((quota) => this.#opensAt(quota, needs, priority, now)));
-  }
-
-  /** Claims what the waiter needs of each of those providers, any of which it may go to. */
-  claim(wanted: readonly ClaimTarget[], priority: number, now: number): void {
-    const claims = new Map<Quota | Provider, number>();
-    for (const { provider, needs, isGated } of wanted) {
-      if (isGated) claims.set(provider, Infinity);
-      for (const quota of provider.quotas) {
-        const need = demandFor(needs.amounts, quota.index);
-        if (need === 0) continue;
-        const isShort = this.#opensAt(quota, needs, priority, now) > now;
-        claims.set(quota, Math.max(isShort ? Infinity : need, claims.get(quota) ?? 0));
-      }
-    }
-    // What it claims itself does not stand before it.
-    for (const [what, amount] of claims) {
-      const claimed = this.#claims.get(what) ?? new Map<number, number>();
-      claimed.set(priority, amount + (claimed.get(priority) ?? 0));
-      this.#claims.set(what, claimed);
-    }
-  }
-
-  /** How much of it is claimed by those ahead of somebody of that priority. */
-  #ahead(what: Quota | Provider, priority: number): number {
-    let sum = 0;
-    for (const [of, amount] of this.#claims.get(what) ?? []) if (of >= priority) sum += amount;
-    return sum;
-  }
-
-  #opensAt(quota: Quota, needs: Demand, priority: number, now: number): number {
-    return earliestFit(quota, needs, now, { claimed: this.#ahead(quota, priority) });
-  }
-
-  #count(capability: string, change: number): void {
-    this.#size += change;
-    const count = (this.#counts.get(capability) ?? 0) + change;
+  /** Removes the waiter, if it is in the queue. */
+  remove(waiter: Waiter): void {
+    const { lane, capability } = waiter;
+    if (lane === null) return;
+    const { group } = lane;
+    lane.remove(waiter);
+    if (lane.first === null) this.#drop(lane);
+    else if (lane.place >= 0) group.waiting.put(lane);
+    this.size--;
+    const count = this.#counts.get(capability)! - 1;
     if (count === 0) this.#counts.delete(capability);
     else this.#counts.set(capability, count);
   }
+
+  /** Moves the waiters of a capability that was given another list; null: it was removed. */
+  move(capability: string, list: ProviderList | null): void {
+    if (!this.#counts.has(capability)) return;
+    const waiters = [...this].filter((waiter) => waiter.capability === capability);
+    for (const waiter of waiters.sort((a, b) => a.order - b.order)) {
+      this.remove(waiter);
+      this.add(waiter, list);
+    }
+  }
+
+  /** Evaluates the waiters in order. */
+  pass(now: number): void {
+    this.#isInPass = true;
+    this.#openFinished();
+    const open = new TimerHeap<LaneGroup>();
+    for (const groups of this.#groups.values()) {
+      for (const group of groups.values()) {
+        group.evaluated = group.lanes.size > 1 ? new DemandBounds() : null;
+        open.put(group);
+      }
+    }
+    this.#run(open, true, now);
+  }
+
+  get hasDeferred(): boolean {
+    return this.#deferred.length > 0 && !this.#isInPass;
+  }
+
+  /** Evaluates the lanes that the last pass has deferred. */
+  resume(now: number): void {
+    if (!this.hasDeferred) return;
+    this.#isInPass = true;
+    const open = new TimerHeap<LaneGroup>();
+    for (const group of this.#deferred) open.put(group);
+    this.#run(open, false, now);
+  }
+
+  #run(open: TimerHeap<LaneGroup>, canDefer: boolean, now: number): void {
+    let mayDefer = canDefer;
+    let deferred: LaneGroup[] = [];
+    try {
+      for (let group = open.first; group !== undefined; group = open.first) {
+        const waiter = group.waiting.first?.cursor ?? null;
+        if (waiter === null) {
+          open.remove(group);
+          group.bounds = group.evaluated;
+        } else if (deferred.length > 0 && !this.#isShut(waiter)) {
+          // The claims of deferred lanes ahead come first.
+          for (const each of deferred) open.put(each);
+          deferred = [];
+          mayDefer = false;
+        } else {
+          const verdict = this.#step(waiter, group, now);
+          open.remove(group);
+          if (verdict === "group stays" && mayDefer && group.waiting.first !== undefined) deferred.push(group);
+          else open.put(group);
+        }
+      }
+    } finally {
+      this.#isInPass = false;
+      this.#deferred = deferred;
+      if (deferred.length === 0) this.#openFinished();
+    }
+  }
+
+  #step(waiter: Waiter, group: LaneGroup, now: number): Verdict {
+    const lane = waiter.lane!;
+    const { next } = waiter;
+    group.waiting.remove(lane);
+    const verdict = this.#evaluate(waiter, group, now);
+    let cursor = verdict === "gone" || verdict === "stays" ? next : null;
+    // A waiter that needs at least as much of everything cannot be served either.
+    if (verdict === "stays") while (cursor?.request.isAtLeast(waiter.request)) cursor = cursor.next;
+    // A strategy might have removed the next waiter.
+    lane.cursor = cursor?.lane === lane ? cursor : null;
+    if (lane.cursor !== null) group.waiting.put(lane);
+    else this.#finished.push(lane);
+    return verdict;
+  }
+
+  /** Lets passes evaluate a new lane. Its first waiter was evaluated by the call that added it. */
+  #open(lane: Lane): void {
+    if (this.#isInPass || this.#deferred.length > 0) this.#finished.push(lane);
+    else {
+      lane.cursor = lane.first;
+      lane.group.waiting.put(lane);
+    }
+  }
+
+  #openFinished(): void {
+    for (const lane of this.#finished) {
+      lane.cursor = lane.first;
+      if (lane.cursor !== null) lane.group.waiting.put(lane);
+    }
+    this.#finished = [];
+    this.#deferred = [];
+  }
+
+  #drop(lane: Lane): void {
+    const { group } = lane;
+    group.waiting.remove(lane);
+    group.lanes.delete(lane.capability);
+    if (group.lanes.size > 0) return;
+    const groups = this.#groups.get(group.list)!;
+    groups.delete(group.key);
+    if (groups.size === 0) this.#groups.delete(group.list);
+  }
 }
 
-function keyOf(capability: string, request: RequestSpec, priority: number): string {
-  return `${priority} ${request.kind} ${capability}`;
+function keyOf(request: RequestSpec, priority: number): string {
+  return `${priority} ${request.kind}`;
 }

@@ -1,7 +1,17 @@
 import type { Lease } from "../api/lease.ts";
+import { type Due, TimerHeap } from "../clock/timer-heap.ts";
+import type { Provider } from "../provider/provider.ts";
+import type { ProviderList } from "../provider/provider-list.ts";
+import type { Demand } from "../quota/usage-vector.ts";
 import type { RequestSpec } from "../selection/request-spec.ts";
-import type { LeaseOptions } from "./reserver.ts";
-import type { QueueEntry } from "./wait-queue.ts";
+import type { DemandBounds } from "./demand-bounds.ts";
+
+/** How one lease is requested. */
+export interface LeaseOptions {
+  /** Default 0. */
+  readonly priority?: number | undefined;
+  readonly leaseTimeoutMs?: number | undefined;
+}
 
 /** How one `acquire` waits. */
 export interface WaitOptions extends LeaseOptions {
@@ -9,12 +19,14 @@ export interface WaitOptions extends LeaseOptions {
 }
 
 /** One `acquire` that waits. */
-export class Waiter implements QueueEntry {
-  queue: QueueEntry["queue"] = null;
-  next: QueueEntry | null = null;
-  previous: QueueEntry | null = null;
+export class Waiter {
+  // The lane that it is in, and its neighbours there.
+  lane: Lane | null = null;
+  next: Waiter | null = null;
+  previous: Waiter | null = null;
+  /** True if it claims something, so that its departure might let others go. */
   hasClaims = false;
-  /** When what it waits for was to come, at its last look. */
+  /** When capacity for it was expected at its last evaluation. */
   expectedAt: number = Infinity;
   readonly capability: string;
   readonly request: RequestSpec;
@@ -24,34 +36,102 @@ export class Waiter implements QueueEntry {
   readonly order: number;
   readonly since: number;
   readonly deadline: number;
+  readonly result: Promise<Lease>;
   resolve!: (lease: Lease) => void;
   reject!: (error: unknown) => void;
-  /** Takes the alarm and the listener down that would end its waiting. */
+  /** Removes the alarm and the listener that would end the wait. */
   unwatch!: () => void;
 
   constructor(
     capability: string,
     request: RequestSpec,
-    asked: WaitOptions,
+    options: WaitOptions,
     deadline: number,
     order: number,
     since: number,
   ) {
     this.capability = capability;
     this.request = request;
-    this.priority = asked.priority ?? 0;
-    this.signal = asked.signal;
-    this.leaseTimeoutMs = asked.leaseTimeoutMs;
+    this.priority = options.priority ?? 0;
+    this.signal = options.signal;
+    this.leaseTimeoutMs = options.leaseTimeoutMs;
     this.order = order;
     this.since = since;
     this.deadline = deadline;
-  }
-
-  /** What it will have come to; `resolve` and `reject` are there from then on. */
-  result(): Promise<Lease> {
-    return new Promise((resolve, reject) => {
+    this.result = new Promise((resolve, reject) => {
       this.resolve = resolve;
       this.reject = reject;
     });
+  }
+}
+
+/** Waiters of one capability, kind and priority, in order of arrival. */
+export class Lane implements Due {
+  readonly capability: string;
+  readonly group: LaneGroup;
+  readonly dueAt = 0;
+  place = -1;
+  first: Waiter | null = null;
+  last: Waiter | null = null;
+  /** The next waiter to be evaluated in a pass. */
+  cursor: Waiter | null = null;
+
+  constructor(capability: string, group: LaneGroup) {
+    this.capability = capability;
+    this.group = group;
+  }
+
+  get order(): number {
+    return this.cursor?.order ?? Infinity;
+  }
+
+  add(waiter: Waiter): void {
+    waiter.lane = this;
+    waiter.previous = this.last;
+    if (this.last === null) this.first = waiter;
+    else this.last.next = waiter;
+    this.last = waiter;
+  }
+
+  remove(waiter: Waiter): void {
+    const { previous, next } = waiter;
+    if (this.cursor === waiter) this.cursor = next;
+    if (previous === null) this.first = next;
+    else previous.next = next;
+    if (next === null) this.last = previous;
+    else next.previous = previous;
+    waiter.lane = null;
+    waiter.next = null;
+  }
+}
+
+/** The lanes of one kind and priority whose capabilities share a list of providers. */
+export class LaneGroup implements Due {
+  readonly key: string;
+  readonly list: ProviderList | null;
+  readonly dueAt: number;
+  place = -1;
+  readonly lanes: Map<string, Lane> = new Map();
+  /** The lanes that this pass can still evaluate, by the order of their next waiters. */
+  readonly waiting: TimerHeap<Lane> = new TimerHeap();
+  /** Bounds of all waiters that are first in their lanes; null: unknown. */
+  bounds: DemandBounds | null = null;
+  /** Bounds of the waiters that were evaluated in this pass. */
+  evaluated: DemandBounds | null = null;
+
+  constructor(key: string, list: ProviderList | null, priority: number) {
+    this.key = key;
+    this.list = list;
+    this.dueAt = -priority;
+  }
+
+  get order(): number {
+    return this.waiting.first?.order ?? Infinity;
+  }
+
+  /** Notes the demand of a waiter that is evaluated. */
+  note(provider: Provider, demand: Demand, deadline: number): void {
+    this.bounds?.add(provider, demand, deadline);
+    this.evaluated?.add(provider, demand, deadline);
   }
 }

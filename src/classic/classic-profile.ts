@@ -9,8 +9,6 @@ import { UNSPECIFIED } from "../quota/usage-vector.ts";
 import { ClassicBucket } from "./classic-bucket.ts";
 import { ClassicHealth } from "./classic-health.ts";
 
-const WHY = "the classic profile does not have it";
-
 /** Profile that answers as the Rust and Python packages ("the ports") do, in Python's arithmetic. */
 export const classic: Profile = {
   vocabulary: {
@@ -24,7 +22,7 @@ export const classic: Profile = {
       ...["recoveredHealth", "ewmaAlpha", "cooldownThreshold"],
       ...["maxOutputTokens", "only", "exclude", ...USAGE_FIELDS],
     ],
-    why: WHY,
+    why: "in the classic profile",
   },
 
   // The ports have a default cooldown in their configuration, but never read it.
@@ -76,7 +74,7 @@ export const classic: Profile = {
   earliestFit: (_quotas, _needs, now) => now,
 
   requireLeases() {
-    throw new GrateLimiterError("unsupported", `leases: ${WHY}`);
+    throw new GrateLimiterError("unsupported", "the classic profile has no leases; use select and observe");
   },
 
   scoreCap: 1,

@@ -1,5 +1,6 @@
 import type { Clock } from "../api/clock.ts";
 import { InvalidConfig } from "../errors.ts";
+import { valueText } from "../message-text.ts";
 import { openMacrotasks } from "./macrotasks.ts";
 import { type Due, TimerHeap } from "./timer-heap.ts";
 
@@ -99,6 +100,6 @@ function requireFinite(path: string, value: unknown, least = -Infinity): void {
 }
 
 function invalid(path: string, expected: string, value: unknown): InvalidConfig {
-  const got = typeof value === "string" ? JSON.stringify(value) : String(value);
+  const got = valueText(value);
   return new InvalidConfig([{ path, expected, got }], [`${path}: expected ${expected}, got ${got}`]);
 }

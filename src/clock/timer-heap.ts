@@ -1,37 +1,32 @@
-/** Something that comes due at an instant. */
+/** An item that comes due at an instant. */
 export interface Due {
   /** Instant (ms). */
   dueAt: number;
   /** Decides between equal instants: smaller first. */
   readonly order: number;
-  /** Where it stands in the heap; -1: it does not. */
+  /** Index in the heap; -1: the item is not in it. */
   place: number;
 }
 
-/** What comes due, earliest first; every operation in O(log n), and O(1) for what comes due after all others. */
+/** Items by due instant, earliest first. Every operation takes O(log n), and O(1) for an item that is due after all others. */
 export class TimerHeap<T extends Due> {
+  /** The item that is due first. */
+  first: T | undefined;
   readonly #heap: T[] = [];
 
-  get first(): T | undefined {
-    return this.#heap[0];
-  }
-
-  get size(): number {
-    return this.#heap.length;
-  }
-
-  /** In no order. */
+  /** All items, in no order. */
   [Symbol.iterator](): IterableIterator<T> {
     return this.#heap.values();
   }
 
-  /** Puts it where its instant belongs, whether it stood in the heap or not. */
+  /** Adds an item, or moves it after its instant changed. */
   put(item: T): void {
     if (item.place < 0) item.place = this.#heap.push(item) - 1;
     this.#settle(item);
+    this.first = this.#heap[0];
   }
 
-  /** Takes it out, if it is in. */
+  /** Removes an item; no effect if it is not in the heap. */
   remove(item: T): void {
     if (item.place < 0) return;
     const last = this.#heap.pop()!;
@@ -40,6 +35,7 @@ export class TimerHeap<T extends Due> {
       this.#settle(last);
     }
     item.place = -1;
+    this.first = this.#heap[0];
   }
 
   #settle(item: T): void {
@@ -57,7 +53,7 @@ export class TimerHeap<T extends Due> {
       this.#set(heap[child]!, place);
       place = child;
     }
-    // A write costs more than all the rest where it is the only one that stands there.
+    // Not written if nothing moved: in a heap of one item the write would cost more than all the rest.
     if (place !== from) this.#set(item, place);
   }
 

@@ -26,10 +26,7 @@ export function applyObservation(
 ): void {
   context.counters.observations++;
   context.counters.invalidUsages += observed.invalid;
-  if (size !== null && observed.status === "success") {
-    size.learn(observed.amounts, UNSPECIFIED);
-    provider.invalidate();
-  }
+  if (size !== null && observed.status === "success") size.learn(observed.amounts, UNSPECIFIED);
   countUsage(provider, observed, context, now);
   updateHealth(provider, observed, now, context, now);
 }

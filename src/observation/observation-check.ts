@@ -1,12 +1,12 @@
 import { USAGE_FIELDS } from "../api/usage.ts";
-import { anything, each, name, objectOf } from "../validation/check.ts";
+import { anything, each, name, objectOf, oneOf } from "../validation/check.ts";
 import { type Check, isRecord } from "../validation/problems.ts";
 import { statusNamed } from "./outcome-fields.ts";
 
 const statusCheck: Check = (value, problems) => {
   const { statuses } = problems.vocabulary!;
   if (statusNamed(value, problems.vocabulary!) !== null) return;
-  problems.add(`one of ${statuses.join(", ")}, or the HTTP status code of one`, value);
+  oneOf(statuses, `one of ${statuses.join(", ")}, or the HTTP status code of one`)(value, problems);
 };
 
 const usageKeys = objectOf(each(USAGE_FIELDS, anything));
@@ -18,7 +18,7 @@ const usageCheck: Check = (value, problems) => {
 const outcomeShape = { status: statusCheck, latencyMs: anything, retryAfterMs: anything };
 const outcomeCheck: Check = (value, problems) => {
   if (!isRecord(value) || Object.hasOwn(value, "status")) objectOf(outcomeShape, "status")(value, problems);
-  else if ("headers" in value) problems.add("{ status, retryAfterMs }, with Retry-After read from the headers", value);
+  else if ("headers" in value) problems.add("{ status, retryAfterMs } copied from the response", value);
   else problems.at("status", statusCheck, undefined);
 };
 

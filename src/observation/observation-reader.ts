@@ -5,7 +5,7 @@ import { UNSPECIFIED, type UsageVector, unspecifiedUsage } from "../quota/usage-
 import { isRecord, Problems } from "../validation/problems.ts";
 import type { Vocabulary } from "../validation/vocabulary.ts";
 import { observationCheck } from "./observation-check.ts";
-import { hasOnlyKnownKeys, isPresent, readDuration, readUsage, statusNamed } from "./outcome-fields.ts";
+import { hasOnlyKnownKeys, readDuration, readUsage, statusNamed } from "./outcome-fields.ts";
 
 const OBSERVATION_KEYS: ReadonlySet<string> = new Set(["provider", "capability", "usage", "outcome"]);
 const OUTCOME_KEYS: ReadonlySet<string> = new Set(["status", "latencyMs", "retryAfterMs"]);
@@ -40,15 +40,13 @@ export class ObservationReader implements Outcome {
       problems.throwIfAny();
     }
     const { latencyMs, retryAfterMs } = observation.outcome;
+    const latency = latencyMs === undefined ? null : readDuration(latencyMs, Number.MAX_VALUE);
+    const retryAfter = retryAfterMs === undefined ? null : readDuration(retryAfterMs, Infinity);
+    if (latency === undefined) this.invalid++;
+    if (retryAfter === undefined) this.invalid++;
     this.status = status!;
-    this.latencyMs = this.#duration(latencyMs, Number.MAX_VALUE);
-    this.retryAfterMs = this.#duration(retryAfterMs, Infinity);
-  }
-
-  #duration(value: unknown, max: number): number | null {
-    const duration = readDuration(value, max);
-    if (duration === undefined) this.invalid++;
-    return duration ?? null;
+    this.latencyMs = latency ?? null;
+    this.retryAfterMs = retryAfter ?? null;
   }
 }
 
@@ -57,10 +55,12 @@ function isWellShaped(observation: Observation): boolean {
   if (!isRecord(observation) || !isRecord(observation.outcome)) return false;
   const { provider, usage, capability, outcome } = observation;
   const { latencyMs, retryAfterMs } = outcome;
+  const given = 2 + (usage === undefined ? 0 : 1) + (capability === undefined ? 0 : 1);
+  const givenOfOutcome = 1 + (latencyMs === undefined ? 0 : 1) + (retryAfterMs === undefined ? 0 : 1);
   return (
     typeof provider === "string" &&
     provider !== "" &&
-    hasOnlyKnownKeys(observation, 2 + isPresent(usage) + isPresent(capability), OBSERVATION_KEYS) &&
-    hasOnlyKnownKeys(outcome, 1 + isPresent(latencyMs) + isPresent(retryAfterMs), OUTCOME_KEYS)
+    hasOnlyKnownKeys(observation, given, OBSERVATION_KEYS) &&
+    hasOnlyKnownKeys(outcome, givenOfOutcome, OUTCOME_KEYS)
   );
 }

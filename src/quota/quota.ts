@@ -12,6 +12,7 @@ export class Quota extends Account {
   /** Name of the pool that it belongs to; null: the provider's own. */
   readonly pool: string | null;
   readonly #horizonMs: number;
+  readonly #horizonSeconds: number;
   /** True if a lease keeps its amount reserved until it ends, so that time alone never counts it. */
   readonly isHeldToEnd: boolean;
   /** True if it counts requests or places, whatever their size. */
@@ -25,6 +26,7 @@ export class Quota extends Account {
     this.isHeldToEnd = spec.countsAtEnd || spec.strategy === "concurrency";
     this.isOfRequests = spec.index === REQUESTS || spec.index === CONCURRENCY;
     this.#horizonMs = spec.strategy === "concurrency" ? 0 : horizonMs(spec.windowMs ?? Infinity);
+    this.#horizonSeconds = this.#horizonMs / 1_000;
   }
 
   /**
@@ -52,7 +54,7 @@ export class Quota extends Account {
     const left = capacity > taken ? capacity - taken : 0;
     let share = left > 0 ? 1 - taken / capacity : 0;
     // Rates only fall until the next amount, and time only releases: a quota without pressure stays without it.
-    if (left > 0 && taken + this.burn.bound * (this.#horizonMs / 1_000) > CALM_SHARE * capacity) {
+    if (left > 0 && taken + this.burn.bound * this.#horizonSeconds > CALM_SHARE * capacity) {
       const pressure = this.#pressure(taken, now);
       share *= 1 - pressure;
       if (pressure > 0) validUntil = -Infinity;
@@ -70,7 +72,7 @@ export class Quota extends Account {
   /** 0 calm to 1 running out; see pressure.ts. Bounds show for less where it is 0. */
   #pressure(taken: number, now: number): number {
     const { capacity } = this.tracker;
-    const seconds = this.#horizonMs / 1_000;
+    const seconds = this.#horizonSeconds;
     const rest = taken - this.tracker.releasedBy(now + this.#horizonMs, now);
     if (pressureOf(rest + this.burn.bound * seconds, taken, capacity) === 0) return 0;
     return pressureOf(rest + this.burn.perSecond(now) * seconds, taken, capacity);

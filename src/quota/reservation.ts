@@ -30,7 +30,7 @@ export class Account {
   readonly dependents: { invalidate(): void }[] = [];
   /** Reservations that are committed or released at a known instant if nothing more is heard, earliest first. */
   readonly scheduled: ReservationList = new ReservationList();
-  /** Committed reservations of open leases: the end of the lease might lower them. */
+  /** Committed reservations that the end of their lease might lower. */
   readonly adjustable: ReservationList = new ReservationList();
   /** Sum of all reservations. This field and the three that follow are written by reservations alone. */
   reserved = 0;
@@ -136,7 +136,7 @@ export class Reservation<Q extends Account = Account> {
     } else {
       this.tookLast = false;
       this.#floor = quota.index === REQUESTS ? 1 : 0;
-      this.#enter(quota.adjustable);
+      if (this.maxRefund > 0) this.#enter(quota.adjustable);
     }
   }
 
@@ -184,7 +184,7 @@ export class Reservation<Q extends Account = Account> {
     this.#return();
     this.#at = at;
     if (quota.index === REQUESTS) this.#floor = 1;
-    if (this.#isOpen) this.#enter(quota.adjustable);
+    if (this.maxRefund > 0) this.#enter(quota.adjustable);
   }
 
   /** Returns the amount: the place is free again. */
@@ -207,6 +207,7 @@ export class Reservation<Q extends Account = Account> {
       const before = quota.remaining(now);
       quota.burn.count(delta, now, this.grantedAt);
       this.#amount = amount;
+      if (this.#list === null && this.maxRefund > 0) this.#enter(quota.adjustable);
       quota.amend(delta, this.#at, now);
       return before > 0 && quota.remaining(now) === 0;
     }

@@ -74,7 +74,7 @@ export function classifyBy(classifier: RunDefaults["classify"], result: TaskResu
   if (typeof safeGet(answer, "then") === "function") {
     // A later rejection of the promise must not become an unhandled one.
     Promise.resolve(answer).catch(() => {});
-    throw new TypeError("classify gave a promise: it has to answer at once");
+    throw new TypeError("classify returned a promise: it must return its answer synchronously");
   }
   const own = typeof answer === "object" ? answer : { status: answer };
   const { status = defaultVerdict.status, retryAfterMs = defaultVerdict.settlement.retryAfterMs } = own;

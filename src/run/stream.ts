@@ -46,7 +46,10 @@ export async function stream<Chunk>(
   });
   const { value } = result;
   if (value instanceof ChunkStream) return { ...result, value };
-  throw new TypeError("the task of stream() gave no async iterable: throw what went wrong, or give the stream", {
-    cause: value,
-  });
+  throw new TypeError(
+    "the task of stream() returned no async iterable: return the stream, or throw an error with its status",
+    {
+      cause: value,
+    },
+  );
 }

@@ -2,6 +2,7 @@
 // without a price therefore needs the cost of every request, else the quota would never be enforced.
 
 import { InvalidConfig } from "../errors.ts";
+import { dollarsText, periodText, valueText } from "../message-text.ts";
 import type { ObservationReader } from "../observation/observation-reader.ts";
 import type { Capability } from "../provider/capability.ts";
 import type { Provider } from "../provider/provider.ts";
@@ -34,9 +35,9 @@ export function requireObservedCost(
 
 function missingCost(provider: string, { spec, pool }: Quota, path: string): InvalidConfig {
   const expected = "a cost in micro-USD";
-  const of = pool === null ? "" : ` of pool ${JSON.stringify(pool)}`;
-  const quota = `the ${typeof spec.window === "string" ? `${spec.window} ` : ""}limit of $${spec.limit / 1e6}${of}`;
-  const fix = "set the provider's price, or pass costMicroUsd with every request";
-  const line = `${path}: expected ${expected}, because provider ${JSON.stringify(provider)} has no price and ${quota} would not be enforced: ${fix}`;
+  const shared = pool === null ? "its limit" : `the limit of pool ${valueText(pool)}`;
+  const limit = `${shared} of ${dollarsText(spec.limit)} per ${periodText(spec.window!)}`;
+  const problem = `provider ${valueText(provider)} has no price, so ${limit} needs the cost of each request, got undefined`;
+  const line = `${path}: ${problem}: set the price of the provider, or pass costMicroUsd`;
   return new InvalidConfig([{ path, expected, got: "undefined" }], [line]);
 }

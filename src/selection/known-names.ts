@@ -24,18 +24,13 @@ export function requestedCapability(
 /** Provider of an observation. Throws UnknownProvider, which the profile counts. */
 export function observedProvider({ registry, profile, counters }: SelectionContext, name: string): Provider {
   const provider = registry.providers.get(name);
-  if (provider !== undefined) return provider;
-  profile.miscalls.unknownProvider(counters);
-  throw unknownProvider(registry, name);
+  if (provider === undefined) profile.miscalls.unknownProvider(counters);
+  return provider ?? requireProvider(registry, name);
 }
 
 /** Provider of that name. Throws UnknownProvider. */
-export function requireProvider(registry: Registry, name: string): Provider {
-  const provider = registry.providers.get(name);
-  if (provider === undefined) throw unknownProvider(registry, name);
+export function requireProvider({ providers }: Registry, name: string): Provider {
+  const provider = providers.get(name);
+  if (provider === undefined) throw new UnknownProvider(name, meantOf(name, providers.keys()));
   return provider;
-}
-
-function unknownProvider({ providers }: Registry, name: string): UnknownProvider {
-  return new UnknownProvider(name, meantOf(name, providers.keys()));
 }

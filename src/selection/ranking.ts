@@ -145,7 +145,7 @@ export class Ranking {
       const isRead = row.revision !== entry.scoredRevision;
       if (isRead) {
         const { latencyMs } = row;
-        const { priority } = entry;
+        const priority = entry.ownPriority ?? row.priority;
         haveMaximaChanged ||=
           (entry === this.#slowest ? latencyMs !== this.#maxLatencyMs : latencyMs > this.#maxLatencyMs) ||
           (entry === this.#preferred ? priority !== this.#maxPriority : priority > this.#maxPriority);
@@ -255,7 +255,7 @@ export class Ranking {
   #move(entry: RankedEntry): void {
     const order = this.#order;
     const from = entry.rank;
-    let to = this.#rankAmong(entry, 0, from);
+    let to = from > 0 && compareEntries(entry, order[from - 1]!) < 0 ? this.#rankAmong(entry, 0, from - 1) : from;
     if (to < from) {
       for (let rank = from; rank > to; rank--) {
         const other = order[rank - 1]!;

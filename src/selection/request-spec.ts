@@ -38,6 +38,8 @@ export class RequestSpec {
   /** Largest specified demand on any other quota. */
   readonly maxSize: number;
   readonly #maxOutputTokens: number | undefined;
+  /** True if the request names the only providers that can serve it, or excludes some. */
+  readonly isRestricted: boolean;
   readonly #only: ReadonlySet<string> | undefined;
   readonly #exclude: ReadonlySet<string> | undefined;
   readonly #avoid: ReadonlySet<string> | undefined;
@@ -62,6 +64,7 @@ export class RequestSpec {
     this.#maxOutputTokens = options.maxOutputTokens;
     this.#only = options.only && new Set(options.only);
     this.#exclude = options.exclude && new Set(options.exclude);
+    this.isRestricted = this.#only !== undefined || this.#exclude !== undefined;
     this.#avoid = avoid;
   }
 
@@ -91,11 +94,6 @@ export class RequestSpec {
       this.#maxOutputTokens !== undefined && keyPart(this.#maxOutputTokens),
       sets,
     ]);
-  }
-
-  /** True if the request names the only providers that can serve it, or excludes some. */
-  get isRestricted(): boolean {
-    return this.#only !== undefined || this.#exclude !== undefined;
   }
 
   /** True if the caller states the cost. */

@@ -38,17 +38,13 @@ export function rank(
   now: number,
   isLease: boolean,
 ): Ranking {
-  const ranking = takeRanking(capability, context);
-  ranking.update(capability, request, context, now, isLease);
-  // Cached after the update: a custom strategy can call the limiter, and that nested call must not use this ranking.
-  capability.list.cachedRanking = ranking;
-  return ranking;
-}
-
-function takeRanking(capability: Capability, context: SelectionContext): Ranking {
-  const listed = context.registry.listed(capability);
   const { list } = capability;
+  const listed = list.resolved(context.registry.providers);
   const cached = list.cachedRanking as Ranking | null;
+  const ranking = cached !== null && cached.listed === listed ? cached : new Ranking(listed);
+  // A custom strategy can call the limiter, and that nested call must not use this ranking.
   list.cachedRanking = null;
-  return cached !== null && cached.listed === listed ? cached : new Ranking(listed);
+  ranking.update(capability, request, context, now, isLease);
+  list.cachedRanking = ranking;
+  return ranking;
 }

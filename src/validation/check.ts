@@ -1,4 +1,5 @@
-import { type Check, isRecord, type Problems } from "./problems.ts";
+import { valueText } from "../message-text.ts";
+import { type Check, hintOf, isRecord, type Problems } from "./problems.ts";
 
 /** Accepts the values for which `isAllowed` returns true; `expected` describes them. */
 export function allowed(expected: string, isAllowed: (value: never) => boolean): Check {
@@ -13,8 +14,10 @@ export function numberFrom(least: number, most: number = Number.MAX_VALUE): Chec
   return allowed(expected, (value) => typeof value === "number" && value >= least && value <= most);
 }
 
-/** Accepts whole numbers from 0. */
-export const wholeNumber: Check = allowed("a whole number >= 0", (value) => Number.isSafeInteger(value) && value >= 0);
+/** Accepts whole numbers from `least`. */
+export function wholeNumberFrom(least: number): Check {
+  return allowed(`a whole number >= ${least}`, (value) => Number.isSafeInteger(value) && value >= least);
+}
 
 /** Accepts finite numbers above 0. */
 export const positiveNumber: Check = allowed(
@@ -25,23 +28,39 @@ export const positiveNumber: Check = allowed(
 /** Accepts booleans. */
 export const trueOrFalse: Check = allowed("true or false", (value) => typeof value === "boolean");
 
+/** Accepts non-empty strings; `expected` describes them. */
+export function nameOf(expected: string): Check {
+  return allowed(expected, (value) => typeof value === "string" && value !== "");
+}
+
 /** Accepts non-empty strings. */
-export const name: Check = allowed("a non-empty string", (value) => typeof value === "string" && value !== "");
+export const name: Check = nameOf("a non-empty string");
 
 /** Accepts functions. */
 export const anyFunction: Check = allowed("a function", (value) => typeof value === "function");
 
+/** Accepts objects with this method; `expected` describes them. */
+export function objectWith(method: string, expected: string = `an object with a ${method} method`): Check {
+  return allowed(expected, (value) => isRecord(value) && typeof value[method] === "function");
+}
+
 /** Accepts every value. */
 export const anything: Check = () => {};
 
-/** Accepts the given words. */
-export function oneOf(words: readonly string[]): Check {
-  return allowed(`one of ${words.join(", ")}`, (value) => words.includes(value));
+/** Accepts the given words; `expected` describes them. */
+export function oneOf(words: readonly string[], expected: string = `one of ${words.join(", ")}`): Check {
+  return (value, problems) => {
+    if (words.includes(value as string)) return;
+    const text = `unknown ${valueText(value)}${hintOf(value, words, `expected ${expected}`)}`;
+    problems.add(expected, value, typeof value === "string" ? text : undefined);
+  };
 }
 
-/** Rejects every value; `why` gives the reason. */
+/** Rejects every value; `why` completes "not allowed ...". */
 export function nothing(why: string): Check {
-  return (value, problems) => problems.add(`nothing (${why})`, value);
+  return (value, problems) => {
+    problems.add(`nothing ${why}`, value, `not allowed ${why}, got ${valueText(value)}; remove it`);
+  };
 }
 
 /** Accepts null and the values that `check` accepts. */
@@ -64,7 +83,7 @@ export function recordOf(check: Check): Check {
   return (value, problems) => {
     if (!isRecord(value)) return problems.add("an object", value);
     for (const key of Object.keys(value)) {
-      name(key, problems);
+      if (key === "") problems.add("non-empty names", key);
       problems.at(key, check, value[key]);
     }
   };
@@ -78,7 +97,9 @@ export function objectOf(shape: Shape, ...required: readonly string[]): Check {
   return (value, problems) => {
     if (!isRecord(value)) return problems.add("an object", value);
     // A promise has no own keys and would pass as an empty object.
-    if (typeof value["then"] === "function") return problems.add("an object, not a promise of one", value);
+    if (typeof value["then"] === "function") {
+      return problems.add("an object", value, "expected an object, got a promise; await it");
+    }
     for (const key of Object.keys(value)) {
       if (value[key] !== undefined) problems.at(key, checkOf(shape, key, problems), value[key]);
     }
@@ -93,7 +114,7 @@ export function objectOf(shape: Shape, ...required: readonly string[]): Check {
 
 /** Check of one key: the one of the shape, unless the key is unknown or the vocabulary rejects it. */
 export function checkOf(shape: Shape, key: string, { vocabulary }: Problems): Check {
-  if (!Object.hasOwn(shape, key)) return (_, problems) => problems.addUnknownKey(key, Object.keys(shape));
+  if (!Object.hasOwn(shape, key)) return (_, problems) => oneOf(Object.keys(shape))(key, problems);
   return vocabulary?.without.includes(key) ? nothing(vocabulary.why) : shape[key]!;
 }
 

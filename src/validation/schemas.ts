@@ -5,6 +5,7 @@ import { LIMIT_NAMES } from "../api/provider-config.ts";
 import { USAGE_FIELDS } from "../api/usage.ts";
 import { Window } from "../api/window.ts";
 import { isZone } from "../clock/calendar.ts";
+import { valueText } from "../message-text.ts";
 import {
   allowed,
   anyFunction,
@@ -12,36 +13,33 @@ import {
   each,
   listOf,
   name,
+  nameOf,
   nothing,
   nullOr,
   numberFrom,
   objectOf,
+  objectWith,
   oneOf,
   positiveNumber,
   recordOf,
   type Shape,
   trueOrFalse,
-  wholeNumber,
+  wholeNumberFrom,
 } from "./check.ts";
-import { type Check, isRecord, Problems } from "./problems.ts";
+import { type Check, isRecord, meantOf, type Names, Problems } from "./problems.ts";
 import type { Vocabulary } from "./vocabulary.ts";
-
-/** Declared names, as a Map or Set. */
-interface Names {
-  has(name: string): boolean;
-}
 
 const fromZero = numberFrom(0);
 const share = numberFrom(0, 1);
 const fromZeroToInfinity = allowed("a number >= 0 or Infinity", (value) => typeof value === "number" && value >= 0);
 
-const zone = allowed("an IANA time zone", (value) => typeof value === "string" && isZone(value));
+const zone = allowed('an IANA time zone such as "UTC"', (value) => typeof value === "string" && isZone(value));
 const calendar = objectOf({ calendar: oneOf(["day", "week", "month"]), timeZone: zone }, "calendar");
 // From one millisecond to the largest number of milliseconds that a double counts exactly.
 const rolling = objectOf({ seconds: numberFrom(0.001, Number.MAX_SAFE_INTEGER / 1_000) }, "seconds");
 const NAMES: readonly string[] = Object.values(Window);
 const namedWindow = oneOf(NAMES);
-const anyWindow = allowed("second, minute, hour, day, { seconds } or { calendar }", (value) => NAMES.includes(value));
+const anyWindow = oneOf(NAMES, `one of ${NAMES.join(", ")}, { seconds } or { calendar }`);
 const WINDOWS = { seconds: rolling, calendar };
 
 const window: Check = (value, problems) => {
@@ -51,6 +49,8 @@ const window: Check = (value, problems) => {
   (windows.includes(kind) && kind !== "named" ? WINDOWS[kind] : named)(value, problems);
 };
 
+const unixMs = allowed("a Unix time in ms", (value) => typeof value === "number" && Math.abs(value) <= 8.64e15);
+
 const quotaShape = objectOf(
   {
     dimension: (value, problems) => oneOf(problems.vocabulary!.dimensions)(value, problems),
@@ -58,7 +58,7 @@ const quotaShape = objectOf(
     window,
     strategy: oneOf(["sliding_window", "token_bucket", "fixed_window"]),
     burst: fromZero,
-    resetEpochMs: numberFrom(-8.64e15, 8.64e15),
+    resetEpochMs: unixMs,
     countsAtEnd: trueOrFalse,
   },
   "dimension",
@@ -74,43 +74,54 @@ const quota: Check = (value, problems) => {
   };
   const { dimension, window, strategy } = value;
   if (dimension === "concurrency") {
-    return refuse("concurrency has no window", "strategy", "burst", "resetEpochMs", "countsAtEnd");
+    return refuse("for concurrency, which has no window", "strategy", "burst", "resetEpochMs", "countsAtEnd");
   }
   if (window === undefined && problems.vocabulary!.windowByDefault === null) problems.at("window", anyWindow, window);
   if (isRecord(window) && window["calendar"] !== undefined) {
-    return refuse("a calendar resets by itself", "strategy", "burst", "resetEpochMs");
+    return refuse("for a calendar window, which resets by itself", "strategy", "burst", "resetEpochMs");
   }
-  if (strategy !== "token_bucket") refuse("only a token_bucket has a burst", "burst");
-  if (strategy !== "fixed_window") refuse("only a fixed_window has a reset", "resetEpochMs");
+  if (strategy !== "token_bucket") refuse('unless strategy is "token_bucket"', "burst");
+  if (strategy !== "fixed_window") refuse('unless strategy is "fixed_window"', "resetEpochMs");
 };
 
 const limits = each(LIMIT_NAMES, fromZero);
 const draws = { limits: objectOf(limits), quotas: listOf(quota) };
 
+const declaredPool: Check = (value, problems) => {
+  name(value, problems);
+  const { pools } = problems;
+  if (pools?.has(value as string) !== false) return;
+  problems.add("a declared pool", value, `unknown pool ${valueText(value)}${meantOf(value, pools.keys())}`);
+};
+
 const providerShape = {
   ...draws,
   ...each(["priority", "weight", "cooldownSeconds"], fromZero),
-  pools: listOf(name),
+  pools: listOf(declaredPool),
   price: objectOf(each(["usdPerRequest", "usdPerMillionInputTokens", "usdPerMillionOutputTokens"], fromZero)),
   paused: trueOrFalse,
 };
-export const provider: Check = objectOf({ name, ...providerShape }, "name");
+
+const uniqueName: Check = (value, problems) => {
+  name(value, problems);
+  problems.names ??= new Set();
+  const { names } = problems;
+  if (names.has(value)) problems.add("a unique name", value, `duplicate provider name ${valueText(value)}; rename one`);
+  names.add(value);
+};
+
+export const provider: Check = objectOf({ name: uniqueName, ...providerShape }, "name");
 
 const listedObject = objectOf({ provider: name, priority: fromZero }, "provider");
-const listedName = allowed(
-  "a provider's name or { provider, priority }",
-  (value) => typeof value === "string" && value !== "",
-);
+const listedName = nameOf("a provider's name or { provider, priority }");
 const listed = listOf((value, problems) => (isRecord(value) ? listedObject : listedName)(value, problems));
 
 export const weights: Check = objectOf(each(["quota", "health", "priority", "latency"], fromZero));
 
-export const strategy: Check = allowed(
-  "an object with a score method",
-  (value) => isRecord(value) && typeof value["score"] === "function",
-);
+export const strategy: Check = objectWith("score");
 
-const positiveWhole = allowed("a whole number >= 1", (value) => Number.isSafeInteger(value) && value >= 1);
+const wholeNumber = wholeNumberFrom(0);
+const positiveWhole = wholeNumberFrom(1);
 const waits: Shape = {
   maxWaitMs: fromZeroToInfinity,
   timeoutMs: positiveNumber,
@@ -152,7 +163,7 @@ const optionsShape: Shape = {
   maxWaiting: wholeNumber,
   retryBudget: objectOf(each(["ratio", "perMinute"], fromZero)),
   defaults: objectOf(waits),
-  clock: allowed("an object with a now method", (value) => isRecord(value) && typeof value["now"] === "function"),
+  clock: objectWith("now"),
   random: anyFunction,
 };
 
@@ -163,12 +174,9 @@ const needs: Shape = {
 const acquires: Shape = {
   ...needs,
   maxWaitMs: fromZeroToInfinity,
-  priority: numberFrom(-Number.MAX_VALUE),
+  priority: allowed("a finite number", Number.isFinite),
   leaseTimeoutMs: positiveNumber,
-  signal: allowed(
-    "an AbortSignal",
-    (value) => typeof value === "object" && value !== null && typeof value["addEventListener"] === "function",
-  ),
+  signal: objectWith("addEventListener", "an AbortSignal"),
 };
 const runs: Shape = { ...acquires, ...waits };
 
@@ -176,8 +184,9 @@ const runs: Shape = { ...acquires, ...waits };
 export function optionsFor(profiles: readonly string[]): Check {
   const shape = objectOf({ ...optionsShape, profile: oneOf(profiles) });
   return (value, problems) => {
+    const pools = isRecord(value) && value["pools"];
+    problems.pools = new Set(isRecord(pools) ? Object.keys(pools) : []);
     shape(value, problems);
-    if (isRecord(value)) checkProviders(value, problems);
   };
 }
 
@@ -200,27 +209,9 @@ export const listener: Check = objectOf({ event: oneOf(EVENT_NAMES), listener: a
 /** Throws InvalidConfig with every problem of `value`. `pools` are the pools that it can name. */
 export function validate(check: Check, value: unknown, vocabulary?: Vocabulary, pools?: Names): void {
   const problems = new Problems(vocabulary);
+  problems.pools = pools;
   check(value, problems);
-  if (pools !== undefined && isRecord(value)) checkPools(value, pools, problems);
   problems.throwIfAny();
-}
-
-/** Checks that the providers of one declaration have different names and declared pools. */
-function checkProviders(options: { readonly [key: string]: unknown }, problems: Problems): void {
-  const declared = new Set(isRecord(options["pools"]) ? Object.keys(options["pools"]) : []);
-  const names = new Set<unknown>();
-  const own = allowed("a name of its own", (value) => !names.has(value) && names.add(value) !== undefined);
-  const provider: Check = (value) => {
-    if (!isRecord(value)) return;
-    problems.at("name", own, value["name"]);
-    checkPools(value, declared, problems);
-  };
-  if (Array.isArray(options["providers"])) problems.at("providers", listOf(provider), options["providers"]);
-}
-
-function checkPools(provider: { readonly [key: string]: unknown }, known: Names, problems: Problems): void {
-  const declared = allowed("a declared pool", (value) => typeof value !== "string" || known.has(value));
-  if (Array.isArray(provider["pools"])) problems.at("pools", listOf(declared), provider["pools"]);
 }
 
 function isIterable(value: unknown): boolean {

@@ -12,6 +12,6 @@ export interface Vocabulary {
   readonly windowByDefault: WindowSpec | null;
   /** Keys of other profiles that this one rejects wherever they occur. */
   readonly without: readonly string[];
-  /** Reason why they are rejected; completes "expected nothing (...)". */
+  /** Reason why they are rejected; completes "not allowed ...". */
   readonly why: string;
 }

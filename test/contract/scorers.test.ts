@@ -49,7 +49,7 @@ describe("WeightedScorer", () => {
         }),
       );
     }
-    expect(() => new WeightedScorer({ qouta: 1 } as never)).toThrow("qouta: unknown, did you mean quota?");
+    expect(() => new WeightedScorer({ qouta: 1 } as never)).toThrow('qouta: unknown "qouta", did you mean "quota"?');
     expect(() => new WeightedScorer(null as never)).toThrow();
   });
 });

@@ -33,6 +33,7 @@ const ORDER = [
   "events.ts",
   "metrics.ts",
   "errors.ts",
+  "message-text.ts",
   "api",
 ];
 

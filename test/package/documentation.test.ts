@@ -1,5 +1,6 @@
-// The code in the documentation is tested. Every ```ts block of README.md and docs/ and of a docstring in src/ must
-// compile. Unless it is marked ```ts no-run, it is also run as a module, and the values in its comments must be right:
+// The code of the documentation is tested: every ```ts block of README.md, docs/ and examples/, and every one in a
+// docstring of src/, must compile. Unless it is marked ```ts no-run, it also runs as a separate module, and its comments
+// must be true:
 //
 //   limiter.select("chat").provider; // "openai"                a literal is compared deeply
 //   limiter.select("chat").score; // ≈ 0.98                     equal in the digits that are shown
@@ -11,16 +12,15 @@
 //
 // Every line with a value must be reached. A block imports the names of the package that it uses (a docstring does not
 // have to), and can use the names of `test/support/documentation/prelude.ts` without declaring them.
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { beforeAll, describe, expect, test } from "vitest";
 import { exportedNames, moduleOf, type Surroundings } from "../support/documentation/block-module.ts";
 import { type CodeBlock, docstringBlocks, markdownBlocks } from "../support/documentation/code-blocks.ts";
+import { DOCUMENTS, filesIn, root } from "../support/documentation/files.ts";
 import { runBlock } from "../support/documentation/run-block.ts";
 import { type BlockModule, compilerErrors } from "../support/documentation/type-check.ts";
 
-const root = fileURLToPath(new URL("../..", import.meta.url));
 const prelude = surroundings(
   join(root, "test/support/documentation/prelude.ts"),
   "test/support/documentation/prelude.ts",
@@ -28,23 +28,20 @@ const prelude = surroundings(
 const ownPackage = surroundings("grate-limiter", "src/index.ts");
 
 const blocks = [
-  ...["README.md", ...filesIn("docs", ".md")].filter((file) => existsSync(join(root, file))).flatMap(blocksOf),
+  ...DOCUMENTS.flatMap(blocksOf),
   ...filesIn("src", ".ts").flatMap((file) => docstringBlocks(file, textOf(file))),
 ];
 
-test.runIf(existsSync(join(root, "README.md")))("the README has code to test", () => {
+test("the README has code to test", () => {
   expect(blocks.filter(({ file }) => file === "README.md")).not.toEqual([]);
 });
 
-test.runIf(existsSync(join(root, "README.md")))(
-  "CI calls the test command in the README, and then the full tests",
-  () => {
-    const command = /^npm ci && npm test$/m;
-    expect(textOf("README.md")).toMatch(command);
-    expect(textOf(".ci/run")).toContain('"npm ci && npm test"');
-    expect(textOf(".ci/run")).toContain('"npm run test:full"');
-  },
-);
+test("CI calls the test command in the README, and then the full tests", () => {
+  const command = /^npm ci && npm test$/m;
+  expect(textOf("README.md")).toMatch(command);
+  expect(textOf(".ci/run")).toContain('"npm ci && npm test"');
+  expect(textOf(".ci/run")).toContain('"npm run test:full"');
+});
 
 describe("code in the documentation", () => {
   let errors: readonly (readonly string[])[] = [];
@@ -73,12 +70,6 @@ function surroundings(specifier: string, file: string): Surroundings {
 
 function blocksOf(file: string): readonly CodeBlock[] {
   return markdownBlocks(file, textOf(file));
-}
-
-function filesIn(folder: string, extension: string): readonly string[] {
-  if (!existsSync(join(root, folder))) return [];
-  const files = readdirSync(join(root, folder), { recursive: true, encoding: "utf8" });
-  return files.filter((file) => file.endsWith(extension)).map((file) => join(folder, file));
 }
 
 function textOf(file: string): string {

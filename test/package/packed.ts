@@ -1,8 +1,9 @@
 // The package as a user gets it: the tarball, installed into an empty project and used from ESM, CommonJS and
 // TypeScript. `npm run test:packed`, after `npm run build`.
-import { readFile } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { CORE_ENTRY, ENTRIES, OWN_IMPORTS, subpathOf } from "../../scripts/entries.ts";
+import { filesIn } from "../support/documentation/files.ts";
 import { type Check, expectSameNames, runChecks } from "../support/packed/checks.ts";
 import { runOrThrow } from "../support/packed/command.ts";
 import {
@@ -13,13 +14,17 @@ import {
   root,
 } from "../support/packed/packed-project.ts";
 import { importedNames, importedSpecifiers, readPublishedTypes } from "../support/packed/published-types.ts";
+import { readmeProgram } from "../support/packed/readme-program.ts";
 import { runScenario } from "../support/packed/run-scenario.ts";
 import { typescriptChecks } from "../support/packed/typescript-consumers.ts";
 
 const ENTRY_NAMES = Object.keys(ENTRIES);
 const EXTENSIONS = ["cjs", "d.cts", "d.ts", "js"];
 const PUBLISHED = [
-  ...["CHANGELOG.md", "LICENSE", "README.md", "package.json"],
+  ...["CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", "README.md", "SECURITY.md", "package.json"],
+  ...filesIn("docs", ".md"),
+  ...filesIn("docs", ".svg"),
+  ...filesIn("examples", ""),
   ...ENTRY_NAMES.flatMap((name) => EXTENSIONS.map((extension) => `dist/${name}.${extension}`)),
 ];
 
@@ -90,7 +95,7 @@ async function manifestOf(installed: string): Promise<Manifest> {
   return JSON.parse(await readFile(join(installed, "package.json"), "utf8"));
 }
 
-/** Checks of one entry: how `exports` leads to it, what it imports, and its types. */
+/** Checks of one entry: its path in `exports`, its imports, and its types. */
 function entryChecks({ installed }: PackedProject, name: string): readonly Check[] {
   const declarations = [`dist/${name}.d.ts`, `dist/${name}.d.cts`];
   return [
@@ -194,7 +199,17 @@ function runtimeChecks({ directory, installed }: PackedProject): readonly Check[
       },
     })),
     {
-      name: "what is exported is what is declared",
+      name: "the quick start of the README runs, and prints the stated output",
+      body: async () => {
+        const { code, output } = readmeProgram(await readFile(join(installed, "README.md"), "utf8"));
+        await writeFile(join(directory, "quick-start.mjs"), code);
+        const printed = await runOrThrow(node, ["quick-start.mjs"], { cwd: directory });
+        if (printed !== output) throw new Error(`expected\n${output}got\n${printed}`);
+        return `${output.trim().split("\n").length} lines`;
+      },
+    },
+    {
+      name: "the exported values are the declared values",
       body: async () => {
         const { values } = await readPublishedTypes(join(installed, "dist/index.d.ts"));
         const { exportedNames } = await runScenario([node, "by-import.mjs"], directory);

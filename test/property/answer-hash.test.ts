@@ -1,10 +1,10 @@
 import { describe, expect, it } from "vitest";
 import { InvalidConfig } from "../../src/index.ts";
-import { Encoder } from "./answer-hash/canonical.ts";
-import { SITUATIONS } from "./answer-hash/shares.ts";
-import { answerHashes } from "./answer-hash.ts";
+import { answerHashes } from "../support/answer-hash/answer-hash.ts";
+import { Encoder } from "../support/answer-hash/canonical.ts";
+import { SITUATIONS } from "../support/answer-hash/shares.ts";
 
-// A refactoring must not change these. After a deliberate change of behaviour, run `npx tsx test/property/answer-hash.ts`,
+// A refactoring must not change these. After a deliberate change of behaviour, run `npx tsx test/support/answer-hash/answer-hash.ts`,
 // copy the hashes that it prints, and name the change in the commit. To find the first answer that differs, compare the
 // files that `--log FILE` writes before and after the change.
 const EXPECTED = {
@@ -13,7 +13,7 @@ const EXPECTED = {
 };
 
 describe("the answers to random operations", () => {
-  it("have the recorded hashes, and the operations cover every situation", async () => {
+  it("the answers have the recorded hashes, and the operations cover every situation", async () => {
     const { hashes, operations, shares } = await answerHashes();
     expect(hashes).toEqual(EXPECTED);
     expect(operations).toBeGreaterThan(75_000);
@@ -21,7 +21,7 @@ describe("the answers to random operations", () => {
     for (const situation of SITUATIONS) expect(shares.of(situation), situation).toBeGreaterThanOrEqual(0.1);
   });
 
-  it("have the same hash when a world is played alone", async () => {
+  it("a world that is played alone has the same hash", async () => {
     const lines: string[] = [];
     const first = await answerHashes({ world: 17, log: (line) => lines.push(line) });
     const second = await answerHashes({ world: 17 });
@@ -34,23 +34,23 @@ describe("the answers to random operations", () => {
 describe("the canonical encoding", () => {
   const textOf = (value: unknown) => new Encoder().encode(value).text;
 
-  it("does not depend on the order of keys or on fields that are undefined", () => {
+  it("the encoding does not depend on the order of keys or on undefined fields", () => {
     expect(textOf({ b: 1, a: { d: 2, c: 3 } })).toBe(textOf({ a: { c: 3, d: 2, e: undefined }, b: 1 }));
   });
 
-  it("tells apart numbers that JSON does not, and that differ in the last bit", () => {
+  it("the encoding distinguishes numbers that JSON does not, and numbers that differ in the last bit", () => {
     const numbers = [0, -0, null, Number.NaN, Infinity, 0.1 + 0.2, 0.3];
     expect(new Set(numbers.map(textOf)).size).toBe(numbers.length);
   });
 
-  it("contains the kind and the paths of an error, but not its text", () => {
+  it("the encoding contains the kind and the paths of an error, but not its text", () => {
     const error = (text: string) => new InvalidConfig([{ path: "limit", expected: text, got: text }], [text]);
     expect(textOf(error("one"))).toBe(textOf(error("two")));
     expect(textOf(error("one"))).toContain("invalid_config");
     expect(textOf(error("one"))).toContain("limit");
   });
 
-  it("keeps numbers that derive from the burn rate apart", () => {
+  it("the encoding separates numbers that derive from the burn rate", () => {
     const { text, burn } = new Encoder().encode({ burnPerSecond: 0.25, exhaustedInMs: null, used: 3 });
     expect(text).toBe("{,used:3}");
     expect(burn).toBe("0.25,null");

@@ -5,7 +5,7 @@ import { runInNewContext } from "node:vm";
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { Tracker } from "../../src/quota/tracker.ts";
-import { effort, propertyRuns } from "./test-effort.ts";
+import { effort } from "./test-effort.ts";
 import { exact, gap, type Plan, plans, share, type Use } from "./usage-history.ts";
 
 /** A tracker to test, with its expected usage. */
@@ -68,7 +68,7 @@ function expectSame(actual: Answers, expected: Answers): void {
   }
 }
 
-function holds<T>(arbitrary: fc.Arbitrary<T>, law: (given: T) => void, numRuns = propertyRuns(150)): void {
+function holds<T>(arbitrary: fc.Arbitrary<T>, law: (given: T) => void, numRuns = 150): void {
   fc.assert(fc.property(arbitrary, law), { numRuns });
 }
 

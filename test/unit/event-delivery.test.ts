@@ -30,7 +30,7 @@ function emit(events: Events): void {
 }
 
 describe("a listener", () => {
-  it("is called before flush returns", () => {
+  it("a listener is called before flush returns", () => {
     const events = new Events();
     const heard: unknown[] = [];
     events.on("providerRevived", (event) => heard.push(event));
@@ -46,7 +46,7 @@ describe("a listener", () => {
     ["returns a thenable that throws", () => thenable(fail)],
     ["returns an object with a hostile then", () => Object.defineProperty({}, THEN, { get: fail })],
     ["returns null", () => null],
-  ])("that %s disturbs no other listener and causes no unhandled rejection", async (_, hostile) => {
+  ])("a listener that %s disturbs no other listener and causes no unhandled rejection", async (_, hostile) => {
     const events = new Events();
     const heard: string[] = [];
     events.on("providerRevived", hostile);
@@ -57,7 +57,7 @@ describe("a listener", () => {
     expect(rejections).toEqual([]);
   });
 
-  it("that is registered twice is called twice, and each registration is removed by itself", () => {
+  it("a listener that is registered twice is called twice, and each registration is removed separately", () => {
     const events = new Events();
     let calls = 0;
     const listener = () => {
@@ -78,7 +78,7 @@ describe("a listener", () => {
     third();
   });
 
-  it("that is removed during an event is called for that event, and one that is added is not", () => {
+  it("a listener that is removed during an event still receives it, and one that is added does not", () => {
     const events = new Events();
     const heard: string[] = [];
     const offs: (() => void)[] = [];
@@ -92,7 +92,7 @@ describe("a listener", () => {
     expect(heard).toEqual(["first", "second"]);
   });
 
-  it("sees events of its own calls after the current one, in one order for all listeners", () => {
+  it("a listener receives events of its own calls after the current one, in one order for all listeners", () => {
     const events = new Events();
     const heard: string[] = [];
     events.on("providerDead", () => {
@@ -106,7 +106,7 @@ describe("a listener", () => {
     expect(heard).toEqual(["dead 1", "dead 2", "revived"]);
   });
 
-  it("is not called again by a later flush", () => {
+  it("a listener is not called again by a later flush", () => {
     const events = new Events();
     let calls = 0;
     events.on("providerRevived", () => {

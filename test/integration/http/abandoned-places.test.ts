@@ -41,7 +41,7 @@ it("a server of two places that does not notice a client that left refuses none 
   const results = await Promise.allSettled(Array.from({ length: CALLS }, call));
   expect(refused).toBe(0);
   for (const result of results) {
-    // A call whose attempts were all slow may end without an answer.
+    // A call can end without an answer if all of its attempts were slow.
     if (result.status === "rejected") expect(result.reason).toSatisfy(NoAvailableProviders.is);
     else expect(result.value).toBe("served");
   }

@@ -1,4 +1,4 @@
-// The books of a limiter whose calls have all ended: nothing is in flight, no count is negative, the metrics add up.
+// Checks of the books of a limiter after its last call: nothing is in flight, no count is negative, the metrics add up.
 import type { GrateLimiter, MockClock } from "../../../src/index.ts";
 
 /** Contradictions in the books, now and after all windows; empty: none. `sent`: requests that the providers received. */

@@ -1,5 +1,5 @@
-// Plays a scenario on a MockClock: callers with the default options of a limiter, and simulated providers. The report says
-// what was lost, what was sent, and compares both with the oracle.
+// Plays a scenario on a MockClock: callers with the default options of a limiter, and simulated providers. The report has the
+// lost calls and the sent requests, and compares them with the oracle.
 
 import { GrateLimiter, type GrateLimiterOptions, MockClock, NoAvailableProviders } from "../../../src/index.ts";
 import { seededRandom } from "../seeded-random.ts";
@@ -30,7 +30,7 @@ export interface ScenarioPlan {
   readonly callOptions?: { readonly maxAttempts?: number; readonly idempotent?: boolean };
 }
 
-/** What became of one call. */
+/** Outcome of one call. */
 export interface CallReport {
   readonly index: number;
   readonly at: number;

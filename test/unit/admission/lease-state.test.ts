@@ -30,15 +30,18 @@ const EXAMPLES: { readonly [kind in LeaseStateKind]: LeaseState } = {
 };
 
 describe.each(KINDS)("a lease that is %s", (kind) => {
-  it.each(EVENTS)("changes by %s as the table says, and not at all if its cell is empty", (event) => {
-    const before = EXAMPLES[kind];
-    const allowed = LEASE_TRANSITIONS[kind][event];
-    for (const skewCapMs of [0, 100, 1_000, Infinity]) {
-      const after = transition(before, event, AT, { ...terms, skewCapMs });
-      if (allowed === undefined) expect(after).toBe(before);
-      else expect(allowed).toContain(after.kind);
-    }
-  });
+  it.each(EVENTS)(
+    "a lease in that state changes with the event %s as the table states, and not at all if its cell is empty",
+    (event) => {
+      const before = EXAMPLES[kind];
+      const allowed = LEASE_TRANSITIONS[kind][event];
+      for (const skewCapMs of [0, 100, 1_000, Infinity]) {
+        const after = transition(before, event, AT, { ...terms, skewCapMs });
+        if (allowed === undefined) expect(after).toBe(before);
+        else expect(allowed).toContain(after.kind);
+      }
+    },
+  );
 });
 
 describe("a lease", () => {
@@ -46,7 +49,7 @@ describe("a lease", () => {
   const steps = fc.array(fc.record({ event, gapMs: fc.nat(1_500) }), { maxLength: 12 });
   const skew = fc.constantFrom(0, 1, 500, 1_000, 5_000, Infinity);
 
-  it("reaches nothing but the states of the table, by any sequence of events", () => {
+  it("a lease reaches only the states of the table, by any sequence of events", () => {
     fc.assert(
       fc.property(steps, skew, (sequence, skewCapMs) => {
         const granted = { grantedAt: 0, skewCapMs };
@@ -64,7 +67,7 @@ describe("a lease", () => {
     );
   });
 
-  it("never opens again, is never counted twice, and never takes its place back", () => {
+  it("a lease never opens again, is never counted twice, and never takes its place again", () => {
     fc.assert(
       fc.property(steps, skew, (sequence, skewCapMs) => {
         const granted = { grantedAt: 0, skewCapMs };
@@ -87,7 +90,7 @@ describe("a lease", () => {
     );
   });
 
-  it("is done once it has ended and its instants have come", () => {
+  it("a lease is done once it has ended and its instants have passed", () => {
     fc.assert(
       fc.property(steps, skew, (sequence, skewCapMs) => {
         const granted = { grantedAt: 0, skewCapMs };
@@ -109,7 +112,7 @@ describe("a lease", () => {
     );
   });
 
-  it("reaches every cell of the table", () => {
+  it("random sequences of events reach every cell of the table", () => {
     const reached = new Set<string>();
     fc.assert(
       fc.property(steps, skew, (sequence, skewCapMs) => {

@@ -1,4 +1,4 @@
-// When a demand fits into a quota, depending on what becomes of the reservations.
+// The instant at which a demand fits into a quota, for each assumption about its reservations.
 import { describe, expect, it } from "vitest";
 import { earliestFit, fitsInMs, NOT_KNOWN_YET } from "../../../src/quota/availability.ts";
 import { BurnRate } from "../../../src/quota/burn-rate.ts";
@@ -26,7 +26,7 @@ function tokens(amount: number, variance = 0): Demand {
 }
 
 describe("earliestFit", () => {
-  it("is now if there is room, or if nothing is needed of a quota that is over its limit", () => {
+  it("the earliest fit is now if there is capacity, or if a quota above its limit is not needed", () => {
     const quota = quotaOf(10);
     expect(earliestFit(quota, tokens(10), 5)).toBe(5);
     quota.record(20, 5);
@@ -34,7 +34,7 @@ describe("earliestFit", () => {
     expect(fitsInMs(quota, tokens(0), 5)).toBe(0);
   });
 
-  it("is the instant at which enough usage is released, and Infinity if usage alone cannot make room", () => {
+  it("the earliest fit is the instant at which enough usage is released, and Infinity if usage alone cannot free capacity", () => {
     const quota = quotaOf(10);
     quota.record(4, 0);
     quota.record(4, 1_000);
@@ -44,7 +44,7 @@ describe("earliestFit", () => {
     expect(earliestFit(quota, tokens(10), 2_000)).toBe(Infinity);
   });
 
-  it("adds what waiters ahead have claimed", () => {
+  it("the earliest fit includes the claims of waiters ahead", () => {
     const quota = quotaOf(10);
     quota.record(4, 0);
     expect(earliestFit(quota, tokens(3), 0, { claimed: 3 })).toBe(0);
@@ -53,13 +53,13 @@ describe("earliestFit", () => {
     expect(earliestFit(quota, tokens(0), 0, { claimed: Infinity })).toBe(0);
   });
 
-  it("leaves a margin for an estimate, for its own error and that of the open ones, but never more than the limit", () => {
+  it("an estimate needs a margin for its own error and that of the open estimates, but never more than the limit", () => {
     const quota = quotaOf(1_000);
     quota.record(1, 0);
     // 3 x sqrt(100 + 100^2 / (100 x 300)) = 30.05
     expect(earliestFit(quota, tokens(968, 100), 0)).toBe(0);
     expect(earliestFit(quota, tokens(969, 100), 0)).toBe(WINDOW_MS);
-    // The reservation of nothing adds its variance alone: 3 x sqrt(400 + 400^2 / (100 x 300)) = 60.4
+    // A reservation of 0 adds only its variance: 3 x sqrt(400 + 400^2 / (100 x 300)) = 60.4
     quota.reserve(0, 300, 0, 0, 1_000);
     expect(earliestFit(quota, tokens(938, 100), 0)).toBe(0);
     expect(earliestFit(quota, tokens(939, 100), 0)).toBe(WINDOW_MS);
@@ -69,18 +69,18 @@ describe("earliestFit", () => {
   describe("with reservations that are committed as scheduled", () => {
     const reservations = "commit";
 
-    it("is a window after the commits that make room, whatever the order of the grants", () => {
+    it("the earliest fit is a window after the commits that free enough, whatever the order of the grants", () => {
       const quota = quotaOf(3);
       for (const at of [900, 300, 600]) quota.reserve(1, 0, 0, 0, at);
       const instants = [1, 2, 3].map((amount) => earliestFit(quota, tokens(amount), 0, { reservations }));
       expect(instants).toEqual([300, 600, 900].map((at) => at + WINDOW_MS));
     });
 
-    it("is later if a later commit joins the newest entry, and not if an older entry makes the room", () => {
+    it("the earliest fit is later if a later commit joins the newest entry, and not if an older entry frees enough", () => {
       const quota = quotaOf(2);
       quota.record(1, 0);
       quota.reserve(1, 0, 50, 50, 100);
-      // Both share one entry: they are less than a 512th of the window apart.
+      // Both share one entry, because they are less than a 512th of the window apart.
       expect(earliestFit(quota, tokens(1), 60, { reservations })).toBe(WINDOW_MS + 100);
       const apart = quotaOf(3);
       apart.record(1, 0);
@@ -89,7 +89,7 @@ describe("earliestFit", () => {
       expect(earliestFit(apart, tokens(1), 5_060, { reservations })).toBe(WINDOW_MS);
     });
 
-    it("is the instant at which the place of an ended lease is free, and unknown as long as the lease is open", () => {
+    it("the earliest fit is the instant at which the place of an ended lease is free, and unknown while the lease is open", () => {
       const [spec] = quotaSpecs({ concurrency: 1 }, undefined, null);
       const quota = new Quota(spec!, null, new Concurrency(1), new BurnRate());
       const place = quota.reserve(1, 0, 0, 0, Infinity);
@@ -99,7 +99,7 @@ describe("earliestFit", () => {
       expect(earliestFit(quota, tokens(1), 0, { reservations })).toBe(1_000);
     });
 
-    it("does not look at reservations if usage that was counted long ago makes the room", () => {
+    it("the earliest fit reads no reservation if old usage frees enough", () => {
       const limit = 20_000;
       const quota = quotaOf(limit);
       for (let i = 0; i < limit / 2; i++) quota.record(1, i);
@@ -113,14 +113,14 @@ describe("earliestFit", () => {
   describe("with leases that might end now", () => {
     const reservations = "may-end";
 
-    it("is now if they might return enough, reserved or counted", () => {
+    it("the earliest fit is now if open leases can return enough, reserved or counted", () => {
       const quota = quotaOf(10);
       quota.reserve(4, 0, 0, 0, 1_000);
       quota.reserve(4, 0, 0, 0, 1_000).commit(0);
       expect(earliestFit(quota, tokens(10), 0, { reservations })).toBe(0);
     });
 
-    it("waits for usage of ended leases, and for their commits", () => {
+    it("the earliest fit waits for usage of ended leases, and for their commits", () => {
       const quota = quotaOf(10);
       quota.record(5, 0);
       expect(earliestFit(quota, tokens(10), 10, { reservations })).toBe(WINDOW_MS);
@@ -128,7 +128,7 @@ describe("earliestFit", () => {
       expect(earliestFit(quota, tokens(10), 10, { reservations })).toBe(WINDOW_MS + 1_010);
     });
 
-    it("does not count on requests that were answered", () => {
+    it("the earliest fit does not assume that answered requests are returned", () => {
       const [spec] = quotaSpecs({ rpm: 1 }, undefined, null);
       const quota = new Quota(spec!, null, new SlidingWindow(1, WINDOW_MS), new BurnRate());
       const reservation = quota.reserve(1, 0, 0, 0, 1_000);
@@ -139,7 +139,7 @@ describe("earliestFit", () => {
     });
   });
 
-  it("passes on that a tracker does not know yet", () => {
+  it("the earliest fit returns it if a tracker does not know its usage yet", () => {
     const tracker = new SlidingWindow(1, WINDOW_MS);
     tracker.releaseAt = () => NOT_KNOWN_YET;
     tracker.copy = () => tracker;
@@ -153,7 +153,7 @@ describe("earliestFit", () => {
 });
 
 describe("fitsInMs", () => {
-  it("is the first whole ms in which a bucket has refilled enough", () => {
+  it("fitsInMs is the first integer millisecond in which a bucket has refilled enough", () => {
     const quota = quotaOf(7, new TokenBucket(7, 1_000, 7));
     quota.record(7, 0);
     const waits = [1, 2, 3, 7].map((amount) => fitsInMs(quota, tokens(amount), 0));

@@ -24,7 +24,7 @@ function scheduled(quota: Quota): Reservation[] {
 }
 
 describe("a reservation", () => {
-  it("takes its amount from what remains, and returns it when it is released", () => {
+  it("a reservation takes its amount from the remaining amount, and returns it when it is released", () => {
     const quota = quotaOf("tokens");
     const reservation = quota.reserve(30, 0, 0, 0, 1_000);
     expect([quota.reserved, quota.remaining(0), quota.tracker.used(0)]).toEqual([30, 70, 0]);
@@ -32,7 +32,7 @@ describe("a reservation", () => {
     expect([quota.reserved, quota.remaining(0), reservation.isReserved]).toEqual([0, 100, false]);
   });
 
-  it("becomes usage at the instant of its commit, and is released a window later", () => {
+  it("a reservation becomes usage at the instant of its commit, and is released a window later", () => {
     const quota = quotaOf("tokens");
     quota.reserve(30, 0, 0, 0, 1_000).commit(500);
     expect([quota.reserved, quota.tracker.used(500)]).toEqual([0, 30]);
@@ -40,7 +40,7 @@ describe("a reservation", () => {
     expect(quota.tracker.used(500 + WINDOW_MS)).toBe(0);
   });
 
-  it("is adjusted while it is reserved, and in the window once it is committed", () => {
+  it("a reservation is adjusted while it is reserved, and in the window once it is committed", () => {
     const quota = quotaOf("tokens");
     const reservation = quota.reserve(30, 0, 0, 0, 1_000);
     reservation.adjust(50, 10);
@@ -50,7 +50,7 @@ describe("a reservation", () => {
     expect([quota.reserved, quota.tracker.used(200)]).toEqual([0, 20]);
   });
 
-  it("leaves no trace in the burn rate when it is cancelled at the instant of its grant", () => {
+  it("a reservation that is cancelled at the instant of its grant leaves no trace in the burn rate", () => {
     const [cancelled, untouched] = [quotaOf("tokens"), quotaOf("tokens")];
     for (const quota of [cancelled, untouched]) for (let i = 0; i < 3; i++) quota.record(5, i);
     cancelled.reserve(30, 0, 10, 10, 1_010).cancel(10);
@@ -58,7 +58,7 @@ describe("a reservation", () => {
     expect(cancelled.remaining(20)).toBe(untouched.remaining(20));
   });
 
-  it("says whether it took the last of the quota", () => {
+  it("a reservation reports if it took the last of the quota", () => {
     const quota = quotaOf("tokens");
     expect(quota.reserve(99, 0, 0, 0, 1_000).tookLast).toBe(false);
     const last = quota.reserve(1, 0, 0, 0, 1_000);
@@ -68,7 +68,7 @@ describe("a reservation", () => {
     expect(last.adjust(1, 0)).toBe(true);
   });
 
-  it("carries the variance of an estimate until its lease ends", () => {
+  it("a reservation carries the variance of an estimate until its lease ends", () => {
     const quota = quotaOf("tokens");
     const [first, second] = [quota.reserve(10, 9, 0, 0, 1_000), quota.reserve(10, 16, 0, 0, 1_000)];
     first.commit(5);
@@ -80,7 +80,7 @@ describe("a reservation", () => {
     expect(quota.estimateVariance).toBe(0);
   });
 
-  it("keeps its place in the schedule when its lease ends, and leaves it when it is committed", () => {
+  it("a reservation keeps its place in the schedule when its lease ends, and leaves it when it is committed", () => {
     const quota = quotaOf("tokens");
     const [late, early, never] = [900, 300, Infinity].map((at) => quota.reserve(1, 0, 0, 0, at));
     expect(scheduled(quota)).toEqual([early, late]);
@@ -91,7 +91,7 @@ describe("a reservation", () => {
     expect(scheduled(quota)).toEqual([never, late]);
   });
 
-  it("returns all of its amount at most, but not a request that was answered or counted", () => {
+  it("a reservation returns its whole amount at most, but not a request that was answered or counted", () => {
     const [requests, tokens] = [quotaOf("requests"), quotaOf("tokens")];
     const [answered, counted, size] = [
       requests.reserve(3, 0, 0, 0, 1_000),
@@ -109,7 +109,7 @@ describe("a reservation", () => {
     expect([requests.openReserved, requests.pinned]).toEqual([0, 0]);
   });
 
-  it("stands for usage that a quota counts already, when a quota adopts it", () => {
+  it("an adopted reservation represents usage that a quota already counts", () => {
     const quota = quotaOf("tokens");
     quota.record(40, 100);
     const adopted = quota.adopt(40, 0, 50, 100);
@@ -118,7 +118,7 @@ describe("a reservation", () => {
     expect(quota.tracker.used(200)).toBe(10);
   });
 
-  it("of a place is released and never counted", () => {
+  it("a reservation of a place is released and never counted", () => {
     const [spec] = quotaSpecs({ concurrency: 2 }, undefined, null);
     const quota = new Quota(spec!, null, new Concurrency(2), new BurnRate());
     const place = quota.reserve(1, 0, 0, 0, Infinity);
@@ -135,7 +135,7 @@ describe("the sums of a quota", () => {
   type Step = { readonly act: number; readonly at: number; readonly amount: number };
   const step = fc.record({ act: fc.nat(6), at: fc.nat(50), amount: fc.nat(20) });
 
-  it("are those of its reservations, after any sequence of operations", () => {
+  it("the sums of a quota are those of its reservations, after any sequence of operations", () => {
     fc.assert(
       fc.property(fc.array(step, { maxLength: 80 }), fc.constantFrom("requests", "tokens"), (steps: Step[], kind) => {
         const quota = quotaOf(kind as "requests" | "tokens", 1_000);

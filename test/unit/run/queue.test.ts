@@ -5,7 +5,7 @@ import { Queue, type QueueNode } from "../../../src/run/queue.ts";
 import { Semaphore } from "../../../src/run/semaphore.ts";
 
 describe("a queue", () => {
-  it("behaves as an array with push, shift and removal", () => {
+  it("a queue behaves like an array with push, shift and removal", () => {
     const operation = fc.record({
       kind: fc.constantFrom("push", "push", "shift", "remove", "clear"),
       at: fc.nat(),
@@ -31,7 +31,7 @@ describe("a queue", () => {
 });
 
 describe("a semaphore", () => {
-  it("grants permits in the order in which callers came", async () => {
+  it("a semaphore grants permits in the order of the calls", async () => {
     const semaphore = new Semaphore(2);
     const order: number[] = [];
     const all = [1, 2, 3, 4].map(async (id) => {
@@ -47,7 +47,7 @@ describe("a semaphore", () => {
     expect(order).toEqual([1, 2, 3, 4]);
   });
 
-  it("skips a caller that gave up, and resolves its acquire to false", async () => {
+  it("a semaphore skips a caller that gave up, and resolves its acquire to false", async () => {
     const semaphore = new Semaphore(1);
     await semaphore.acquire();
     const giveUps: (() => void)[] = [];
@@ -67,7 +67,7 @@ describe("a semaphore", () => {
     expect(cancelled).toBe(2);
   });
 
-  it("returns unused permits", async () => {
+  it("a semaphore takes unused permits back", async () => {
     const semaphore = new Semaphore(1);
     for (let i = 0; i < 3; i++) {
       expect(await semaphore.acquire()).toBe(true);

@@ -68,7 +68,7 @@ const TABLE: readonly [statement: string, one: Case, decision: object][] = [
 ];
 
 describe("after a failed attempt", () => {
-  it.each(TABLE)("%s", (_, one, decision) => {
+  it.each(TABLE)("after a failed attempt: %s", (_, one, decision) => {
     expect(decide(one)).toMatchObject(decision);
   });
 
@@ -77,15 +77,15 @@ describe("after a failed attempt", () => {
     [2, 500],
     [3, 1_000],
     [6, 4_000],
-  ])("attempt %i leaves failed providers alone for %i ms with random = 0.5", (attempts, ms) => {
+  ])("attempt %i keeps the call away from failed providers for %i ms with random = 0.5", (attempts, ms) => {
     expect(decide({ attempts, options: { maxAttempts: 9 } })).toMatchObject({ leaveAloneUntil: NOW + ms });
   });
 
-  it("the same input gives the same decision", () => {
+  it("the same input gives the same retry decision", () => {
     for (const [, one] of TABLE) expect(decide(one)).toEqual(decide(one));
   });
 
-  it("a decision without need reads no property of the candidates", () => {
+  it("a retry decision that needs no candidate reads no property of the candidates", () => {
     const unread: RetryCandidates = {
       get count(): number {
         return expect.unreachable("count was read");
@@ -98,8 +98,8 @@ describe("after a failed attempt", () => {
   });
 });
 
-describe("the budget", () => {
-  it("counts a paid retry and no free one", () => {
+describe("the retry budget of the policy", () => {
+  it("a paid retry is counted, and a free one is not", () => {
     const budget = new RetryBudget({ ratio: 0, perMinute: 2 });
     const policy = new RetryPolicy({ maxAttempts: 99 }, budget);
     const free = failure({ status: "rate_limited" });
@@ -108,7 +108,7 @@ describe("the budget", () => {
     expect(kinds).toEqual(["retry", "retry", "retry", "retry", "retry", "stop"]);
   });
 
-  it("is shared by all calls of a limiter", () => {
+  it("the retry budget is shared by all calls of a limiter", () => {
     const budget = new RetryBudget({ ratio: 0, perMinute: 1 });
     expect(new RetryPolicy({}, budget).afterFailure(failure({}))).toMatchObject(PAID);
     expect(new RetryPolicy({}, budget).afterFailure(failure({}))).toEqual(NO_BUDGET);
@@ -122,13 +122,13 @@ describe("the lease of a retry", () => {
     [true, false, true],
     [true, true, false],
   ])(
-    "with isFree %s and a provider that failed before %s is accepted without budget: %s",
+    "a lease with isFree %s and a provider that failed before %s is accepted without budget: %s",
     (isFree, hasFailed, accepted) => {
       expect(new RetryPolicy({}, new RetryBudget(SPENT)).acceptsLease(isFree, hasFailed, NOW)).toBe(accepted);
     },
   );
 
-  it("of a free retry is paid for if its provider has failed before", () => {
+  it("the lease of a free retry is paid for if its provider has failed before", () => {
     const policy = new RetryPolicy({}, new RetryBudget({ ratio: 0, perMinute: 1 }));
     expect([1, 2].map(() => policy.acceptsLease(true, true, NOW))).toEqual([true, false]);
     expect(policy.acceptsLease(true, false, NOW)).toBe(true);

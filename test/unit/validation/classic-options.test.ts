@@ -79,7 +79,9 @@ describe("the classic profile", () => {
   );
 
   it("the error of the classic profile explains the rejection", () => {
-    expect(() => classic({ spread: "score" })).toThrow(/^spread: expected .*classic profile.*got "score"$/);
+    expect(() => classic({ spread: "score" })).toThrow(
+      /^spread: not allowed in the classic profile, got "score"; remove it$/,
+    );
     expect(() => classic({ providers: [{ name: "a", paused: true }] })).toThrow(/classic/);
   });
 });

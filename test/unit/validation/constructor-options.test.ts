@@ -166,8 +166,8 @@ describe("the constructor", () => {
     ["retryBudget.", "perMinutes", "perMinute"],
   ])("the constructor suggests a known key for an unknown one: %s%s, %s", (at, key, meant) => {
     const found = problems(make(withValueAt(FULL, at + key, 1)));
-    expect(found).toEqual([{ path: at + key, expected: expect.stringContaining(meant), got: expect.any(String) }]);
-    expect(make(withValueAt(FULL, at + key, 1))).toThrow(`${at}${key}: unknown, did you mean ${meant}?`);
+    expect(found).toEqual([{ path: at + key, expected: expect.stringContaining(meant), got: `"${key}"` }]);
+    expect(make(withValueAt(FULL, at + key, 1))).toThrow(`${at}${key}: unknown "${key}", did you mean "${meant}"?`);
   });
 
   it("undefined counts as not given, in every field", () => {

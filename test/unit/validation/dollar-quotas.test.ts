@@ -31,7 +31,9 @@ const POOLS = { budget: { limits: { usdPerDay: 5 } } };
 
 const MISSING = expect.objectContaining({
   code: "invalid_config",
-  message: expect.stringMatching(/^costMicroUsd: .*"paid" has no price and .*limit of \$5.*price.*costMicroUsd/),
+  message: expect.stringMatching(
+    /^costMicroUsd: provider "paid" has no price, so .* of \$5.00 per day needs .*price.*costMicroUsd$/,
+  ),
   problems: [{ path: "costMicroUsd", expected: "a cost in micro-USD", got: "undefined" }],
 });
 

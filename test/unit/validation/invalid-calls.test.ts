@@ -47,9 +47,9 @@ describe("the messages that the documentation shows", () => {
     const { limiter } = limiterInUse();
     const limits = { rmp: 5 } as object;
     expect(() => limiter.upsertProvider({ name: "a", limits })).toThrow(
-      expect.objectContaining({ message: "limits.rmp: unknown, did you mean rpm?" }),
+      expect.objectContaining({ message: 'limits.rmp: unknown "rmp", did you mean "rpm"?' }),
     );
-    expect(() => limiter.updateProvider("a", { limits })).toThrow("limits.rmp: unknown, did you mean rpm?");
+    expect(() => limiter.updateProvider("a", { limits })).toThrow('limits.rmp: unknown "rmp", did you mean "rpm"?');
   });
 });
 

@@ -142,7 +142,7 @@ export function askAll(grate: Package): readonly Answer[] {
       const invalid = thrownBy(() => new grate.GrateLimiter(misspelt));
       expectSame(grate.InvalidConfig.is(invalid) && invalid.problems.length, 1);
       expectSame(invalid.name, "InvalidConfig");
-      expectSame(invalid.message.includes("limits.rmp: unknown, did you mean rpm?"), true);
+      expectSame(invalid.message.includes('limits.rmp: unknown "rmp", did you mean "rpm"?'), true);
 
       limiter.observe({ provider: "openai", outcome: { status: 401 } });
       limiter.observe({ provider: "anthropic", outcome: { status: 401 } });

@@ -5,7 +5,7 @@ export type Situation = (typeof SITUATIONS)[number];
 /**
  * Shares of situations among the operations of the anticipatory profile.
  *
- * - waiting: an `acquire`, `run`, `stream` or `map` whose first lease was not there immediately.
+ * - waiting: an `acquire`, `run`, `stream` or `map` that did not get its first lease immediately.
  * - refusal: a request was refused, whether it had waited or not.
  * - after expiry: a call of a lease that had expired or ended.
  * - reconfiguration: a change of the configuration, or the call of a lease or the end of a waiter that was open at one.

@@ -6,7 +6,7 @@ export interface CanonicalAnswer {
   readonly burn: string;
 }
 
-/** Fields whose values derive from the burn rate. */
+/** Fields that derive from the burn rate. */
 const BURN_FIELDS: ReadonlySet<string> = new Set(["burnPerSecond", "exhaustedInMs", "predictedExhaustionSeconds"]);
 /** Prose, which may be rewritten without a change of behaviour; `expected` and `got` are the prose of InvalidConfig. */
 const PROSE_FIELDS: ReadonlySet<string> = new Set(["message", "stack", "expected", "got"]);
@@ -83,7 +83,7 @@ export class Encoder {
   }
 }
 
-// Sorting the keys of each object anew took a fifth of the whole run.
+// Cached: sorting the keys of each object again took a fifth of the whole run.
 const SORTED = new Map<string, readonly string[]>();
 
 /** The keys of an object without those of prose, sorted. */

@@ -10,13 +10,13 @@ interface Step {
   readonly durationMs: number;
   readonly hasHeaders: boolean;
   readonly report: ReturnType<typeof usage> | undefined;
-  /** Of a stream: how many chunks come before the end. */
+  /** Number of chunks of a stream before its end. */
   readonly chunks: number;
   readonly end: () => unknown;
 }
 
 /**
- * A task whose attempts follow a script. All draws are made in advance, so that they do not depend on the order in which
+ * A task with attempts that follow a script. All draws are made in advance, so that they do not depend on the order in which
  * promises run.
  */
 export class Script {

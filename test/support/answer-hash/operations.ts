@@ -69,7 +69,7 @@ function callLease(world: World, leases: readonly KnownLease[]): unknown {
   const hadEnded = known.hasEnded;
   const [name, ends, act] = world.random.weighted(LEASE_CALLS);
   const returned = act(lease, world);
-  // The expiry of a lease is told by the first call after it, which may be this one.
+  // The first call after the expiry of a lease emits it, and that can be this call.
   if (hadEnded || (known.hasEnded && !ends)) world.involves("after expiry");
   if (ends) world.leaseEnded(known);
   return [name, lease, returned, hadEnded && { decision: lease.decision, reserved: lease.reserved }];

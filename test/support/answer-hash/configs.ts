@@ -79,7 +79,7 @@ export class Configs {
   readonly capabilities: readonly string[];
   readonly pools: readonly string[];
   readonly windows: readonly WindowSpec[];
-  /** A quota was made whose reset the wall clock rules: a waiter looks at it every minute. */
+  /** True if a quota resets by the wall clock: a waiter evaluates it every minute. */
   hasReviews = false;
   readonly #quotas: QuotaConfig[] = [];
   readonly #providers = new Map<string, ProviderConfig>();

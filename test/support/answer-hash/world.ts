@@ -46,7 +46,7 @@ const CALENDAR_EVERY = 20;
 const CALENDAR_WORLD = 7;
 const LONGEST_REVIEWED_MS = 1_200_000;
 
-/** Enough of a SHA-256 to tell two texts apart. */
+/** Enough of a SHA-256 to distinguish two texts. */
 export function digest(text: string): string {
   return createHash("sha256").update(text).digest("hex").slice(0, 16);
 }
@@ -204,7 +204,7 @@ export class World {
     return known;
   }
 
-  /** Of the calls that this operation made: those that wait. */
+  /** Finds the calls of this operation that wait. */
   #findQueued(): void {
     for (const call of this.calls.open) {
       if (call.wasQueued || call.script?.isStarted) continue;

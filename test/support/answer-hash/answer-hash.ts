@@ -1,19 +1,19 @@
 // Hashes of all answers of random operations, to prove that a refactoring changes no behaviour.
 //
-//   npx tsx test/property/answer-hash.ts              hashes, and the shares of situations that were covered
-//   npx tsx test/property/answer-hash.ts --worlds     also the hash of each world
-//   npx tsx test/property/answer-hash.ts --world 17   one world alone
-//   npx tsx test/property/answer-hash.ts --log FILE   also one line per operation: profile, world, index, name, answer
+//   npx tsx test/support/answer-hash/answer-hash.ts              hashes, and the shares of situations that were covered
+//   npx tsx test/support/answer-hash/answer-hash.ts --worlds     also the hash of each world
+//   npx tsx test/support/answer-hash/answer-hash.ts --world 17   one world alone
+//   npx tsx test/support/answer-hash/answer-hash.ts --log FILE   also one line per operation: profile, world, index, name, answer
 //
 // The `diff` of the logs of two versions shows the first answer that differs. In `withoutBurn` all numbers are left out that
 // derive directly from the burn rate; scores depend on it, too, and stay.
 import { closeSync, openSync, writeSync } from "node:fs";
 import { pathToFileURL } from "node:url";
 import { parseArgs } from "node:util";
-import type { ProfileName } from "./answer-hash/configs.ts";
-import { ANTICIPATORY, CLASSIC, CLOSE } from "./answer-hash/operations.ts";
-import { Shares, SITUATIONS } from "./answer-hash/shares.ts";
-import { digest, type Log, World, type WorldHashes } from "./answer-hash/world.ts";
+import type { ProfileName } from "./configs.ts";
+import { ANTICIPATORY, CLASSIC, CLOSE } from "./operations.ts";
+import { Shares, SITUATIONS } from "./shares.ts";
+import { digest, type Log, World, type WorldHashes } from "./world.ts";
 
 /** Worlds and operations of each profile; worlds are numbered through. */
 const PLAN = {
