@@ -1,7 +1,7 @@
 // Scenario 1: a provider breaks with many requests in flight, and another one has capacity.
 import { afterAll, expect, it } from "vitest";
 import { excessTrials, recoveryMs } from "../../support/scenarios/measures.ts";
-import { allowanceMs, brokenProviderPlan } from "../../support/scenarios/random-plans.ts";
+import { brokenProviderPlan } from "../../support/scenarios/random-plans.ts";
 import { lostCalls, playScenario } from "../../support/scenarios/scenario.ts";
 import { seedsOf } from "../../support/scenarios/seeds.ts";
 import { ScenarioTable } from "../../support/scenarios/table.ts";
@@ -21,11 +21,11 @@ it("no call is lost when one of two or three providers breaks, and the broken on
     const isLimit = fault.kind.startsWith("429");
     const excess = isLimit ? 0 : excessTrials(broken!, fault);
     const recovery = recoveryMs(broken!, fault);
-    table.add(`${plan.kind}, ${fault.kind}`, report, allowanceMs(plan), {
+    table.add(`${plan.kind}, ${fault.kind}`, report, {
       "excess trials": excess,
       ...(recovery < Infinity && { "recovery ms": recovery }),
     });
-    for (const { index, error, countedFailures } of lostCalls(report, allowanceMs(plan)).slice(0, 1)) {
+    for (const { index, error, countedFailures } of lostCalls(report).slice(0, 1)) {
       problems.push(`seed ${seed}: call ${index} was lost after ${countedFailures} failures: ${error}`);
     }
     if (excess > 0) problems.push(`seed ${seed}: ${excess} requests too many were sent to the broken provider`);

@@ -7,9 +7,9 @@ import type { Fault, ProviderModel } from "./simulated-provider.ts";
 
 export interface Batch {
   readonly plan: ScenarioPlan;
-  /** Indices of the items that no client could get served. */
+  /** Most 429s per item, on average. */
   readonly mostRefusedPerItem?: number;
-  /** Most time in units of the ideal time. */
+  /** Most time of the good items, in units of the ideal time. */
   readonly mostTime?: number;
   /** Longest time in milliseconds in which nothing is served although the server would. */
   readonly longestStandstillMs?: number;

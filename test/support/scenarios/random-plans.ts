@@ -29,12 +29,6 @@ export class Dice {
   }
 }
 
-/** Time that a limiter may need after an outage: 5 s, one latency, and the time of one failure. */
-export function allowanceMs({ models }: ScenarioPlan): number {
-  const answers = models.flatMap(({ latencyMs, faults }) => [latencyMs, ...faults.map(({ answerMs }) => answerMs)]);
-  return 5_000 + Math.max(...answers);
-}
-
 const NAMES = ["a", "b", "c"] as const;
 type Declared = ScenarioPlan["declared"][number];
 

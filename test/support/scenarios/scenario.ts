@@ -35,8 +35,9 @@ export interface CallReport {
   readonly index: number;
   readonly at: number;
   readonly isPoisonous: boolean;
-  /** Instant at which the oracle serves it. */
+  /** Instant at which the oracle serves it, and at which the oracle with notice does. */
   readonly oracleAt: number;
+  readonly noticedAt: number;
   endedAt: number;
   isServed: boolean;
   error: string | null;
@@ -68,12 +69,11 @@ export async function playScenario(plan: ScenarioPlan): Promise<ScenarioReport> 
   );
   const { declared, capabilities } = plan;
   const limiter = new GrateLimiter({ random, ...plan.options, clock, providers: declared, capabilities });
-  const starts = oracleStarts(
-    plan.models,
-    plan.calls.map(({ at, capability }) => ({ at, providers: capabilities[capability]! })),
-  );
+  const planned = plan.calls.map(({ at, capability }) => ({ at, providers: capabilities[capability]! }));
+  const starts = oracleStarts(plan.models, planned);
+  const noticed = oracleStarts(plan.models, planned, noticeMs(plan.models));
   const calls: CallReport[] = plan.calls.map(({ at, isPoisonous = false }, index) => ({
-    ...{ index, at, isPoisonous, oracleAt: starts[index]!, countedFailures: 0 },
+    ...{ index, at, isPoisonous, oracleAt: starts[index]!, noticedAt: noticed[index]!, countedFailures: 0 },
     ...{ endedAt: Infinity, isServed: false, error: null },
   }));
   let open = calls.length;
@@ -176,19 +176,24 @@ export function maxAttemptsOf({ capabilities, calls }: ScenarioPlan, index: numb
   return Math.max(3, capabilities[calls[index]!.capability]!.length + 1);
 }
 
+/** Time after an outage in which a limiter must send again: 5 s, one latency, and the time of one failure. */
+export function noticeMs(models: readonly ProviderModel[]): number {
+  const answers = models.flatMap(({ latencyMs, faults }) => [latencyMs, ...faults.map(({ answerMs }) => answerMs)]);
+  return 5_000 + Math.max(...answers);
+}
+
 /**
- * Calls that were lost although the oracle serves them in time. `allowanceMs`: time that a limiter may need to notice that
- * a provider works again, because only the oracle knows the future. Calls that ended after `maxAttempts` counted failures,
- * and poisonous ones, are not lost.
+ * Calls that were lost although the oracle serves them in time: with notice if the caller has little patience, because only
+ * the oracle knows the future. Calls that ended after `maxAttempts` counted failures, and poisonous ones, are not lost.
  */
-export function lostCalls({ plan, calls }: ScenarioReport, allowanceMs: number): CallReport[] {
+export function lostCalls({ plan, calls }: ScenarioReport): CallReport[] {
   const patienceMs = plan.patienceMs ?? (plan.kind === "map" ? Infinity : DEFAULT_PATIENCE_MS);
   return calls.filter(
-    ({ index, at, oracleAt, isServed, isPoisonous, countedFailures }) =>
+    ({ index, at, oracleAt, noticedAt, isServed, isPoisonous, countedFailures }) =>
       !isServed &&
       !isPoisonous &&
       countedFailures < (plan.callOptions?.maxAttempts ?? maxAttemptsOf(plan, index)) &&
-      oracleAt + (oracleAt > at ? allowanceMs : 0) <= at + patienceMs,
+      (patienceMs < DEFAULT_PATIENCE_MS ? noticedAt : oracleAt) <= at + patienceMs,
   );
 }
 

@@ -10,10 +10,10 @@ export class ScenarioTable {
   }
 
   /** Adds a report to a row. `notes` are numbers of which the row has the maximum. */
-  add(row: string, report: ScenarioReport, allowanceMs: number, notes: { readonly [name: string]: number } = {}): void {
+  add(row: string, report: ScenarioReport, notes: { readonly [name: string]: number } = {}): void {
     const sums = this.#rows.get(row) ?? { ...NO_ROW, notes: {} };
     this.#rows.set(row, sums);
-    const lost = lostCalls(report, allowanceMs).length;
+    const lost = lostCalls(report).length;
     sums.plays++;
     sums.calls += report.calls.length;
     sums.served += report.calls.filter(({ isServed }) => isServed).length;
