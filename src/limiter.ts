@@ -36,6 +36,7 @@ import { Calls } from "./run/calls.ts";
 import { run } from "./run/run.ts";
 import { stream } from "./run/stream.ts";
 import { isBuiltInWeightedScorer, strategyOf, WeightedScorer } from "./scoring/weighted-scorer.ts";
+import { requireObservedCost } from "./selection/cost-requirement.ts";
 import { observedProvider, requestedCapability, requireProvider } from "./selection/known-names.ts";
 import { requestSpecFor } from "./selection/request-spec.ts";
 import { select } from "./selection/select.ts";
@@ -220,7 +221,7 @@ export class GrateLimiter<P extends string = string, Routes extends Record<strin
   /**
    * Records the end of a request without a lease. Amounts given to `select` are not remembered. A request can be observed in
    * two parts: its amounts when it is sent, as "cancelled", and its outcome with `requests: 0`. Throws UnknownProvider, and
-   * InvalidConfig for an invalid status or an unknown key; `metrics.invalidUsages` counts invalid amounts and times, which
+   * InvalidConfig for an invalid status, an unknown key, or a success without the cost that a dollar quota needs; `metrics.invalidUsages` counts invalid amounts and times, which
    * are ignored.
    */
   observe(observation: Observation<P>): void {
@@ -232,6 +233,7 @@ export class GrateLimiter<P extends string = string, Routes extends Record<strin
     const now = this.#admission.beginStep();
     try {
       const provider = observedProvider(context, observation.provider);
+      requireObservedCost(provider, observed);
       if (now >= provider.cooldownEndDueAt) provider.emitEndedCooldown(context.events, now);
       applyObservation(provider, observed, context.registry.sizeOf(observation.capability, provider), context, now);
       this.#admission.capacityFreed();

@@ -42,13 +42,15 @@ function countText(count: number): string {
   return count.toLocaleString("en");
 }
 
-function dollarsText(microUsd: number): string {
+/** Text of an amount of money. */
+export function dollarsText(microUsd: number): string {
   const fraction = ((microUsd % 1e6) / 1e6).toFixed(6).slice(1);
   // At least cents, at most all digits.
   return `$${countText(Math.floor(microUsd / 1e6))}${fraction.replace(/0{1,4}$/, "")}`;
 }
 
-function periodText(window: WindowSpec): string {
+/** Text of a window, as in "per minute". */
+export function periodText(window: WindowSpec): string {
   if (typeof window === "string") return window;
   return "seconds" in window ? durationText(window.seconds * 1_000) : `calendar ${window.calendar}`;
 }

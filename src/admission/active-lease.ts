@@ -13,6 +13,7 @@ import type { Decision } from "../api/decision.ts";
 import type { Lease, Settlement } from "../api/lease.ts";
 import type { StatusClass } from "../api/status-class.ts";
 import type { Usage } from "../api/usage.ts";
+import type { Due } from "../clock/timer-heap.ts";
 import type { Outcome } from "../health/health.ts";
 import { raiseLimitReached, updateHealth } from "../observation/apply-observation.ts";
 import { readUsage } from "../observation/outcome-fields.ts";
@@ -43,7 +44,6 @@ import {
   transition,
 } from "./lease-state.ts";
 import type { OpenLeases } from "./open-leases.ts";
-import type { Due } from "./timer-heap.ts";
 
 const SUCCESS: Outcome = { status: "success", latencyMs: null, retryAfterMs: null, knownResetAt: null };
 

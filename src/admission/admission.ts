@@ -11,10 +11,12 @@
 import type { Lease } from "../api/lease.ts";
 import type { Refusal } from "../api/refusal.ts";
 import type { EngineTime } from "../clock/engine-time.ts";
+import { type Due, TimerHeap } from "../clock/timer-heap.ts";
 import { GrateLimiterError } from "../errors.ts";
 import type { Capability } from "../provider/capability.ts";
 import type { Provider } from "../provider/provider.ts";
 import type { Quota } from "../quota/quota.ts";
+import { requireCost } from "../selection/cost-requirement.ts";
 import type { RequestSpec } from "../selection/request-spec.ts";
 import type { SelectionContext } from "../selection/selection-context.ts";
 import { type Abortable, AbortSignals } from "./abort-signals.ts";
@@ -24,7 +26,6 @@ import type { LeaseContext } from "./lease-context.ts";
 import { OpenLeasesByName } from "./open-leases.ts";
 import { QueueScheduler } from "./queue-scheduler.ts";
 import { type AdmissionOptions, Reserver } from "./reserver.ts";
-import { type Due, TimerHeap } from "./timer-heap.ts";
 import type { Caller, LeaseOptions, WaitOptions } from "./waiter.ts";
 
 // Behind everybody who waits, of whatever priority.
@@ -142,6 +143,7 @@ export class Admission implements LeaseContext {
   /** Reserves now or says why not; never waits, overtakes no waiter. */
   tryAcquire(capability: Capability, request: RequestSpec): Lease | Refusal {
     this.requireOpen();
+    requireCost(capability, request, this.#parts.registry);
     const now = this.beginStep();
     try {
       const ranking = this.#scheduler.rank(capability, request, -Infinity, now);
@@ -166,6 +168,7 @@ export class Admission implements LeaseContext {
     this.requireOpen();
     const signal = asked.signal as Abortable | undefined;
     if (signal?.aborted) throw signal.reason;
+    requireCost(capability, request, this.#parts.registry);
     const now = this.beginStep();
     try {
       return this.#scheduler.begin(capability, request, asked, maxWaitMs, caller, now);

@@ -11,9 +11,9 @@
 // granted anything that the other claims leave. If a waiter is too large for one of the providers, the next smaller one of
 // its lane might fit there and is evaluated.
 
+import { TimerHeap } from "../clock/timer-heap.ts";
 import type { ProviderList } from "../provider/provider-list.ts";
 import type { RequestSpec } from "../selection/request-spec.ts";
-import { TimerHeap } from "./timer-heap.ts";
 import { Lane, LaneGroup, type Waiter } from "./waiter.ts";
 
 /** Result of the evaluation of a waiter: it left the queue, or it stays alone, with its lane, or with its group. */

@@ -1,8 +1,8 @@
+import { type Due, TimerHeap } from "../clock/timer-heap.ts";
 import type { ProviderList } from "../provider/provider-list.ts";
 import type { RequestSpec } from "../selection/request-spec.ts";
 import type { ActiveLease } from "./active-lease.ts";
 import type { DemandBounds } from "./demand-bounds.ts";
-import { type Due, TimerHeap } from "./timer-heap.ts";
 
 /** How one lease is requested. */
 export interface LeaseOptions {

@@ -47,6 +47,8 @@ export class Provider implements CooldownTerms {
   hasSizes = false;
   /** True if it has a cost quota, and a price from which the cost of a request follows. */
   isPriced = false;
+  /** Cost quota of a provider without a price: every request must state its cost. null: none. */
+  unpricedQuota: Quota | null = null;
   readonly ramp: Ramp = new Ramp();
   #shortestWindowMs = Infinity;
   /** Lease in the trial; null: none, or the trial is decided. */
@@ -97,7 +99,9 @@ export class Provider implements CooldownTerms {
     this.quotas = [...ownQuotas, ...this.#pools.flatMap((pool) => pool.quotas)];
     const specs = this.quotas.map((quota) => quota.spec);
     this.hasSizes = specs.some((spec) => SIZE_DIMENSIONS.includes(spec.index));
-    this.isPriced = this.settings.price !== null && specs.some((spec) => spec.index === COST_USD);
+    const costQuota = this.quotas.find(({ index }) => index === COST_USD) ?? null;
+    this.isPriced = this.settings.price !== null && costQuota !== null;
+    this.unpricedQuota = this.isPriced ? null : costQuota;
     this.#shortestWindowMs = Math.min(...specs.map(({ windowMs }) => windowMs ?? Infinity));
     this.ramp.setLimits(
       specs.map(({ limit, windowMs, index }) => ({ limit, windowMs, isOfRequests: index === REQUESTS })),
