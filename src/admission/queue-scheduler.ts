@@ -285,7 +285,7 @@ export class QueueScheduler {
     for (const entry of this.#parts.registry.listed(capability)) {
       const { name, provider } = entry;
       if (provider === null || request.excludes(name)) continue;
-      bounds.add(provider, request.needs(capability, entry, true), deadline);
+      bounds.add(provider, request.demandOn(capability, entry, true), deadline);
     }
   }
 
