@@ -19,7 +19,7 @@ import { rank } from "../selection/select.ts";
 import type { SelectionContext } from "../selection/selection-context.ts";
 import type { Abortable } from "./abort-signals.ts";
 import type { Claims, ClaimTarget } from "./claims.ts";
-import { DemandBounds } from "./demand-bounds.ts";
+import { addDemand, boundsOf } from "./group-bounds.ts";
 import type { LeaseContext } from "./lease-context.ts";
 import type { Reserver } from "./reserver.ts";
 import { trialsOutOfTurn } from "./trial-turn.ts";
@@ -162,7 +162,7 @@ export class QueueScheduler {
         queue.resume(now);
         ranking = rank(capability, request, this.#parts, now, true);
       }
-      if (group.bounds !== null) this.#addTo(group.bounds, waiter, capability);
+      if (group.bounds !== null) addDemand(group.bounds, waiter, capability, this.#parts.registry);
       // A provider for which a larger request ahead of it in its lane is too large is not claimed yet.
       this.#stay(waiter, group, capability, ranking, now);
     }
@@ -266,27 +266,9 @@ export class QueueScheduler {
     if (group.bounds !== null && targets.some(isHopeful)) return true;
     if (group.hasNewBounds) return false;
     // The bounds of waiters that have left are gone now.
-    group.bounds = this.#boundsOf(group);
+    group.bounds = boundsOf(group, this.#parts.registry);
     group.hasNewBounds = true;
     return targets.some(isHopeful);
-  }
-
-  #boundsOf({ lanes }: LaneGroup): DemandBounds {
-    const bounds = new DemandBounds();
-    for (const { capability, first } of lanes.values()) {
-      const known = this.#parts.registry.capabilities.get(capability);
-      if (known === undefined) continue;
-      for (let waiter = first; waiter !== null; waiter = waiter.next) this.#addTo(bounds, waiter, known);
-    }
-    return bounds;
-  }
-
-  #addTo(bounds: DemandBounds, { request, deadline }: Waiter, capability: Capability): void {
-    for (const entry of this.#parts.registry.listed(capability)) {
-      const { name, provider } = entry;
-      if (provider === null || request.excludes(name)) continue;
-      bounds.add(provider, request.demandOn(capability, entry, true), deadline);
-    }
   }
 
   #isShut({ capability, request, priority }: Waiter): boolean {
