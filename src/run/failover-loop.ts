@@ -332,9 +332,13 @@ export class FailoverLoop implements Caller {
   }
 
   /** Blames the provider for a time-out of the call only if the attempt had at least half of the call's time. */
-  #timeoutVerdict({ startedAt }: AttemptContext): Verdict {
-    const { now } = this.parts.time;
-    return now >= this.deadline && (now - startedAt) * 2 < this.#timeoutMs ? UNKNOWN : TIMEOUT;
+  #timeoutVerdict({ startedAt, provider }: AttemptContext): Verdict {
+    const { admission, time } = this.parts;
+    const hadMs = time.now - startedAt;
+    if (time.now >= this.deadline && hadMs * 2 < this.#timeoutMs) return UNKNOWN;
+    // The provider usually takes longer, so a time-out that the caller chose proves nothing.
+    const usualMs = admission.selection.registry.providers.get(provider)?.health.latencyMs ?? 0;
+    return hadMs < usualMs ? { ...TIMEOUT, settlement: UNKNOWN.settlement } : TIMEOUT;
   }
 
   #requireTime(leftMs: number): void {

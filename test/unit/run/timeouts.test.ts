@@ -96,6 +96,22 @@ describe("attemptTimeoutMs", () => {
     expect(call.value?.value).toBe(2);
   });
 
+  it("a time-out that is shorter than the provider usually takes is an attempt with status timeout, but no fault", async () => {
+    const fixture = runFixture(["a"]);
+    const { limiter, clock } = fixture;
+    limiter.observe({ provider: "a", outcome: { status: "success", latencyMs: 500 } });
+    for (const [attemptTimeoutMs, health] of [
+      [499, 1],
+      [500, 0.8],
+    ] as const) {
+      const refusal = refusalOf(limiter.run("chat", never, { attemptTimeoutMs, maxAttempts: 1 }));
+      await clock.advanceMsAsync(attemptTimeoutMs);
+      expect(await refusal).toMatchObject({ attempts: [{ status: "timeout" }] });
+      expect(limiter.providerHealth("a")).toBe(health);
+    }
+    expect(settledStatuses(fixture)).toEqual(["cancelled", "timeout"]);
+  });
+
   it("attemptTimeoutMs works in real time with the real clock", async () => {
     const { GrateLimiter } = await import("../../../src/index.ts");
     const limiter = new GrateLimiter({ providers: [{ name: "a" }, { name: "b" }], capabilities: { chat: ["a", "b"] } });
