@@ -6,7 +6,7 @@ import { playScenario, type ScenarioReport } from "../../support/scenarios/scena
 import { seedsOf } from "../../support/scenarios/seeds.ts";
 import { ScenarioTable } from "../../support/scenarios/table.ts";
 
-const SEEDS = seedsOf(1_000, 5);
+const SEEDS = seedsOf(300, 3);
 const table = new ScenarioTable("Scenario 2: map at one provider");
 afterAll(() => console.log(String(table)));
 

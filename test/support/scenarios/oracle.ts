@@ -5,7 +5,7 @@
 // Calls are served in the order of their arrival. Regimes: without notice, a request that is in flight when its provider
 // breaks counts as served, and a provider gets requests from the instant at which it works again. A client that does not
 // know the future needs more patience. With a notice of some milliseconds, the oracle avoids requests that would be killed,
-// and uses a provider only that time after its outage.
+// and uses a provider only that time after its outage. After 429s without a stated wait, the time is as long as they lasted.
 import { countCapacity } from "./capacity.ts";
 import type { ProviderModel } from "./simulated-provider.ts";
 
@@ -44,9 +44,9 @@ class OracleProvider {
     this.#model = model;
     this.#outages = model.faults
       .filter(({ share = 1 }) => share === 1)
-      .map(({ fromMs, toMs, killed = 1 }) => ({
+      .map(({ kind, fromMs, toMs, killed = 1 }) => ({
         fromMs: fromMs - (noticeMs !== null && killed > 0 ? model.latencyMs : 0),
-        toMs: toMs + (noticeMs ?? 0),
+        toMs: toMs + (noticeMs === null ? 0 : kind === "429" ? Math.max(noticeMs, toMs - fromMs + 1_000) : noticeMs),
       }));
     this.#capacity = countCapacity(model.capacity);
   }

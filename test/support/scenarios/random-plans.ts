@@ -40,10 +40,14 @@ export function declaredLimits(capacity: Capacity): Partial<Declared> {
   return { quotas: [{ dimension: "requests", limit, window: { seconds: windowMs / 1_000 } }] };
 }
 
-/** A capacity for `perSecond` requests of this latency, `most` of which can come simultaneously, and half as much again. */
+/**
+ * A capacity of more than twice `perSecond` requests of this latency, `most` of which can come simultaneously: during the
+ * ramp-up after a recovery, a provider serves half of its limit. A limiter counts a request until one window after its
+ * response, because it does not know when the server counted it.
+ */
 function randomCapacity(dice: Dice, perSecond: number, latencyMs: number, most: number): Capacity {
   const windowMs = dice.one([1_000, 10_000, 60_000]);
-  const limit = Math.ceil(1.5 * (perSecond * (windowMs / 1_000) + most)) + 3;
+  const limit = Math.ceil(2.2 * ((perSecond * (windowMs + latencyMs)) / 1_000 + most)) + 3;
   switch (dice.whole(0, 4)) {
     case 0:
       return { kind: "unlimited" };
@@ -54,7 +58,7 @@ function randomCapacity(dice: Dice, perSecond: number, latencyMs: number, most: 
     case 3:
       return { kind: "token bucket", limit, windowMs };
     default:
-      return { kind: "concurrency", places: Math.ceil((2 * perSecond * latencyMs) / 1_000) + Math.ceil(most / 2) + 3 };
+      return { kind: "concurrency", places: Math.ceil((2.2 * perSecond * latencyMs) / 1_000 + most / 2) + 3 };
   }
 }
 
