@@ -69,10 +69,10 @@ export class GrateLimiter<P extends string = string, Routes extends Record<strin
     const profile = Object.hasOwn(PROFILES, name) ? PROFILES[name] : anticipatory;
     checks.validate(OPTIONS, options, profile.vocabulary);
     const time = new EngineTime(options.clock ?? new RealClock());
-    const { defaultCooldownSeconds = 60, minimumHealthScore = 0.2, random = Math.random } = options;
+    const { defaultCooldownSeconds = profile.defaultCooldownSeconds, random = Math.random } = options;
     const { skewCapMs = 1_000, leaseTimeoutMs = 600_000, maxWaiting = 10_000, spread = "score" } = options;
     const strategy = strategyOf(options.scoring);
-    const health = healthSettings(options.health);
+    const health = healthSettings(options.health, profile.healthDefaults);
     const registry = new Registry(profile, time, health, defaultCooldownSeconds, options.retryBudget);
     this.#context = {
       registry,
@@ -80,7 +80,7 @@ export class GrateLimiter<P extends string = string, Routes extends Record<strin
       strategy,
       weighted: isBuiltInWeightedScorer(strategy) ? strategy : null,
       scoreCap: strategy instanceof WeightedScorer ? profile.scoreCap : Infinity,
-      minimumHealth: minimumHealthScore,
+      minimumHealth: options.minimumHealthScore ?? profile.minimumHealth,
       counters: newCounters(),
       events: new Events(),
     };

@@ -10,6 +10,7 @@
 import { NoAvailableProviders } from "../errors.ts";
 import { TOO_LARGE } from "../profile/profile.ts";
 import type { Capability } from "../provider/capability.ts";
+import type { Provider } from "../provider/provider.ts";
 import type { Ranking } from "../selection/ranking.ts";
 import { refusalOf } from "../selection/refusal.ts";
 import type { RequestSpec } from "../selection/request-spec.ts";
@@ -20,6 +21,7 @@ import type { ActiveLease } from "./active-lease.ts";
 import type { Claims, ClaimTarget } from "./claims.ts";
 import type { LeaseContext } from "./lease-context.ts";
 import type { Reserver } from "./reserver.ts";
+import { trialsOutOfTurn } from "./trial-turn.ts";
 import { type Verdict, WaitQueue } from "./wait-queue.ts";
 import { type Caller, type LaneGroup, Waiter, type WaitOptions } from "./waiter.ts";
 
@@ -40,6 +42,8 @@ export class QueueScheduler {
   /** A call freed capacity since the last pass began. */
   #wasFreed = false;
   #orders = 0;
+  /** Number of waiters with a rank among the waiters for a trial. */
+  #ranked = 0;
   #nextEvaluationAt = Infinity;
 
   constructor(context: LeaseContext, parts: SelectionContext, claims: Claims, reserver: Reserver, maxWaiting: number) {
@@ -100,6 +104,10 @@ export class QueueScheduler {
     try {
       if (!this.isIdle) {
         this.#claims.clear();
+        if (this.#ranked > 0) {
+          const turns = trialsOutOfTurn(this.#queue, this.#parts, now);
+          for (const [provider, waiter] of turns) this.#evaluate(waiter, null, now, provider);
+        }
         this.#queue.pass(now);
       }
     } finally {
@@ -150,6 +158,7 @@ export class QueueScheduler {
       }
     }
     const waiter = new Waiter(capability.name, request, options, deadline, order, now, caller);
+    if (waiter.trialRank > 0) this.#ranked++;
     if (caller !== undefined) caller.withdraw = (error) => void this.#reject(waiter, error);
     waiter.unwatch = this.#context.watch(options.signal, deadline, () => this.#end(waiter));
     const group = queue.add(waiter, capability.list);
@@ -165,8 +174,8 @@ export class QueueScheduler {
     return waiter.result;
   }
 
-  /** Serves, rejects, or keeps a waiter. */
-  #evaluate(waiter: Waiter, group: LaneGroup, now: number): Verdict {
+  /** Serves, rejects, or keeps a waiter. With `only` it is served by that provider, or its turn comes later. */
+  #evaluate(waiter: Waiter, group: LaneGroup | null, now: number, only?: Provider): Verdict {
     const { request, deadline } = waiter;
     const signal = waiter.signal as Abortable | undefined;
     // If one signal takes several waiters out of the queue, the first ones leave the capacity to waiters that stay.
@@ -178,9 +187,9 @@ export class QueueScheduler {
     if (isOver && waiter.expectedAt > deadline) return this.#giveUp(waiter, now, "timed_out");
     try {
       const ranking = rank(capability, request, this.#parts, now, true);
-      const lease = this.#reserver.grant(capability, request, ranking, waiter, waiter.since, now);
+      const lease = this.#reserver.grant(capability, request, ranking, waiter, waiter.since, now, only);
       if (lease === null && isOver) return this.#giveUp(waiter, now, "timed_out");
-      if (lease === null) return this.#stay(waiter, group, capability, ranking, now);
+      if (lease === null) return group === null ? "stays" : this.#stay(waiter, group, capability, ranking, now);
       this.#leave(waiter);
       waiter.resolve(lease);
     } catch (error) {
@@ -227,8 +236,11 @@ export class QueueScheduler {
       }
       const state = provider.state(now, minimumHealth);
       if (state !== "cooldown" && state !== "unhealthy") continue;
+      // Ranked above.
+      if (provider.isOpenForTrial(state, ranking.isProbing, now)) continue;
       const { health } = provider;
-      const opensAt = state === "cooldown" ? health.cooldownUntil : now + health.healsInMs(minimumHealth, now);
+      const opensAt =
+        state === "cooldown" ? health.opensAt(ranking.isProbing) : now + health.healsInMs(minimumHealth, now);
       const fitsAt = profile.earliestFit(provider.quotas, needs, now);
       soonestAt = Math.min(soonestAt, fitsAt < Infinity ? Math.max(opensAt, fitsAt) : opensAt);
       // From then on it claims its demand there.
@@ -303,6 +315,7 @@ export class QueueScheduler {
   }
 
   #leave(waiter: Waiter): void {
+    if (waiter.lane !== null && waiter.trialRank > 0) this.#ranked--;
     this.#queue.remove(waiter);
     if (waiter.hasClaims) this.#hasRoom = true;
     waiter.unwatch();

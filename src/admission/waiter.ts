@@ -22,8 +22,8 @@ export interface WaitOptions extends LeaseOptions {
 export interface Caller {
   /** Position in the order of arrival, which the first request for a lease sets. */
   order: number | undefined;
-  /** Failed attempts so far. */
-  readonly failures: number;
+  /** Rank among the waiters for a trial: lower first. Failed attempts so far. Infinity: only if no other waits. */
+  readonly trialRank: number;
   /** True if the call can join a full queue, too. */
   readonly mayOverfill: boolean;
   /** True if the call asks again after a refusal, which is therefore neither counted nor emitted. */
@@ -51,6 +51,8 @@ export class Waiter {
   readonly since: number;
   readonly deadline: number;
   readonly caller: Caller | undefined;
+  /** Rank among the waiters for a trial: lower first. */
+  readonly trialRank: number;
   readonly result: Promise<ActiveLease>;
   resolve!: (lease: ActiveLease) => void;
   reject!: (error: unknown) => void;
@@ -75,6 +77,7 @@ export class Waiter {
     this.since = since;
     this.deadline = deadline;
     this.caller = caller;
+    this.trialRank = caller?.trialRank ?? 0;
     this.result = new Promise((resolve, reject) => {
       this.resolve = resolve;
       this.reject = reject;

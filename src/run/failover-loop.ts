@@ -81,12 +81,14 @@ export class FailoverLoop implements Caller {
     this.#remainingWaitMs = options.maxWaitMs ?? parts.defaults.maxWaitMs ?? MAX_WAIT_MS;
   }
 
-  get failures(): number {
-    return this.#attempts.length;
+  get trialRank(): number {
+    const { defaults } = this.parts;
+    const { maxAttempts = defaults.maxAttempts, idempotent = defaults.idempotent } = this.#options;
+    return idempotent === false || maxAttempts === 1 ? Infinity : this.#attempts.length;
   }
 
   get mayOverfill(): boolean {
-    return this.#turns !== undefined || this.failures > 0;
+    return this.#turns !== undefined || this.#attempts.length > 0;
   }
 
   /**
@@ -145,7 +147,7 @@ export class FailoverLoop implements Caller {
   async #acquireInTurns(): Promise<ActiveLease> {
     const { admission, time } = this.parts;
     const { registry } = admission.selection;
-    const isFirst = this.failures === 0;
+    const isFirst = this.#attempts.length === 0;
     const policy = this.#retryPolicy;
     const turns = this.#turns?.[isFirst ? "first" : "later"];
     for (;;) {

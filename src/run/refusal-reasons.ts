@@ -1,7 +1,7 @@
 import type { Refusal, RefusalReason } from "../api/refusal.ts";
 import type { Capability } from "../provider/capability.ts";
 import { refusalOf } from "../selection/refusal.ts";
-import { refusalReasonFor } from "../selection/refusal-reason.ts";
+import { refusalReasonsFor } from "../selection/refusal-reason.ts";
 import type { RequestSpec } from "../selection/request-spec.ts";
 import type { RunDependencies } from "./run-dependencies.ts";
 
@@ -15,10 +15,7 @@ export function refusalReasons(
   capability: Capability,
   request: RequestSpec,
 ): RefusalReason[] {
-  const { selection } = admission;
-  return selection.registry
-    .listed(capability)
-    .map((entry) => refusalReasonFor(capability, entry, request, selection, time.now, true));
+  return refusalReasonsFor(capability, request, admission.selection, time.now, true);
 }
 
 /** True if the provider has capacity for the request, waiters aside. */

@@ -149,6 +149,7 @@ const healthShape: { readonly [K in keyof HealthOptions]-?: Check } = {
   recoveredHealth: share,
   ewmaAlpha: share,
   cooldownThreshold: share,
+  recheckDeadAfterMs: fromZeroToInfinity,
 };
 
 const optionsShape: Shape = {

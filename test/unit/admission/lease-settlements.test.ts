@@ -120,11 +120,11 @@ describe("invalid settlements", () => {
   it("an unknown key beside a valid status is counted, and the status is used", () => {
     const fixture = endingFixture();
     const recorded = fixture.recordEvents();
-    fixture.grant(ESTIMATE).settle({ status: 429, retryAfter: 3 } as never);
+    fixture.grant(ESTIMATE).settle({ status: 500, retryAfter: 3 } as never);
     fixture.grant(ESTIMATE).settle({ status: undefined, usage: undefined });
     fixture.grant(ESTIMATE).settle({ status: undefined, usage: undefined, reported: [] } as never);
     expect(recorded.filter(({ event }) => event === "leaseSettled").map(({ data }) => data)).toMatchObject([
-      { status: "rate_limited" },
+      { status: "server_error" },
       { status: "success" },
       { status: "cancelled" },
     ]);
@@ -159,7 +159,7 @@ describe("invalid settlements", () => {
     const fixture = endingFixture();
     fixture.grant().settle({ latencyMs: -5 });
     expect(fixture.limiter.metrics.invalidUsages).toBe(1);
-    fixture.grant().settle({ status: "rate_limited", retryAfterMs: Number.NaN });
+    fixture.grant().settle({ status: "server_error", retryAfterMs: Number.NaN });
     expect(fixture.limiter.metrics.invalidUsages).toBe(2);
     expect(fixture.limiter.providerInCooldown("a")).toBe(false);
   });
