@@ -2,9 +2,9 @@
 //
 //   backoff = (1 + random()) / 2 x min(8 s, 500 ms x 2^failures)
 //
-//   failures: earlier failures of this call on the provider; random(): uniform in [0, 1)
+//   failures: earlier ones, as the retry policy counts them; random(): uniform in [0, 1)
 //
-// Regimes: none. It applies to one provider; others can take the request meanwhile.
+// Regimes: none. Providers that have not failed the call can take the request meanwhile.
 // Source: the random half spreads the retries of many callers (AWS Architecture Blog, "Exponential Backoff And Jitter"). The
 // fixed half keeps a call alive: with full jitter, 1 % of two-second outages at 10 calls/s use up the attempts of a call.
 const FIRST_MS = 500;

@@ -152,7 +152,10 @@ export class FailoverLoop implements Caller {
     const turns = this.#turns?.[isFirst ? "first" : "later"];
     for (;;) {
       this.#requireTime(this.deadline - time.now);
-      const hasTurn = await turns?.acquire((giveUp) => (isFirst ? undefined : this.watch(this.deadline, giveUp)));
+      const hasTurn = await turns?.acquire(
+        (giveUp) => (isFirst ? undefined : this.watch(this.deadline, giveUp)),
+        this.order,
+      );
       if (hasTurn === false) this.#requireTime(0);
       // The list of the capability can have been replaced since the call began.
       this.#capability = registry.capabilities.get(this.#capability.name) ?? this.#capability;

@@ -11,6 +11,8 @@
 //             may have done work and `idempotent` is false
 //   unproven  p has not succeeded with a request that was granted after the failure, and its next lease is no trial
 //   order     providers that have not failed the call, at any time and for free; then the others
+//   backoff   grows with each failure of the call that may have done work, after which all providers that failed it are left
+//             alone; after the others, with the failures on that provider, which alone is left alone
 //
 // Regimes: at most 20 failed trials of a call do not count. A refusal without work is bounded by the patience of the call
 // alone. If the budget is empty, the call leaves the provider alone and looks again within a second.
@@ -111,8 +113,12 @@ export class RetryPolicy {
     if (didWork && isSpared) this.#uncounted++;
     else if (didWork) this.#counted++;
     const count = this.#failures.get(provider)?.count ?? 0;
-    const readyAt = this.#readyAt(status, isCoolingDown, count, now);
+    const until = now + backoffMs(didWork ? this.#counted + this.#uncounted - 1 : count, this.#random);
+    let readyAt = NEVER_AGAIN.includes(status) ? Infinity : until;
+    // The wait queue waits for the end of the cooldown.
+    if (status === "rate_limited" && isCoolingDown) readyAt = now;
     this.#failures.set(provider, { count: count + 1, workedAt: didWork ? now : NaN, readyAt, isShort: false });
+    if (didWork) for (const failure of this.#failures.values()) failure.readyAt = Math.max(failure.readyAt, until);
     return this.#counted < max && (!didWork || this.#isIdempotent);
   }
 
@@ -160,12 +166,6 @@ export class RetryPolicy {
       return false;
     }
     return true;
-  }
-
-  #readyAt(status: StatusClass, isCoolingDown: boolean, earlier: number, now: number): number {
-    if (NEVER_AGAIN.includes(status)) return Infinity;
-    // The wait queue waits for the end of the cooldown.
-    return status === "rate_limited" && isCoolingDown ? now : now + backoffMs(earlier, this.#random);
   }
 
   /** Instants differ from call to call, so that not all of them return together. */

@@ -93,14 +93,32 @@ describe("when the same provider can be used again", () => {
     if (readyInMs < INFINITE) expect(policy.plan(targets(), INFINITE, NOW + readyInMs).without).toEqual([]);
   });
 
-  it("backoff grows with the failures of the call on that provider alone", () => {
+  it("backoff grows with each failure of the call, and is one for all providers that failed", () => {
     const policy = policyOf({ maxAttempts: 99 });
-    const delays = ["a", "a", "b", "a", "b", "a", "a", "a"].map((provider) => {
+    const delays = ["a", "b", "a", "b", "a", "b"].map((provider) => {
       policy.afterFailure(failed({ provider }), NOW);
+      const { until, without } = policy.plan(targets(), INFINITE, NOW);
+      expect(without).toEqual([...policy.failed]);
+      return until - NOW;
+    });
+    expect(delays).toEqual([375, 750, 1_500, 3_000, 6_000, 6_000]);
+  });
+
+  it("backoff after refusals grows with the failures on that provider, and is that of the provider alone", () => {
+    const policy = policyOf();
+    const delays = ["a", "a", "b", "a", "b"].map((provider) => {
+      policy.afterFailure(failed({ provider, status: "rate_limited" }), NOW);
       return policy.plan(targets(), INFINITE, NOW).until - NOW;
     });
     // The earliest of both providers.
-    expect(delays).toEqual([375, 750, 375, 375, 750, 750, 750, 750]);
+    expect(delays).toEqual([375, 750, 375, 375, 750]);
+  });
+
+  it("a refusal makes no later backoff longer", () => {
+    const policy = policyOf();
+    policy.afterFailure(failed({ provider: "a", status: "rate_limited", isCoolingDown: true }), NOW);
+    policy.afterFailure(failed({ provider: "b" }), NOW);
+    expect(policy.plan(targets(), INFINITE, NOW)).toMatchObject({ without: ["a", "b"], until: NOW + FIRST_MS });
   });
 
   it("a provider that has not failed the call is never left alone", () => {
