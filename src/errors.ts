@@ -95,7 +95,7 @@ export class NoAvailableProviders extends GrateLimiterError {
       readonly kind?: NoAvailableProviders["kind"];
       readonly attempts?: readonly Attempt[];
       readonly cause?: unknown;
-      /** Status and text of the last failed answer. */
+      /** Status and message of the last failed attempt. */
       readonly answer?: string;
     } = {},
   ) {
@@ -148,5 +148,6 @@ function explain(
 ): string {
   if (kind === "refused") return refusalText(reasons);
   const made = listText(attempts, ({ provider, status }) => `${valueText(provider)} ${wordsOf(status)}`, ", ");
-  return `${wordsOf(kind)}${made && `: ${made}`}${answer && ` (last answer: ${answer})`}${reasons.length > 0 ? `; ${refusalText(reasons)}` : ""}`;
+  const last = answer && ` (last answer: ${answer})`;
+  return `${wordsOf(kind)}${made && `: ${made}`}${last}${reasons.length > 0 ? `; ${refusalText(reasons)}` : ""}`;
 }

@@ -4,7 +4,7 @@ import { instrumented } from "./stryker.ts";
 import { bundleOf, type VariantPlayer } from "./variant-player.ts";
 
 /** Expression for the mutants that instrumented code has run. */
-const COVERED = "Object.keys(__stryker__.mutantCoverage.static)";
+const COVERED = "Object.keys(__stryker__.mutantCoverage?.static ?? {})";
 
 /** Stryker's mutants of the code in these files that runs when `player` plays the classic fixtures, or at import. */
 export async function strykerMutants(files: readonly string[], player: VariantPlayer): Promise<Candidate[]> {

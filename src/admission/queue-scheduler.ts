@@ -19,6 +19,7 @@ import type { SelectionContext } from "../selection/selection-context.ts";
 import type { Abortable } from "./abort-signals.ts";
 import type { ActiveLease } from "./active-lease.ts";
 import type { Claims, ClaimTarget } from "./claims.ts";
+import { addToBounds, boundsOf } from "./group-bounds.ts";
 import type { LeaseContext } from "./lease-context.ts";
 import type { Reserver } from "./reserver.ts";
 import { trialsOutOfTurn } from "./trial-turn.ts";
@@ -32,10 +33,7 @@ export class QueueScheduler {
   readonly #claims: Claims;
   readonly #reserver: Reserver;
   readonly #maxWaiting: number;
-  readonly #queue: WaitQueue = new WaitQueue(
-    (waiter, group, now) => this.#evaluate(waiter, group, now),
-    (waiter) => this.#isShut(waiter),
-  );
+  readonly #queue: WaitQueue = new WaitQueue((waiter, group, now) => this.#evaluate(waiter, group, now));
   /** Capacity might have become available since the last pass. */
   #hasRoom = false;
   #isServing = false;
@@ -168,6 +166,7 @@ export class QueueScheduler {
         queue.resume(now);
         ranking = rank(capability, request, this.#parts, now, true);
       }
+      if (group.bounds !== null) addToBounds(group.bounds, waiter, capability, this.#parts.registry);
       // A provider for which a larger request ahead of it in its lane is too large is not claimed yet.
       this.#stay(waiter, group, capability, ranking, now);
     }
@@ -252,7 +251,6 @@ export class QueueScheduler {
       return this.#giveUp(waiter, now, "refused");
     }
     this.#claims.add(targets, priority, now);
-    if (group.lanes.size > 1) for (const { provider, needs } of targets) group.note(provider, needs, deadline);
     waiter.hasClaims = true;
     waiter.expectedAt = soonestAt;
     const canDefer = !isTooLarge && this.#canDefer(group, targets, priority, now);
@@ -264,14 +262,17 @@ export class QueueScheduler {
   }
 
   /** True if the claims made so far shut out the whole group, and none of its waiters can have lost hope. */
-  #canDefer({ lanes, bounds }: LaneGroup, targets: readonly ClaimTarget[], priority: number, now: number): boolean {
+  #canDefer(group: LaneGroup, targets: readonly ClaimTarget[], priority: number, now: number): boolean {
     // A strategy of the caller has to be asked for each waiter.
-    if (lanes.size < 2 || bounds === null || targets.length === 0 || this.#parts.weighted === null) return false;
+    if (group.lanes.size < 2 || targets.length === 0 || this.#parts.weighted === null) return false;
     if (!targets.every(({ provider, needs }) => this.#claims.isShut(provider, needs, priority))) return false;
-    return targets.some(({ provider }) => {
-      const demand = bounds.on(provider);
-      return demand !== undefined && this.#reserver.isHopeful(bounds.earliestDeadline, provider, demand, now);
-    });
+    const isHopeful = ({ provider }: ClaimTarget) => this.#reserver.isHopeful(provider, group.bounds!, now);
+    if (group.bounds !== null && targets.some(isHopeful)) return true;
+    if (group.hasNewBounds) return false;
+    // The bounds of waiters that have left are gone now.
+    group.bounds = boundsOf(group, this.#parts.registry);
+    group.hasNewBounds = true;
+    return targets.some(isHopeful);
   }
 
   #isShut({ capability, request, priority }: Waiter): boolean {

@@ -19,6 +19,7 @@ import type { RequestSpec } from "../selection/request-spec.ts";
 import type { SelectionContext } from "../selection/selection-context.ts";
 import { ActiveLease } from "./active-lease.ts";
 import type { Claims } from "./claims.ts";
+import type { DemandBounds } from "./demand-bounds.ts";
 import type { LeaseContext } from "./lease-context.ts";
 import type { LeaseOptions } from "./waiter.ts";
 
@@ -166,10 +167,12 @@ export class Reserver {
     });
   }
 
-  /** True if all requests with no larger demand and no earlier deadline may hope for that provider, which is eligible. */
-  isHopeful(deadline: number, provider: Provider, demand: Demand, now: number): boolean {
+  /** True if all waiters within these bounds may hope for that provider, which is eligible. */
+  isHopeful(provider: Provider, bounds: DemandBounds, now: number): boolean {
+    const { earliestDeadline: deadline } = bounds;
+    const demand = bounds.on(provider);
     const gateMs = provider.recoveryDelayMs(provider.state(now, this.#parts.minimumHealth), now);
-    if (deadline <= now || (gateMs < Infinity && now + gateMs > deadline)) return false;
+    if (demand === undefined || deadline <= now || (gateMs < Infinity && now + gateMs > deadline)) return false;
     return mayFitBy(deadline, provider, demand, now);
   }
 }

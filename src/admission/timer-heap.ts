@@ -14,6 +14,10 @@ export class TimerHeap<T extends Due> {
   first: T | undefined;
   readonly #heap: T[] = [];
 
+  get size(): number {
+    return this.#heap.length;
+  }
+
   /** All items, in no order. */
   [Symbol.iterator](): IterableIterator<T> {
     return this.#heap.values();

@@ -6,14 +6,13 @@
 //   pass:   evaluates the first waiters of the lanes, in order, until none of the remaining ones can be served
 //
 // Regimes: if a waiter claims capacity at every provider that it might go to, the waiters behind it in its lane are not
-// evaluated. If no waiter of its group can be served or has lost hope, the other lanes of the group are deferred as well, so
-// that a pass takes as long as there are waiters served and groups waiting. Deferred lanes have not renewed their claims:
-// they are resumed before anything is granted that their claims might prevent. If a waiter is too large for one of the
-// providers, the next smaller one of its lane might fit there and is evaluated.
+// evaluated. If that shuts out its whole group, and only lanes of that group are left, they are deferred, so that a pass takes
+// as long as there are waiters served. Deferred lanes have not renewed their claims: they are resumed before a call is
+// granted anything that the other claims leave. If a waiter is too large for one of the providers, the next smaller one of
+// its lane might fit there and is evaluated.
 
 import type { ProviderList } from "../provider/provider-list.ts";
 import type { RequestSpec } from "../selection/request-spec.ts";
-import { DemandBounds } from "./demand-bounds.ts";
 import { TimerHeap } from "./timer-heap.ts";
 import { Lane, LaneGroup, type Waiter } from "./waiter.ts";
 
@@ -29,17 +28,14 @@ export class WaitQueue {
   readonly #counts = new Map<string, number>();
   size = 0;
   readonly #evaluate: Evaluate;
-  /** True if the waiter cannot be served because of claims ahead, wherever it might go. */
-  readonly #isShut: (waiter: Waiter) => boolean;
   #isInPass = false;
-  /** Groups whose other lanes the last pass has deferred. */
-  #deferred: LaneGroup[] = [];
+  /** The group that the last pass has not finished; null: none. */
+  #deferred: LaneGroup | null = null;
   /** Lanes that the last pass has finished. */
   #finished: Lane[] = [];
 
-  constructor(evaluate: Evaluate, isShut: (waiter: Waiter) => boolean) {
+  constructor(evaluate: Evaluate) {
     this.#evaluate = evaluate;
-    this.#isShut = isShut;
   }
 
   /** Number of waiters by capability. */
@@ -81,8 +77,6 @@ export class WaitQueue {
     if (lane === undefined) {
       lane = new Lane(capability, group);
       group.lanes.set(capability, lane);
-      // Bounds are worth their time only for several lanes.
-      if (group.lanes.size === 2) group.bounds = null;
     }
     lane.add(waiter);
     if (lane.first === waiter) {
@@ -120,68 +114,65 @@ export class WaitQueue {
 
   /** Evaluates the waiters in order. */
   pass(now: number): void {
-    this.#isInPass = true;
     this.#openFinished();
     const open = new TimerHeap<LaneGroup>();
     for (const groups of this.#groups.values()) {
       for (const group of groups.values()) {
-        group.evaluated = group.lanes.size > 1 ? new DemandBounds() : null;
+        group.hasNewBounds = false;
         open.put(group);
       }
     }
     this.#run(open, true, now);
   }
 
+  /** True if the last pass has deferred lanes, whose claims are missing. */
   get hasDeferred(): boolean {
-    return this.#deferred.length > 0 && !this.#isInPass;
+    return this.#deferred !== null && !this.#isInPass;
   }
 
   /** Evaluates the lanes that the last pass has deferred. */
   resume(now: number): void {
-    if (!this.hasDeferred) return;
-    this.#isInPass = true;
+    if (this.#deferred === null || this.#isInPass) return;
     const open = new TimerHeap<LaneGroup>();
-    for (const group of this.#deferred) open.put(group);
+    open.put(this.#deferred);
     this.#run(open, false, now);
   }
 
   #run(open: TimerHeap<LaneGroup>, canDefer: boolean, now: number): void {
-    let mayDefer = canDefer;
-    let deferred: LaneGroup[] = [];
+    this.#isInPass = true;
+    this.#deferred = null;
     try {
       for (let group = open.first; group !== undefined; group = open.first) {
-        const waiter = group.waiting.first?.cursor ?? null;
-        if (waiter === null) {
-          open.remove(group);
-          group.bounds = group.evaluated;
-        } else if (deferred.length > 0 && !this.#isShut(waiter)) {
-          // The claims of deferred lanes ahead come first.
-          for (const each of deferred) open.put(each);
-          deferred = [];
-          mayDefer = false;
-        } else {
-          const verdict = this.#step(waiter, group, now);
-          open.remove(group);
-          if (verdict === "group stays" && mayDefer && group.waiting.first !== undefined) deferred.push(group);
-          else open.put(group);
-        }
+        const lane = group.waiting.first;
+        const verdict = lane === undefined ? "gone" : this.#step(lane, now);
+        if (group.waiting.first === undefined) open.remove(group);
+        else open.put(group);
+        // Lanes of other groups come after the claims of the lanes ahead of them.
+        const isLastGroup = open.size === 1 && open.first === group;
+        if (verdict !== "group stays" || !canDefer || !isLastGroup) continue;
+        open.remove(group);
+        this.#deferred = group;
       }
     } finally {
       this.#isInPass = false;
-      this.#deferred = deferred;
-      if (deferred.length === 0) this.#openFinished();
+      if (this.#deferred === null) this.#openFinished();
     }
   }
 
-  #step(waiter: Waiter, group: LaneGroup, now: number): Verdict {
-    const lane = waiter.lane!;
-    const { next } = waiter;
+  #step(lane: Lane, now: number): Verdict {
+    const { group, cursor: waiter } = lane;
     group.waiting.remove(lane);
+    // A strategy might have removed the last waiter of the lane.
+    if (waiter === null) {
+      this.#finished.push(lane);
+      return "gone";
+    }
+    const { next } = waiter;
     const verdict = this.#evaluate(waiter, group, now);
     let cursor = verdict === "gone" || verdict === "stays" ? next : null;
     // A waiter that needs at least as much of everything cannot be served either.
     if (verdict === "stays") while (cursor?.request.isAtLeast(waiter.request)) cursor = cursor.next;
-    // A strategy might have removed the next waiter.
+    // It might have removed the next one, too.
     lane.cursor = cursor?.lane === lane ? cursor : null;
     if (lane.cursor !== null) group.waiting.put(lane);
     else this.#finished.push(lane);
@@ -190,7 +181,7 @@ export class WaitQueue {
 
   /** Lets passes evaluate a lane with a new first waiter, which the call that added it evaluates, or the next pass. */
   #open(lane: Lane): void {
-    if (this.#isInPass || this.#deferred.length > 0) this.#finished.push(lane);
+    if (this.#isInPass || this.#deferred !== null) this.#finished.push(lane);
     else {
       lane.cursor = lane.first;
       lane.group.waiting.put(lane);
@@ -203,7 +194,7 @@ export class WaitQueue {
       if (lane.cursor !== null) lane.group.waiting.put(lane);
     }
     this.#finished = [];
-    this.#deferred = [];
+    this.#deferred = null;
   }
 
   #drop(lane: Lane): void {

@@ -1,6 +1,4 @@
-import type { Provider } from "../provider/provider.ts";
 import type { ProviderList } from "../provider/provider-list.ts";
-import type { Demand } from "../quota/usage-vector.ts";
 import type { RequestSpec } from "../selection/request-spec.ts";
 import type { ActiveLease } from "./active-lease.ts";
 import type { DemandBounds } from "./demand-bounds.ts";
@@ -141,10 +139,10 @@ export class LaneGroup implements Due {
   readonly lanes: Map<string, Lane> = new Map();
   /** The lanes that this pass can still evaluate, by the order of their next waiters. */
   readonly waiting: TimerHeap<Lane> = new TimerHeap();
-  /** Bounds of all waiters that are first in their lanes; null: unknown. */
+  /** Bounds of the demands of all waiters, and perhaps of some that have left; null: not computed. */
   bounds: DemandBounds | null = null;
-  /** Bounds of the waiters that were evaluated in this pass. */
-  evaluated: DemandBounds | null = null;
+  /** True if the bounds were computed in this pass. */
+  hasNewBounds = false;
 
   constructor(key: string, list: ProviderList | null, priority: number) {
     this.key = key;
@@ -154,11 +152,5 @@ export class LaneGroup implements Due {
 
   get order(): number {
     return this.waiting.first?.order ?? Infinity;
-  }
-
-  /** Notes the demand of a waiter that is evaluated. */
-  note(provider: Provider, demand: Demand, deadline: number): void {
-    this.bounds?.add(provider, demand, deadline);
-    this.evaluated?.add(provider, demand, deadline);
   }
 }

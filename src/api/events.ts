@@ -35,14 +35,14 @@ export interface LimiterEvents<P extends string = string> {
 
 /** Names of all events. */
 export const EVENT_NAMES: readonly string[] = Object.keys({
-  leaseGranted: true,
-  leaseSettled: true,
-  leaseExpired: true,
-  refused: true,
-  failover: true,
-  cooldownStarted: true,
-  cooldownEnded: true,
-  providerDead: true,
-  providerRevived: true,
-  limitReached: true,
-} satisfies { [event in keyof LimiterEvents]: true });
+  leaseGranted: null,
+  leaseSettled: null,
+  leaseExpired: null,
+  refused: null,
+  failover: null,
+  cooldownStarted: null,
+  cooldownEnded: null,
+  providerDead: null,
+  providerRevived: null,
+  limitReached: null,
+} satisfies { [event in keyof LimiterEvents]: null });

@@ -25,19 +25,19 @@ export interface Limits {
 
 /** Names in `limits`, in the order in which their quotas are listed. */
 export const LIMIT_NAMES: readonly (keyof Limits)[] = Object.keys({
-  rps: true,
-  rpm: true,
-  rph: true,
-  rpd: true,
-  tpm: true,
-  tph: true,
-  tpd: true,
-  itpm: true,
-  otpm: true,
-  concurrency: true,
-  usdPerHour: true,
-  usdPerDay: true,
-} satisfies { [word in keyof Limits]-?: true }) as (keyof Limits)[];
+  rps: null,
+  rpm: null,
+  rph: null,
+  rpd: null,
+  tpm: null,
+  tph: null,
+  tpd: null,
+  itpm: null,
+  otpm: null,
+  concurrency: null,
+  usdPerHour: null,
+  usdPerDay: null,
+} satisfies { [word in keyof Limits]-?: null }) as (keyof Limits)[];
 
 /** One limit on one dimension. `limit` of "cost_usd" is in micro-USD, while `limits.usdPerDay` takes dollars. */
 export type QuotaConfig =

@@ -2,13 +2,12 @@ import type { Attempt } from "../api/attempt.ts";
 import { NoAvailableProviders } from "../errors.ts";
 import type { Capability } from "../provider/capability.ts";
 import type { RequestSpec } from "../selection/request-spec.ts";
-import { httpStatusOf } from "./classify.ts";
 import { refusalNow } from "./refusal-reasons.ts";
 import type { RunDependencies } from "./run-dependencies.ts";
 import { safeGet } from "./safe-get.ts";
 
-// An upstream can answer with a whole page.
-const LONGEST_MESSAGE = 200;
+// A provider can answer with a whole page.
+const MAX_MESSAGE = 200;
 
 /** Error of a call that no provider has served, with the refusal as of now. Its cause is the error of the last attempt. */
 export function callFailure(
@@ -23,9 +22,10 @@ export function callFailure(
   return new NoAvailableProviders(capability.name, refusalNow(parts, capability, request), how);
 }
 
-/** Status and message of a failure as its provider stated them. */
+/** Status and message of a failure as its provider stated them; empty: it stated none. */
 function answerOf(error: unknown): string {
+  const status = safeGet(error, "status") ?? safeGet(error, "statusCode");
   const text = safeGet(error, "message") || safeGet(error, "statusText");
-  const quoted = text && JSON.stringify(String(text).slice(0, LONGEST_MESSAGE));
-  return [httpStatusOf(error, 100), quoted].filter(Boolean).join(" ");
+  const message = typeof text === "string" && text !== "" ? JSON.stringify(text.slice(0, MAX_MESSAGE)) : "";
+  return typeof status === "number" ? `${status} ${message}`.trimEnd() : message;
 }

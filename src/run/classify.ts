@@ -113,20 +113,14 @@ function verdictOfError(error: unknown, depth: number, epochNow: EpochNow): Verd
 /** Verdict by the HTTP status of a value, an error or its `response`; undefined if it has none from `least` on. */
 function verdictOfHttp(from: unknown, least: number, epochNow: EpochNow): Verdict | undefined {
   const response = safeGet(from, "response");
-  const code = httpStatusOf(from, least);
+  const statuses = [from, response].flatMap((part) => [safeGet(part, "status"), safeGet(part, "statusCode")]);
+  const code = statuses.find((status) => typeof status === "number" && status >= least) as number | undefined;
   const status = code === undefined ? null : statusClassOfCode(code);
   if (status === null) return undefined;
   const bodies = [from, safeGet(from, "error"), safeGet(safeGet(from, "data"), "error")];
   const isSpent = bodies.some((body) => [safeGet(body, "code"), safeGet(body, "type")].includes("insufficient_quota"));
   const headers = safeGet(from, "headers") ?? safeGet(from, "responseHeaders") ?? safeGet(response, "headers");
   return verdictOf(isSpent ? "quota_exhausted" : status, parseRetryAfter(headers, epochNow));
-}
-
-/** HTTP status from `least` on that a value, an error or its `response` states. */
-export function httpStatusOf(from: unknown, least: number): number | undefined {
-  const parts = [from, safeGet(from, "response")];
-  const statuses = parts.flatMap((part) => [safeGet(part, "status"), safeGet(part, "statusCode")]);
-  return statuses.find((status) => typeof status === "number" && status >= least) as number | undefined;
 }
 
 function innerErrors(error: object): readonly unknown[] {

@@ -1,0 +1,44 @@
+// The message of a failed call names the last answer of the provider, whatever a client throws or a provider answers.
+import { expect, it } from "vitest";
+import { GrateLimiter, MockClock } from "../../../src/index.ts";
+
+async function messageOf(task: () => unknown): Promise<string> {
+  const limiter = new GrateLimiter({
+    clock: new MockClock(),
+    providers: [{ name: "a" }, { name: "b" }],
+    capabilities: { chat: ["a", "b"] },
+  });
+  const error: unknown = await limiter.run("chat", task, { maxWaitMs: 0 }).catch((reason: unknown) => reason);
+  return (error as Error).message;
+}
+
+const failWith = (fields: object) => () => {
+  throw Object.assign(new Error("upstream text"), fields);
+};
+
+it.each([
+  ["an error with a status", failWith({ status: 503 }), '(last answer: 503 "upstream text")'],
+  ["an error with a statusCode", failWith({ statusCode: 429 }), '(last answer: 429 "upstream text")'],
+  ["a broken connection", failWith({ code: "ECONNRESET" }), '(last answer: "upstream text")'],
+  ["a returned response", () => new Response("", { status: 503, statusText: "Busy" }), '(last answer: 503 "Busy")'],
+  ["a response without a text", () => ({ ok: false, status: 500 }), "(last answer: 500)"],
+])("the message of a failed call states the last answer of %s", async (_, task, text) => {
+  expect(await messageOf(task)).toContain(text);
+});
+
+it("the message of a failed call quotes at most 200 characters of an answer, without line breaks", async () => {
+  const message = await messageOf(failWith({ status: 500, message: `<html>\n${"x".repeat(100_000)}` }));
+  expect(message.length).toBeLessThan(400);
+  expect(message).not.toContain("\n");
+});
+
+it("the message of a failed call leaves out an answer that cannot be read", async () => {
+  const hostile = () => ({
+    ok: false,
+    status: 500,
+    get message() {
+      throw new Error("unreadable");
+    },
+  });
+  expect(await messageOf(hostile)).toContain("(last answer: 500)");
+});
