@@ -37,7 +37,7 @@ export class Trials {
     const queue = candidates.entries();
     const work = async (worker: ChildProcess) => {
       const ended = new AbortController();
-      worker.once("exit", (code) => ended.abort(new Error(`a worker ended (${code})`)));
+      worker.once("exit", (code, signal) => ended.abort(new Error(`a worker ended (${code ?? signal})`)));
       for (const [place, { mutant, variant }] of queue) {
         worker.send({ ...(await variant()), isForRecord: isForRecord(mutant) } satisfies Task);
         const [outcome] = (await once(worker, "message", { signal: ended.signal })) as [Outcome];
@@ -50,6 +50,7 @@ export class Trials {
   }
 
   close(): void {
-    for (const worker of this.#workers) worker.disconnect();
+    // A worker that ended is disconnected already; a second time would hide the reason.
+    for (const worker of this.#workers) if (worker.connected) worker.disconnect();
   }
 }

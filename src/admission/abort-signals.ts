@@ -3,7 +3,7 @@ declare global {
   interface AbortSignal {}
 }
 
-/** What is needed of a signal; every runtime's has it. */
+/** The members of a signal that are used; those of every runtime have them. */
 export interface Abortable {
   readonly aborted: boolean;
   readonly reason: unknown;

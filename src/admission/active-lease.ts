@@ -213,11 +213,12 @@ export class ActiveLease implements Lease, Due, LeaseTerms {
     const state = this.#state;
     const amount = demandFor(this.#amounts, quota.index);
     const variance = isOpen(state) ? varianceOf(this.#candidate.needs, quota.index) : 0;
+    const remaining = quota.remaining(now);
     const reservation = quota.reserve(amount, variance, this.grantedAt, now, this.#scheduledAt(quota, state));
     this.#reservations.push(reservation);
     if (state.kind === "answered") reservation.confirmAnswer();
     if (!isOpen(state)) reservation.close();
-    if (reservation.tookLast) raiseLimitReached(this.#context.events, this.provider, quota);
+    if (remaining > 0 && amount >= remaining) raiseLimitReached(this.#context.events, this.provider, quota);
   }
 
   /** When the reservation ends by itself in that state; Infinity: unknown. */

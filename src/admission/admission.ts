@@ -1,12 +1,10 @@
-// Reserving: now (tryAcquire), or in one's turn (acquire).
+// Steps of a limiter: every call begins with one and ends with one.
 //
-//   enter: read the clock -> what leases have come due -> the line, if room may have come
-//   grant: candidates in order of rank; the first that has room, is not claimed by somebody ahead, and whose trial or ramp
-//          lets it through; all of its quotas are taken, or none
-//   leave: the line, if the step made room -> events -> the one timer, for the earliest of alarms and known releases
+//   beginStep: read the clock -> the instants of leases that have come, in order -> the wait queue, if capacity might be there
+//   endStep:   the wait queue, if the step freed capacity -> events -> the one timer, for the earliest alarm or evaluation
 //
-// Regimes: nothing runs between calls but that timer, and it is set only while somebody waits. A lease's own instants
-// need none: they are made up for by the next call, in order, before anything else.
+// Regimes: nothing runs between calls except that timer, and it is set only while a call waits. The instants of leases need no
+// timer: the next call makes up for them before anything else.
 
 import type { Lease } from "../api/lease.ts";
 import type { Refusal } from "../api/refusal.ts";
@@ -28,18 +26,18 @@ import { QueueScheduler } from "./queue-scheduler.ts";
 import { type AdmissionOptions, Reserver } from "./reserver.ts";
 import type { Caller, LeaseOptions, WaitOptions } from "./waiter.ts";
 
-// Behind everybody who waits, of whatever priority.
+// Behind all waiters, whatever their priority.
 const BEHIND_ALL: LeaseOptions = { priority: -Infinity };
 
 interface Alarm extends Due {
   ring(): void;
-  /** It rings when the limiter is closed, too. */
+  /** True if it also rings when the limiter is closed. */
   readonly isPause: boolean;
 }
 
-/** Leases, and the line of those who wait for one. */
+/** Leases of one limiter, and the calls that wait for one. */
 export class Admission implements LeaseContext {
-  /** Leases that something becomes due of. */
+  /** Leases that change by themselves, by their next instants. */
   readonly leases: TimerHeap<ActiveLease> = new TimerHeap();
   readonly openLeases: OpenLeasesByName = new OpenLeasesByName();
   readonly #parts: SelectionContext;
@@ -87,12 +85,12 @@ export class Admission implements LeaseContext {
     return this.#options.skewCapMs;
   }
 
-  /** How many wait, by capability. */
+  /** Number of waiters by capability. */
   get waiting(): { readonly [capability: string]: number } {
     return this.#scheduler.counts;
   }
 
-  /** Age of the oldest open lease; null: none is open. */
+  /** Age (ms) of the oldest open lease; null: no lease is open. */
   oldestLeaseMs(now: number): number | null {
     let oldest = now;
     let isOpen = false;
@@ -108,21 +106,27 @@ export class Admission implements LeaseContext {
     this.#scheduler.capacityFreed();
   }
 
+  /** The capability was given another list of providers, or was removed. */
   capabilityChanged(name: string): void {
     this.#scheduler.capabilityChanged(name);
   }
 
-  /** These providers draw from these quotas now, instead of what they had: their leases follow, and those that took from it. */
-  changed(providers: readonly Provider[], quotas: readonly Quota[], had: readonly Quota[], now: number): void {
-    // In the order in which they count, for stamps never go back.
-    const [ofProviders, ofQuotas] = [new Set(providers), new Set(had)];
+  /** Migrates leases to `quotas`: those of these providers, and those that take part in the quotas that were replaced. */
+  migrateLeases(
+    providers: readonly Provider[],
+    quotas: readonly Quota[],
+    replaced: readonly Quota[],
+    now: number,
+  ): void {
+    const [ofProviders, ofQuotas] = [new Set(providers), new Set(replaced)];
     const leases = [...this.leases].filter((lease) => lease.isAmong(ofProviders, ofQuotas));
+    // In the order in which they count, because trackers take no earlier instants.
     for (const lease of leases.sort((a, b) => a.countsFrom - b.countsFrom)) lease.migrateTo(quotas, now);
     for (const quota of quotas) quota.inheritedFrom = null;
     this.capacityFreed();
   }
 
-  /** Reads the clock once, and brings leases and line up to date; the instant (ms). */
+  /** Reads the clock once, and brings leases and wait queue up to date; returns the instant (ms). */
   beginStep(): number {
     const now = this.#time.read();
     for (let due = this.leases.first; due !== undefined && due.dueAt <= now; due = this.leases.first) {
@@ -132,7 +136,7 @@ export class Admission implements LeaseContext {
     return now;
   }
 
-  /** After a step that may have changed something: serves the line, tells the listeners, sets the one timer. */
+  /** Serves the wait queue, calls the listeners, and sets the one timer. */
   endStep(): void {
     const { isIdle } = this.#scheduler;
     if (!isIdle) this.#scheduler.serve(this.#time.now);
@@ -140,7 +144,7 @@ export class Admission implements LeaseContext {
     if (!isIdle || this.#alarms.first !== undefined || this.#timerAt < Infinity) this.#setTimer();
   }
 
-  /** Reserves now or says why not; never waits, overtakes no waiter. */
+  /** Grants a lease now or returns a refusal; never waits, overtakes no waiter. */
   tryAcquire(capability: Capability, request: RequestSpec): Lease | Refusal {
     this.requireOpen();
     requireCost(capability, request, this.#parts.registry);
@@ -155,7 +159,7 @@ export class Admission implements LeaseContext {
   }
 
   /**
-   * Reserves at once, or waits its turn. Throws or rejects with NoAvailableProviders, the signal's reason, or code "closed".
+   * Grants a lease now, or waits. Throws or rejects with NoAvailableProviders, the reason of the signal, or code "closed".
    * `caller`: the call that asks, if it can ask again.
    */
   acquire(
@@ -178,8 +182,8 @@ export class Admission implements LeaseContext {
   }
 
   /**
-   * Calls `act` once, when the signal aborts or at `atMs`, by the one timer, which the next `leave` sets; returns its
-   * cancel. Of a signal there is one listener, however many watch it. A pause ends with `close`, too.
+   * Calls `act` once, when the signal aborts or at `atMs`, by the one timer, which the next `endStep` sets; returns its
+   * cancel. All watchers of a signal share one listener. `close` also ends a pause.
    */
   watch(signal: AbortSignal | undefined, atMs: number, act: () => void, isPause = false): () => void {
     const ring = () => {
@@ -197,7 +201,7 @@ export class Admission implements LeaseContext {
     return cancel;
   }
 
-  /** Rejects whoever waits and whoever comes. */
+  /** Rejects all queued and all later calls. */
   close(): void {
     this.#isClosed = true;
     this.#scheduler.rejectAll(closed);
@@ -205,7 +209,7 @@ export class Admission implements LeaseContext {
     this.endStep();
   }
 
-  /** Throws where nothing is granted any more, or ever. */
+  /** Throws if nothing is granted any more, or ever. */
   requireOpen(): void {
     this.#parts.profile.requireLeases();
     if (this.#isClosed) throw closed();

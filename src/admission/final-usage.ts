@@ -5,19 +5,19 @@ import { COST_USD, REQUESTS } from "../quota/dimension-index.ts";
 import { correctedUsage, UNSPECIFIED, type UsageVector } from "../quota/usage-vector.ts";
 
 /**
- * What a request that ended so counts, of what it was counted as: the truth if it was told, else that; of one that was
- * refused before any work was done, the request and what it told to have cost.
+ * Usage that stays counted for a request with that ending: the reported usage, and the counted estimate for parts that were
+ * not reported. A request that was refused before any work was done counts as a request, with its reported cost.
  */
 export function finalUsage(
   status: StatusClass,
-  told: UsageVector | null,
+  reported: UsageVector | null,
   counted: UsageVector,
   price: Price | null,
 ): UsageVector {
   if (status === "success" || !UNSERVED.includes(status)) {
-    return told === null ? counted : correctedUsage(told, counted, price);
+    return reported === null ? counted : correctedUsage(reported, counted, price);
   }
-  const requests = told !== null && told[REQUESTS] !== UNSPECIFIED ? told[REQUESTS]! : counted[REQUESTS]!;
-  const cost = told !== null && told[COST_USD] !== UNSPECIFIED ? told[COST_USD]! : 0;
+  const requests = reported !== null && reported[REQUESTS] !== UNSPECIFIED ? reported[REQUESTS]! : counted[REQUESTS]!;
+  const cost = reported !== null && reported[COST_USD] !== UNSPECIFIED ? reported[COST_USD]! : 0;
   return [requests, 0, 0, 0, 1, cost, 0];
 }

@@ -15,10 +15,10 @@ export interface Candidate {
   readonly decision: Decision;
 }
 
-/** What a lease needs of the limiter that granted it. */
+/** The parts of a limiter that its leases and its wait queue use. */
 export interface LeaseContext extends ObservationContext {
   readonly skewCapMs: number;
-  /** Leases that something becomes due of. */
+  /** Leases that change by themselves, by their next instants. */
   readonly leases: TimerHeap<Due>;
   readonly openLeases: OpenLeasesByName;
   /** Capacity might have become available. */

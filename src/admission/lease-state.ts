@@ -21,7 +21,7 @@
 // if that is endless, from the later of its end and grant + 1 s. Instants of counting never go back.
 // An empty cell: the event cannot happen in that state, or changes nothing there.
 
-/** Longest time (ms) for which a request that was given up is expected to be under way. */
+/** Longest delay (ms) after which an abandoned request is expected to arrive. */
 const LONGEST_DELAY_MS = 1_000;
 
 export type LeaseState =
@@ -63,7 +63,7 @@ export const LEASE_TRANSITIONS: {
   done: {},
 };
 
-/** What a lease was granted with. */
+/** The terms of a grant. */
 export interface LeaseTerms {
   readonly grantedAt: number;
   readonly skewCapMs: number;

@@ -3,7 +3,7 @@ import type { Provider } from "../provider/provider.ts";
 import type { Registry } from "../provider/registry.ts";
 import type { Admission } from "./admission.ts";
 
-/** Changes what is configured while leases are out and others wait; what it is given has passed the validator. */
+/** Changes the configuration of a running limiter; its arguments are valid. */
 export class Reconfiguration {
   readonly #registry: Registry;
   readonly #admission: Admission;
@@ -20,7 +20,7 @@ export class Reconfiguration {
       provider.emitEndedCooldown(events, now);
       if (provider.health.clearDead()) events.emit("providerRevived", { provider: provider.name });
       provider.invalidate();
-      this.#admission.changed([provider], provider.quotas, [], now);
+      this.#admission.migrateLeases([provider], provider.quotas, [], now);
     });
   }
 
@@ -28,7 +28,7 @@ export class Reconfiguration {
     this.#change((now) => {
       provider.emitEndedCooldown(this.#admission.events, now);
       this.#registry.updateProvider(provider, patch, now);
-      this.#admission.changed([provider], provider.quotas, [], now);
+      this.#admission.migrateLeases([provider], provider.quotas, [], now);
     });
   }
 
@@ -55,8 +55,8 @@ export class Reconfiguration {
   upsertPool(config: PoolConfig): void {
     this.#change((now) => {
       const { pool, previousQuotas, members } = this.#registry.upsertPool(config, now);
-      // Also the leases of providers that have left it since.
-      this.#admission.changed(members, pool.quotas, previousQuotas, now);
+      // Leases of providers that have left the pool take part in its quotas as well.
+      this.#admission.migrateLeases(members, pool.quotas, previousQuotas, now);
     });
   }
 
@@ -75,7 +75,7 @@ export class Reconfiguration {
     });
   }
 
-  /** Any change may make room, or leave nobody to wait for. */
+  /** Runs a change as a step. Any change might free capacity, or end the hope of a waiter. */
   #change<T>(change: (now: number) => T): T {
     const changed = change(this.#admission.beginStep());
     this.#admission.capacityFreed();

@@ -1,11 +1,11 @@
-// Whom a request may be granted, why not, and whether it is worth waiting.
+// Grants of leases, and refusals.
 //
-//   grant: candidates in order of rank; the first that has room, is not claimed by somebody ahead in the line, and whose
-//          trial or ramp lets it through; all of its quotas are taken, or none
+//   grant: the first provider, in order of rank, that has capacity which no waiter ahead has claimed, and whose trial or ramp
+//          lets the request through; the lease reserves all of its quotas, or none
 //
-// Regimes: "score" takes the first of these; "headroom" draws among those within a quarter of its score, in proportion to
-// how many more such requests they have room for, so that processes that share keys and nothing else do not all go the
-// same way. Source: measured with 24 processes, weighted draws in a band of 25 % have 0.38 % 429s, always the best 1.80 %.
+// Regimes: "score" takes the first such provider. "headroom" draws among those within a quarter of its score, weighted by the
+// number of such requests that they have room for, so that processes that share nothing but keys spread their requests.
+// Source: measured with 24 processes, weighted draws in a band of 25 % have 0.38 % 429s, always the best 1.80 %.
 
 import type { Refusal } from "../api/refusal.ts";
 import type { Capability } from "../provider/capability.ts";
@@ -33,12 +33,12 @@ export interface AdmissionOptions {
 }
 
 const IF_LEASES_END: FitOptions = { reservations: "may-end" };
-// Reasons that the end of a request in flight can do away with.
+// Reasons that the end of a request in flight can remove.
 const ENDS_HELP: readonly string[] = ["quota", "concurrency", "cooldown", "unhealthy"];
-// "headroom": among those within a quarter of the best.
+// "headroom": share of the best score that a provider needs.
 const BAND = 0.75;
 
-/** Grants and refuses, for one limiter; it waits for nothing. */
+/** Grants and refuses leases of one limiter; never waits. */
 export class Reserver {
   readonly #context: LeaseContext;
   readonly #parts: SelectionContext;
@@ -53,10 +53,10 @@ export class Reserver {
     this.#options = options;
   }
 
-  /** The rank of the first that can be had, of those to be avoided only where there is no other; -1: there is none. */
+  /** Rank of the provider to be granted, one that the request avoids only if there is no other; -1: none. */
   best(request: RequestSpec, ranking: Ranking, priority: number, now: number, only?: Provider): number {
     let best = -1;
-    // Those with room come first.
+    // Providers with capacity come first.
     for (let rank = 0; rank < ranking.size && ranking.waitMs(rank) === 0; rank++) {
       if (only !== undefined && ranking.provider(rank) !== only) continue;
       const isAvoided = request.avoids(ranking.entry(rank).name);
@@ -67,7 +67,7 @@ export class Reserver {
     return best;
   }
 
-  /** A lease for the best of the ranked that can be had, if any can; to one that waits since `since`. `only`: at no other provider. */
+  /** Grants a lease to a call that waits since `since`; null: no provider can be granted. `only`: at no other provider. */
   grant(
     capability: Capability,
     request: RequestSpec,
@@ -99,14 +99,14 @@ export class Reserver {
     return lease;
   }
 
-  /** Whether one that has room lets a lease through, and nobody ahead claims what it takes. */
+  /** True if a provider with capacity lets the request through, and no waiter ahead has claimed that capacity. */
   #isFree(ranking: Ranking, rank: number, priority: number, now: number): boolean {
     const provider = ranking.provider(rank);
     if (provider.recoveryDelayMs(provider.state(now, this.#parts.minimumHealth), now) > 0) return false;
     return this.#claims.isEmpty || !this.#claims.isBehind(provider, ranking.demand(rank), priority, now);
   }
 
-  /** One of those within a quarter of the best. */
+  /** Draws one of the providers within a quarter of the best. */
   #drawn(request: RequestSpec, ranking: Ranking, best: number, priority: number, now: number): number {
     const least = ranking.score(best) - Math.abs(ranking.score(best)) * (1 - BAND);
     const isAvoided = request.avoids(ranking.entry(best).name);
@@ -140,7 +140,7 @@ export class Reserver {
     return refusalOf(refusalReasonsFor(capability, request, this.#parts, now, true));
   }
 
-  /** True if by the deadline a known release, or the end of a request in flight, can make room. */
+  /** True if a known release, or the end of a request in flight, can make room by the deadline. */
   mayComeBy(deadline: number, capability: Capability, request: RequestSpec, now: number): boolean {
     if (deadline <= now) return false;
     const { retryAfterMs, reasons } = this.#refusal(capability, request, now);
@@ -186,7 +186,7 @@ function mayFitBy(deadline: number, { quotas }: Provider, demand: Demand, now: n
   });
 }
 
-/** How many more such requests would fit. */
+/** Number of such requests that would fit. */
 function headroomOf(provider: Provider, needs: Demand, now: number): number {
   let least = Number.MAX_SAFE_INTEGER;
   for (const quota of provider.quotas) {

@@ -2,7 +2,7 @@
 //
 //   lane:   waiters of one capability, kind and priority, in order of arrival (kind: which amounts and providers are
 //           specified)
-//   group:  lanes of one kind and priority whose capabilities share a list of providers
+//   group:  lanes of one kind and priority that share a list of providers
 //   pass:   evaluates the first waiters of the lanes, in order, until none of the remaining ones can be served
 //
 // Regimes: if a waiter claims capacity at every provider that it might go to, the waiters behind it in its lane are not
@@ -125,7 +125,7 @@ export class WaitQueue {
     this.#run(open, true, now);
   }
 
-  /** True if the last pass has deferred lanes, whose claims are missing. */
+  /** True if the last pass has deferred lanes, so that their claims are missing. */
   get hasDeferred(): boolean {
     return this.#deferred !== null && !this.#isInPass;
   }

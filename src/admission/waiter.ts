@@ -132,7 +132,7 @@ export class Lane implements Due {
   }
 }
 
-/** The lanes of one kind and priority whose capabilities share a list of providers. */
+/** The lanes of one kind and priority that share a list of providers. */
 export class LaneGroup implements Due {
   readonly key: string;
   readonly list: ProviderList | null;

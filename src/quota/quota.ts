@@ -7,7 +7,7 @@ import type { QuotaSpec } from "./quota-spec.ts";
 import { Account, Reservation } from "./reservation.ts";
 import type { Tracker } from "./tracker.ts";
 
-/** One quota in force: its declaration, its account, and what the rate of its use foretells. */
+/** One quota: its account, and the facts that scores and forecasts read. */
 export class Quota extends Account {
   /** Name of the pool that it belongs to; null: the provider's own. */
   readonly pool: string | null;
@@ -43,7 +43,7 @@ export class Quota extends Account {
   }
 
   /**
-   * Lowers `reading` to what this quota allows: its rest, and the share of it that pressure leaves. Returns the instant
+   * Lowers `reading` to the rest of this quota, and to the share of it that pressure leaves. Returns the instant
    * until which time alone changes nothing of that; -Infinity: it changes at every instant.
    */
   read(reading: QuotaReading, now: number): number {
@@ -93,7 +93,7 @@ export class Quota extends Account {
     return capacity === 0 ? 0 : Math.max(0, 1 - this.taken(now) / capacity);
   }
 
-  /** In how many ms the burn rate fills it; Infinity: it will not. */
+  /** Time (ms) in which the burn rate fills the quota; Infinity: it never does. */
   exhaustedInMs(now: number): number {
     return exhaustedInMs(this.tracker, this.reserved, this.burn.perSecond(now), now);
   }

@@ -99,8 +99,6 @@ export class Reservation<Q extends Account = Account> {
   readonly quota: Q;
   /** When the lease was granted. */
   readonly grantedAt: number;
-  /** True if the reservation used up what had remained of the quota. */
-  readonly tookLast: boolean;
   // Both are for the list that the reservation is in.
   previous: Reservation | null = null;
   next: Reservation | null = null;
@@ -114,7 +112,7 @@ export class Reservation<Q extends Account = Account> {
   /** What stays counted however the lease ends. */
   #floor = 0;
 
-  /** Reserves at `now`; with `countedFrom`, stands for usage that is counted from then on already. */
+  /** Reserves at `now`. With `countedFrom`, it is a handle for usage that is counted from then on already. */
   constructor(
     quota: Q,
     amount: number,
@@ -132,11 +130,10 @@ export class Reservation<Q extends Account = Account> {
     this.#at = countedFrom ?? scheduledAt;
     if (variance > 0) this.#addVariance(variance);
     if (countedFrom === null) {
-      this.tookLast = this.#reserve(amount, now);
+      this.#reserve(amount, now);
       quota.openReserved += amount;
       this.#enter(scheduledAt < Infinity ? quota.scheduled : quota.held);
     } else {
-      this.tookLast = false;
       this.#floor = quota.index === REQUESTS ? 1 : 0;
       if (this.maxRefund > 0) this.#enter(quota.adjustable);
     }
@@ -219,7 +216,9 @@ export class Reservation<Q extends Account = Account> {
       quota.openReserved += delta;
       quota.pinned += this.#pinned - pinned;
     }
-    return this.#reserve(delta, now);
+    const before = quota.remaining(now);
+    this.#reserve(delta, now);
+    return before > 0 && delta >= before;
   }
 
   /** The request was answered, so that it stays counted however the lease ends. */
@@ -246,14 +245,12 @@ export class Reservation<Q extends Account = Account> {
     return this.#amount < this.#floor ? this.#amount : this.#floor;
   }
 
-  #reserve(delta: number, now: number): boolean {
-    if (delta === 0) return false;
+  #reserve(delta: number, now: number): void {
+    if (delta === 0) return;
     const { quota } = this;
-    const before = quota.remaining(now);
     quota.burn.count(delta, now, this.grantedAt);
     quota.reserved = Math.max(0, quota.reserved + delta);
     quota.changed();
-    return before > 0 && delta >= before;
   }
 
   #return(): void {

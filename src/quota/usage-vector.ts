@@ -61,10 +61,13 @@ export function completeUsage(amounts: UsageVector, price: Price | null): void {
 
 /** Usage of a request: the reported amounts, with missing ones from the `estimate`. */
 export function correctedUsage(reported: UsageVector, estimate: UsageVector, price: Price | null): UsageVector {
-  const amounts = [...reported];
+  const amounts = reported.slice();
   const reportsTokens = hasTokens(reported);
-  if (!reportsTokens) for (const index of [TOKENS, INPUT_TOKENS, OUTPUT_TOKENS]) amounts[index] = estimate[index]!;
-  else if (reported[TOKENS] === UNSPECIFIED) {
+  if (!reportsTokens) {
+    amounts[TOKENS] = estimate[TOKENS]!;
+    amounts[INPUT_TOKENS] = estimate[INPUT_TOKENS]!;
+    amounts[OUTPUT_TOKENS] = estimate[OUTPUT_TOKENS]!;
+  } else if (reported[TOKENS] === UNSPECIFIED) {
     // If only the input or only the output is reported, the other one is not 0.
     if (reported[INPUT_TOKENS] === UNSPECIFIED)
       amounts[INPUT_TOKENS] = remainderOf(estimate, INPUT_TOKENS, reported[OUTPUT_TOKENS]!);
@@ -73,7 +76,8 @@ export function correctedUsage(reported: UsageVector, estimate: UsageVector, pri
   }
   if (amounts[REQUESTS] === UNSPECIFIED) amounts[REQUESTS] = estimate[REQUESTS]!;
   completeUsage(amounts, reportsTokens || reported[REQUESTS] !== UNSPECIFIED ? price : null);
-  return amounts.map((amount, index) => (amount === UNSPECIFIED ? estimate[index]! : amount));
+  for (let i = 0; i < amounts.length; i++) if (amounts[i] === UNSPECIFIED) amounts[i] = estimate[i]!;
+  return amounts;
 }
 
 /** Estimate of the input (or output) if the `other` one is reported; UNSPECIFIED if the estimate has none. */

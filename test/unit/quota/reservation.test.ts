@@ -58,14 +58,13 @@ describe("a reservation", () => {
     expect(cancelled.remaining(20)).toBe(untouched.remaining(20));
   });
 
-  it("a reservation reports if it took the last of the quota", () => {
+  it("an adjustment reports if it took the last of the quota", () => {
     const quota = quotaOf("tokens");
-    expect(quota.reserve(99, 0, 0, 0, 1_000).tookLast).toBe(false);
-    const last = quota.reserve(1, 0, 0, 0, 1_000);
-    expect(last.tookLast).toBe(true);
-    expect(quota.reserve(0, 0, 0, 0, 1_000).tookLast).toBe(false);
-    expect(last.adjust(0, 0)).toBe(false);
-    expect(last.adjust(1, 0)).toBe(true);
+    quota.record(99, 0);
+    const last = quota.reserve(0, 0, 0, 0, 1_000);
+    expect([1, 0, 2, 3].map((amount) => last.adjust(amount, 0))).toEqual([true, false, true, false]);
+    last.commit(10);
+    expect([0, 1].map((amount) => last.adjust(amount, 20))).toEqual([false, true]);
   });
 
   it("a reservation carries the variance of an estimate until its lease ends", () => {

@@ -1,0 +1,137 @@
+// The order in which a pass evaluates waiters, whatever makes room.
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { type Verdict, WaitQueue } from "../../../src/admission/wait-queue.ts";
+import { Waiter } from "../../../src/admission/waiter.ts";
+import { ProviderList } from "../../../src/provider/provider-list.ts";
+import { RequestSpec } from "../../../src/selection/request-spec.ts";
+
+const LISTS = [new ProviderList("one", []), new ProviderList("two", [])];
+const listOf = (capability: string) => LISTS[capability < "c" ? 0 : 1]!;
+
+/** A queue whose waiters get the verdicts of `verdict`, and the orders of those that a pass has evaluated. */
+class QueueFixture {
+  readonly evaluated: number[] = [];
+  readonly queue: WaitQueue;
+  verdict: (waiter: Waiter) => Verdict = () => "lane stays";
+  #orders = 0;
+
+  constructor() {
+    this.queue = new WaitQueue((waiter) => {
+      this.evaluated.push(waiter.order);
+      const verdict = this.verdict(waiter);
+      if (verdict === "gone") this.queue.remove(waiter);
+      return verdict;
+    });
+  }
+
+  add(capability: string, options: { priority?: number; tokens?: number } = {}): Waiter {
+    const request = new RequestSpec(options.tokens === undefined ? {} : { tokens: options.tokens });
+    const waiter = new Waiter(capability, request, options, 1_000, this.#orders++, 0);
+    this.queue.add(waiter, listOf(capability));
+    return waiter;
+  }
+
+  pass(): number[] {
+    this.evaluated.length = 0;
+    this.queue.pass(0);
+    return [...this.evaluated];
+  }
+}
+
+describe("a pass", () => {
+  it("goes by priority, then by arrival, over all capabilities", () => {
+    const fixture = new QueueFixture();
+    for (const [capability, priority] of [
+      ["a", 0],
+      ["b", 1],
+      ["c", 0],
+      ["a", 1],
+      ["d", 2],
+    ] as const) {
+      fixture.add(capability, { priority });
+    }
+    fixture.verdict = () => "gone";
+    expect(fixture.pass()).toEqual([4, 1, 3, 0, 2]);
+    expect([fixture.queue.size, fixture.queue.counts]).toEqual([0, {}]);
+  });
+
+  it("evaluates the first of each lane if they stay", () => {
+    const fixture = new QueueFixture();
+    for (const capability of ["a", "a", "b", "a", "b"]) fixture.add(capability);
+    expect(fixture.pass()).toEqual([0, 2]);
+    expect(fixture.pass()).toEqual([0, 2]);
+    expect(fixture.queue.counts).toEqual({ a: 3, b: 2 });
+  });
+
+  it("goes on in a lane behind a waiter that is served, and behind one that stays alone with a smaller one", () => {
+    const fixture = new QueueFixture();
+    for (const tokens of [50, 60, 40, 45, 30]) fixture.add("a", { tokens });
+    fixture.verdict = ({ order }) => (order === 4 ? "gone" : "stays");
+    expect(fixture.pass()).toEqual([0, 2, 4]);
+    fixture.verdict = ({ order }) => (order < 2 ? "gone" : "lane stays");
+    expect(fixture.pass()).toEqual([0, 1, 2]);
+  });
+
+  it("defers the other lanes of the last group once it stays, and resumes them in order", () => {
+    const fixture = new QueueFixture();
+    for (const capability of ["a", "b", "c", "b", "a2", "a3"]) fixture.add(capability);
+    fixture.verdict = () => "group stays";
+    // The lane of "c" is of another group, and comes after the claims of the lanes ahead of it.
+    expect(fixture.pass()).toEqual([0, 1, 2, 4]);
+    expect(fixture.queue.hasDeferred).toBe(true);
+    fixture.add("a4");
+    fixture.queue.resume(0);
+    expect(fixture.evaluated).toEqual([0, 1, 2, 4, 5]);
+    expect(fixture.queue.hasDeferred).toBe(false);
+    fixture.verdict = () => "lane stays";
+    expect(fixture.pass()).toEqual([0, 1, 2, 4, 5, 6]);
+  });
+
+  it("begins anew with all lanes, also after lanes were deferred", () => {
+    const fixture = new QueueFixture();
+    for (const capability of ["a", "b", "b2"]) fixture.add(capability);
+    fixture.verdict = () => "group stays";
+    expect([fixture.pass(), fixture.pass()]).toEqual([[0], [0]]);
+    fixture.verdict = () => "gone";
+    expect(fixture.pass()).toEqual([0, 1, 2]);
+  });
+
+  it("evaluates the waiters of a capability with its new list", () => {
+    const fixture = new QueueFixture();
+    for (const capability of ["a", "b", "a"]) fixture.add(capability);
+    fixture.queue.move("a", LISTS[1]!);
+    fixture.verdict = () => "group stays";
+    expect(fixture.pass()).toEqual([0, 1]);
+    fixture.queue.move("a", null);
+    fixture.verdict = () => "gone";
+    expect(fixture.pass()).toEqual([0, 1, 2]);
+  });
+});
+
+describe("the order of a pass", () => {
+  const waiter = fc.record({ capability: fc.constantFrom("a", "b", "c"), priority: fc.nat(2), stays: fc.boolean() });
+
+  it("is that of a sort by priority and arrival, less the waiters behind one that stays", () => {
+    fc.assert(
+      fc.property(fc.array(waiter, { maxLength: 30 }), (waiters) => {
+        const fixture = new QueueFixture();
+        for (const each of waiters) fixture.add(each.capability, each);
+        fixture.verdict = ({ order }) => (waiters[order]!.stays ? "lane stays" : "gone");
+        for (let pass = 0; pass < 3; pass++) {
+          const left = [...fixture.queue].sort((a, b) => b.priority - a.priority || a.order - b.order);
+          const blocked = new Set<string>();
+          const expected: number[] = [];
+          for (const { order, capability, priority } of left) {
+            const lane = `${priority} ${capability}`;
+            if (blocked.has(lane)) continue;
+            expected.push(order);
+            if (waiters[order]!.stays) blocked.add(lane);
+          }
+          expect(fixture.pass()).toEqual(expected);
+        }
+      }),
+      { numRuns: 500 },
+    );
+  });
+});
