@@ -22,7 +22,17 @@ function reasonText(reason: RefusalReason): string {
 
 type Shortage = Extract<RefusalReason, { readonly needed: number }>;
 
-function shortageText({ reason, dimension, window, pool, limit, remaining, needed, heldForMs }: Shortage): string {
+function shortageText({
+  reason,
+  dimension,
+  window,
+  pool,
+  limit,
+  remaining,
+  needed,
+  heldForMs,
+  abandoned,
+}: Shortage): string {
   const isCost = dimension === "cost_usd";
   const amount = isCost ? dollarsText : countText;
   const units = wordsOf(dimension).replace("concurrency", "places");
@@ -33,9 +43,16 @@ function shortageText({ reason, dimension, window, pool, limit, remaining, neede
     reason === "too_large"
       ? ` can never take ${demand}: its limit is ${amount(limit)}${window === null ? "" : ` per ${periodText(window)}`}`
       : reason === "concurrency"
-        ? `: ${amount(limit - remaining)} of ${amount(limit)} places are ${heldForMs === undefined ? "in use" : `held by calls of this limiter, the oldest for ${durationText(heldForMs)}`}`
+        ? `: ${amount(limit - remaining)} of ${amount(limit)} places are ${holdersText(heldForMs, abandoned)}`
         : ` ${isCost ? `cost: ${total} needed` : `needs ${total}`}, ${amount(remaining)} of ${amount(limit)} left`;
   return pool === null ? problem : `${problem} in pool ${valueText(pool)}`;
+}
+
+function holdersText(heldForMs: number | undefined, abandoned: number | undefined): string {
+  if (heldForMs === undefined) return "in use";
+  const text = `held by calls of this limiter, the oldest for ${durationText(heldForMs)}`;
+  if (abandoned === undefined) return text;
+  return `${text}; timed-out tasks that still run hold ${countText(abandoned)} of them: pass \`signal\` to the client`;
 }
 
 function countText(count: number): string {

@@ -22,6 +22,7 @@ import type { Claims, ClaimTarget } from "./claims.ts";
 import { addToBounds, boundsOf } from "./group-bounds.ts";
 import type { LeaseContext } from "./lease-context.ts";
 import type { Reserver } from "./reserver.ts";
+import { isShutOut } from "./shut-out.ts";
 import { trialsOutOfTurn } from "./trial-turn.ts";
 import { type Verdict, WaitQueue } from "./wait-queue.ts";
 import { type Caller, type LaneGroup, Waiter, type WaitOptions } from "./waiter.ts";
@@ -162,7 +163,7 @@ export class QueueScheduler {
     const group = queue.add(waiter, capability.list);
     if (hasReturned) this.#hasRoom = true;
     else if (ranking !== null) {
-      if (queue.hasDeferred && !this.#isShut(waiter)) {
+      if (queue.hasDeferred && !isShutOut(waiter, this.#claims, this.#parts.registry)) {
         queue.resume(now);
         ranking = rank(capability, request, this.#parts, now, true);
       }
@@ -273,16 +274,6 @@ export class QueueScheduler {
     group.bounds = boundsOf(group, this.#parts.registry);
     group.hasNewBounds = true;
     return targets.some(isHopeful);
-  }
-
-  #isShut({ capability, request, priority }: Waiter): boolean {
-    const { registry } = this.#parts;
-    const known = registry.capabilities.get(capability);
-    if (known === undefined) return false;
-    return registry.listed(known).every((entry) => {
-      if (entry.provider === null || request.excludes(entry.name)) return true;
-      return this.#claims.isShut(entry.provider, request.demandOn(known, entry, true), priority);
-    });
   }
 
   /** When the next reservation or lease ends by itself. Infinity: none does. */

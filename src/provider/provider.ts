@@ -59,6 +59,8 @@ export class Provider implements CooldownTerms {
   isRegistered = true;
   /** Number of leases that are attached to it. */
   leases = 0;
+  /** Number of those leases of which the task still runs although the call gave up. */
+  abandonedTasks = 0;
   /** Instant from which the end of a cooldown must be emitted, by the next call that reads the provider. Infinity: never. */
   cooldownEndDueAt: number = Infinity;
 

@@ -99,6 +99,8 @@ export class Reservation<Q extends Account = Account> {
   readonly quota: Q;
   /** When the lease was granted. */
   readonly grantedAt: number;
+  /** True if a task holds it that still runs although its call gave up. */
+  isAbandoned = false;
   // Both are for the list that the reservation is in.
   previous: Reservation | null = null;
   next: Reservation | null = null;

@@ -21,22 +21,22 @@ import { RequestSpec } from "../selection/request-spec.ts";
 import { AttemptContext } from "./attempt-context.ts";
 import { callFailure } from "./call-failure.ts";
 import { cancelBody } from "./cancel-body.ts";
-import { classifyBy, TIMEOUT, UNKNOWN } from "./classify.ts";
+import { classifyBy, UNKNOWN } from "./classify.ts";
+import { emitFailover } from "./failover-event.ts";
 import type { MapTurns } from "./map-turns.ts";
-import { placesFreedAt } from "./refusal-reasons.ts";
-import { ANY_PROVIDER, RetryPolicy } from "./retry-policy.ts";
+import { ANY_PROVIDER, RetryPolicy, retryTerms } from "./retry-policy.ts";
 import type { RunDependencies, Signal } from "./run-dependencies.ts";
-import { timeoutError } from "./timeout-error.ts";
+import { runTask, type Task } from "./run-task.ts";
+import { watchPlaces } from "./stuck-items.ts";
+import { timeoutVerdict } from "./timeout-verdict.ts";
 
 /** Default of `maxWaitMs`. */
 export const MAX_WAIT_MS = 60_000;
 const FINAL_STATUSES: readonly StatusClass[] = ["success", "client_error", "cancelled"];
 
-const STILL_OPEN = { status: "success", neverConnected: false } as const;
-// Awaited if a lease is granted without waiting, so that the task is called after `run` has returned.
+// Awaited if no lease had to be waited for, so that the task is called after `run` has returned.
 const RETURNED: Promise<void> = Promise.resolve();
 
-type Task<T> = (context: AttemptContext) => T | PromiseLike<T>;
 type Ending<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly error: unknown };
 /** Verdict on a result; null if the lease of the attempt stays open. */
 type Classifier = (result: TaskResult) => Verdict | null;
@@ -48,6 +48,7 @@ export class FailoverLoop implements Caller {
   /** Instant at which the call times out; Infinity: never. Known from the first acquire on. */
   deadline: number = Infinity;
   order: number | undefined;
+  failures = 0;
   asksAgain = false;
   withdraw: ((error: unknown) => void) | undefined;
   #capability: Capability;
@@ -81,14 +82,9 @@ export class FailoverLoop implements Caller {
     this.#remainingWaitMs = options.maxWaitMs ?? parts.defaults.maxWaitMs ?? MAX_WAIT_MS;
   }
 
-  get failures(): number {
-    return this.#attempts.length;
-  }
-
   /** A call that would lose by a failed trial goes to one only if no other call waits. */
   get trialRank(): number {
-    const { defaults } = this.parts;
-    const { maxAttempts = defaults.maxAttempts, idempotent = defaults.idempotent } = this.#options;
+    const { maxAttempts, idempotent } = retryTerms(this.#options, this.parts.defaults);
     return idempotent === false || maxAttempts === 1 ? Infinity : this.failures;
   }
 
@@ -220,21 +216,9 @@ export class FailoverLoop implements Caller {
     this.#spendWait(since);
   }
 
-  /** Rejects an item of `map` that waits for places which leases of this limiter hold, and of which none is freed. */
-  #whilePlacesAreFreed(granted: Promise<ActiveLease>, { startedAt, stuckAfterMs }: MapTurns): Promise<ActiveLease> {
-    const { admission, time } = this.parts;
-    let cancel: () => void;
-    const lookAt = (at: number) => {
-      cancel = admission.watch(undefined, at, () => {
-        const freedAt = placesFreedAt(this.parts, this.#capability, this.#request);
-        const stuckAt = Math.max(startedAt, freedAt) + stuckAfterMs;
-        if (stuckAt <= time.now) this.withdraw!(this.#failure("timed_out"));
-        else lookAt(Math.min(stuckAt, time.now + stuckAfterMs));
-      });
-    };
-    lookAt(startedAt + stuckAfterMs);
-    admission.endStep();
-    return granted.finally(() => cancel());
+  #whilePlacesAreFreed(granted: Promise<ActiveLease>, turns: MapTurns): Promise<ActiveLease> {
+    const giveUp = () => this.withdraw!(this.#failure("timed_out"));
+    return granted.finally(watchPlaces(this.parts, this.#capability, this.#request, turns, giveUp));
   }
 
   /** Counts the time since then as waiting. */
@@ -247,17 +231,14 @@ export class FailoverLoop implements Caller {
   /** Emits `failover` if the provider is another one than before. Throws, and releases the lease, if the call is over. */
   #begin(lease: ActiveLease): AttemptContext {
     const { admission, time } = this.parts;
-    const { counters, events, selection } = admission;
+    const { selection } = admission;
     const { now } = time;
     const previous = this.#attempts.at(-1);
     try {
       this.#requireTime(this.deadline - now);
       if (previous === undefined) selection.registry.providers.get(lease.provider)?.retryBudget.countRequest(now);
       else if (previous.provider !== lease.provider) {
-        const { provider: from, status } = previous;
-        counters.failovers++;
-        events.emit("failover", { capability: this.#capability.name, from, to: lease.provider, status });
-        events.flush();
+        emitFailover(admission, this.#capability.name, previous, lease.provider);
         // A listener can have aborted the call.
         this.#requireTime(this.deadline - time.now);
       }
@@ -265,34 +246,20 @@ export class FailoverLoop implements Caller {
       lease.release();
       throw error;
     }
+    lease.startTask();
     return new AttemptContext(lease, this.#attempts.length + 1, now);
   }
 
   #runTask<T>(task: Task<T>, context: AttemptContext): T | PromiseLike<T> {
     const attemptMs = this.#options.attemptTimeoutMs ?? this.parts.defaults.attemptTimeoutMs ?? Infinity;
-    const atMs = Math.min(this.deadline, context.startedAt + attemptMs);
-    if (this.signal === undefined && atMs === Infinity) return task(context);
-    return new Promise((resolve, reject) => {
-      const cancel = this.watch(atMs, () => {
-        const reason = this.signal?.aborted ? this.signal.reason : timeoutError("the attempt");
-        reject(reason);
-        context.abort(reason);
-      });
-      const ended =
-        <V>(settle: (value: V) => void) =>
-        (value: V) => {
-          cancel();
-          settle(value);
-        };
-      (async () => task(context))().then(ended(resolve), ended(reject));
-    });
+    return runTask(task, context, this, Math.min(this.deadline, context.startedAt + attemptMs));
   }
 
   /** Settles the lease by the verdict, which it returns; null: the lease stays open. Settles it also if it throws. */
   #settle(context: AttemptContext, ending: TaskResult, classifier: Classifier | undefined): Verdict | null {
     let verdict: Verdict | null = UNKNOWN;
     try {
-      this.#throwIfAborted();
+      if (this.signal?.aborted) throw this.signal.reason;
       if (context.isAborted) verdict = this.#timeoutVerdict(context);
       else verdict = classifier === undefined ? this.classify(ending) : classifier(ending);
     } finally {
@@ -305,13 +272,14 @@ export class FailoverLoop implements Caller {
   /** Result of the call, if the attempt is final; null: another attempt follows. Throws the final error. */
   #decide<T>(context: AttemptContext, ending: Ending<T>, verdict: Verdict | null): RunResult<T> | null {
     const { provider, startedAt } = context;
-    const { status, neverConnected } = verdict ?? STILL_OPEN;
+    // A stream has succeeded so far, and its lease stays open.
+    const { status, neverConnected } = verdict ?? { status: "success", neverConnected: false };
     const isFinal = FINAL_STATUSES.includes(status) && !context.isAborted;
     const error = !ending.ok ? ending.error : isFinal ? null : ending.value;
     const latencyMs = this.parts.time.now - startedAt;
     const made = { provider, status, waitedMs: this.#waitedMs, latencyMs, error };
     const attempts = this.#attempts;
-    attempts.push(made);
+    this.failures = attempts.push(made);
     if (isFinal) {
       if (ending.ok) return { value: ending.value, provider, attempts };
       throw ending.error;
@@ -323,10 +291,9 @@ export class FailoverLoop implements Caller {
 
   #requireRetry({ provider, lease }: AttemptContext, outcome: Pick<Verdict, "status" | "neverConnected">): void {
     const { admission, time, defaults, random } = this.parts;
-    const { maxAttempts = defaults.maxAttempts, idempotent = defaults.idempotent } = this.#options;
     const { now } = time;
     this.#requireTime(this.deadline - now);
-    this.#retryPolicy ??= new RetryPolicy({ maxAttempts, idempotent }, random);
+    this.#retryPolicy ??= new RetryPolicy(retryTerms(this.#options, defaults), random);
     const { registry } = admission.selection;
     const isCoolingDown = (registry.providers.get(provider)?.cooldownMs(now) ?? 0) > 0;
     const candidates = registry.listed(this.#capability).filter(({ name }) => !this.#request.excludes(name)).length;
@@ -334,23 +301,17 @@ export class FailoverLoop implements Caller {
     if (!this.#retryPolicy.afterFailure(failed, now)) throw this.#failure("attempts_failed");
   }
 
-  /** Blames the provider for a time-out of the call only if the attempt had at least half of the call's time. */
   #timeoutVerdict({ startedAt, provider }: AttemptContext): Verdict {
     const { admission, time } = this.parts;
     const hadMs = time.now - startedAt;
-    if (time.now >= this.deadline && hadMs * 2 < this.#timeoutMs) return UNKNOWN;
-    // The provider usually takes longer, so a time-out that the caller chose proves nothing.
-    const usualMs = admission.selection.registry.providers.get(provider)?.health.latencyMs ?? 0;
-    return hadMs < usualMs ? { ...TIMEOUT, settlement: UNKNOWN.settlement } : TIMEOUT;
+    const callTimeoutMs = time.now >= this.deadline ? this.#timeoutMs : null;
+    const { latencyMs = null } = admission.selection.registry.providers.get(provider)?.health ?? {};
+    return timeoutVerdict({ hadMs, callTimeoutMs, usualMs: latencyMs });
   }
 
   #requireTime(leftMs: number): void {
-    this.#throwIfAborted();
-    if (leftMs <= 0) throw this.#failure("timed_out");
-  }
-
-  #throwIfAborted(): void {
     if (this.signal?.aborted) throw this.signal.reason;
+    if (leftMs <= 0) throw this.#failure("timed_out");
   }
 
   #failure(kind: NoAvailableProviders["kind"]): NoAvailableProviders {

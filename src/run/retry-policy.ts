@@ -28,6 +28,14 @@ const LEAST_ATTEMPTS = 3;
 // The next lease of such a provider is the trial, or comes after a success.
 const RECOVERING: readonly string[] = ["cooldown", "trial"];
 
+type RetryTerms = Pick<RunDefaults, "maxAttempts" | "idempotent">;
+
+/** Terms of the retries of a call. */
+export function retryTerms(options: RetryTerms, defaults: RetryTerms): RetryTerms {
+  const { maxAttempts = defaults.maxAttempts, idempotent = defaults.idempotent } = options;
+  return { maxAttempts, idempotent };
+}
+
 /** A provider as far as retries depend on it. */
 export interface RetryTarget {
   readonly retryBudget: RetryBudget;
@@ -90,10 +98,7 @@ export class RetryPolicy {
   #uncounted = 0;
 
   /** `random`: uniform in [0, 1). */
-  constructor(
-    { maxAttempts, idempotent = true }: Pick<RunDefaults, "maxAttempts" | "idempotent">,
-    random: () => number,
-  ) {
+  constructor({ maxAttempts, idempotent = true }: RetryTerms, random: () => number) {
     this.#maxAttempts = maxAttempts;
     this.#isIdempotent = idempotent;
     this.#random = random;

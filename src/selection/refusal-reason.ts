@@ -100,8 +100,13 @@ function refusalReasonFor(
 }
 
 type QuotaReason = "quota" | "concurrency" | "too_large";
+type Shortage = Extract<RefusalReason, { readonly needed: number }>;
 type PlainReason = Exclude<RefusalReason["reason"], QuotaReason>;
 
-function heldFor({ held: { first } }: Quota, now: number): { readonly heldForMs: number } | null {
-  return first && { heldForMs: Math.floor(now - first.grantedAt) };
+function heldFor({ held }: Quota, now: number): Pick<Shortage, "heldForMs" | "abandoned"> | null {
+  const { first } = held;
+  if (first === null) return null;
+  let abandoned = 0;
+  for (let each: typeof first | null = first; each !== null; each = each.next) if (each.isAbandoned) abandoned++;
+  return { heldForMs: Math.floor(now - first.grantedAt), ...(abandoned > 0 && { abandoned }) };
 }
