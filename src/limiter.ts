@@ -221,8 +221,8 @@ export class GrateLimiter<P extends string = string, Routes extends Record<strin
   /**
    * Records the end of a request without a lease. Amounts given to `select` are not remembered. A request can be observed in
    * two parts: its amounts when it is sent, as "cancelled", and its outcome with `requests: 0`. Throws UnknownProvider, and
-   * InvalidConfig for an invalid status, an unknown key, or a success without the cost that a dollar quota needs; `metrics.invalidUsages` counts invalid amounts and times, which
-   * are ignored.
+   * InvalidConfig for an invalid status, an unknown key, or a success without the cost that a dollar quota needs. Invalid
+   * amounts and times are ignored, and counted in `metrics.invalidUsages`.
    */
   observe(observation: Observation<P>): void {
     const context = this.#context;

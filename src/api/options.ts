@@ -32,7 +32,7 @@ export interface HealthOptions {
   cooldownTriggerCount?: number | undefined;
   /** Growth of the cooldown with each failed trial; default 2. Below 1: none. */
   cooldownMultiplier?: number | undefined;
-  /** Longest cooldown that the provider did not ask for itself; default 60, and 600 after `quota_exhausted`. */
+  /** Longest cooldown that the provider did not ask for, the first one included; default 60, 600 after `quota_exhausted`. */
   maxCooldownSeconds?: number | undefined;
   /** Least health after a successful trial; default 0.9. */
   recoveredHealth?: number | undefined;
@@ -63,7 +63,10 @@ export interface GrateLimiterOptions<P extends string = string, Routes extends R
   defaultCooldownSeconds?: number | undefined;
   /** Default "score". "headroom" spreads the leases of processes that share keys but no state. */
   spread?: "score" | "headroom" | undefined;
-  /** Milliseconds after which an unsettled lease expires; default 600_000. */
+  /**
+   * Milliseconds after which an unsettled lease of `acquire` expires, or a stream that is not read; default 600_000. A task
+   * that still runs after its time-out keeps its concurrency place for at most this time.
+   */
   leaseTimeoutMs?: number | undefined;
   /** Largest credited network delay in milliseconds; default 1_000. Infinity: no limit. */
   skewCapMs?: number | undefined;
