@@ -43,16 +43,17 @@ function shortageText({
     reason === "too_large"
       ? ` can never take ${demand}: its limit is ${amount(limit)}${window === null ? "" : ` per ${periodText(window)}`}`
       : reason === "concurrency"
-        ? `: ${amount(limit - remaining)} of ${amount(limit)} places are ${holdersText(heldForMs, abandoned)}`
+        ? `: ${amount(limit - remaining)} of ${amount(limit)} places are ${holdersText(limit - remaining, heldForMs, abandoned)}`
         : ` ${isCost ? `cost: ${total} needed` : `needs ${total}`}, ${amount(remaining)} of ${amount(limit)} left`;
   return pool === null ? problem : `${problem} in pool ${valueText(pool)}`;
 }
 
-function holdersText(heldForMs: number | undefined, abandoned: number | undefined): string {
+function holdersText(held: number, heldForMs: number | undefined, abandoned = 0): string {
   if (heldForMs === undefined) return "in use";
+  const tasks = "timed-out tasks that still run: pass `signal` to the client";
+  if (abandoned >= held) return `held by ${tasks}`;
   const text = `held by calls of this limiter, the oldest for ${durationText(heldForMs)}`;
-  if (abandoned === undefined) return text;
-  return `${text}; timed-out tasks that still run hold ${countText(abandoned)} of them: pass \`signal\` to the client`;
+  return abandoned === 0 ? text : `${text}; ${countText(abandoned)} of them by ${tasks}`;
 }
 
 function countText(count: number): string {

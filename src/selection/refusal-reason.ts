@@ -107,6 +107,8 @@ function heldFor({ held }: Quota, now: number): Pick<Shortage, "heldForMs" | "ab
   const { first } = held;
   if (first === null) return null;
   let abandoned = 0;
-  for (let each: typeof first | null = first; each !== null; each = each.next) if (each.isAbandoned) abandoned++;
+  for (let each: typeof first | null = first; each !== null; each = each.next) {
+    if (each.isAbandoned) abandoned += each.amount;
+  }
   return { heldForMs: Math.floor(now - first.grantedAt), ...(abandoned > 0 && { abandoned }) };
 }
