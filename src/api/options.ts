@@ -32,7 +32,10 @@ export interface HealthOptions {
   cooldownTriggerCount?: number | undefined;
   /** Growth of the cooldown with each failed trial; default 2. Below 1: none. */
   cooldownMultiplier?: number | undefined;
-  /** Longest cooldown that the provider did not ask for, the first one included; default 60, 600 after `quota_exhausted`. */
+  /**
+   * Longest cooldown that the provider did not ask for, the first one included; default 60,
+   * 600 after `quota_exhausted`, and not less than `cooldownSeconds`.
+   */
   maxCooldownSeconds?: number | undefined;
   /** Least health after a successful trial; default 0.9. */
   recoveredHealth?: number | undefined;

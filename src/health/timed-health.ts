@@ -247,9 +247,9 @@ export class TimedHealth implements Health {
   #lengthMs(baseMs: number, isExhausted: boolean): number {
     const { cooldownMultiplier, maxCooldownSeconds } = this.#settings;
     const growth = Math.min(Math.max(1, cooldownMultiplier) ** this.#failedTrials, Number.MAX_VALUE);
-    const byDefault = isExhausted ? MAX_EXHAUSTED_SECONDS : MAX_SECONDS;
-    const maxSeconds = maxCooldownSeconds >= 0 ? maxCooldownSeconds : byDefault;
-    return Math.min(baseMs * growth, maxSeconds * 1_000, Number.MAX_SAFE_INTEGER);
+    const byDefault = Math.max(baseMs, (isExhausted ? MAX_EXHAUSTED_SECONDS : MAX_SECONDS) * 1_000);
+    const maxMs = maxCooldownSeconds >= 0 ? maxCooldownSeconds * 1_000 : byDefault;
+    return Math.min(baseMs * growth, maxMs, Number.MAX_SAFE_INTEGER);
   }
 
   #startCooldown(until: number, isStated: boolean, probeAfterMs: number, now: number): void {

@@ -223,7 +223,7 @@ export class HealthModel {
     const { cooldownMultiplier, maxCooldownSeconds } = this.settings;
     let length = first;
     for (let i = 0; i < this.#failedTrials; i++) length *= Math.max(1, cooldownMultiplier);
-    return Math.min(length, maxCooldownSeconds === undefined ? longest : maxCooldownSeconds * 1_000);
+    return Math.min(length, maxCooldownSeconds === undefined ? Math.max(longest, first) : maxCooldownSeconds * 1_000);
   }
 
   #penalty(status: StatusClass): number {

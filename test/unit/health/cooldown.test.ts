@@ -143,7 +143,7 @@ describe("the length of a cooldown", () => {
     expect(lengthOf({ byDefault: 7 })).toBe(7_000);
     expect(lengthOf({ own: 0.75, byDefault: 7 })).toBe(750);
     expect(lengthOf({ own: 0, byDefault: 7 })).toBe(0);
-    expect(lengthOf({ own: 1_000 })).toBe(60_000);
+    expect(lengthOf({ own: 1_000 })).toBe(1_000_000);
   });
 
   it("the first cooldown after a rate limit is at most the shortest window, and failed trials double it", () => {
@@ -333,6 +333,9 @@ describe("quota_exhausted", () => {
       clock.advanceSecs(700);
     }
     expect(started).toEqual([60_000, 120_000, 240_000, 480_000, 600_000, 600_000]);
+    const patient = one({ cooldownSeconds: 1_000 });
+    patient.ended("quota_exhausted");
+    expect(patient.started).toEqual([1_000_000]);
     const capped = one({ health: { maxCooldownSeconds: 20 } });
     capped.ended("quota_exhausted");
     expect(capped.started).toEqual([20_000]);
