@@ -1,5 +1,6 @@
 // Text messages through two carriers, the cheaper one first, within a budget per day. A message must not be sent twice, so
-// another carrier is tried only if the first one certainly did not send it.
+// another carrier is tried only if the first one certainly did not send it. A carrier that refuses (429) gets no messages for
+// its Retry-After, or for a second, and the other one sends them meanwhile.
 //
 //   npx tsx examples/sms.ts +4915112345 +4915112346
 import { GrateLimiter, NoAvailableProviders, PriorityScorer } from "grate-limiter";

@@ -71,7 +71,12 @@ nameErrors(UnknownProvider, "UnknownProvider");
 
 /**
  * Error of a request that no provider of its capability can take, with one reason per provider. `retryAfterMs`: earliest known
- * time; null: none is known. `attempts` is empty if the request was never sent; else `cause` is the error of the last one.
+ * time; null: none is known. `attempts` is empty if the request was never sent; else `cause` is the error of the last one, and
+ * the message says its status and text. `kind`:
+ * - "refused": no capacity can become available in time; "queue_full": the wait queue is full.
+ * - "attempts_failed": no further attempt is allowed, or none can start in time.
+ * - "retry_budget": the longest wait ended while the call waited for retry budget.
+ * - "timed_out": a time limit or the longest wait ended.
  */
 export class NoAvailableProviders extends GrateLimiterError {
   declare readonly code: "no_available_providers";

@@ -68,6 +68,7 @@ function inspectProvider(provider: Provider, minimumHealth: number, now: number)
     latencyMs: provider.health.latencyMs,
     cooldownMs: provider.cooldownMs(now),
     inFlight: provider.inFlight(now),
+    abandonedTasks: provider.abandonedTasks,
     quotas: forecastsOf(provider, now),
   };
 }

@@ -36,6 +36,7 @@ import { Calls } from "./run/calls.ts";
 import { run } from "./run/run.ts";
 import { stream } from "./run/stream.ts";
 import { isBuiltInWeightedScorer, strategyOf, WeightedScorer } from "./scoring/weighted-scorer.ts";
+import { requireObservedCost } from "./selection/cost-requirement.ts";
 import { observedProvider, requestedCapability, requireProvider } from "./selection/known-names.ts";
 import { requestSpecFor } from "./selection/request-spec.ts";
 import { select } from "./selection/select.ts";
@@ -69,25 +70,26 @@ export class GrateLimiter<P extends string = string, Routes extends Record<strin
     const profile = Object.hasOwn(PROFILES, name) ? PROFILES[name] : anticipatory;
     checks.validate(OPTIONS, options, profile.vocabulary);
     const time = new EngineTime(options.clock ?? new RealClock());
-    const { defaultCooldownSeconds = 60, minimumHealthScore = 0.2, random = Math.random } = options;
+    const { defaultCooldownSeconds = profile.defaultCooldownSeconds, random = Math.random } = options;
     const { skewCapMs = 1_000, leaseTimeoutMs = 600_000, maxWaiting = 10_000, spread = "score" } = options;
     const strategy = strategyOf(options.scoring);
-    const registry = new Registry(profile, time, healthSettings(options.health), defaultCooldownSeconds);
+    const health = healthSettings(options.health, profile.healthDefaults);
+    const registry = new Registry(profile, time, health, defaultCooldownSeconds, options.retryBudget);
     this.#context = {
       registry,
       profile,
       strategy,
       weighted: isBuiltInWeightedScorer(strategy) ? strategy : null,
       scoreCap: strategy instanceof WeightedScorer ? profile.scoreCap : Infinity,
-      minimumHealth: minimumHealthScore,
+      minimumHealth: options.minimumHealthScore ?? profile.minimumHealth,
       counters: newCounters(),
       events: new Events(),
     };
     const admissionOptions = { skewCapMs, leaseTimeoutMs, maxWaiting, spread, random };
     this.#admission = new Admission(this.#context, time, admissionOptions);
     this.#configuration = new Reconfiguration(registry, this.#admission);
-    const { defaults, retryBudget } = options;
-    this.#calls = new Calls(this.#admission, time, { defaults, retryBudget, maxWaiting, random });
+    const { defaults } = options;
+    this.#calls = new Calls({ admission: this.#admission, time, random, maxWaiting, leaseTimeoutMs }, defaults);
     this.#inspector = new Inspector(this.#admission);
     const { now } = time;
     for (const [name, pool] of Object.entries(options.pools ?? {})) registry.upsertPool({ ...pool, name }, now);
@@ -219,8 +221,8 @@ export class GrateLimiter<P extends string = string, Routes extends Record<strin
   /**
    * Records the end of a request without a lease. Amounts given to `select` are not remembered. A request can be observed in
    * two parts: its amounts when it is sent, as "cancelled", and its outcome with `requests: 0`. Throws UnknownProvider, and
-   * InvalidConfig for an invalid status or an unknown key; `metrics.invalidUsages` counts invalid amounts and times, which
-   * are ignored.
+   * InvalidConfig for an invalid status, an unknown key, or a success without the cost that a dollar quota needs. Invalid
+   * amounts and times are ignored, and counted in `metrics.invalidUsages`.
    */
   observe(observation: Observation<P>): void {
     const context = this.#context;
@@ -231,6 +233,7 @@ export class GrateLimiter<P extends string = string, Routes extends Record<strin
     const now = this.#admission.beginStep();
     try {
       const provider = observedProvider(context, observation.provider);
+      requireObservedCost(provider, observed);
       if (now >= provider.cooldownEndDueAt) provider.emitEndedCooldown(context.events, now);
       applyObservation(provider, observed, context.registry.sizeOf(observation.capability, provider), context, now);
       this.#admission.capacityFreed();

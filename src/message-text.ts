@@ -22,7 +22,17 @@ function reasonText(reason: RefusalReason): string {
 
 type Shortage = Extract<RefusalReason, { readonly needed: number }>;
 
-function shortageText({ reason, dimension, window, pool, limit, remaining, needed }: Shortage): string {
+function shortageText({
+  reason,
+  dimension,
+  window,
+  pool,
+  limit,
+  remaining,
+  needed,
+  heldForMs,
+  abandoned,
+}: Shortage): string {
   const isCost = dimension === "cost_usd";
   const amount = isCost ? dollarsText : countText;
   const units = wordsOf(dimension).replace("concurrency", "places");
@@ -33,22 +43,32 @@ function shortageText({ reason, dimension, window, pool, limit, remaining, neede
     reason === "too_large"
       ? ` can never take ${demand}: its limit is ${amount(limit)}${window === null ? "" : ` per ${periodText(window)}`}`
       : reason === "concurrency"
-        ? `: ${amount(limit - remaining)} of ${amount(limit)} places are in use`
+        ? `: ${amount(limit - remaining)} of ${amount(limit)} places are ${holdersText(limit - remaining, heldForMs, abandoned)}`
         : ` ${isCost ? `cost: ${total} needed` : `needs ${total}`}, ${amount(remaining)} of ${amount(limit)} left`;
   return pool === null ? problem : `${problem} in pool ${valueText(pool)}`;
+}
+
+function holdersText(held: number, heldForMs: number | undefined, abandoned = 0): string {
+  if (heldForMs === undefined) return "in use";
+  const tasks = "timed-out tasks that still run: pass `signal` to the client";
+  if (abandoned >= held) return `held by ${tasks}`;
+  const text = `held by calls of this limiter, the oldest for ${durationText(heldForMs)}`;
+  return abandoned === 0 ? text : `${text}; ${countText(abandoned)} of them by ${tasks}`;
 }
 
 function countText(count: number): string {
   return count.toLocaleString("en");
 }
 
-function dollarsText(microUsd: number): string {
+/** Text of an amount of money. */
+export function dollarsText(microUsd: number): string {
   const fraction = ((microUsd % 1e6) / 1e6).toFixed(6).slice(1);
   // At least cents, at most all digits.
   return `$${countText(Math.floor(microUsd / 1e6))}${fraction.replace(/0{1,4}$/, "")}`;
 }
 
-function periodText(window: WindowSpec): string {
+/** Text of a window, as in "per minute". */
+export function periodText(window: WindowSpec): string {
   if (typeof window === "string") return window;
   return "seconds" in window ? durationText(window.seconds * 1_000) : `calendar ${window.calendar}`;
 }

@@ -14,6 +14,7 @@ export function newCounters(): Counters {
     leasesSettled: 0,
     leasesReleased: 0,
     leasesExpired: 0,
+    tasksAbandoned: 0,
     refusals: 0,
     failovers: 0,
     invalidUsages: 0,

@@ -13,23 +13,26 @@ export const RIVALS: { readonly [name: string]: string } = {
   cockatiel: "3.2.1",
 };
 
+/** Packages of bench/retries.ts: a queue with a limit, and retries. */
+export const RETRY_RIVALS: { readonly [name: string]: string } = { "p-queue": "9.3.5", "p-retry": "7.1.1" };
+
 /** Folder with these packages. They are fetched on demand, because they are not dependencies of the repository. */
-export async function fetchedRivals(): Promise<string> {
-  const folder = join(cache, "rivals");
-  if ((await problems(folder)).length === 0) return folder;
+export async function fetchedRivals(rivals = RIVALS, name = "rivals"): Promise<string> {
+  const folder = join(cache, name);
+  if ((await problems(folder, rivals)).length === 0) return folder;
   await rm(folder, { recursive: true, force: true });
   await mkdir(folder, { recursive: true });
   const flags = ["--ignore-scripts", "--no-audit", "--no-fund", "--no-package-lock"];
-  const packages = Object.entries(RIVALS).map(([name, version]) => `${name}@${version}`);
+  const packages = Object.entries(rivals).map(([name, version]) => `${name}@${version}`);
   await runOrThrow("npm", ["install", "--prefix", folder, ...flags, ...packages], { cwd: folder });
-  const wrong = await problems(folder);
+  const wrong = await problems(folder, rivals);
   if (wrong.length > 0) throw new Error(`wrong packages: ${wrong.join(", ")}`);
   return folder;
 }
 
-async function problems(folder: string): Promise<string[]> {
+async function problems(folder: string, rivals: typeof RIVALS): Promise<string[]> {
   const wrong: string[] = [];
-  for (const [name, version] of Object.entries(RIVALS)) {
+  for (const [name, version] of Object.entries(rivals)) {
     try {
       const manifest = JSON.parse(await readFile(join(folder, "node_modules", name, "package.json"), "utf8"));
       if (manifest.version !== version) wrong.push(`${name} ${manifest.version}`);

@@ -13,28 +13,26 @@ import type { Decision } from "../api/decision.ts";
 import type { Lease, Settlement } from "../api/lease.ts";
 import type { StatusClass } from "../api/status-class.ts";
 import type { Usage } from "../api/usage.ts";
+import type { Due } from "../clock/timer-heap.ts";
 import type { Outcome } from "../health/health.ts";
-import { raiseLimitReached, updateHealth } from "../observation/apply-observation.ts";
+import { updateHealth } from "../observation/apply-observation.ts";
 import { readUsage } from "../observation/outcome-fields.ts";
 import { parseSettlement, SUCCEEDED } from "../observation/parse-settlement.ts";
 import type { Provider } from "../provider/provider.ts";
 import { REQUESTS, TOKENS } from "../quota/dimension-index.ts";
 import type { Quota } from "../quota/quota.ts";
-import type { Reservation } from "../quota/reservation.ts";
-import {
-  demandFor,
-  UNSPECIFIED,
-  type UsageVector,
-  unspecifiedUsage,
-  usageOf,
-  varianceOf,
-} from "../quota/usage-vector.ts";
+import { UNSPECIFIED, type UsageVector, unspecifiedUsage, usageOf } from "../quota/usage-vector.ts";
 import { finalUsage } from "./final-usage.ts";
 import type { Candidate, LeaseContext } from "./lease-context.ts";
+import { LeaseHoldings } from "./lease-holdings.ts";
 import {
+  countsFrom,
+  extended,
   grantedState,
+  hasOutlasted,
   holdsPlace,
   isOpen,
+  isTaskRunning,
   isUncounted,
   type LeaseEvent,
   type LeaseState,
@@ -43,7 +41,6 @@ import {
   transition,
 } from "./lease-state.ts";
 import type { OpenLeases } from "./open-leases.ts";
-import type { Due } from "./timer-heap.ts";
 
 const SUCCESS: Outcome = { status: "success", latencyMs: null, retryAfterMs: null, knownResetAt: null };
 
@@ -56,13 +53,15 @@ export class ActiveLease implements Lease, Due, LeaseTerms {
   readonly order: number;
   dueAt: number;
   place = -1;
+  taskMs = 0;
   readonly #context: LeaseContext;
   readonly #candidate: Candidate;
-  readonly #reservations: Reservation<Quota>[] = [];
+  readonly #holdings: LeaseHoldings;
   readonly #openLeases: OpenLeases;
+  readonly #timeoutMs: number;
+  /** Latest read of its stream. */
+  #readAt = -Infinity;
   #state: LeaseState;
-  /** Amounts that are reserved or counted. */
-  #amounts: UsageVector;
   #reported: UsageVector | null = null;
 
   constructor(context: LeaseContext, candidate: Candidate, order: number, now: number, timeoutMs: number) {
@@ -73,7 +72,8 @@ export class ActiveLease implements Lease, Due, LeaseTerms {
     this.order = order;
     this.#context = context;
     this.#candidate = candidate;
-    this.#amounts = needs.amounts;
+    this.#holdings = new LeaseHoldings(provider.name, needs, now, context.events);
+    this.#timeoutMs = timeoutMs;
     this.#state = grantedState(this, timeoutMs);
     this.dueAt = nextInstantOf(this.#state);
     this.#openLeases = context.openLeases.of(provider);
@@ -81,7 +81,7 @@ export class ActiveLease implements Lease, Due, LeaseTerms {
     provider.leases++;
     provider.takeRecoverySlot(state, needs.amounts[REQUESTS]!, this, now);
     const { quotas } = provider;
-    for (let i = 0; i < quotas.length; i++) this.#reserve(quotas[i]!, now);
+    for (let i = 0; i < quotas.length; i++) this.#holdings.reserve(quotas[i]!, this.#state, now);
     context.leases.put(this);
   }
 
@@ -91,12 +91,16 @@ export class ActiveLease implements Lease, Due, LeaseTerms {
 
   /** When the windows began to count it, or will if nothing more is heard. */
   get countsFrom(): number {
-    const state = this.#state;
-    return isUncounted(state) ? Math.min(state.countsAt, Number.MAX_VALUE) : state.countedFrom;
+    return countsFrom(this.#state);
   }
 
   get hasEnded(): boolean {
     return !isOpen(this.#state);
+  }
+
+  /** True for the one request after a cooldown. */
+  get isTrial(): boolean {
+    return this.#candidate.state === "trial";
   }
 
   get decision(): Decision {
@@ -145,7 +149,7 @@ export class ActiveLease implements Lease, Due, LeaseTerms {
       this.#settle(parseSettlement({ status: "cancelled" }, this.#context.profile.vocabulary), now);
     } else if (isOpen(this.#state)) {
       this.#context.counters.leasesReleased++;
-      for (const reservation of this.#reservations) if (reservation.isReserved) reservation.cancel(now);
+      this.#holdings.cancel(now);
       this.#apply("release", now);
     }
     this.#context.endStep();
@@ -155,45 +159,72 @@ export class ActiveLease implements Lease, Due, LeaseTerms {
     this.settle({ status: "cancelled" });
   }
 
+  /** It never expires, because a task runs. */
+  startTask(): void {
+    this.#setState(extended(this.#state, Infinity));
+  }
+
+  /** Its stream was read: it expires `leaseTimeoutMs` after the latest read. */
+  streamRead(now: number): void {
+    const isFirst = this.#readAt === -Infinity;
+    this.#readAt = now;
+    if (isFirst) this.#setState(extended(this.#state, now + this.#timeoutMs));
+  }
+
+  /** The call gives up while the task still runs, which keeps the place. `endTask` must follow. */
+  abandonTask(): void {
+    this.taskMs = this.#timeoutMs;
+  }
+
+  /** The abandoned task has ended. */
+  endTask(): void {
+    const context = this.#context;
+    const now = context.beginStep();
+    this.taskMs = 0;
+    if (isTaskRunning(this.#state)) {
+      this.#apply("taskEnded", now);
+      this.onDue(now);
+      const state = this.#state;
+      if ("freeAt" in state) this.#holdings.close(state);
+    }
+    context.endStep();
+  }
+
   /** Does everything that is due at `at`, its own instant. */
   onDue(at: number): void {
     if (isUncounted(this.#state) && at >= this.#state.countsAt) this.#apply("skewed", at);
     const state = this.#state;
     if (isOpen(state)) {
       if (at < state.expiresAt) return;
-      this.#context.counters.leasesExpired++;
-      this.#apply("abandon", at);
-      this.#context.events.emit("leaseExpired", { lease: this });
+      const expiresAt = this.#readAt + this.#timeoutMs;
+      if (expiresAt > at) this.#setState(extended(state, expiresAt));
+      else this.#expire(at);
     } else if ("freeAt" in state && at >= state.freeAt) this.#apply("placeFreed", at);
+    else if ("freeAt" in state && at >= state.freeFrom && !hasOutlasted(state)) this.#outlast(at);
+  }
+
+  #expire(at: number): void {
+    this.#context.counters.leasesExpired++;
+    this.#apply("abandon", at);
+    this.#context.events.emit("leaseExpired", { lease: this });
+  }
+
+  /** The task of the abandoned request still runs at the instant from which its place could be free. */
+  #outlast(at: number): void {
+    this.#apply("outlasted", at);
+    this.#context.counters.tasksAbandoned++;
+    this.#candidate.provider.abandonedTasks++;
+    this.#holdings.markAbandoned();
   }
 
   /** True if it is of one of these providers, or takes part in one of these quotas. */
   isAmong(providers: ReadonlySet<Provider>, quotas: ReadonlySet<Quota>): boolean {
-    return providers.has(this.#candidate.provider) || this.#reservations.some(({ quota }) => quotas.has(quota));
+    return providers.has(this.#candidate.provider) || this.#holdings.isAmong(quotas);
   }
 
   /** Takes part in those of the quotas that are new, so that they count it as the ones before did. */
   migrateTo(quotas: readonly Quota[], now: number): void {
-    const before = new Map(this.#reservations.map((reservation) => [reservation.quota, reservation]));
-    for (const quota of quotas) if (!before.has(quota)) this.#migrate(quota, before, now);
-  }
-
-  #migrate(quota: Quota, before: ReadonlyMap<Quota, Reservation>, now: number): void {
-    const state = this.#state;
-    const amount = demandFor(this.#amounts, quota.index);
-    const source = quota.inheritedFrom === null ? undefined : before.get(quota.inheritedFrom);
-    // Usage that the new quota has inherited contains the amount already.
-    const isInherited = source !== undefined && !source.isReserved;
-    if (quota.isHeldToEnd ? holdsPlace(state) : isUncounted(state)) {
-      if (isInherited) quota.amend(-amount, this.countsFrom, now);
-      this.#reserve(quota, now);
-    } else {
-      if (!isInherited && (source !== undefined || isOpen(state))) quota.amend(amount, this.countsFrom, now);
-      const variance = isOpen(state) ? varianceOf(this.#candidate.needs, quota.index) : 0;
-      const reservation = quota.adopt(amount, variance, this.grantedAt, this.countsFrom);
-      if (!isOpen(state)) reservation.close();
-      this.#reservations.push(reservation);
-    }
+    this.#holdings.migrateTo(quotas, this.#state, now);
   }
 
   #read(settlement: Settlement): Outcome {
@@ -204,35 +235,11 @@ export class ActiveLease implements Lease, Due, LeaseTerms {
     return ending;
   }
 
-  #reserve(quota: Quota, now: number): void {
-    const state = this.#state;
-    const amount = demandFor(this.#amounts, quota.index);
-    const variance = isOpen(state) ? varianceOf(this.#candidate.needs, quota.index) : 0;
-    const remaining = quota.remaining(now);
-    const reservation = quota.reserve(amount, variance, this.grantedAt, now, this.#scheduledAt(quota, state));
-    this.#reservations.push(reservation);
-    if (state.kind === "answered") reservation.confirmAnswer();
-    if (!isOpen(state)) reservation.close();
-    if (remaining > 0 && amount >= remaining) raiseLimitReached(this.#context.events, this.provider, quota);
-  }
-
-  /** When the reservation ends by itself in that state; Infinity: unknown. */
-  #scheduledAt({ isHeldToEnd }: Quota, state: LeaseState): number {
-    if (isHeldToEnd) return "freeAt" in state ? state.freeAt : Infinity;
-    return "countsAt" in state ? state.countsAt : Infinity;
-  }
-
   /** Adjusts the amounts to an ending with that status. */
   #adjust(status: StatusClass, now: number): void {
-    const amounts = finalUsage(status, this.#reported, this.#amounts, this.#candidate.provider.settings.price);
-    if (amounts === this.#amounts) return;
-    this.#amounts = amounts;
-    for (const reservation of this.#reservations) {
-      const { quota, amount: before } = reservation;
-      const amount = demandFor(amounts, quota.index);
-      if (reservation.adjust(amount, now)) raiseLimitReached(this.#context.events, this.provider, quota);
-      if (amount < before) this.#context.capacityFreed();
-    }
+    const { price } = this.#candidate.provider.settings;
+    const amounts = finalUsage(status, this.#reported, this.#holdings.amounts, price);
+    if (this.#holdings.adjust(amounts, now)) this.#context.capacityFreed();
   }
 
   #settle(ending: Outcome, now: number): void {
@@ -258,32 +265,27 @@ export class ActiveLease implements Lease, Due, LeaseTerms {
 
   /** Changes the state, and the reservations with it. */
   #apply(event: LeaseEvent, now: number): void {
+    const { provider } = this.#candidate;
     const before = this.#state;
     const state = transition(before, event, now, this);
-    this.#state = state;
-    if (isUncounted(before) && !isUncounted(state)) this.#commit(false, now);
+    if (isUncounted(before) && !isUncounted(state)) this.#holdings.commit(false, now);
     if (holdsPlace(before) && !holdsPlace(state)) {
-      this.#commit(true, now);
-      this.#candidate.provider.leases--;
+      this.#holdings.commit(true, now);
+      provider.leases--;
+      if (hasOutlasted(before)) provider.abandonedTasks--;
+      if (!isOpen(before)) this.#holdings.close(state);
       this.#context.capacityFreed();
     }
     if (isOpen(before) && !isOpen(state)) this.#close(state);
-    else if (event === "headers") for (const reservation of this.#reservations) reservation.confirmAnswer();
-    this.dueAt = nextInstantOf(state);
-    if (this.dueAt < Infinity) this.#context.leases.put(this);
-    else this.#context.leases.remove(this);
+    else if (event === "headers") this.#holdings.confirmAnswer();
+    this.#setState(state);
   }
 
-  /** Ends the reservations of the windows, or those that are held to the end. */
-  #commit(isHeldToEnd: boolean, at: number): void {
-    const reservations = this.#reservations;
-    for (let i = 0; i < reservations.length; i++) {
-      const reservation = reservations[i]!;
-      const { quota } = reservation;
-      if (quota.isHeldToEnd !== isHeldToEnd || !reservation.isReserved) continue;
-      if (quota.spec.strategy === "concurrency") reservation.release();
-      else reservation.commit(at);
-    }
+  #setState(state: LeaseState): void {
+    this.#state = state;
+    this.dueAt = nextInstantOf(state);
+    if (state.kind === "done") this.#context.leases.remove(this);
+    else this.#context.leases.put(this);
   }
 
   /** Nothing of the lease is open any more, however it ended. */
@@ -292,10 +294,7 @@ export class ActiveLease implements Lease, Due, LeaseTerms {
     if (provider.trial === this) provider.trial = null;
     this.#openLeases.remove(capability.learning);
     if (!provider.isRegistered) this.#context.openLeases.dropIfUnused(provider.name);
-    for (const reservation of this.#reservations) {
-      reservation.close();
-      if (reservation.isReserved) reservation.schedule(this.#scheduledAt(reservation.quota, state));
-    }
+    this.#holdings.close(state);
     this.#context.capacityFreed();
   }
 }

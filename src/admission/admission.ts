@@ -9,10 +9,12 @@
 import type { Lease } from "../api/lease.ts";
 import type { Refusal } from "../api/refusal.ts";
 import type { EngineTime } from "../clock/engine-time.ts";
+import { type Due, TimerHeap } from "../clock/timer-heap.ts";
 import { GrateLimiterError } from "../errors.ts";
 import type { Capability } from "../provider/capability.ts";
 import type { Provider } from "../provider/provider.ts";
 import type { Quota } from "../quota/quota.ts";
+import { requireCost } from "../selection/cost-requirement.ts";
 import type { RequestSpec } from "../selection/request-spec.ts";
 import type { SelectionContext } from "../selection/selection-context.ts";
 import { type Abortable, AbortSignals } from "./abort-signals.ts";
@@ -22,8 +24,7 @@ import type { LeaseContext } from "./lease-context.ts";
 import { OpenLeasesByName } from "./open-leases.ts";
 import { QueueScheduler } from "./queue-scheduler.ts";
 import { type AdmissionOptions, Reserver } from "./reserver.ts";
-import { type Due, TimerHeap } from "./timer-heap.ts";
-import type { LeaseOptions, WaitOptions } from "./waiter.ts";
+import type { Caller, LeaseOptions, WaitOptions } from "./waiter.ts";
 
 // Behind all waiters, whatever their priority.
 const BEHIND_ALL: LeaseOptions = { priority: -Infinity };
@@ -101,14 +102,6 @@ export class Admission implements LeaseContext {
     return isOpen ? now - oldest : null;
   }
 
-  /** Name of the provider that `acquire` would grant now; null: it would wait. */
-  wouldGrant(capability: Capability, request: RequestSpec, { priority = 0 }: LeaseOptions): string | null {
-    const { now } = this.#time;
-    const ranking = this.#scheduler.rank(capability, request, priority, now);
-    const best = this.#reserver.best(request, ranking, priority, now);
-    return best < 0 ? null : ranking.entry(best).name;
-  }
-
   capacityFreed(): void {
     this.#scheduler.capacityFreed();
   }
@@ -154,6 +147,7 @@ export class Admission implements LeaseContext {
   /** Grants a lease now or returns a refusal; never waits, overtakes no waiter. */
   tryAcquire(capability: Capability, request: RequestSpec): Lease | Refusal {
     this.requireOpen();
+    requireCost(capability, request, this.#parts.registry);
     const now = this.beginStep();
     try {
       const ranking = this.#scheduler.rank(capability, request, -Infinity, now);
@@ -166,21 +160,22 @@ export class Admission implements LeaseContext {
 
   /**
    * Grants a lease now, or waits. Throws or rejects with NoAvailableProviders, the reason of the signal, or code "closed".
-   * With `mayOverfill` it also joins a full queue: for callers that let only a few calls wait simultaneously.
+   * `caller`: the call that asks, if it can ask again.
    */
   acquire(
     capability: Capability,
     request: RequestSpec,
     asked: WaitOptions,
     maxWaitMs: number,
-    mayOverfill = false,
-  ): Lease | Promise<Lease> {
+    caller?: Caller,
+  ): ActiveLease | Promise<ActiveLease> {
     this.requireOpen();
     const signal = asked.signal as Abortable | undefined;
     if (signal?.aborted) throw signal.reason;
+    requireCost(capability, request, this.#parts.registry);
     const now = this.beginStep();
     try {
-      return this.#scheduler.begin(capability, request, asked, maxWaitMs, mayOverfill, now);
+      return this.#scheduler.begin(capability, request, asked, maxWaitMs, caller, now);
     } finally {
       this.endStep();
     }

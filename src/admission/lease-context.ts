@@ -1,10 +1,10 @@
 import type { Decision } from "../api/decision.ts";
+import type { Due, TimerHeap } from "../clock/timer-heap.ts";
 import type { ObservationContext } from "../observation/apply-observation.ts";
 import type { Capability } from "../provider/capability.ts";
 import type { Provider, ProviderState } from "../provider/provider.ts";
 import type { Demand } from "../quota/usage-vector.ts";
 import type { OpenLeasesByName } from "./open-leases.ts";
-import type { Due, TimerHeap } from "./timer-heap.ts";
 
 /** A provider that a lease is granted on, and the request that it is granted for. */
 export interface Candidate {

@@ -7,22 +7,25 @@
 // Regimes: known instants are those at which a window releases enough, a cooldown or a ramp ends, health heals, or a
 // reservation is committed or released. Every other change that frees capacity is a call, and says so.
 
-import type { Lease } from "../api/lease.ts";
 import { NoAvailableProviders } from "../errors.ts";
 import { TOO_LARGE } from "../profile/profile.ts";
 import type { Capability } from "../provider/capability.ts";
+import type { Provider } from "../provider/provider.ts";
 import type { Ranking } from "../selection/ranking.ts";
 import { refusalOf } from "../selection/refusal.ts";
 import type { RequestSpec } from "../selection/request-spec.ts";
 import { rank } from "../selection/select.ts";
 import type { SelectionContext } from "../selection/selection-context.ts";
 import type { Abortable } from "./abort-signals.ts";
+import type { ActiveLease } from "./active-lease.ts";
 import type { Claims, ClaimTarget } from "./claims.ts";
 import { addToBounds, boundsOf } from "./group-bounds.ts";
 import type { LeaseContext } from "./lease-context.ts";
 import type { Reserver } from "./reserver.ts";
+import { isShutOut } from "./shut-out.ts";
+import { trialsOutOfTurn } from "./trial-turn.ts";
 import { type Verdict, WaitQueue } from "./wait-queue.ts";
-import { type LaneGroup, Waiter, type WaitOptions } from "./waiter.ts";
+import { type Caller, type LaneGroup, Waiter, type WaitOptions } from "./waiter.ts";
 
 /** Serves the wait queue of one limiter. */
 export class QueueScheduler {
@@ -38,6 +41,8 @@ export class QueueScheduler {
   /** A call freed capacity since the last pass began. */
   #wasFreed = false;
   #orders = 0;
+  /** Number of waiters with a rank among the waiters for a trial. */
+  #ranked = 0;
   #nextEvaluationAt = Infinity;
 
   constructor(context: LeaseContext, parts: SelectionContext, claims: Claims, reserver: Reserver, maxWaiting: number) {
@@ -98,6 +103,10 @@ export class QueueScheduler {
     try {
       if (!this.isIdle) {
         this.#claims.clear();
+        if (this.#ranked > 0) {
+          const turns = trialsOutOfTurn(this.#queue, this.#parts, now);
+          for (const [provider, waiter] of turns) this.#evaluate(waiter, null, now, provider);
+        }
         this.#queue.pass(now);
       }
     } finally {
@@ -123,32 +132,38 @@ export class QueueScheduler {
     request: RequestSpec,
     options: WaitOptions,
     maxWaitMs: number,
-    mayOverfill: boolean,
+    caller: Caller | undefined,
     now: number,
-  ): Lease | Promise<Lease> {
+  ): ActiveLease | Promise<ActiveLease> {
     // Nothing was evaluated while the queue was idle.
     if (this.isIdle) this.#reset();
-    const order = this.#orders++;
     const priority = options.priority ?? 0;
     const deadline = now + maxWaitMs;
     const queue = this.#queue;
-    const isFull = !mayOverfill && deadline > now && queue.size >= this.#maxWaiting;
+    // A call that asks again keeps its order. If it is ahead of waiters, the pass that follows grants in that order.
+    const hasReturned = caller?.order !== undefined && queue.size > 0 && deadline > now;
+    const order = caller?.order ?? this.#orders++;
+    if (caller !== undefined) caller.order = order;
+    const isFull = !caller?.mayOverfill && deadline > now && queue.size >= this.#maxWaiting;
     let ranking: Ranking | null = null;
     // Behind an equal waiter the answer is known.
-    if (isFull || !queue.hasEqual(capability.name, capability.list, request, priority, deadline)) {
+    if (isFull || hasReturned || !queue.hasEqual(capability.name, capability.list, request, priority, deadline)) {
       ranking = this.rank(capability, request, priority, now);
-      const lease = this.#reserver.grant(capability, request, ranking, options, now, now);
+      const lease = hasReturned ? null : this.#reserver.grant(capability, request, ranking, options, now, now);
       if (lease !== null) return lease;
       if (isFull || !this.#reserver.mayComeBy(deadline, capability, request, now)) {
-        const refusal = this.#reserver.refuse(capability, request, now);
+        const refusal = this.#reserver.refuse(capability, request, now, caller?.asksAgain);
         throw new NoAvailableProviders(capability.name, refusal, { kind: isFull ? "queue_full" : "refused" });
       }
     }
-    const waiter = new Waiter(capability.name, request, options, deadline, order, now);
+    const waiter = new Waiter(capability.name, request, options, deadline, order, now, caller);
+    if (waiter.trialRank > 0) this.#ranked++;
+    if (caller !== undefined) caller.withdraw = (error) => void this.#reject(waiter, error);
     waiter.unwatch = this.#context.watch(options.signal, deadline, () => this.#end(waiter));
     const group = queue.add(waiter, capability.list);
-    if (ranking !== null) {
-      if (queue.hasDeferred && !this.#isShut(waiter)) {
+    if (hasReturned) this.#hasRoom = true;
+    else if (ranking !== null) {
+      if (queue.hasDeferred && !isShutOut(waiter, this.#claims, this.#parts.registry)) {
         queue.resume(now);
         ranking = rank(capability, request, this.#parts, now, true);
       }
@@ -159,8 +174,8 @@ export class QueueScheduler {
     return waiter.result;
   }
 
-  /** Serves, rejects, or keeps a waiter. */
-  #evaluate(waiter: Waiter, group: LaneGroup, now: number): Verdict {
+  /** Serves, rejects, or keeps a waiter. With `only` it is served by that provider, or its turn comes later. */
+  #evaluate(waiter: Waiter, group: LaneGroup | null, now: number, only?: Provider): Verdict {
     const { request, deadline } = waiter;
     const signal = waiter.signal as Abortable | undefined;
     // If one signal takes several waiters out of the queue, the first ones leave the capacity to waiters that stay.
@@ -172,9 +187,9 @@ export class QueueScheduler {
     if (isOver && waiter.expectedAt > deadline) return this.#giveUp(waiter, now, "timed_out");
     try {
       const ranking = rank(capability, request, this.#parts, now, true);
-      const lease = this.#reserver.grant(capability, request, ranking, waiter, waiter.since, now);
+      const lease = this.#reserver.grant(capability, request, ranking, waiter, waiter.since, now, only);
       if (lease === null && isOver) return this.#giveUp(waiter, now, "timed_out");
-      if (lease === null) return this.#stay(waiter, group, capability, ranking, now);
+      if (lease === null) return group === null ? "stays" : this.#stay(waiter, group, capability, ranking, now);
       this.#leave(waiter);
       waiter.resolve(lease);
     } catch (error) {
@@ -221,8 +236,11 @@ export class QueueScheduler {
       }
       const state = provider.state(now, minimumHealth);
       if (state !== "cooldown" && state !== "unhealthy") continue;
+      // Ranked above.
+      if (provider.isOpenForTrial(state, ranking.isProbing, now)) continue;
       const { health } = provider;
-      const opensAt = state === "cooldown" ? health.cooldownUntil : now + health.healsInMs(minimumHealth, now);
+      const opensAt =
+        state === "cooldown" ? health.opensAt(ranking.isProbing) : now + health.healsInMs(minimumHealth, now);
       const fitsAt = profile.earliestFit(provider.quotas, needs, now);
       soonestAt = Math.min(soonestAt, fitsAt < Infinity ? Math.max(opensAt, fitsAt) : opensAt);
       // From then on it claims its demand there.
@@ -258,16 +276,6 @@ export class QueueScheduler {
     return targets.some(isHopeful);
   }
 
-  #isShut({ capability, request, priority }: Waiter): boolean {
-    const { registry } = this.#parts;
-    const known = registry.capabilities.get(capability);
-    if (known === undefined) return false;
-    return registry.listed(known).every((entry) => {
-      if (entry.provider === null || request.excludes(entry.name)) return true;
-      return this.#claims.isShut(entry.provider, request.demandOn(known, entry, true), priority);
-    });
-  }
-
   /** When the next reservation or lease ends by itself. Infinity: none does. */
   #nextDueAt(): number {
     return this.#context.leases.first?.dueAt ?? Infinity;
@@ -285,7 +293,9 @@ export class QueueScheduler {
     const capability = this.#parts.registry.capabilities.get(waiter.capability);
     this.#leave(waiter);
     const refusal =
-      capability === undefined ? refusalOf<string>([]) : this.#reserver.refuse(capability, waiter.request, now);
+      capability === undefined
+        ? refusalOf<string>([])
+        : this.#reserver.refuse(capability, waiter.request, now, waiter.caller?.asksAgain);
     waiter.reject(new NoAvailableProviders(waiter.capability, refusal, { kind }));
     return "gone";
   }
@@ -297,6 +307,7 @@ export class QueueScheduler {
   }
 
   #leave(waiter: Waiter): void {
+    if (waiter.lane !== null && waiter.trialRank > 0) this.#ranked--;
     this.#queue.remove(waiter);
     if (waiter.hasClaims) this.#hasRoom = true;
     waiter.unwatch();

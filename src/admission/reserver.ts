@@ -14,7 +14,7 @@ import { earliestFit, type FitOptions } from "../quota/availability.ts";
 import { type Demand, demandFor } from "../quota/usage-vector.ts";
 import type { Ranking } from "../selection/ranking.ts";
 import { refusalOf } from "../selection/refusal.ts";
-import { refusalReasonFor } from "../selection/refusal-reason.ts";
+import { isNoneEligible, refusalReasonsFor } from "../selection/refusal-reason.ts";
 import type { RequestSpec } from "../selection/request-spec.ts";
 import type { SelectionContext } from "../selection/selection-context.ts";
 import { ActiveLease } from "./active-lease.ts";
@@ -54,10 +54,11 @@ export class Reserver {
   }
 
   /** Rank of the provider to be granted, one that the request avoids only if there is no other; -1: none. */
-  best(request: RequestSpec, ranking: Ranking, priority: number, now: number): number {
+  best(request: RequestSpec, ranking: Ranking, priority: number, now: number, only?: Provider): number {
     let best = -1;
     // Providers with capacity come first.
     for (let rank = 0; rank < ranking.size && ranking.waitMs(rank) === 0; rank++) {
+      if (only !== undefined && ranking.provider(rank) !== only) continue;
       const isAvoided = request.avoids(ranking.entry(rank).name);
       if ((isAvoided && best >= 0) || !this.#isFree(ranking, rank, priority, now)) continue;
       best = rank;
@@ -66,7 +67,7 @@ export class Reserver {
     return best;
   }
 
-  /** Grants a lease to a call that waits since `since`; null: no provider can be granted. */
+  /** Grants a lease to a call that waits since `since`; null: no provider can be granted. `only`: at no other provider. */
   grant(
     capability: Capability,
     request: RequestSpec,
@@ -74,16 +75,20 @@ export class Reserver {
     { priority = 0, leaseTimeoutMs }: LeaseOptions,
     since: number,
     now: number,
+    only?: Provider,
   ): ActiveLease | null {
-    let best = this.best(request, ranking, priority, now);
+    let best = this.best(request, ranking, priority, now, only);
     if (best < 0) return null;
     const { counters, events, minimumHealth } = this.#parts;
-    if (this.#options.spread === "headroom") best = this.#drawn(request, ranking, best, priority, now);
+    if (this.#options.spread === "headroom" && only === undefined)
+      best = this.#drawn(request, ranking, best, priority, now);
     const provider = ranking.provider(best);
+    const state = provider.state(now, minimumHealth);
     const candidate = {
       provider,
       capability,
-      state: provider.state(now, minimumHealth),
+      // A probe is a trial.
+      state: state === "cooldown" ? "trial" : state,
       needs: ranking.demand(best),
       decision: ranking.decision(best),
     };
@@ -122,16 +127,17 @@ export class Reserver {
     return best;
   }
 
-  refuse(capability: Capability, request: RequestSpec, now: number): Refusal {
+  /** The refusal of the request, counted and emitted unless the same call asks again. */
+  refuse(capability: Capability, request: RequestSpec, now: number, asksAgain = false): Refusal {
     const refusal = this.#refusal(capability, request, now);
+    if (asksAgain) return refusal;
     this.#parts.counters.refusals++;
     this.#parts.events.emit("refused", { capability: capability.name, refusal });
     return refusal;
   }
 
   #refusal(capability: Capability, request: RequestSpec, now: number): Refusal {
-    const listed = this.#parts.registry.listed(capability);
-    return refusalOf(listed.map((entry) => refusalReasonFor(capability, entry, request, this.#parts, now, true)));
+    return refusalOf(refusalReasonsFor(capability, request, this.#parts, now, true));
   }
 
   /** True if a known release, or the end of a request in flight, can make room by the deadline. */
@@ -141,11 +147,13 @@ export class Reserver {
     // The time of a refusal is rounded up to whole ms.
     if (retryAfterMs !== null && now + retryAfterMs < deadline + 1) return true;
     const { registry, minimumHealth } = this.#parts;
+    const isOnlyChoice = isNoneEligible(reasons);
     return registry.listed(capability).some((entry, place) => {
       const { reason, retryAfterMs: knownMs } = reasons[place]!;
       if (reason === "waiters_ahead" || (reason === "ramping" && knownMs === null)) return true;
       const { provider } = entry;
-      if (provider === null || !ENDS_HELP.includes(reason) || now + provider.cooldownMs(now) > deadline) return false;
+      if (provider === null || !ENDS_HELP.includes(reason) || provider.health.opensAt(isOnlyChoice) > deadline)
+        return false;
       const open = this.#context.openLeases.of(provider);
       if (reason === "unhealthy" && now + provider.health.healsInMs(minimumHealth, now) > deadline) {
         // Only an answer of its own heals it before its time.

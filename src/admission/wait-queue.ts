@@ -11,9 +11,9 @@
 // granted anything that the other claims leave. If a waiter is too large for one of the providers, the next smaller one of
 // its lane might fit there and is evaluated.
 
+import { TimerHeap } from "../clock/timer-heap.ts";
 import type { ProviderList } from "../provider/provider-list.ts";
 import type { RequestSpec } from "../selection/request-spec.ts";
-import { TimerHeap } from "./timer-heap.ts";
 import { Lane, LaneGroup, type Waiter } from "./waiter.ts";
 
 /** Result of the evaluation of a waiter: it left the queue, or it stays alone, with its lane, or with its group. */
@@ -59,7 +59,7 @@ export class WaitQueue {
     return last.request === request || last.request.key === request.key;
   }
 
-  /** Puts the waiter last in its lane; returns the group. */
+  /** Puts the waiter into its lane, in the order of arrival; returns the group. */
   add(waiter: Waiter, list: ProviderList | null): LaneGroup {
     const { capability, request, priority } = waiter;
     let groups = this.#groups.get(list);
@@ -79,7 +79,10 @@ export class WaitQueue {
       group.lanes.set(capability, lane);
     }
     lane.add(waiter);
-    if (lane.first === waiter) this.#open(lane);
+    if (lane.first === waiter) {
+      if (lane.last !== waiter) group.bounds = null;
+      this.#open(lane);
+    }
     this.size++;
     this.#counts.set(capability, (this.#counts.get(capability) ?? 0) + 1);
     return group;
@@ -176,7 +179,7 @@ export class WaitQueue {
     return verdict;
   }
 
-  /** Lets passes evaluate a new lane. Its first waiter was evaluated by the call that added it. */
+  /** Lets passes evaluate a lane with a new first waiter, which the call that added it evaluates, or the next pass. */
   #open(lane: Lane): void {
     if (this.#isInPass || this.#deferred !== null) this.#finished.push(lane);
     else {

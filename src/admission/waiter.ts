@@ -1,8 +1,8 @@
-import type { Lease } from "../api/lease.ts";
+import { type Due, TimerHeap } from "../clock/timer-heap.ts";
 import type { ProviderList } from "../provider/provider-list.ts";
 import type { RequestSpec } from "../selection/request-spec.ts";
+import type { ActiveLease } from "./active-lease.ts";
 import type { DemandBounds } from "./demand-bounds.ts";
-import { type Due, TimerHeap } from "./timer-heap.ts";
 
 /** How one lease is requested. */
 export interface LeaseOptions {
@@ -14,6 +14,22 @@ export interface LeaseOptions {
 /** How one `acquire` waits. */
 export interface WaitOptions extends LeaseOptions {
   readonly signal?: AbortSignal | undefined;
+}
+
+/** A call that asks for leases until one of its attempts is final. */
+export interface Caller {
+  /** Position in the order of arrival, which the first request for a lease sets. */
+  order: number | undefined;
+  /** Failed attempts so far. */
+  readonly failures: number;
+  /** Rank among the waiters for a trial: lower first. Infinity: only if no other waits. */
+  readonly trialRank: number;
+  /** True if the call can join a full queue, too. */
+  readonly mayOverfill: boolean;
+  /** True if the call asks again after a refusal, which is therefore neither counted nor emitted. */
+  readonly asksAgain: boolean;
+  /** Ends the wait with that error. It is set when the call joins the queue. */
+  withdraw: ((error: unknown) => void) | undefined;
 }
 
 /** One `acquire` that waits. */
@@ -34,8 +50,11 @@ export class Waiter {
   readonly order: number;
   readonly since: number;
   readonly deadline: number;
-  readonly result: Promise<Lease>;
-  resolve!: (lease: Lease) => void;
+  readonly caller: Caller | undefined;
+  /** Rank among the waiters for a trial when it joined the queue. */
+  readonly trialRank: number;
+  readonly result: Promise<ActiveLease>;
+  resolve!: (lease: ActiveLease) => void;
   reject!: (error: unknown) => void;
   /** Removes the alarm and the listener that would end the wait. */
   unwatch!: () => void;
@@ -47,6 +66,7 @@ export class Waiter {
     deadline: number,
     order: number,
     since: number,
+    caller: Caller | undefined,
   ) {
     this.capability = capability;
     this.request = request;
@@ -56,6 +76,8 @@ export class Waiter {
     this.order = order;
     this.since = since;
     this.deadline = deadline;
+    this.caller = caller;
+    this.trialRank = caller?.trialRank ?? 0;
     this.result = new Promise((resolve, reject) => {
       this.resolve = resolve;
       this.reject = reject;
@@ -83,12 +105,19 @@ export class Lane implements Due {
     return this.cursor?.order ?? Infinity;
   }
 
+  /** Adds the waiter in the order of arrival: last, unless its call has waited before. */
   add(waiter: Waiter): void {
+    let next: Waiter | null = null;
+    if (this.last !== null && this.last.order > waiter.order) {
+      for (next = this.first; next!.order < waiter.order; ) next = next!.next;
+    }
     waiter.lane = this;
-    waiter.previous = this.last;
-    if (this.last === null) this.first = waiter;
-    else this.last.next = waiter;
-    this.last = waiter;
+    waiter.next = next;
+    waiter.previous = next === null ? this.last : next.previous;
+    if (waiter.previous === null) this.first = waiter;
+    else waiter.previous.next = waiter;
+    if (next === null) this.last = waiter;
+    else next.previous = waiter;
   }
 
   remove(waiter: Waiter): void {

@@ -16,13 +16,13 @@ export interface LimiterEvents<P extends string = string> {
   refused: { readonly capability: string; readonly refusal: Refusal<P> };
   /** `run`, `stream` or `map` continues with another provider. */
   failover: { readonly capability: string; readonly from: P; readonly to: P; readonly status: StatusClass };
-  /** A cooldown began or was lengthened. `durationMs` is the time from now to its end. */
+  /** A cooldown began, or a stated wait lengthened it. `durationMs` is the time from now to its end. */
   cooldownStarted: { readonly provider: P; readonly status: StatusClass; readonly durationMs: number };
   /** A cooldown ended. Emitted once, by the first call after the end that reads the provider. */
   cooldownEnded: { readonly provider: P };
   /** A provider answered `unauthorized`: its key is dead. */
   providerDead: { readonly provider: P };
-  /** A dead provider was revived. */
+  /** A dead provider was revived, or a recheck of its key succeeded. */
   providerRevived: { readonly provider: P };
   /** The last of a quota was used. For a quota of a pool, `provider` is the one that used it. */
   limitReached: {

@@ -14,6 +14,8 @@ export interface ProviderInspection<P extends string = string> {
   readonly cooldownMs: number;
   /** Requests in flight. */
   readonly inFlight: number;
+  /** Those of which the task still runs although its call timed out or was aborted. */
+  readonly abandonedTasks: number;
   /** Own quotas first, then those of the pools. */
   readonly quotas: readonly QuotaForecast[];
 }

@@ -12,6 +12,8 @@ export interface Metrics {
   readonly leasesSettled: number;
   readonly leasesReleased: number;
   readonly leasesExpired: number;
+  /** Tasks that still ran a second after a time-out or an abort of their call, so that they kept their places. */
+  readonly tasksAbandoned: number;
   readonly refusals: number;
   readonly failovers: number;
   /** Invalid amounts, latencies, waiting times and statuses that were reported after a request, and ignored. */

@@ -5,7 +5,7 @@ import type { Usage } from "./usage.ts";
 export interface Outcome {
   /** Status class or HTTP status. */
   status: StatusClass | number;
-  /** Latency in milliseconds; fractions are allowed. Enters the provider's mean after a success or client error. */
+  /** Latency in milliseconds; fractions are allowed. Enters the provider's mean after a success (classic: or client error). */
   latencyMs?: number | undefined;
   /** Milliseconds for which the provider asks to get no more requests (Retry-After is in seconds). Ignored after a success. */
   retryAfterMs?: number | undefined;

@@ -23,13 +23,19 @@ export interface HealthOptions {
   penalty5xx?: number | undefined;
   /** Loss of health by `timeout`; default 0.2. */
   penaltyTimeout?: number | undefined;
-  /** Gain of health by `success` and `client_error`; default 0.02. */
+  /** Gain of health by `success`, and by `client_error` in the classic profile; default 0.02. */
   boostSuccess?: number | undefined;
-  /** Number of failures of one kind in a row that starts a cooldown; default 3. */
+  /**
+   * Number of failures of one kind in a row that starts a cooldown. Default: 1 for `rate_limited`, and for other failures 3
+   * if they are at least half of the outcomes of the last 500 ms. `quota_exhausted` and stated waits need no streak.
+   */
   cooldownTriggerCount?: number | undefined;
-  /** Factor between the lengths of consecutive cooldowns; default 2. */
+  /** Growth of the cooldown with each failed trial; default 2. Below 1: none. */
   cooldownMultiplier?: number | undefined;
-  /** Longest cooldown that the provider did not ask for itself; default 600. */
+  /**
+   * Longest cooldown that the provider did not ask for, the first one included; default 60,
+   * 600 after `quota_exhausted`, and not less than `cooldownSeconds`.
+   */
   maxCooldownSeconds?: number | undefined;
   /** Least health after a successful trial; default 0.9. */
   recoveredHealth?: number | undefined;
@@ -37,6 +43,11 @@ export interface HealthOptions {
   ewmaAlpha?: number | undefined;
   /** Health below which any failure starts a cooldown; default 0, which is off. */
   cooldownThreshold?: number | undefined;
+  /**
+   * Milliseconds after which one request tries a provider again that answered `unauthorized`; default 600_000. Doubled by
+   * each further such answer, up to an hour. Infinity: never.
+   */
+  recheckDeadAfterMs?: number | undefined;
 }
 
 /** Options of a limiter. All have defaults, and all except the plug-ins and functions are plain data. */
@@ -49,20 +60,26 @@ export interface GrateLimiterOptions<P extends string = string, Routes extends R
   /** Weights or a custom strategy; default `new WeightedScorer()`. */
   scoring?: ScoringWeights | ScoringStrategy | undefined;
   health?: HealthOptions | undefined;
-  /** Health from 0 to 1 below which a provider is not eligible; default 0.2. */
+  /** Health from 0 to 1 below which a provider is not eligible; default 0, which is off (classic 0.2). */
   minimumHealthScore?: number | undefined;
-  /** Length of the first cooldown of a provider without `cooldownSeconds`; default 60. */
+  /** Length of the first cooldown of a provider without `cooldownSeconds`; default 1 (classic 60). */
   defaultCooldownSeconds?: number | undefined;
   /** Default "score". "headroom" spreads the leases of processes that share keys but no state. */
   spread?: "score" | "headroom" | undefined;
-  /** Milliseconds after which an unsettled lease expires; default 600_000. */
+  /**
+   * Milliseconds after which an unsettled lease of `acquire` expires, or a stream that is not read; default 600_000. A task
+   * that still runs after its time-out keeps its concurrency place for at most this time.
+   */
   leaseTimeoutMs?: number | undefined;
   /** Largest credited network delay in milliseconds; default 1_000. Infinity: no limit. */
   skewCapMs?: number | undefined;
   /** Capacity of the wait queue; default 10_000. Items of `map` never fill it. */
   maxWaiting?: number | undefined;
-  /** Retries that the limiter may add per minute: `perMinute` (default 10) + `ratio` (default 0.1) x requests. */
-  retryBudget?: { ratio?: number | undefined; perMinute?: number | undefined } | undefined;
+  /**
+   * Retries that calls may add per minute to the requests of one provider, while it is not known to work again: `perMinute`
+   * (default 10) + `ratio` (default 0.2) x requests. A call waits while the budget is empty. Infinity or false: no limit.
+   */
+  retryBudget?: { ratio?: number | undefined; perMinute?: number | undefined } | false | undefined;
   /** Defaults for `acquire`, `run`, `stream` and `map`. */
   defaults?: RunDefaults | undefined;
   /** Source of time; default `new RealClock()`. */

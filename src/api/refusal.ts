@@ -12,6 +12,10 @@ export type RefusalReason<P extends string = string> =
       readonly limit: number;
       readonly remaining: number;
       readonly needed: number;
+      /** Full places: for how long leases of this limiter have held one. */
+      readonly heldForMs?: number;
+      /** Full places: how many of them timed-out or aborted tasks hold that still run. */
+      readonly abandoned?: number;
       readonly retryAfterMs: number | null;
     }
   | {

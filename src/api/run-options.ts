@@ -9,7 +9,11 @@ export type TaskResult =
 
 /** Defaults of one limiter for `acquire`, `run`, `stream` and `map`. */
 export interface RunDefaults {
-  /** Longest wait for capacity in milliseconds; default 60_000, in `map` Infinity. 0: never wait. */
+  /**
+   * Longest wait of a call in milliseconds, for capacity, backoff and retry budget together; default 60_000. 0: never wait. In
+   * `map` the default is no limit, except that an item fails if leases of this limiter hold the places of its providers and
+   * none is freed for `leaseTimeoutMs`.
+   */
   maxWaitMs?: number | undefined;
   /**
    * Time limit in milliseconds for a whole call: waiting, attempts, backoff, and the reading of a stream. In `map` for each
@@ -18,7 +22,10 @@ export interface RunDefaults {
   timeoutMs?: number | undefined;
   /** Time limit in milliseconds for one attempt, in `stream` up to the first chunk. Default none. */
   attemptTimeoutMs?: number | undefined;
-  /** Most attempts of a call. Default: the number of providers that the call can use, at least 2. */
+  /**
+   * Most attempts of a call that may have done work; refusals such as 429 do not count. Default: 3, or one more than the
+   * providers that the call can use if that is more. By default failed trials after a cooldown do not count either, up to 20.
+   */
   maxAttempts?: number | undefined;
   /** false: retry only if the provider certainly did no work. Default true. */
   idempotent?: boolean | undefined;

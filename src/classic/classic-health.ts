@@ -8,7 +8,14 @@
 // Regimes: health recovers only at outcomes, not with time alone. A provider below the minimum that gets no requests remains
 // there. All failures share one streak. Every further failure restarts the cooldown, even during a cooldown.
 // Source: the behaviour of grate-limiter 0.1.1 for Python.
-import { HEALTH_EFFECTS, type Health, type HealthState, type Outcome } from "../health/health.ts";
+import {
+  type CooldownTerms,
+  HEALTH_EFFECTS,
+  type Health,
+  type HealthChange,
+  type HealthState,
+  type Outcome,
+} from "../health/health.ts";
 import type { HealthSettings } from "../health/health-settings.ts";
 
 /** Health of the classic profile. */
@@ -34,6 +41,10 @@ export class ClassicHealth implements Health {
     return this.#cooldownUntil;
   }
 
+  opensAt(): number {
+    return this.#cooldownUntil;
+  }
+
   get isDead(): boolean {
     return false;
   }
@@ -55,14 +66,17 @@ export class ClassicHealth implements Health {
     return now < this.#cooldownUntil ? this.#cooldownUntil : Infinity;
   }
 
-  observe(outcome: Outcome, _grantedAt: number, cooldownSeconds: number, now: number): boolean {
+  observe(outcome: Outcome, _grantedAt: number, { cooldownSeconds }: CooldownTerms, now: number): HealthChange {
+    const cooldownUntil = this.#cooldownUntil;
     this.#decay(now);
     this.#outcomes++;
     this.#decayedAt = Math.max(this.#decayedAt, now);
     const { penalty } = HEALTH_EFFECTS[outcome.status];
     if (penalty === null) this.#succeed(outcome.latencyMs ?? 0);
     else this.#fail(this.#settings[penalty], cooldownSeconds, now);
-    return false;
+    const leftMs = Math.max(0, cooldownUntil - now);
+    if (this.#cooldownUntil - now <= leftMs) return "nothing";
+    return leftMs > 0 ? "lengthened" : "cooldown";
   }
 
   revive(now: number): void {

@@ -1,5 +1,6 @@
 import { USAGE_FIELDS } from "../api/usage.ts";
 import { GrateLimiterError } from "../errors.ts";
+import { HEALTH_DEFAULTS } from "../health/health-settings.ts";
 import type { Profile } from "../profile/profile.ts";
 import type { BurnMeter } from "../quota/burn-rate.ts";
 import { Concurrency } from "../quota/concurrency.ts";
@@ -19,11 +20,17 @@ export const classic: Profile = {
     without: [
       ...["pools", "spread", "price", "paused", "itpm", "otpm"],
       ...["strategy", "burst", "resetEpochMs", "countsAtEnd"],
-      ...["recoveredHealth", "ewmaAlpha", "cooldownThreshold"],
+      ...["recoveredHealth", "ewmaAlpha", "cooldownThreshold", "recheckDeadAfterMs"],
       ...["maxOutputTokens", "only", "exclude", ...USAGE_FIELDS],
     ],
     why: "in the classic profile",
   },
+
+  minimumHealth: 0.2,
+
+  defaultCooldownSeconds: 60,
+
+  healthDefaults: { ...HEALTH_DEFAULTS, cooldownTriggerCount: 3, maxCooldownSeconds: 600 },
 
   // The ports have a default cooldown in their configuration, but never read it.
   cooldownSeconds: (own) => own ?? 60,

@@ -1,9 +1,10 @@
 import type { Clock } from "../api/clock.ts";
 import { InvalidConfig } from "../errors.ts";
 import { valueText } from "../message-text.ts";
+import { openMacrotasks } from "./macrotasks.ts";
+import { type Due, TimerHeap } from "./timer-heap.ts";
 
-interface WakeUp {
-  readonly atMs: number;
+interface WakeUp extends Due {
   readonly wake: () => void;
 }
 
@@ -11,8 +12,8 @@ interface WakeUp {
 export class MockClock implements Clock {
   #now: number;
   readonly #epochAhead: number;
-  // In order of instant, and of arrival for equal instants.
-  #wakeUps: WakeUp[] = [];
+  readonly #wakeUps = new TimerHeap<WakeUp>();
+  #created = 0;
 
   /** Both options default to 0. `epochNow` moves with `now`. Throws InvalidConfig for an infinite or invalid number, or another key. */
   constructor(options: { readonly startMs?: number | undefined; readonly epochMs?: number | undefined } = {}) {
@@ -36,14 +37,9 @@ export class MockClock implements Clock {
 
   wakeAt(atMs: number, wake: () => void): () => void {
     requireFinite("atMs", atMs);
-    const wakeUp = { atMs, wake };
-    let place = this.#wakeUps.length;
-    while (place > 0 && this.#wakeUps[place - 1]!.atMs > atMs) place--;
-    this.#wakeUps.splice(place, 0, wakeUp);
-    return () => {
-      const at = this.#wakeUps.indexOf(wakeUp);
-      if (at >= 0) this.#wakeUps.splice(at, 1);
-    };
+    const wakeUp: WakeUp = { dueAt: atMs, order: this.#created++, place: -1, wake };
+    this.#wakeUps.put(wakeUp);
+    return () => this.#wakeUps.remove(wakeUp);
   }
 
   /** Moves forward by `ms`. Each wake-up on the way runs at its own instant. Throws InvalidConfig for a number below 0. */
@@ -65,13 +61,21 @@ export class MockClock implements Clock {
     this.#now = ms;
   }
 
-  /** Same as `advanceMs`, but lets promises run after every wake-up, as `acquire`, `run`, `stream` and `map` need it. */
+  /**
+   * Same as `advanceMs`, but lets promises run after every wake-up, as `acquire`, `run`, `stream` and `map` need it. Also
+   * works while a test runner fakes the timers of the runtime.
+   */
   async advanceMsAsync(ms: number): Promise<void> {
     const end = this.#endOf(ms);
-    await promisesToRun();
-    while (this.#wakeNext(end)) await promisesToRun();
-    this.#now = Math.max(this.#now, end);
-    await promisesToRun();
+    const macrotasks = openMacrotasks();
+    try {
+      await macrotasks.next();
+      while (this.#wakeNext(end)) await macrotasks.next();
+      this.#now = Math.max(this.#now, end);
+      await macrotasks.next();
+    } finally {
+      macrotasks.close();
+    }
   }
 
   #endOf(ms: number): number {
@@ -80,22 +84,13 @@ export class MockClock implements Clock {
   }
 
   #wakeNext(end: number): boolean {
-    const next = this.#wakeUps[0];
-    if (next === undefined || next.atMs > end) return false;
-    this.#wakeUps.shift();
-    this.#now = Math.max(this.#now, next.atMs);
+    const next = this.#wakeUps.first;
+    if (next === undefined || next.dueAt > end) return false;
+    this.#wakeUps.remove(next);
+    this.#now = Math.max(this.#now, next.dueAt);
     next.wake();
     return true;
   }
-}
-
-const runtime = globalThis as unknown as { setTimeout(callback: () => void, ms: number): unknown };
-
-// A macrotask runs after all chains of resolved promises.
-function promisesToRun(): Promise<void> {
-  return new Promise((resolve) => {
-    runtime.setTimeout(resolve, 0);
-  });
 }
 
 function requireFinite(path: string, value: unknown, least = -Infinity): void {

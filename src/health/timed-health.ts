@@ -2,26 +2,61 @@
 //
 //   score(t) = 1 - (1 - score(t0)) x 0.5^((t - t0) / half-life)       t0: instant of the last outcome
 //   failure:  score -= penalty, at least 0;   success: score += boost, at most 1
-//   cooldown = cooldownSeconds x multiplier^(streak - trigger), at most maxCooldownSeconds, from the `trigger`-th failure
-//              of one kind in a row on; or the time that the provider asked for, at most 48 h
+//   start:    failure kind: streak >= max(3, successes of the last 500 ms).  rate-limit kind: the first.  Either kind: the
+//             score is below cooldownThreshold.  With cooldownTriggerCount: streak >= that number, for both kinds
+//   length:   the stated wait or known reset. Otherwise first x multiplier^(failed trials), at most the maximum:
+//               failure kind     first = cooldownSeconds                        maximum 60 s
+//               rate-limit kind  first = min(cooldownSeconds, shortest window)  maximum 60 s
+//               quota_exhausted  first = max(60 s, cooldownSeconds)             maximum 600 s
+//   opens:    at its end; a stated wait of more than an hour after each hour.
+//             For a request without another eligible provider, max(5 s, cooldownSeconds) after the start of a cooldown of
+//             the failure kind without a stated wait.
 //
-// Regimes: (1) Available: outcomes change the score. Rate limits and other failures have a streak each, and a success ends
-// both. (2) Cooldown: outcomes change only the score. Only a retryAfterMs that ends later lengthens the cooldown. (3) Trial:
-// after the cooldown the provider gets one request, and is scored as healthy. A success raises the score to at least
-// recoveredHealth. A failure starts a cooldown of multiplier x the last one. Outcomes of requests that were granted before
-// the end of the cooldown change only the score.
+// Regimes: (1) Available: outcomes change the score. Failures and rate limits have a streak each, and a success ends both.
+// (2) Cooldown: only the outcomes of requests that were granted after its start, which are trials, do more than change the
+// score. Of the others, a later stated wait lengthens the cooldown. (3) Trial: one request, scored as healthy. A success
+// raises the score to at least recoveredHealth. A failure starts the next cooldown. (4) Dead: after recheckDeadAfterMs one
+// request tries again, and each further failure doubles that time up to an hour. A success ends the death.
+// Source: simulation. Without the successes of the last 500 ms, 20 % random errors at the only provider cost 26 cooldowns
+// a minute. With them, p50 falls from 1.7 s to 0.33 s.
 
 import { firstInstant } from "../clock/first-instant.ts";
-import { HEALTH_EFFECTS, type Health, type HealthState, type Outcome } from "./health.ts";
+import {
+  type CooldownTerms,
+  HEALTH_EFFECTS,
+  type Health,
+  type HealthChange,
+  type HealthState,
+  type Outcome,
+} from "./health.ts";
 import type { HealthSettings } from "./health-settings.ts";
 
-const MAX_RETRY_AFTER_MS = 48 * 3_600_000;
+const HOUR_MS = 3_600_000;
+const MAX_RETRY_AFTER_MS = 48 * HOUR_MS;
+const STREAK = 3;
+const RECENT_MS = 500;
+// Bounds the memory.
+const MOST_RECENT = 64;
+const PROBE_AFTER_MS = 5_000;
+const MAX_SECONDS = 60;
+const EXHAUSTED_SECONDS = 60;
+const MAX_EXHAUSTED_SECONDS = 600;
 const NEVER = -Infinity;
+
+type Phase =
+  | { readonly kind: "available" }
+  /** A cooldown, and from `trialAt` on a trial. */
+  | { readonly kind: "cooldown"; readonly until: number; readonly trialAt: number; readonly probeAt: number };
+
+type Key =
+  | { readonly kind: "accepted" }
+  | { readonly kind: "dead"; readonly recheckAt: number; readonly waitMs: number };
+
+const AVAILABLE: Phase = { kind: "available" };
+const ACCEPTED: Key = { kind: "accepted" };
 
 /** Health of the anticipatory profile. */
 export class TimedHealth implements Health {
-  cooldownUntil: number = NEVER;
-  isDead = false;
   readonly #settings: HealthSettings;
   #score = 1;
   #scoredAt: number;
@@ -32,9 +67,15 @@ export class TimedHealth implements Health {
   #latencyMs = NaN;
   #rateLimits = 0;
   #failures = 0;
-  #cooldownFrom = NEVER;
-  #lastCooldownMs = 0;
-  #isTrialDue = false;
+  #phase: Phase = AVAILABLE;
+  #key: Key = ACCEPTED;
+  /** Start of the last cooldown. Requests that were granted before decide nothing. */
+  #cooldownSince = NEVER;
+  /** Number of trials that failed in a row. */
+  #failedTrials = 0;
+  /** Instants of the last successes. */
+  readonly #successes: number[] = [];
+  #successCount = 0;
 
   constructor(settings: HealthSettings, now: number) {
     this.#settings = settings;
@@ -43,6 +84,20 @@ export class TimedHealth implements Health {
 
   get latencyMs(): number | null {
     return Number.isNaN(this.#latencyMs) ? null : this.#latencyMs;
+  }
+
+  get cooldownUntil(): number {
+    return this.#phase.kind === "cooldown" ? this.#phase.until : NEVER;
+  }
+
+  get isDead(): boolean {
+    return this.#key.kind === "dead";
+  }
+
+  opensAt(isOnlyChoice: boolean): number {
+    const phase = this.#phase;
+    if (phase.kind === "available") return NEVER;
+    return isOnlyChoice ? phase.probeAt : phase.trialAt;
   }
 
   score(now: number): number {
@@ -59,9 +114,10 @@ export class TimedHealth implements Health {
   }
 
   state(now: number, minimum: number): HealthState {
-    if (this.isDead) return "dead";
-    if (now < this.cooldownUntil) return "cooldown";
-    if (this.#isTrialDue) return "trial";
+    const key = this.#key;
+    if (key.kind === "dead" && now < key.recheckAt) return "dead";
+    if (now < this.opensAt(false)) return "cooldown";
+    if (key.kind === "dead" || this.#phase.kind === "cooldown") return "trial";
     return minimum > 0 && this.score(now) < minimum ? "unhealthy" : "available";
   }
 
@@ -76,99 +132,129 @@ export class TimedHealth implements Health {
   }
 
   unchangedUntil(now: number): number {
-    if (now < this.cooldownUntil && !this.isDead) return this.cooldownUntil;
-    const isUnchanging = this.isDead || this.#isTrialDue || this.#score === 1;
-    return isUnchanging ? Infinity : -Infinity;
+    const key = this.#key;
+    if (key.kind === "dead" && now < key.recheckAt) return key.recheckAt;
+    for (const at of [this.opensAt(true), this.opensAt(false)]) if (now < at) return at;
+    const isUnchanging = key.kind === "dead" || this.#phase.kind === "cooldown" || this.#score === 1;
+    return isUnchanging ? Infinity : NEVER;
   }
 
-  observe(outcome: Outcome, grantedAt: number, cooldownSeconds: number, now: number): boolean {
+  observe(outcome: Outcome, grantedAt: number, terms: CooldownTerms, now: number): HealthChange {
     const { kind, penalty } = HEALTH_EFFECTS[outcome.status];
-    if (kind === "nothing") return false;
+    if (kind === "nothing") return "nothing";
+    const key = this.#key;
+    const isRecheck = key.kind === "dead" && grantedAt >= key.recheckAt;
     if (kind === "death") {
-      this.isDead = true;
-      return false;
+      const { recheckDeadAfterMs } = this.#settings;
+      if (key.kind === "accepted") this.#die(recheckDeadAfterMs, now);
+      else if (isRecheck) this.#die(Math.min(key.waitMs * 2, Math.max(recheckDeadAfterMs, HOUR_MS)), now);
+      return "nothing";
     }
+    const isStale = grantedAt <= this.#cooldownSince || now < this.opensAt(true);
     this.#score = this.score(now);
     this.#scoredAt = Math.max(this.#scoredAt, now);
     this.#healedAt = NaN;
-    // The outcome of a request from before the end of the cooldown changes only the score.
-    const isStale = grantedAt < this.cooldownUntil;
-    this.#score = Math.max(0, this.#score - (penalty === null ? 0 : this.#settings[penalty]));
-    if (penalty === null) return this.#succeed(outcome.latencyMs, isStale);
-    this.#fail(outcome, kind === "rate_limit", cooldownSeconds, isStale, now);
-    return false;
+    if (penalty === null) {
+      if (isRecheck) this.#key = ACCEPTED;
+      return this.#succeed(outcome.latencyMs, isStale, now);
+    }
+    this.#score = Math.max(0, this.#score - this.#settings[penalty]);
+    return this.#fail(outcome, kind === "rate_limit", terms, isStale, now);
   }
 
   revive(now: number): void {
     this.#score = 1;
     this.#scoredAt = now;
-    this.#rateLimits = 0;
-    this.#failures = 0;
-    this.cooldownUntil = NEVER;
-    this.#lastCooldownMs = 0;
-    this.#isTrialDue = false;
-    this.isDead = false;
+    this.#cooldownSince = NEVER;
+    this.#key = ACCEPTED;
+    this.#endCooldown();
   }
 
   clearDead(): boolean {
     const wasDead = this.isDead;
-    this.isDead = false;
+    this.#key = ACCEPTED;
     return wasDead;
   }
 
-  #succeed(latencyMs: number | null, isStale: boolean): boolean {
+  #die(waitMs: number, now: number): void {
+    this.#key = { kind: "dead", recheckAt: now + waitMs, waitMs };
+  }
+
+  #endCooldown(): void {
+    this.#phase = AVAILABLE;
+    this.#rateLimits = 0;
+    this.#failures = 0;
+    this.#failedTrials = 0;
+  }
+
+  #succeed(latencyMs: number | null, isStale: boolean, now: number): HealthChange {
     this.#score = Math.min(1, this.#score + this.#settings.boostSuccess);
     if (latencyMs !== null) {
       const weight = this.#settings.ewmaAlpha;
       this.#latencyMs = Number.isNaN(this.#latencyMs) ? latencyMs : weight * latencyMs + (1 - weight) * this.#latencyMs;
     }
-    if (isStale) return false;
-    const hasRecovered = this.#isTrialDue && !this.isDead;
-    if (this.#isTrialDue) this.#score = Math.max(this.#score, this.#settings.recoveredHealth);
-    this.#isTrialDue = false;
-    this.#rateLimits = 0;
-    this.#failures = 0;
-    this.#lastCooldownMs = 0;
-    return hasRecovered;
+    if (isStale) return "nothing";
+    this.#successes[this.#successCount++ % MOST_RECENT] = now;
+    const isTrial = this.#phase.kind === "cooldown";
+    if (isTrial) this.#score = Math.max(this.#score, this.#settings.recoveredHealth);
+    this.#endCooldown();
+    return isTrial ? "recovered" : "success";
   }
 
-  #fail(outcome: Outcome, isRateLimit: boolean, cooldownSeconds: number, isStale: boolean, now: number): void {
-    const requestedMs = Math.min(outcome.retryAfterMs ?? 0, MAX_RETRY_AFTER_MS);
+  #fail(outcome: Outcome, isRateLimit: boolean, terms: CooldownTerms, isStale: boolean, now: number): HealthChange {
+    const { status, retryAfterMs, knownResetAt } = outcome;
+    const statedMs = Math.min(retryAfterMs ?? 0, MAX_RETRY_AFTER_MS) || Math.max(0, (knownResetAt ?? now) - now);
+    const { cooldownUntil } = this;
+    const statedUntil = statedMs > 0 ? now + statedMs : NEVER;
     if (isStale) {
-      if (requestedMs > 0 && now + requestedMs > this.cooldownUntil) this.#startCooldown(requestedMs, now);
-      return;
+      if (statedUntil <= Math.max(cooldownUntil, now)) return "nothing";
+      this.#startCooldown(statedUntil, true, Infinity, now);
+      return cooldownUntil > now ? "lengthened" : "cooldown";
     }
     const streak = isRateLimit ? ++this.#rateLimits : ++this.#failures;
-    const cooldownMs = requestedMs > 0 ? requestedMs : this.#cooldownMs(outcome, streak, cooldownSeconds, now);
-    this.#isTrialDue = false;
-    if (cooldownMs > 0) this.#startCooldown(cooldownMs, now);
-  }
-
-  /** Length of the cooldown (ms) after a failure for which the provider stated no retry time. 0: no cooldown. */
-  #cooldownMs(outcome: Outcome, streak: number, cooldownSeconds: number, now: number): number {
-    const { cooldownTriggerCount, cooldownMultiplier, cooldownThreshold } = this.#settings;
-    const isExhausted = outcome.status === "quota_exhausted";
-    if (isExhausted && outcome.knownResetAt !== null) {
-      return Math.max(0, outcome.knownResetAt - now);
+    const isTrial = this.#phase.kind === "cooldown";
+    if (isTrial) this.#failedTrials++;
+    const isExhausted = status === "quota_exhausted";
+    if (statedMs === 0 && !isTrial && !isExhausted && !this.#isTriggered(isRateLimit, streak, now)) return "nothing";
+    const firstMs = terms.cooldownSeconds * 1_000;
+    let until = statedUntil;
+    if (statedMs === 0) {
+      const baseMs = isExhausted
+        ? Math.max(firstMs, EXHAUSTED_SECONDS * 1_000)
+        : Math.min(firstMs, isRateLimit ? terms.maxLimitCooldownMs : Infinity);
+      // A trial in the middle of a longer stated wait does not shorten it.
+      until = Math.max(now + this.#lengthMs(baseMs, isExhausted), cooldownUntil);
     }
-    const firstMs = cooldownSeconds * 1_000;
-    if (this.#isTrialDue) return this.#capped(Math.max(firstMs, cooldownMultiplier * this.#lastCooldownMs));
-    if (streak >= cooldownTriggerCount || isExhausted) {
-      const growth = cooldownMultiplier ** Math.max(0, streak - cooldownTriggerCount);
-      return this.#capped(firstMs * Math.min(growth, Number.MAX_VALUE));
+    if (until <= now) {
+      this.#phase = AVAILABLE;
+      return "nothing";
     }
-    return this.#score < cooldownThreshold ? this.#capped(firstMs) : 0;
+    const isStated = statedMs > 0 || until === cooldownUntil;
+    const probeAfterMs = isStated || isRateLimit ? Infinity : Math.max(PROBE_AFTER_MS, firstMs);
+    this.#startCooldown(until, isStated, probeAfterMs, now);
+    return until === cooldownUntil ? "nothing" : "cooldown";
   }
 
-  #capped(ms: number): number {
-    return Math.min(ms, this.#settings.maxCooldownSeconds * 1_000, Number.MAX_SAFE_INTEGER);
+  #isTriggered(isRateLimit: boolean, streak: number, now: number): boolean {
+    const { cooldownTriggerCount, cooldownThreshold } = this.#settings;
+    if (this.#score < cooldownThreshold) return true;
+    if (cooldownTriggerCount >= 0) return streak >= cooldownTriggerCount;
+    if (isRateLimit) return true;
+    return streak >= Math.max(STREAK, this.#successes.filter((at) => at > now - RECENT_MS).length);
   }
 
-  #startCooldown(ms: number, now: number): void {
-    // The length of a prolonged cooldown counts from its first start.
-    if (now >= this.cooldownUntil) this.#cooldownFrom = now;
-    this.cooldownUntil = now + ms;
-    this.#lastCooldownMs = this.cooldownUntil - this.#cooldownFrom;
-    this.#isTrialDue = true;
+  /** Length of a cooldown (ms) without a stated wait. */
+  #lengthMs(baseMs: number, isExhausted: boolean): number {
+    const { cooldownMultiplier, maxCooldownSeconds } = this.#settings;
+    const growth = Math.min(Math.max(1, cooldownMultiplier) ** this.#failedTrials, Number.MAX_VALUE);
+    const byDefault = Math.max(baseMs, (isExhausted ? MAX_EXHAUSTED_SECONDS : MAX_SECONDS) * 1_000);
+    const maxMs = maxCooldownSeconds >= 0 ? maxCooldownSeconds * 1_000 : byDefault;
+    return Math.min(baseMs * growth, maxMs, Number.MAX_SAFE_INTEGER);
+  }
+
+  #startCooldown(until: number, isStated: boolean, probeAfterMs: number, now: number): void {
+    const trialAt = isStated ? Math.min(until, now + HOUR_MS) : until;
+    this.#phase = { kind: "cooldown", until, trialAt, probeAt: Math.min(trialAt, now + probeAfterMs) };
+    this.#cooldownSince = now;
   }
 }

@@ -28,7 +28,8 @@ export function applyObservation(
   context.counters.invalidUsages += observed.invalid;
   if (size !== null && observed.status === "success") size.learn(observed.amounts, UNSPECIFIED);
   countUsage(provider, observed, context, now);
-  updateHealth(provider, observed, now, context, now);
+  // The request began its latency ago, as far as that is known.
+  updateHealth(provider, observed, now - (observed.latencyMs ?? 0), context, now);
 }
 
 function countUsage(provider: Provider, observed: ObservationReader, context: ObservationContext, now: number): void {
@@ -49,34 +50,43 @@ export function raiseLimitReached(events: Events, provider: string, quota: Quota
   events.emit("limitReached", { provider, dimension, window, pool: quota.pool });
 }
 
-/** Updates the health of a provider. Emits a cooldown or a death that follows, and starts the ramp-up after a recovery. */
+/**
+ * Updates the health of a provider after a request that was granted at `grantedAt`. Emits a cooldown, a death or a revival
+ * that follows, and advances the ramp-up.
+ */
 export function updateHealth(
   provider: Provider,
   outcome: Outcome,
   grantedAt: number,
-  context: ObservationContext,
+  { counters, events }: Pick<ObservationContext, "counters" | "events">,
   now: number,
 ): void {
-  const { health, settings, name } = provider;
+  const { health, ramp, name } = provider;
   const { status } = outcome;
   const wasDead = health.isDead;
   const endBefore = health.cooldownUntil;
-  const known =
-    status === "quota_exhausted" ? { ...outcome, knownResetAt: resetOfFullest(provider.quotas, now) } : outcome;
-  const hasRecovered = health.observe(known, grantedAt, settings.cooldownSeconds, now);
+  const isExhausted = status === "quota_exhausted";
+  const known = isExhausted ? { ...outcome, knownResetAt: resetOfFullest(provider.quotas, now) } : outcome;
+  const change = health.observe(known, grantedAt, provider, now);
+  if (status === "success") provider.provenAt = Math.max(provider.provenAt, grantedAt);
   provider.invalidate();
+  // A lease that is still in the trial no longer keeps others from it.
+  if (change !== "nothing") provider.trial = null;
   const end = health.cooldownUntil;
-  if (end !== endBefore) {
-    const before = Math.max(0, endBefore - now);
-    const durationMs = Math.max(0, end - now);
-    // A cooldown of length 0 has neither a start nor an end.
-    if (durationMs + before > 0) provider.cooldownStartEmitted();
-    if (durationMs > before) {
-      if (before === 0) context.counters.cooldownsTriggered++;
-      context.events.emit("cooldownStarted", { provider: name, status, durationMs });
+  // A cooldown of length 0 has neither a start nor an end.
+  if (end !== endBefore && Math.max(end, endBefore) > now) provider.cooldownStartEmitted();
+  if (change === "success" || change === "recovered") {
+    ramp.succeeded(change === "recovered", now);
+    provider.emitEndedCooldown(events, now);
+  } else if (change !== "nothing") {
+    if (change === "cooldown") {
+      counters.cooldownsTriggered++;
+      // The refused request has left already.
+      if (status === "rate_limited") ramp.limited(provider.leases + 1);
     }
-  } else if (hasRecovered) provider.ramp.start(now);
-  if (health.isDead && !wasDead) context.events.emit("providerDead", { provider: name });
+    events.emit("cooldownStarted", { provider: name, status, durationMs: end - now });
+  }
+  if (health.isDead !== wasDead) events.emit(wasDead ? "providerRevived" : "providerDead", { provider: name });
 }
 
 /** Instant of the next reset of the fullest quota; considers only quotas with known resets. Null: there is no such quota. */

@@ -2,6 +2,7 @@ import { DIMENSIONS } from "../api/dimension.ts";
 import { STATUSES } from "../api/status-class.ts";
 import type { EngineTime } from "../clock/engine-time.ts";
 import { alignedWindows, calendarPeriods, everyWindow, type ResetSchedule } from "../clock/reset-schedule.ts";
+import { HEALTH_DEFAULTS } from "../health/health-settings.ts";
 import { TimedHealth } from "../health/timed-health.ts";
 import { earliestFit, type FitOptions, fitsInMs } from "../quota/availability.ts";
 import { BurnRate } from "../quota/burn-rate.ts";
@@ -28,6 +29,12 @@ export const anticipatory: Profile = {
     without: [],
     why: "",
   },
+
+  minimumHealth: 0,
+
+  defaultCooldownSeconds: 1,
+
+  healthDefaults: HEALTH_DEFAULTS,
 
   cooldownSeconds: (own, byDefault) => own ?? byDefault,
 

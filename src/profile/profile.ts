@@ -21,6 +21,14 @@ export interface Profile {
   /** Words and options that a configuration can use. */
   readonly vocabulary: Vocabulary;
 
+  /** Default of `minimumHealthScore`. */
+  readonly minimumHealth: number;
+
+  /** Default of `defaultCooldownSeconds`. */
+  readonly defaultCooldownSeconds: number;
+
+  readonly healthDefaults: HealthSettings;
+
   /** Length of a provider's first cooldown in seconds. `own`: its own setting. `byDefault`: the setting of the limiter. */
   cooldownSeconds(own: number | undefined, byDefault: number): number;
 

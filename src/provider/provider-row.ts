@@ -14,6 +14,8 @@ export class ProviderRow implements QuotaReading {
   /** Incremented whenever something was counted or changed, and not by time alone. */
   changes = 0;
   isEligible = false;
+  /** True in a cooldown that a request without another eligible provider can probe. */
+  isOpenForProbe = false;
   healthScore = 1;
   /** Mean latency (ms); 0: unknown. */
   latencyMs = 0;

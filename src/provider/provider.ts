@@ -1,12 +1,13 @@
 import type { Price, ProviderConfig } from "../api/provider-config.ts";
 import type { Events } from "../events.ts";
-import type { Health } from "../health/health.ts";
+import type { CooldownTerms, Health } from "../health/health.ts";
 import { Ramp } from "../health/ramp.ts";
 import { COST_USD, REQUESTS } from "../quota/dimension-index.ts";
 import type { Quota } from "../quota/quota.ts";
 import { SIZE_DIMENSIONS } from "../quota/usage-vector.ts";
 import type { Pool } from "./pool.ts";
 import { ProviderRow } from "./provider-row.ts";
+import type { RetryBudget } from "./retry-budget.ts";
 
 /** Configuration of a provider except its quotas, with all defaults filled in. */
 export interface ProviderSettings {
@@ -20,6 +21,9 @@ export interface ProviderSettings {
 /** Priority of a provider that declares none. */
 export const DEFAULT_PRIORITY = 10;
 
+/** Least cooldown (ms) after a rate limit during a ramp-up by requests in flight. */
+const SHORTEST_COOLDOWN_MS = 100;
+
 /** State of a provider now. If several states hold, the first in this order counts. */
 export type ProviderState = "dead" | "paused" | "cooldown" | "trial" | "unhealthy" | "ramping" | "available";
 
@@ -29,9 +33,10 @@ export interface Trial {
 }
 
 /** One provider: its settings, quotas and health. */
-export class Provider {
+export class Provider implements CooldownTerms {
   readonly name: string;
   readonly health: Health;
+  readonly retryBudget: RetryBudget;
   readonly row: ProviderRow = new ProviderRow();
   settings: ProviderSettings;
   #ownQuotas: readonly Quota[] = [];
@@ -42,25 +47,42 @@ export class Provider {
   hasSizes = false;
   /** True if it has a cost quota, and a price from which the cost of a request follows. */
   isPriced = false;
+  /** Cost quota of a provider without a price: every request must state its cost. null: none. */
+  unpricedQuota: Quota | null = null;
   readonly ramp: Ramp = new Ramp();
-  /** Lease in the trial; null: none. A lease that was granted before the last cooldown ended does not count. */
+  #shortestWindowMs = Infinity;
+  /** Lease in the trial; null: none, or the trial is decided. */
   trial: Trial | null = null;
+  /** Grant of the latest request that succeeded. */
+  provenAt: number = -Infinity;
   /** False once it was removed, even if another provider of the same name was registered since. */
   isRegistered = true;
   /** Number of leases that are attached to it. */
   leases = 0;
+  /** Number of those leases of which the task still runs although the call gave up. */
+  abandonedTasks = 0;
   /** Instant from which the end of a cooldown must be emitted, by the next call that reads the provider. Infinity: never. */
   cooldownEndDueAt: number = Infinity;
 
-  constructor(name: string, settings: ProviderSettings, health: Health) {
+  constructor(name: string, settings: ProviderSettings, health: Health, retryBudget: RetryBudget) {
     this.name = name;
     this.settings = settings;
     this.health = health;
+    this.retryBudget = retryBudget;
   }
 
   /** Makes selections read its facts again, because one has changed. */
   invalidate(): void {
     this.row.validUntil = -Infinity;
+  }
+
+  get cooldownSeconds(): number {
+    return this.settings.cooldownSeconds;
+  }
+
+  get maxLimitCooldownMs(): number {
+    if (!this.ramp.isNarrow) return this.#shortestWindowMs;
+    return Math.min(this.#shortestWindowMs, Math.max(SHORTEST_COOLDOWN_MS, this.health.latencyMs ?? Infinity));
   }
 
   get ownQuotas(): readonly Quota[] {
@@ -79,7 +101,10 @@ export class Provider {
     this.quotas = [...ownQuotas, ...this.#pools.flatMap((pool) => pool.quotas)];
     const specs = this.quotas.map((quota) => quota.spec);
     this.hasSizes = specs.some((spec) => SIZE_DIMENSIONS.includes(spec.index));
-    this.isPriced = this.settings.price !== null && specs.some((spec) => spec.index === COST_USD);
+    const costQuota = this.quotas.find(({ index }) => index === COST_USD) ?? null;
+    this.isPriced = this.settings.price !== null && costQuota !== null;
+    this.unpricedQuota = this.isPriced ? null : costQuota;
+    this.#shortestWindowMs = Math.min(...specs.map(({ windowMs }) => windowMs ?? Infinity));
     this.ramp.setLimits(
       specs.map(({ limit, windowMs, index }) => ({ limit, windowMs, isOfRequests: index === REQUESTS })),
     );
@@ -101,12 +126,15 @@ export class Provider {
     return state === "available" && this.ramp.isOn(now) ? "ramping" : state;
   }
 
-  /** Milliseconds until a trial or the ramp-up admits a lease. 0: now. Infinity: when the request in the trial ends. */
+  /** True if a request can be a trial now. `isOnlyChoice`: no other provider is eligible for it, so it can probe. */
+  isOpenForTrial(state: ProviderState, isOnlyChoice: boolean, now: number): boolean {
+    return state === "trial" || (state === "cooldown" && isOnlyChoice && now >= this.health.opensAt(true));
+  }
+
+  /** Milliseconds until a trial or the ramp-up admits a lease. 0: now. Infinity: when a request in flight ends. */
   recoveryDelayMs(state: ProviderState, now: number): number {
-    if (state === "trial") {
-      return this.trial !== null && this.trial.grantedAt >= this.health.cooldownUntil ? Infinity : 0;
-    }
-    return state === "ramping" ? this.ramp.waitMs(now) : 0;
+    if (state === "trial" || state === "cooldown") return this.trial === null ? 0 : Infinity;
+    return state === "ramping" ? this.ramp.waitMs(this.leases, now) : 0;
   }
 
   /** Records that a lease was granted in a trial or during the ramp-up. */

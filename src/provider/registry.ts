@@ -1,3 +1,4 @@
+import type { GrateLimiterOptions } from "../api/options.ts";
 import {
   type CapabilityConfig,
   LIMIT_NAMES,
@@ -15,6 +16,7 @@ import { Capability } from "./capability.ts";
 import type { Pool } from "./pool.ts";
 import { DEFAULT_PRIORITY, Provider, type ProviderSettings, priceOf } from "./provider.ts";
 import { type ListedProvider, ProviderLists } from "./provider-list.ts";
+import { RetryBudget } from "./retry-budget.ts";
 import type { SizeEstimate } from "./size-estimate.ts";
 
 /** All providers, pools and capabilities by name. Configurations that it receives must be valid. */
@@ -22,17 +24,27 @@ export class Registry {
   readonly providers: Map<string, Provider> = new Map();
   readonly pools: Map<string, Pool> = new Map();
   readonly capabilities: Map<string, Capability> = new Map();
+  /** Providers with a cost quota and without a price. Empty in a profile without prices. */
+  readonly unpricedProviders: Set<Provider> = new Set();
   readonly #profile: Profile;
   readonly #time: EngineTime;
   readonly #health: HealthSettings;
   readonly #defaultCooldownSeconds: number;
+  readonly #retryBudget: GrateLimiterOptions["retryBudget"];
   readonly #lists = new ProviderLists();
 
-  constructor(profile: Profile, time: EngineTime, health: HealthSettings, defaultCooldownSeconds: number) {
+  constructor(
+    profile: Profile,
+    time: EngineTime,
+    health: HealthSettings,
+    defaultCooldownSeconds: number,
+    retryBudget: GrateLimiterOptions["retryBudget"],
+  ) {
     this.#profile = profile;
     this.#time = time;
     this.#health = health;
     this.#defaultCooldownSeconds = defaultCooldownSeconds;
+    this.#retryBudget = retryBudget;
   }
 
   /** Adds or replaces a provider. A replaced provider keeps its health and those quotas that the profile keeps. */
@@ -45,9 +57,10 @@ export class Registry {
     const pools = this.#poolsOf(config.pools ?? []);
     const create = (spec: QuotaSpec) => this.#quota(spec, null, now);
     const quotas = this.#profile.upsertQuotas(specs, previous?.ownQuotas ?? [], create);
-    const provider = previous ?? new Provider(name, settings, this.#profile.createHealth(this.#health, now));
+    const health = this.#profile.createHealth(this.#health, now);
+    const provider = previous ?? new Provider(name, settings, health, new RetryBudget(this.#retryBudget));
     provider.settings = settings;
-    provider.attach(quotas, pools);
+    this.#attach(provider, quotas, pools);
     if (previous === undefined) {
       this.providers.set(name, provider);
       this.#lists.providerChanged(name);
@@ -67,13 +80,14 @@ export class Registry {
     const pools = patch.pools === undefined ? provider.pools : this.#poolsOf(patch.pools);
     const quotas = this.#patchedQuotas(provider.ownQuotas, patch, now);
     provider.settings = changed;
-    provider.attach(quotas, pools);
+    this.#attach(provider, quotas, pools);
   }
 
   removeProvider(name: string): boolean {
     const provider = this.providers.get(name);
     if (provider === undefined) return false;
     this.providers.delete(name);
+    this.unpricedProviders.delete(provider);
     provider.isRegistered = false;
     provider.detach();
     this.#lists.providerChanged(name);
@@ -87,7 +101,7 @@ export class Registry {
     pool.quotas = this.#migratedQuotas(this.#specs(config), previousQuotas, config.name, now);
     this.pools.set(config.name, pool);
     const members = [...this.providers.values()].filter((provider) => provider.pools.includes(pool));
-    for (const provider of members) provider.attach(provider.ownQuotas, provider.pools);
+    for (const provider of members) this.#attach(provider, provider.ownQuotas, provider.pools);
     return { pool, previousQuotas, members };
   }
 
@@ -116,6 +130,13 @@ export class Registry {
   sizeOf(capability: string | undefined, provider: Provider): SizeEstimate | null {
     const known = capability === undefined ? undefined : this.capabilities.get(capability);
     return known?.list.names.has(provider.name) ? known.sizeOn(provider.name) : null;
+  }
+
+  #attach(provider: Provider, quotas: readonly Quota[], pools: readonly Pool[]): void {
+    provider.attach(quotas, pools);
+    if (this.#profile.vocabulary.without.includes("price")) provider.unpricedQuota = null;
+    if (provider.unpricedQuota === null) this.unpricedProviders.delete(provider);
+    else this.unpricedProviders.add(provider);
   }
 
   #settings(config: ProviderConfig): ProviderSettings {

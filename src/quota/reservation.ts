@@ -32,6 +32,8 @@ export class Account {
   readonly scheduled: ReservationList = new ReservationList();
   /** Committed reservations that the end of their lease might lower. */
   readonly adjustable: ReservationList = new ReservationList();
+  /** Reservations without a known end, in the order in which they were made. */
+  readonly held: ReservationList = new ReservationList();
   /** Sum of all reservations. This field and the three that follow are written by reservations alone. */
   reserved = 0;
   /** Part of `reserved` that belongs to open leases. */
@@ -97,6 +99,8 @@ export class Reservation<Q extends Account = Account> {
   readonly quota: Q;
   /** When the lease was granted. */
   readonly grantedAt: number;
+  /** True if a task holds it that still runs although its call gave up. */
+  isAbandoned = false;
   // Both are for the list that the reservation is in.
   previous: Reservation | null = null;
   next: Reservation | null = null;
@@ -130,7 +134,7 @@ export class Reservation<Q extends Account = Account> {
     if (countedFrom === null) {
       this.#reserve(amount, now);
       quota.openReserved += amount;
-      if (scheduledAt < Infinity) this.#enter(quota.scheduled);
+      this.#enter(scheduledAt < Infinity ? quota.scheduled : quota.held);
     } else {
       this.#floor = quota.index === REQUESTS ? 1 : 0;
       if (this.maxRefund > 0) this.#enter(quota.adjustable);
@@ -171,7 +175,7 @@ export class Reservation<Q extends Account = Account> {
     if (at === this.#at) return;
     this.#exit();
     this.#at = at;
-    if (at < Infinity) this.#enter(this.quota.scheduled);
+    this.#enter(at < Infinity ? this.quota.scheduled : this.quota.held);
   }
 
   /** The amount becomes usage at `at`, which is never before the instant of an earlier commit. */

@@ -1,12 +1,13 @@
+import type { ActiveLease } from "../admission/active-lease.ts";
 import type { TaskContext } from "../api/attempt.ts";
-import type { Lease } from "../api/lease.ts";
+
 import { type Controller, newController } from "./abort-controller.ts";
 
 /** One attempt: the context that its task gets, and the state of its abort. */
 export class AttemptContext implements TaskContext {
   readonly provider: string;
   readonly attempt: number;
-  readonly lease: Lease;
+  readonly lease: ActiveLease;
   readonly startedAt: number;
   isAborted = false;
   reason: unknown;
@@ -14,7 +15,7 @@ export class AttemptContext implements TaskContext {
   onAbort: (() => void) | undefined;
   #controller: Controller | undefined;
 
-  constructor(lease: Lease, attempt: number, startedAt: number) {
+  constructor(lease: ActiveLease, attempt: number, startedAt: number) {
     this.provider = lease.provider;
     this.attempt = attempt;
     this.lease = lease;

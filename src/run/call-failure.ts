@@ -9,28 +9,17 @@ import { safeGet } from "./safe-get.ts";
 // A provider can answer with a whole page.
 const MAX_MESSAGE = 200;
 
-/**
- * Error of a call that no provider has served. Its refusal is the one of `refused` if there is one, else that of the request
- * as of now. Its cause is the error of the last attempt.
- */
+/** Error of a call that no provider has served, with the refusal as of now. Its cause is the error of the last attempt. */
 export function callFailure(
   parts: RunDependencies,
   capability: Capability,
   request: RequestSpec,
   kind: NoAvailableProviders["kind"],
   attempts: readonly Attempt[],
-  refused?: NoAvailableProviders,
 ): NoAvailableProviders {
   const last = attempts.at(-1);
-  const refusal =
-    refused === undefined ? refusalNow(parts, capability, request) : { ...refused, granted: false as const };
-  // A copy, because all calls without attempts share one empty list.
-  const how = {
-    kind,
-    attempts: [...attempts],
-    ...(last !== undefined && { cause: last.error, answer: answerOf(last.error) }),
-  };
-  return new NoAvailableProviders(capability.name, refusal, how);
+  const how = { kind, attempts, ...(last && { cause: last.error, answer: answerOf(last.error) }) };
+  return new NoAvailableProviders(capability.name, refusalNow(parts, capability, request), how);
 }
 
 /** Status and message of a failure as its provider stated them; empty: it stated none. */

@@ -1,9 +1,6 @@
-import type { Admission } from "../admission/admission.ts";
 import type { MapResult, TaskContext } from "../api/attempt.ts";
 import type { Lease } from "../api/lease.ts";
-import type { GrateLimiterOptions } from "../api/options.ts";
-import type { AcquireOptions, MapOptions, RunOptions, SelectOptions } from "../api/run-options.ts";
-import type { EngineTime } from "../clock/engine-time.ts";
+import type { AcquireOptions, MapOptions, RunDefaults, RunOptions, SelectOptions } from "../api/run-options.ts";
 import type { Capability } from "../provider/capability.ts";
 import { requestedCapability } from "../selection/known-names.ts";
 import { type RequestSpec, requestSpecFor } from "../selection/request-spec.ts";
@@ -11,16 +8,9 @@ import type { Check } from "../validation/problems.ts";
 import * as checks from "../validation/schemas.ts";
 import { MAX_WAIT_MS } from "./failover-loop.ts";
 import { map } from "./map.ts";
-import { RetryBudget } from "./retry-budget.ts";
 import type { RunDependencies } from "./run-dependencies.ts";
 
 const NO_OPTIONS: RunOptions = {};
-
-/** Options of a limiter that concern its calls. */
-export interface CallSettings extends Pick<GrateLimiterOptions, "defaults" | "retryBudget"> {
-  readonly maxWaiting: number;
-  readonly random: () => number;
-}
 
 /** Function that starts a call with valid arguments: `run` or `stream`. */
 type Start<Task, Options, Result> = (
@@ -35,13 +25,9 @@ type Start<Task, Options, Result> = (
 export class Calls {
   readonly #parts: RunDependencies;
 
-  constructor(admission: Admission, time: EngineTime, { defaults, retryBudget, maxWaiting, random }: CallSettings) {
-    const { counters, events } = admission.selection;
-    this.#parts = {
-      ...{ admission, time, counters, events, random, maxWaiting },
-      defaults: { ...defaults },
-      retryBudget: new RetryBudget(retryBudget),
-    };
+  constructor(parts: Omit<RunDependencies, "defaults">, defaults: RunDefaults | undefined) {
+    // A copy, because the caller can change the object later.
+    this.#parts = { ...parts, defaults: { ...defaults } };
   }
 
   /** Rejects also if an argument is invalid. */
@@ -88,14 +74,17 @@ export class Calls {
     admission.requireOpen();
     const capability = this.#check(checks.map, name, options);
     const needs = options?.needs;
+    const maxWaitMs = options?.maxWaitMs ?? defaults.maxWaitMs;
     const own = {
       ...options,
       // A batch takes as long as the quotas demand.
-      maxWaitMs: options?.maxWaitMs ?? defaults.maxWaitMs ?? Infinity,
+      maxWaitMs: maxWaitMs ?? Infinity,
       needs: needs && ((item: Item, index: number) => this.#validNeeds(needs(item, index))),
     };
     this.#validate(checks.batch, { items, task });
-    return map(this.#parts, capability, items, task, own, requestSpecFor(options));
+    const { leaseTimeoutMs = this.#parts.leaseTimeoutMs } = own;
+    const stuckAfterMs = maxWaitMs === undefined ? leaseTimeoutMs : Infinity;
+    return map(this.#parts, capability, items, task, own, requestSpecFor(options), stuckAfterMs);
   }
 
   #check(check: Check, name: string, options: SelectOptions | undefined): Capability {

@@ -29,6 +29,8 @@ export class ChunkStream<Chunk> implements AsyncIterableIterator<Chunk> {
   readonly #unwatch: (() => void) | undefined;
   #first: IteratorResult<Chunk> | null;
   #isOver: boolean;
+  /** True if it was left while a pull was pending. */
+  #isLeft = false;
   /** Reason of an abort that no pull has seen yet. The next pull throws it. */
   #unseenAbort: { readonly reason: unknown } | null = null;
   #pull: Pull<Chunk> | null = null;
@@ -51,6 +53,7 @@ export class ChunkStream<Chunk> implements AsyncIterableIterator<Chunk> {
     this.#chunkTimeoutMs = chunkTimeoutMs ?? Infinity;
     this.#first = first;
     context.lease.headersReceived();
+    context.lease.streamRead(call.parts.time.now);
     this.#latencyMs = call.parts.time.now - context.startedAt;
     this.#isOver = first.done === true;
     if (this.#isOver) return;
@@ -81,7 +84,7 @@ export class ChunkStream<Chunk> implements AsyncIterableIterator<Chunk> {
     this.#unseenAbort = null;
     if (!this.#isOver) {
       const pull = this.#pull;
-      this.#finish(UNKNOWN.settlement);
+      this.#leave(UNKNOWN.settlement);
       const closed = closeIterator(this.#source);
       closed.catch(() => {});
       // A generator runs its `return` only after the pending `next`, which might never settle.
@@ -102,6 +105,7 @@ export class ChunkStream<Chunk> implements AsyncIterableIterator<Chunk> {
     this.#unseenAbort = null;
     if (unseenAbort !== null) throw unseenAbort.reason;
     if (this.#isOver) return DONE;
+    this.#context.lease.streamRead(this.#call.parts.time.read());
     if (first !== null) return first;
     try {
       const result = await this.#pulled();
@@ -123,8 +127,14 @@ export class ChunkStream<Chunk> implements AsyncIterableIterator<Chunk> {
     }
     try {
       return await new Promise((resolve, reject) => {
+        const ended =
+          <V>(settle: (value: V) => void) =>
+          (value: V) => {
+            settle(value);
+            if (this.#isLeft) this.#context.lease.endTask();
+          };
         this.#pull = { resolve, reject };
-        Promise.resolve(this.#source.next()).then(resolve, reject);
+        Promise.resolve(this.#source.next()).then(ended(resolve), ended(reject));
       });
     } finally {
       this.#pull = null;
@@ -144,14 +154,23 @@ export class ChunkStream<Chunk> implements AsyncIterableIterator<Chunk> {
     }
   }
 
-  /** Ends the stream before its source does. */
+  /** Leaves the stream for a reason, which the next pull throws. */
   #abort(settlement: Settlement, reason: unknown): void {
     const pull = this.#pull;
-    this.#finish(settlement);
+    this.#leave(settlement);
     if (pull === null) this.#unseenAbort = { reason };
     else pull.reject(reason);
     this.#context.abort(reason);
     closeIterator(this.#source).catch(() => {});
+  }
+
+  /** Ends the stream before its source does. A pull that is still pending keeps the place. */
+  #leave(settlement: Settlement): void {
+    if (this.#pull !== null) {
+      this.#isLeft = true;
+      this.#context.lease.abandonTask();
+    }
+    this.#finish(settlement);
   }
 
   #finish(settlement: Settlement): void {

@@ -1,66 +1,63 @@
 // One call: attempts, one after the other, until one of them is final.
 //
-//   acquire -> begin -> run the task -> classify -> settle -> decide -> (back off) -> acquire ...
+//   acquire -> begin -> run the task -> classify -> settle -> decide -> acquire ...
 //
-//   acquire    the first attempt as any `acquire`; later ones prefer providers that have not failed this call
+//   acquire    the first attempt as any `acquire`; later ones as the retry policy plans: wait in the queue for the providers
+//              that can be used, in the order of the first arrival, or outside of it until another one can
 //   decide     success, client_error and cancelled are final: the caller gets the value or the error untouched;
 //              everything else is up to the retry policy
-//   back off   until providers that failed may be used again, unless another provider can take the request now, or every
-//              provider takes longer than that anyway
 //
 // Regimes: without a signal and a time limit no timer is set, and a free provider is granted without a promise.
 
+import type { ActiveLease } from "../admission/active-lease.ts";
+import type { Caller } from "../admission/waiter.ts";
 import type { Attempt, RunResult } from "../api/attempt.ts";
-import type { Lease } from "../api/lease.ts";
 import type { RunOptions, TaskResult } from "../api/run-options.ts";
 import type { StatusClass } from "../api/status-class.ts";
 import type { Verdict } from "../api/verdict.ts";
 import { NoAvailableProviders } from "../errors.ts";
 import type { Capability } from "../provider/capability.ts";
-import { refusalOf } from "../selection/refusal.ts";
 import { RequestSpec } from "../selection/request-spec.ts";
 import { AttemptContext } from "./attempt-context.ts";
 import { callFailure } from "./call-failure.ts";
 import { cancelBody } from "./cancel-body.ts";
-import { classifyBy, TIMEOUT, UNKNOWN } from "./classify.ts";
-import { hasCapacity, isUnable, refusalReasons } from "./refusal-reasons.ts";
-import { retryCandidates } from "./retry-candidates.ts";
-import { RetryPolicy } from "./retry-policy.ts";
+import { classifyBy, UNKNOWN } from "./classify.ts";
+import { emitFailover } from "./failover-event.ts";
+import type { MapTurns } from "./map-turns.ts";
+import { ANY_PROVIDER, RetryPolicy, retryTerms } from "./retry-policy.ts";
 import type { RunDependencies, Signal } from "./run-dependencies.ts";
-import type { Semaphore } from "./semaphore.ts";
-import { timeoutError } from "./timeout-error.ts";
+import { runTask, type Task } from "./run-task.ts";
+import { watchPlaces } from "./stuck-items.ts";
+import { timeoutVerdict } from "./timeout-verdict.ts";
 
 /** Default of `maxWaitMs`. */
 export const MAX_WAIT_MS = 60_000;
 const FINAL_STATUSES: readonly StatusClass[] = ["success", "client_error", "cancelled"];
 
-const STILL_OPEN = { status: "success", neverConnected: false } as const;
-const NO_ATTEMPTS: readonly Attempt[] = [];
-// Awaited if a lease is granted without waiting, so that the task is called after `run` has returned.
+// Awaited if no lease had to be waited for, so that the task is called after `run` has returned.
 const RETURNED: Promise<void> = Promise.resolve();
 
-type Task<T> = (context: AttemptContext) => T | PromiseLike<T>;
 type Ending<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly error: unknown };
 /** Verdict on a result; null if the lease of the attempt stays open. */
 type Classifier = (result: TaskResult) => Verdict | null;
 
 /** One call of `run` or `stream`, or one item of `map`. */
-export class FailoverLoop {
+export class FailoverLoop implements Caller {
   readonly parts: RunDependencies;
   readonly signal: Signal | undefined;
   /** Instant at which the call times out; Infinity: never. Known from the first acquire on. */
   deadline: number = Infinity;
+  order: number | undefined;
+  failures = 0;
+  asksAgain = false;
+  withdraw: ((error: unknown) => void) | undefined;
   #capability: Capability;
   readonly #options: RunOptions;
   readonly #request: RequestSpec;
-  readonly #turns: Semaphore | undefined;
+  readonly #turns: MapTurns | undefined;
   readonly #timeoutMs: number;
-  #attempts: readonly Attempt[] = NO_ATTEMPTS;
-  #failed: Set<string> | undefined;
+  readonly #attempts: Attempt[] = [];
   #retryPolicy: RetryPolicy | undefined;
-  #isFreeRetry = false;
-  #leaveAloneUntil = 0;
-  #acquiringSince = 0;
   #waitedMs = 0;
   #remainingWaitMs: number;
 
@@ -73,7 +70,7 @@ export class FailoverLoop {
     capability: Capability,
     options: RunOptions,
     request: RequestSpec,
-    turns?: Semaphore,
+    turns?: MapTurns,
   ) {
     this.parts = parts;
     this.signal = options.signal as Signal | undefined;
@@ -83,6 +80,16 @@ export class FailoverLoop {
     this.#turns = turns;
     this.#timeoutMs = options.timeoutMs ?? parts.defaults.timeoutMs ?? Infinity;
     this.#remainingWaitMs = options.maxWaitMs ?? parts.defaults.maxWaitMs ?? MAX_WAIT_MS;
+  }
+
+  /** A call that would lose by a failed trial goes to one only if no other call waits. */
+  get trialRank(): number {
+    const { maxAttempts, idempotent } = retryTerms(this.#options, this.parts.defaults);
+    return idempotent === false || maxAttempts === 1 ? Infinity : this.failures;
+  }
+
+  get mayOverfill(): boolean {
+    return this.#turns !== undefined || this.failures > 0;
   }
 
   /**
@@ -123,94 +130,115 @@ export class FailoverLoop {
     return cancel;
   }
 
-  #acquire(): Lease | Promise<Lease> {
-    if (this.#turns !== undefined || this.#attempts !== NO_ATTEMPTS) return this.#acquireInTurn();
+  #acquire(): ActiveLease | Promise<ActiveLease> {
+    this.#waitedMs = 0;
+    if (this.mayOverfill) return this.#acquireInTurns();
     // Without a promise if a provider is free, which saves an eighth of a call.
-    const lease = this.#requestLease(this.#request);
-    return lease instanceof Promise ? lease.then((granted) => this.#accept(granted)) : this.#accept(lease);
-  }
-
-  async #acquireInTurn(): Promise<Lease> {
-    const isFirst = this.#attempts === NO_ATTEMPTS;
-    const request = isFirst ? this.#request : new RequestSpec(this.#options, this.#failed);
-    if (!isFirst) await this.#backOff(request);
-    const hasTurn = await this.#turns?.acquire((giveUp) => (isFirst ? undefined : this.watch(this.deadline, giveUp)));
-    if (hasTurn === false) {
-      this.#throwIfAborted();
-      throw this.#failure("timed_out");
-    }
-    // The list of the capability can have been replaced since the call began.
-    const { capabilities } = this.parts.admission.selection.registry;
-    this.#capability = capabilities.get(this.#capability.name) ?? this.#capability;
-    let lease: Lease;
-    try {
-      const granted = this.#requestLease(request);
-      lease = granted instanceof Promise ? await granted : granted;
-    } catch (error) {
-      if (isFirst || !NoAvailableProviders.is(error)) throw error;
-      throw this.#failure(error.kind === "refused" ? "attempts_failed" : error.kind, error);
-    } finally {
-      this.#turns?.release();
-    }
-    const hasFailedBefore = this.#failed?.has(lease.provider) ?? false;
-    if (this.#retryPolicy?.acceptsLease(this.#isFreeRetry, hasFailedBefore, this.parts.time.now) === false) {
-      lease.release();
-      throw this.#failure("retry_budget");
-    }
-    return this.#accept(lease);
-  }
-
-  #requestLease(request: RequestSpec): Lease | Promise<Lease> {
-    const { admission, time } = this.parts;
-    const isFirst = this.#attempts === NO_ATTEMPTS;
-    const leftMs = isFirst ? this.#timeoutMs : this.deadline - time.now;
-    this.#requireTime(leftMs);
-    const maxWaitMs = leftMs < this.#remainingWaitMs ? leftMs : this.#remainingWaitMs;
-    const mayOverfill = this.#turns !== undefined;
-    const lease = admission.acquire(this.#capability, request, this.#options, maxWaitMs, mayOverfill);
+    const lease = this.#requestLease(this.#request, Infinity);
     // `acquire` has just read the clock.
-    this.#acquiringSince = time.now;
-    if (isFirst) this.deadline = this.#acquiringSince + this.#timeoutMs;
-    return lease;
-  }
-
-  /** Records how long the lease took, and the request itself with its first lease. */
-  #accept(lease: Lease): Lease {
-    const { time, retryBudget } = this.parts;
-    this.#waitedMs = time.now - this.#acquiringSince;
-    this.#remainingWaitMs -= this.#waitedMs;
-    if (this.#attempts === NO_ATTEMPTS) retryBudget.countRequest(time.now);
-    return lease;
-  }
-
-  async #backOff(request: RequestSpec): Promise<void> {
-    const { admission, time } = this.parts;
-    if (admission.isClosed) return;
-    const reasons = refusalReasons(this.parts, this.#capability, request);
-    const isAnyFree = reasons.some(hasCapacity);
-    const knownWaitMs = isAnyFree ? 0 : refusalOf(reasons).retryAfterMs;
-    // Without a known time the call backs off, too, unless no provider ever becomes able to take the request.
-    const waitMs = knownWaitMs ?? (reasons.every(isUnable) ? Infinity : 0);
-    const next = isAnyFree ? admission.wouldGrant(this.#capability, request, this.#options) : null;
-    const isOther = next !== null && !this.#failed!.has(next);
-    if (isOther || waitMs >= this.#leaveAloneUntil - time.now) return;
-    await new Promise<void>((resolve) => {
-      this.watch(Math.min(this.#leaveAloneUntil, this.deadline), resolve, true);
+    const since = this.parts.time.now;
+    if (!(lease instanceof Promise)) return lease;
+    return lease.then((granted) => {
+      this.#spendWait(since);
+      return granted;
     });
   }
 
+  /** Acquires a lease for an item of `map` or a retry. Asks again whenever the retry policy allows another provider. */
+  async #acquireInTurns(): Promise<ActiveLease> {
+    const { admission, time } = this.parts;
+    const { registry } = admission.selection;
+    const isFirst = this.failures === 0;
+    const policy = this.#retryPolicy;
+    const turns = this.#turns?.[isFirst ? "first" : "later"];
+    for (;;) {
+      this.#requireTime(this.deadline - time.now);
+      const hasTurn = await turns?.acquire(
+        (giveUp) => (isFirst ? undefined : this.watch(this.deadline, giveUp)),
+        this.order,
+      );
+      if (hasTurn === false) this.#requireTime(0);
+      // The list of the capability can have been replaced since the call began.
+      this.#capability = registry.capabilities.get(this.#capability.name) ?? this.#capability;
+      const since = time.read();
+      const end = Math.min(this.deadline, since + this.#remainingWaitMs);
+      const plan = policy?.plan(registry.providers, end, since) ?? ANY_PROVIDER;
+      this.asksAgain = plan.until < end || (plan.isShort && since < end);
+      let lease: ActiveLease | null = null;
+      let isAccepted: boolean;
+      try {
+        const request = isFirst ? this.#request : this.#retryRequest(plan.without);
+        const granted = this.#requestLease(request, plan.until - since);
+        lease =
+          granted instanceof Promise && this.#turns
+            ? await this.#whilePlacesAreFreed(granted, this.#turns)
+            : await granted;
+      } catch (error) {
+        if (isFirst || !NoAvailableProviders.is(error)) throw error;
+        const kind = error.kind === "refused" ? "attempts_failed" : error.kind;
+        if (!this.asksAgain) throw this.#failure(plan.isShort ? "retry_budget" : kind);
+      } finally {
+        turns?.release();
+        this.#spendWait(since);
+        isAccepted = policy?.settle(plan, lease, registry.providers, time.now) ?? true;
+      }
+      if (lease === null) await this.#pause(plan.until);
+      else if (isAccepted) return lease;
+      else lease.release();
+    }
+  }
+
+  #retryRequest(without: readonly string[]): RequestSpec {
+    const { exclude = [], ...options } = this.#options;
+    return new RequestSpec({ ...options, exclude: [...exclude, ...without] }, this.#retryPolicy!.failed);
+  }
+
+  /** Requests a lease, and waits for at most `waitMs` and the patience of the call. */
+  #requestLease(request: RequestSpec, waitMs: number): ActiveLease | Promise<ActiveLease> {
+    const { admission, time } = this.parts;
+    const isFirst = this.deadline === Infinity;
+    const leftMs = isFirst ? this.#timeoutMs : this.deadline - time.now;
+    const maxWaitMs = Math.min(waitMs, leftMs, this.#remainingWaitMs);
+    const lease = admission.acquire(this.#capability, request, this.#options, maxWaitMs, this);
+    // `acquire` has just read the clock.
+    if (isFirst) this.deadline = time.now + this.#timeoutMs;
+    return lease;
+  }
+
+  /** Waits outside of the queue. */
+  async #pause(until: number): Promise<void> {
+    const { admission, time } = this.parts;
+    const since = time.now;
+    if (admission.isClosed) return;
+    await new Promise<void>((resolve) => {
+      this.watch(Math.min(until, this.deadline), resolve, true);
+    });
+    this.#spendWait(since);
+  }
+
+  #whilePlacesAreFreed(granted: Promise<ActiveLease>, turns: MapTurns): Promise<ActiveLease> {
+    const giveUp = () => this.withdraw!(this.#failure("timed_out"));
+    return granted.finally(watchPlaces(this.parts, this.#capability, this.#request, turns, giveUp));
+  }
+
+  /** Counts the time since then as waiting. */
+  #spendWait(since: number): void {
+    const waitedMs = this.parts.time.now - since;
+    this.#waitedMs += waitedMs;
+    this.#remainingWaitMs -= waitedMs;
+  }
+
   /** Emits `failover` if the provider is another one than before. Throws, and releases the lease, if the call is over. */
-  #begin(lease: Lease): AttemptContext {
-    const { counters, events, time } = this.parts;
+  #begin(lease: ActiveLease): AttemptContext {
+    const { admission, time } = this.parts;
+    const { selection } = admission;
     const { now } = time;
     const previous = this.#attempts.at(-1);
     try {
       this.#requireTime(this.deadline - now);
-      if (previous !== undefined && previous.provider !== lease.provider) {
-        const { provider: from, status } = previous;
-        counters.failovers++;
-        events.emit("failover", { capability: this.#capability.name, from, to: lease.provider, status });
-        events.flush();
+      if (previous === undefined) selection.registry.providers.get(lease.provider)?.retryBudget.countRequest(now);
+      else if (previous.provider !== lease.provider) {
+        emitFailover(admission, this.#capability.name, previous, lease.provider);
         // A listener can have aborted the call.
         this.#requireTime(this.deadline - time.now);
       }
@@ -218,34 +246,20 @@ export class FailoverLoop {
       lease.release();
       throw error;
     }
+    lease.startTask();
     return new AttemptContext(lease, this.#attempts.length + 1, now);
   }
 
   #runTask<T>(task: Task<T>, context: AttemptContext): T | PromiseLike<T> {
     const attemptMs = this.#options.attemptTimeoutMs ?? this.parts.defaults.attemptTimeoutMs ?? Infinity;
-    const atMs = Math.min(this.deadline, context.startedAt + attemptMs);
-    if (this.signal === undefined && atMs === Infinity) return task(context);
-    return new Promise((resolve, reject) => {
-      const cancel = this.watch(atMs, () => {
-        const reason = this.signal?.aborted ? this.signal.reason : timeoutError("the attempt");
-        reject(reason);
-        context.abort(reason);
-      });
-      const ended =
-        <V>(settle: (value: V) => void) =>
-        (value: V) => {
-          cancel();
-          settle(value);
-        };
-      (async () => task(context))().then(ended(resolve), ended(reject));
-    });
+    return runTask(task, context, this, Math.min(this.deadline, context.startedAt + attemptMs));
   }
 
   /** Settles the lease by the verdict, which it returns; null: the lease stays open. Settles it also if it throws. */
   #settle(context: AttemptContext, ending: TaskResult, classifier: Classifier | undefined): Verdict | null {
     let verdict: Verdict | null = UNKNOWN;
     try {
-      this.#throwIfAborted();
+      if (this.signal?.aborted) throw this.signal.reason;
       if (context.isAborted) verdict = this.#timeoutVerdict(context);
       else verdict = classifier === undefined ? this.classify(ending) : classifier(ending);
     } finally {
@@ -257,55 +271,50 @@ export class FailoverLoop {
 
   /** Result of the call, if the attempt is final; null: another attempt follows. Throws the final error. */
   #decide<T>(context: AttemptContext, ending: Ending<T>, verdict: Verdict | null): RunResult<T> | null {
-    const { provider, attempt, startedAt } = context;
-    const { status, neverConnected } = verdict ?? STILL_OPEN;
+    const { provider, startedAt } = context;
+    // A stream has succeeded so far, and its lease stays open.
+    const { status, neverConnected } = verdict ?? { status: "success", neverConnected: false };
     const isFinal = FINAL_STATUSES.includes(status) && !context.isAborted;
     const error = !ending.ok ? ending.error : isFinal ? null : ending.value;
     const latencyMs = this.parts.time.now - startedAt;
     const made = { provider, status, waitedMs: this.#waitedMs, latencyMs, error };
-    const attempts = attempt === 1 ? [made] : [...this.#attempts, made];
-    this.#attempts = attempts;
+    const attempts = this.#attempts;
+    this.failures = attempts.push(made);
     if (isFinal) {
       if (ending.ok) return { value: ending.value, provider, attempts };
       throw ending.error;
     }
-    this.#failed ??= new Set();
-    this.#failed.add(provider);
-    this.#requireRetry({ status, neverConnected }, this.#failed);
+    this.#requireRetry(context, { status, neverConnected });
     if (ending.ok) cancelBody(ending.value);
     return null;
   }
 
-  #requireRetry(outcome: Pick<Verdict, "status" | "neverConnected">, failed: ReadonlySet<string>): void {
-    const { time, defaults, random, retryBudget } = this.parts;
-    const { maxAttempts = defaults.maxAttempts, idempotent = defaults.idempotent } = this.#options;
+  #requireRetry({ provider, lease }: AttemptContext, outcome: Pick<Verdict, "status" | "neverConnected">): void {
+    const { admission, time, defaults, random } = this.parts;
     const { now } = time;
     this.#requireTime(this.deadline - now);
-    this.#retryPolicy ??= new RetryPolicy({ maxAttempts, idempotent }, retryBudget);
-    const candidates = retryCandidates(this.parts, this.#capability, this.#request, failed);
-    const failure = { attempts: this.#attempts.length, outcome, candidates, now, random };
-    const decision = this.#retryPolicy.afterFailure(failure);
-    if (decision.kind === "stop") throw this.#failure(decision.reason);
-    this.#isFreeRetry = decision.isFree;
-    this.#leaveAloneUntil = decision.leaveAloneUntil;
+    this.#retryPolicy ??= new RetryPolicy(retryTerms(this.#options, defaults), random);
+    const { registry } = admission.selection;
+    const isCoolingDown = (registry.providers.get(provider)?.cooldownMs(now) ?? 0) > 0;
+    const candidates = registry.listed(this.#capability).filter(({ name }) => !this.#request.excludes(name)).length;
+    const failed = { provider, outcome, isTrial: lease.isTrial, isCoolingDown, candidates };
+    if (!this.#retryPolicy.afterFailure(failed, now)) throw this.#failure("attempts_failed");
   }
 
-  /** Blames the provider for a time-out of the call only if the attempt had at least half of the call's time. */
-  #timeoutVerdict({ startedAt }: AttemptContext): Verdict {
-    const { now } = this.parts.time;
-    return now >= this.deadline && (now - startedAt) * 2 < this.#timeoutMs ? UNKNOWN : TIMEOUT;
+  #timeoutVerdict({ startedAt, provider }: AttemptContext): Verdict {
+    const { admission, time } = this.parts;
+    const hadMs = time.now - startedAt;
+    const callTimeoutMs = time.now >= this.deadline ? this.#timeoutMs : null;
+    const { latencyMs = null } = admission.selection.registry.providers.get(provider)?.health ?? {};
+    return timeoutVerdict({ hadMs, callTimeoutMs, usualMs: latencyMs });
   }
 
   #requireTime(leftMs: number): void {
-    this.#throwIfAborted();
+    if (this.signal?.aborted) throw this.signal.reason;
     if (leftMs <= 0) throw this.#failure("timed_out");
   }
 
-  #throwIfAborted(): void {
-    if (this.signal?.aborted) throw this.signal.reason;
-  }
-
-  #failure(kind: NoAvailableProviders["kind"], refused?: NoAvailableProviders): NoAvailableProviders {
-    return callFailure(this.parts, this.#capability, this.#request, kind, this.#attempts, refused);
+  #failure(kind: NoAvailableProviders["kind"]): NoAvailableProviders {
+    return callFailure(this.parts, this.#capability, this.#request, kind, this.#attempts);
   }
 }

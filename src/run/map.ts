@@ -7,20 +7,17 @@ import { omitUndefined } from "../validation/omit-undefined.ts";
 import { newController } from "./abort-controller.ts";
 import { closeIterator } from "./close-iterator.ts";
 import { FailoverLoop } from "./failover-loop.ts";
+import { type MapTurns, mapTurns } from "./map-turns.ts";
 import { Queue } from "./queue.ts";
 import type { RunDependencies, Signal } from "./run-dependencies.ts";
-import { Semaphore } from "./semaphore.ts";
 
 const CONCURRENCY = 1_000;
-// Items that wait for capacity simultaneously. One is enough if all items have the same needs, because the wait queue is
-// first come, first served. Otherwise an item that must wait would delay items that need not.
-const WAITING_ALIKE = 1;
-const WAITING_DIFFERENT = 32;
 
 /**
  * `run` for many items, as fast as the quotas allow. Yields results in order of completion, errors of items included.
  * Starts with the first pull. Holds at most `concurrency` items, results that were not pulled included. Its `next` rejects
  * with the signal's reason, with the error of the source (after the running items have ended), and with code "closed".
+ * `stuckAfterMs`: how long items wait for places of which none is freed.
  */
 export function map<Item, T>(
   parts: RunDependencies,
@@ -29,8 +26,9 @@ export function map<Item, T>(
   task: (item: Item, context: TaskContext) => T | PromiseLike<T>,
   options: MapOptions<Item>,
   request: RequestSpec,
+  stuckAfterMs: number,
 ): AsyncIterableIterator<MapResult<Item, T>> {
-  return new MapIterator(parts, capability, items, task, options, request);
+  return new MapIterator(parts, capability, items, task, options, request, stuckAfterMs);
 }
 
 /** A `next` that has no result yet. */
@@ -45,7 +43,7 @@ class MapIterator<Item, T> implements AsyncIterableIterator<MapResult<Item, T>> 
   readonly #serve: (item: Item, index: number) => Promise<MapResult<Item, T>>;
   readonly #concurrency: number;
   readonly #signal: Signal | undefined;
-  readonly #turns: Semaphore;
+  readonly #turns: MapTurns;
   readonly #controller = newController();
   readonly #results = new Queue<MapResult<Item, T>>();
   readonly #pulls = new Queue<Pull<MapResult<Item, T>>>();
@@ -69,9 +67,9 @@ class MapIterator<Item, T> implements AsyncIterableIterator<MapResult<Item, T>> 
     task: (item: Item, context: TaskContext) => T | PromiseLike<T>,
     { concurrency = CONCURRENCY, needs, ...options }: MapOptions<Item>,
     request: RequestSpec,
+    stuckAfterMs: number,
   ) {
-    const waiting = needs === undefined ? WAITING_ALIKE : Math.min(WAITING_DIFFERENT, parts.maxWaiting >> 1);
-    const turns = new Semaphore(Math.max(1, waiting));
+    const turns = mapTurns(needs === undefined, parts.maxWaiting, parts.time.read(), stuckAfterMs);
     const { signal } = this.#controller;
     this.#parts = parts;
     this.#source =
@@ -137,8 +135,8 @@ class MapIterator<Item, T> implements AsyncIterableIterator<MapResult<Item, T>> 
           });
         }
         // An item is pulled only when it may wait for capacity.
-        await this.#turns.acquire();
-        this.#turns.release();
+        await this.#turns.first.acquire();
+        this.#turns.first.release();
         if (this.#isFed) break;
         this.#isPulling = true;
         const { done, value } = await this.#source.next();

@@ -1,7 +1,7 @@
 import type { Refusal, RefusalReason } from "../api/refusal.ts";
 import type { Capability } from "../provider/capability.ts";
 import { refusalOf } from "../selection/refusal.ts";
-import { refusalReasonFor } from "../selection/refusal-reason.ts";
+import { refusalReasonsFor } from "../selection/refusal-reason.ts";
 import type { RequestSpec } from "../selection/request-spec.ts";
 import type { RunDependencies } from "./run-dependencies.ts";
 
@@ -15,10 +15,7 @@ export function refusalReasons(
   capability: Capability,
   request: RequestSpec,
 ): RefusalReason[] {
-  const { selection } = admission;
-  return selection.registry
-    .listed(capability)
-    .map((entry) => refusalReasonFor(capability, entry, request, selection, time.now, true));
+  return refusalReasonsFor(capability, request, admission.selection, time.now, true);
 }
 
 /** True if the provider has capacity for the request, waiters aside. */
@@ -37,4 +34,18 @@ export function refusalNow(parts: RunDependencies, capability: Capability, reque
   const refusal = refusalOf(reasons.filter((reason) => !hasCapacity(reason)));
   if (refusal.reasons.length === reasons.length) return refusal;
   return { ...refusal, retryAfterMs: null, retryAfterSeconds: null };
+}
+
+/**
+ * Instant at which a place was last freed, and taken by the newest lease, at providers where leases of this limiter hold all
+ * places. Infinity: a provider of the request lacks something else.
+ */
+export function placesFreedAt(parts: RunDependencies, capability: Capability, request: RequestSpec): number {
+  const { providers } = parts.admission.selection.registry;
+  const instants = refusalReasons(parts, capability, request).flatMap((reason) => {
+    if (isUnable(reason)) return [];
+    if (!("heldForMs" in reason)) return Infinity;
+    return providers.get(reason.provider)!.quotas.map(({ held }) => held.last?.grantedAt ?? -Infinity);
+  });
+  return Math.max(...instants);
 }

@@ -1,9 +1,7 @@
-import { Queue } from "./queue.ts";
-
-/** Counting semaphore, first come, first served. */
+/** Counting semaphore: lower order first, first come, first served within one order. */
 export class Semaphore {
   #free: number;
-  readonly #waiting = new Queue<() => void>();
+  readonly #waiting: { readonly order: number; grant(): void }[] = [];
 
   /** `permits`: how many callers can hold one simultaneously. */
   constructor(permits: number) {
@@ -14,18 +12,25 @@ export class Semaphore {
    * Takes a permit as soon as one is free. Resolves to true with the permit, to false if the caller gave up before.
    * `watch` is called only if the caller must wait: it gets the function that gives up and returns its own cancel.
    */
-  async acquire(watch?: (giveUp: () => void) => (() => void) | undefined): Promise<boolean> {
+  async acquire(watch?: (giveUp: () => void) => (() => void) | undefined, order: number = Infinity): Promise<boolean> {
     if (this.#free > 0) {
       this.#free--;
       return true;
     }
     return new Promise((resolve) => {
-      const node = this.#waiting.push(() => {
-        unwatch?.();
-        resolve(true);
-      });
+      const waiting = this.#waiting;
+      const own = {
+        order,
+        grant: () => {
+          unwatch?.();
+          resolve(true);
+        },
+      };
+      let place = waiting.length;
+      while (place > 0 && waiting[place - 1]!.order > order) place--;
+      waiting.splice(place, 0, own);
       const unwatch = watch?.(() => {
-        this.#waiting.remove(node);
+        waiting.splice(waiting.indexOf(own), 1);
         resolve(false);
       });
     });
@@ -33,8 +38,8 @@ export class Semaphore {
 
   /** Passes the permit to the first caller that waits. */
   release(): void {
-    const grant = this.#waiting.shift();
-    if (grant === undefined) this.#free++;
-    else grant();
+    const first = this.#waiting.shift();
+    if (first === undefined) this.#free++;
+    else first.grant();
   }
 }

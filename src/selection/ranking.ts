@@ -30,8 +30,10 @@ const MOVED_ONE_BY_ONE = 8;
 /** Ranking of a list. One object serves all calls for the list in sequence; its result is valid until the next call. */
 export class Ranking {
   readonly listed: readonly ListedProvider[];
-  /** Number of eligible providers. */
+  /** Number of candidates: the eligible providers, or the ones that the request can probe if no provider is eligible. */
   size = 0;
+  /** True if no provider is eligible for the request. */
+  isProbing = false;
   readonly #entries: readonly RankedEntry[];
   // The same entries, best first.
   readonly #order: RankedEntry[];
@@ -90,11 +92,19 @@ export class Ranking {
     if (capability !== this.#capability) {
       for (const entry of this.#entries) entry.size = capability.sizeOn(entry.listed.name);
     }
-    const isDifferent = request !== this.#request || isLease !== this.#isLease || capability !== this.#capability;
+    let isDifferent = request !== this.#request || isLease !== this.#isLease || capability !== this.#capability;
     this.#capability = capability;
     this.#request = request;
     this.#isLease = isLease;
-    this.#collectChanged(isDifferent || context.weighted === null, context, now);
+    isDifferent ||= this.isProbing || context.weighted === null;
+    this.isProbing = false;
+    this.#refresh(isDifferent, context, now);
+    this.isProbing = this.size === 0;
+    if (this.isProbing && this.#entries.some(({ row }) => row.isOpenForProbe)) this.#refresh(true, context, now);
+  }
+
+  #refresh(isEverything: boolean, context: SelectionContext, now: number): void {
+    this.#collectChanged(isEverything, context, now);
     const changes = this.#changes;
     const isFew = changes <= MOVED_ONE_BY_ONE;
     let isOutOfOrder = false;
@@ -189,7 +199,8 @@ export class Ranking {
     const { row } = entry;
     // Read before a strategy is called, because that call might refresh the row.
     const { revision } = row;
-    const waitMs = row.isEligible ? this.#waitMs(entry, context, now) : NOT_ELIGIBLE;
+    const isCandidate = this.isProbing ? row.isOpenForProbe : row.isEligible;
+    const waitMs = isCandidate ? this.#waitMs(entry, context, now) : NOT_ELIGIBLE;
     const hasMoved = waitMs !== entry.waitMs;
     if (hasMoved) {
       if (waitMs === NOT_ELIGIBLE) this.size--;
@@ -197,7 +208,7 @@ export class Ranking {
       entry.waitMs = waitMs;
     }
     // A provider that is not eligible needs no score. Its row gets a new revision before it is eligible again.
-    if (!row.isEligible) entry.scoredRevision = revision;
+    if (!row.isEligible) entry.scoredRevision = this.isProbing ? -1 : revision;
     if (waitMs === NOT_ELIGIBLE) return hasMoved;
     if (entry.scoredRevision === revision && context.weighted !== null) return hasMoved;
     const score = this.#score(entry, context, now);

@@ -19,14 +19,15 @@ export function refreshRow(provider: Provider, context: RowContext, now: number)
   row.revision++;
   if (hasChanged) row.changes++;
   row.isEligible = state === "available" || state === "ramping" || state === "trial";
+  row.isOpenForProbe = state === "cooldown" && provider.isOpenForTrial(state, true, now);
   row.latencyMs = health.latencyMs ?? 0;
   // `+ 0` turns -0 into 0, because JSON has no -0.
   row.priority = settings.priority + 0;
   row.weight = settings.weight;
   let validUntil = Math.min(health.unchangedUntil(now), provider.cooldownEndDueAt);
-  if (row.isEligible) {
+  if (row.isEligible || row.isOpenForProbe) {
     // A trial is scored as healthy, because the cooldown before it was the penalty already.
-    row.healthScore = state === "trial" ? 1 : health.score(now);
+    row.healthScore = state === "trial" || row.isOpenForProbe ? 1 : health.score(now);
     if (hasChanged || now >= row.quotasValidUntil) {
       row.quotasValidUntil = profile.readQuotas(provider.quotas, row, now);
     }

@@ -2,14 +2,40 @@ import type { RefusalReason } from "../api/refusal.ts";
 import { type Profile, TOO_LARGE } from "../profile/profile.ts";
 import type { Capability } from "../provider/capability.ts";
 import type { ListedProvider } from "../provider/provider-list.ts";
+import type { Registry } from "../provider/registry.ts";
 import type { Quota } from "../quota/quota.ts";
 import { demandFor } from "../quota/usage-vector.ts";
 import type { RequestSpec } from "./request-spec.ts";
 
-/** Parts of a limiter that are needed to find a refusal reason. */
+/** Parts of a limiter that are needed to find refusal reasons. */
 export interface RefusalContext {
+  readonly registry: Registry;
   readonly profile: Profile;
   readonly minimumHealth: number;
+}
+
+// Reasons of eligible providers.
+const ELIGIBLE: readonly RefusalReason["reason"][] = ["quota", "concurrency", "ramping", "waiters_ahead"];
+
+/** True if no provider is eligible for the request, so that it can probe one that is in a cooldown. */
+export function isNoneEligible(reasons: readonly RefusalReason[]): boolean {
+  return reasons.every(({ reason }) => !ELIGIBLE.includes(reason));
+}
+
+/** Returns the reasons why the providers of the capability cannot serve the request, in the order of its list. */
+export function refusalReasonsFor(
+  capability: Capability,
+  request: RequestSpec,
+  context: RefusalContext,
+  now: number,
+  isLease: boolean,
+): RefusalReason[] {
+  const reasons = (isOnlyChoice: boolean) =>
+    context.registry
+      .listed(capability)
+      .map((entry) => refusalReasonFor(capability, entry, request, context, now, isLease, isOnlyChoice));
+  const plain = reasons(false);
+  return isNoneEligible(plain) ? reasons(true) : plain;
 }
 
 /**
@@ -17,13 +43,14 @@ export interface RefusalContext {
  * `retryAfterMs` is the time until all reasons are gone. Quotas without capacity, the trial, the ramp-up and the waiters
  * ahead are reasons against a lease only, because `select` reserves nothing. Waiters ahead are the reason if no other is.
  */
-export function refusalReasonFor(
+function refusalReasonFor(
   capability: Capability,
   entry: ListedProvider,
   request: RequestSpec,
   { profile, minimumHealth }: RefusalContext,
   now: number,
   isLease: boolean,
+  isOnlyChoice: boolean,
 ): RefusalReason {
   const { name, provider } = entry;
   const plainReason = (reason: PlainReason, waitMs: number): RefusalReason => ({
@@ -33,7 +60,8 @@ export function refusalReasonFor(
   });
   if (provider === null) return plainReason("not_registered", NaN);
   if (request.excludes(name)) return plainReason("excluded", NaN);
-  const state = provider.state(now, minimumHealth);
+  let state = provider.state(now, minimumHealth);
+  if (provider.isOpenForTrial(state, isOnlyChoice, now)) state = "trial";
   if (state === "dead" || state === "paused") return plainReason(state, NaN);
   const demand = request.demandOn(capability, entry, isLease);
   const { quotas } = provider;
@@ -50,12 +78,13 @@ export function refusalReasonFor(
     limit: quota.tracker.capacity,
     remaining: quota.remaining(now),
     needed: demandFor(demand.amounts, quota.index),
+    ...(reason === "concurrency" && isLease && heldFor(quota, now)),
     retryAfterMs: reason !== "too_large" && Number.isFinite(waitMs) ? waitMs : null,
   });
   if (tooLargeIndex >= 0) return quotaReason("too_large", quotas[tooLargeIndex]!);
   if (state === "cooldown" || state === "unhealthy") {
     const { health } = provider;
-    const healsInMs = state === "cooldown" ? provider.cooldownMs(now) : health.healsInMs(minimumHealth, now);
+    const healsInMs = state === "cooldown" ? health.opensAt(isOnlyChoice) - now : health.healsInMs(minimumHealth, now);
     // A ramp-up continues while health is bad.
     const rampMs = state === "cooldown" || !isLease ? 0 : provider.recoveryDelayMs("ramping", now);
     return plainReason(state, Math.max(waitMs, rampMs, Math.ceil(healsInMs)));
@@ -71,4 +100,15 @@ export function refusalReasonFor(
 }
 
 type QuotaReason = "quota" | "concurrency" | "too_large";
+type Shortage = Extract<RefusalReason, { readonly needed: number }>;
 type PlainReason = Exclude<RefusalReason["reason"], QuotaReason>;
+
+function heldFor({ held }: Quota, now: number): Pick<Shortage, "heldForMs" | "abandoned"> | null {
+  const { first } = held;
+  if (first === null) return null;
+  let abandoned = 0;
+  for (let each: typeof first | null = first; each !== null; each = each.next) {
+    if (each.isAbandoned) abandoned += each.amount;
+  }
+  return { heldForMs: Math.floor(now - first.grantedAt), ...(abandoned > 0 && { abandoned }) };
+}

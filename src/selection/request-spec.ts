@@ -96,6 +96,11 @@ export class RequestSpec {
     ]);
   }
 
+  /** True if the caller states the cost. */
+  get statesCost(): boolean {
+    return this.#specified[COST_USD] !== UNSPECIFIED;
+  }
+
   excludes(provider: string): boolean {
     return (this.#only !== undefined && !this.#only.has(provider)) || (this.#exclude?.has(provider) ?? false);
   }

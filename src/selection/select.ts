@@ -1,7 +1,7 @@
 // select: eligible -> score -> rank.
 //
 //   eligible:  registered, not excluded, not dead, not paused, not in cooldown, health >= minimum (or in a trial), and no
-//              demand is larger than its limit
+//              demand is larger than its limit. If no provider is eligible: the ones that it can probe
 //   score:     see weighted-scorer.ts
 //   rank:      see ranking.ts
 
@@ -10,7 +10,7 @@ import { NoAvailableProviders } from "../errors.ts";
 import type { Capability } from "../provider/capability.ts";
 import { Ranking } from "./ranking.ts";
 import { refusalOf } from "./refusal.ts";
-import { refusalReasonFor } from "./refusal-reason.ts";
+import { refusalReasonsFor } from "./refusal-reason.ts";
 import type { RequestSpec } from "./request-spec.ts";
 import type { SelectionContext } from "./selection-context.ts";
 
@@ -23,7 +23,7 @@ export function select(capability: Capability, request: RequestSpec, context: Se
   const { listed } = ranking;
   if (listed.length === 0) context.profile.miscalls.emptyCapability(counters);
   else counters.noProviderAvailable++;
-  const reasons = listed.map((entry) => refusalReasonFor(capability, entry, request, context, now, false));
+  const reasons = refusalReasonsFor(capability, request, context, now, false);
   throw new NoAvailableProviders(capability.name, refusalOf(reasons));
 }
 

@@ -122,11 +122,16 @@ export const strategy: Check = objectWith("score");
 
 const wholeNumber = wholeNumberFrom(0);
 const positiveWhole = wholeNumberFrom(1);
+const attempts = allowed(
+  "a whole number >= 1 or Infinity",
+  (value) => value === Infinity || (Number.isSafeInteger(value) && value >= 1),
+);
+const retryBudget = objectOf(each(["ratio", "perMinute"], fromZeroToInfinity));
 const waits: Shape = {
   maxWaitMs: fromZeroToInfinity,
   timeoutMs: positiveNumber,
   attemptTimeoutMs: positiveNumber,
-  maxAttempts: positiveWhole,
+  maxAttempts: attempts,
   idempotent: trueOrFalse,
   classify: anyFunction,
 };
@@ -144,6 +149,7 @@ const healthShape: { readonly [K in keyof HealthOptions]-?: Check } = {
   recoveredHealth: share,
   ewmaAlpha: share,
   cooldownThreshold: share,
+  recheckDeadAfterMs: fromZeroToInfinity,
 };
 
 const optionsShape: Shape = {
@@ -161,7 +167,9 @@ const optionsShape: Shape = {
   leaseTimeoutMs: positiveNumber,
   skewCapMs: fromZeroToInfinity,
   maxWaiting: wholeNumber,
-  retryBudget: objectOf(each(["ratio", "perMinute"], fromZero)),
+  retryBudget: (value, problems) => {
+    if (value !== false) retryBudget(value, problems);
+  },
   defaults: objectOf(waits),
   clock: objectWith("now"),
   random: anyFunction,

@@ -108,7 +108,7 @@ describe.each(Object.entries(CLIENTS))("the client %s", (of, client) => {
       "rate_limited",
       3_600_000,
     ],
-    ["429 without", answering(429), "rate_limited", 0],
+    ["429 without", answering(429), "rate_limited", 1_000],
     ["401", answering(401), "unauthorized", 0],
     ["402", answering(402), "quota_exhausted", 60_000],
     ["403", answering(403), "forbidden", 0],

@@ -25,7 +25,13 @@ const options = (clock: MockClock, scoring?: GrateLimiterOptions["scoring"]): Gr
   pools: { shared: { quotas: [{ dimension: "requests", limit: 4, window: { seconds: 10 } }] } },
   providers: [
     { name: "a", priority: 10, limits: { rpm: 5, tpm: 200 }, price: { usdPerMillionInputTokens: 3 } },
-    { name: "b", priority: 9, pools: ["shared"], limits: { concurrency: 3, usdPerDay: 1 } },
+    {
+      name: "b",
+      priority: 9,
+      pools: ["shared"],
+      limits: { concurrency: 3, usdPerDay: 1 },
+      price: { usdPerRequest: 0.01 },
+    },
     {
       name: "c",
       priority: 9,

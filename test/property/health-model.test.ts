@@ -1,7 +1,7 @@
 // The limiter against the model of its health rules, over random histories of one provider.
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { GrateLimiter, MockClock, NoAvailableProviders, StatusClass } from "../../src/index.ts";
+import { GrateLimiter, MockClock, NoAvailableProviders, type QuotaConfig, StatusClass } from "../../src/index.ts";
 import {
   DEFAULTS,
   HealthModel,
@@ -13,6 +13,7 @@ import { propertyRuns } from "../support/test-effort.ts";
 
 type Step =
   | { do: "observe"; reported: ReportedOutcome }
+  | { do: "burst"; reported: ReportedOutcome; size: number }
   | { do: "advance"; ms: number }
   | { do: "read" }
   | { do: "select" }
@@ -32,12 +33,13 @@ const settings: fc.Arbitrary<Settings> = fc.oneof(
     penalty5xx: share,
     penaltyTimeout: share,
     boostSuccess: share,
-    cooldownTriggerCount: fc.integer({ min: 1, max: 4 }),
+    cooldownTriggerCount: fc.option(fc.integer({ min: 1, max: 4 }), { nil: undefined }),
     cooldownMultiplier: fc.constantFrom(0, 0.5, 1, 1.5, 2, 3),
-    maxCooldownSeconds: seconds(0.5, 5, 60, 600),
+    maxCooldownSeconds: fc.option(seconds(0.5, 5, 60, 600), { nil: undefined }),
     recoveredHealth: share,
     ewmaAlpha: share,
     cooldownThreshold: share,
+    recheckDeadAfterMs: fc.constantFrom(0, 1_000, 600_000, 1e7),
   }),
 );
 
@@ -58,8 +60,13 @@ const step: fc.Arbitrary<Step> = fc.oneof(
     weight: 6,
     arbitrary: fc.record({
       do: fc.constant("advance" as const),
-      ms: fc.constantFrom(1, 499, 500, 1_000, 1_499, 1_500, 5_000, 30_000, 60_000, 600_000, 48 * HOUR_MS),
+      ms: fc.constantFrom(1, 100, 499, 500, 1_000, 1_499, 1_500, 5_000, 30_000, 60_000, 600_000, 48 * HOUR_MS),
     }),
+  },
+  // Several requests that end within the last 500 ms.
+  {
+    weight: 4,
+    arbitrary: fc.record({ do: fc.constant("burst" as const), reported, size: fc.integer({ min: 2, max: 6 }) }),
   },
   { weight: 2, arbitrary: fc.constant<Step>({ do: "read" }) },
   { weight: 2, arbitrary: fc.constant<Step>({ do: "select" }) },
@@ -71,12 +78,25 @@ const life = fc.record({
   settings,
   cooldownSeconds: seconds(0, 0.25, 1.5, 30, 60, 1_000),
   minimum: fc.constantFrom(0, 0.2, 0.5, 1),
+  windowSeconds: fc.constantFrom(undefined, 0.5, 10),
   steps: fc.array(step, { minLength: 1, maxLength: 60 }),
 });
 
-function live(given: { settings: Settings; cooldownSeconds: number; minimum: number }) {
+interface Given {
+  settings: Settings;
+  cooldownSeconds: number;
+  minimum: number;
+  windowSeconds: number | undefined;
+}
+
+function live(given: Given) {
   const clock = new MockClock({ startMs: 1_000_000 });
-  const config = { name: "only", cooldownSeconds: given.cooldownSeconds };
+  const quotas: QuotaConfig[] = [];
+  // The window matters, the limit never does.
+  if (given.windowSeconds !== undefined) {
+    quotas.push({ dimension: "bytes", limit: 1e9, window: { seconds: given.windowSeconds } });
+  }
+  const config = { name: "only", cooldownSeconds: given.cooldownSeconds, quotas };
   const limiter = new GrateLimiter({
     clock,
     providers: [config],
@@ -94,6 +114,10 @@ function live(given: { settings: Settings; cooldownSeconds: number; minimum: num
   return { clock, limiter, config, events };
 }
 
+function modelOf({ settings, cooldownSeconds, minimum, windowSeconds }: Given): HealthModel {
+  return new HealthModel(settings, cooldownSeconds, minimum, (windowSeconds ?? Infinity) * 1_000);
+}
+
 function close(got: number | null | undefined, expected: number | null, what: string): void {
   if (expected === null) expect(got, what).toBeNull();
   else expect(Math.abs(got! - expected), `${what}: ${got} for ${expected}`).toBeLessThanOrEqual(1e-9 * (1 + expected));
@@ -104,13 +128,15 @@ describe("health against its model", () => {
     fc.assert(
       fc.property(life, (given) => {
         const { clock, limiter, config, events } = live(given);
-        const model = new HealthModel(given.settings, given.cooldownSeconds, given.minimum);
+        const model = modelOf(given);
         for (const now of given.steps) {
           if (now.do === "advance") {
             clock.advanceMs(now.ms);
-          } else if (now.do === "observe") {
-            model.observe(now.reported, clock.now());
-            limiter.observe({ provider: "only", outcome: now.reported });
+          } else if (now.do === "observe" || now.do === "burst") {
+            for (let i = 0; i < (now.do === "burst" ? now.size : 1); i++) {
+              model.observe(now.reported, clock.now());
+              limiter.observe({ provider: "only", outcome: now.reported });
+            }
           } else if (now.do === "revive") {
             model.read(clock.now());
             model.revive(clock.now());
@@ -187,9 +213,9 @@ function checkRead(limiter: GrateLimiter, model: HealthModel, now: number): void
 }
 
 function checkSelect(limiter: GrateLimiter, model: HealthModel, now: number): void {
-  if (model.isEligible(now)) {
+  if (model.isOpen(now)) {
     const decision = limiter.select("chat");
-    const isTrial = model.state(now) === "trial";
+    const isTrial = model.state(now) !== "available";
     close(decision.breakdown.healthScore, isTrial ? 1 : model.health(now), "scored health");
     return;
   }
@@ -199,8 +225,8 @@ function checkSelect(limiter: GrateLimiter, model: HealthModel, now: number): vo
     if (!NoAvailableProviders.is(error)) throw error;
     expect(error.reasons.map(({ reason }) => reason)).toEqual([model.state(now)]);
     if (model.state(now) === "cooldown") {
-      expect(error.retryAfterMs! - model.cooldownMs(now)).toBeGreaterThanOrEqual(-1e-6);
-      expect(error.retryAfterMs! - model.cooldownMs(now)).toBeLessThan(1 + 1e-6);
+      expect(error.retryAfterMs! - model.probeInMs(now)).toBeGreaterThanOrEqual(-1e-6);
+      expect(error.retryAfterMs! - model.probeInMs(now)).toBeLessThan(1 + 1e-6);
     }
     return;
   }

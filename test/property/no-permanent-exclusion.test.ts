@@ -122,10 +122,24 @@ describe("after any failures", () => {
     );
   });
 
-  it("a dead key stays dead for years, until it is upserted or revived", () => {
+  it("a dead key is tried again by one request after 10 minutes, and no instant is stated for it", () => {
+    const clock = new MockClock();
+    const limiter = new GrateLimiter({ clock, providers: [{ name: "p" }], capabilities: { c: ["p"] } });
+    limiter.observe({ provider: "p", outcome: { status: "unauthorized" } });
+    clock.advanceMs(599_999);
+    expect(retryAfterMs(limiter)).toBeNull();
+    clock.advanceMs(1);
+    expect(retryAfterMs(limiter)).toBe(0);
+  });
+
+  it("a dead key that is not rechecked stays dead for years, until it is upserted or revived", () => {
     for (const bring of ["upsert", "revive"] as const) {
       const clock = new MockClock();
-      const limiter = new GrateLimiter({ clock, providers: [{ name: "p" }], capabilities: { c: ["p"] } });
+      const limiter = new GrateLimiter({
+        ...{ clock, health: { recheckDeadAfterMs: Number.POSITIVE_INFINITY } },
+        providers: [{ name: "p" }],
+        capabilities: { c: ["p"] },
+      });
       limiter.observe({ provider: "p", outcome: { status: "unauthorized" } });
       clock.advanceMs(10 * 365 * 86_400_000);
       expect(retryAfterMs(limiter)).toBeNull();

@@ -1,10 +1,12 @@
-// The health rules of the default profile in their simplest form, as a model for the limiter.
-// Two rules are ambiguous. The model assumes: an observation during a cooldown changes only score and latency, not the
-// streaks and the last cooldown; a stated wait replaces the computed one; an extended cooldown counts from the call
-// that extended it.
+// The health rules of the default profile in their simplest form, as a model for the limiter. It keeps every outcome, and
+// answers questions from that history.
+// Three rules are ambiguous. The model assumes: a stated wait of a request from before the cooldown counts from its
+// outcome, and restarts the cooldown; a failed trial in the middle of a longer stated wait does not shorten it; an
+// observation began its latency ago.
 import type { HealthOptions, StatusClass } from "../../src/index.ts";
 
-export type Settings = Required<{ [K in keyof HealthOptions]: number }>;
+type Optional = "cooldownTriggerCount" | "maxCooldownSeconds";
+export type Settings = { [K in keyof HealthOptions]-?: K extends Optional ? number | undefined : number };
 
 /** The defaults, as the documentation states them. */
 export const DEFAULTS: Settings = {
@@ -14,12 +16,13 @@ export const DEFAULTS: Settings = {
   penalty5xx: 0.1,
   penaltyTimeout: 0.2,
   boostSuccess: 0.02,
-  cooldownTriggerCount: 3,
+  cooldownTriggerCount: undefined,
   cooldownMultiplier: 2,
-  maxCooldownSeconds: 600,
+  maxCooldownSeconds: undefined,
   recoveredHealth: 0.9,
   ewmaAlpha: 0.3,
   cooldownThreshold: 0,
+  recheckDeadAfterMs: 600_000,
 };
 
 export interface ReportedOutcome {
@@ -32,36 +35,48 @@ export type ModelEvent =
   | { event: "cooldownStarted"; status: StatusClass; durationMs: number }
   | { event: "cooldownEnded" | "providerDead" | "providerRevived" };
 
-const HOURS_48 = 48 * 3_600_000;
+const HOUR_MS = 3_600_000;
+const LIMITS: readonly StatusClass[] = ["rate_limited", "quota_exhausted"];
+
+interface Cooldown {
+  since: number;
+  until: number;
+  /** Instant from which every request can be the trial, and from which a request without another provider can. */
+  opensAt: number;
+  probeAt: number;
+}
 
 export class HealthModel {
   readonly settings: Settings;
   readonly cooldownSeconds: number;
   readonly minimum: number;
+  readonly windowMs: number;
   readonly events: ModelEvent[] = [];
   cooldownsTriggered = 0;
   latencyMs: number | null = null;
   #score = 1;
   #scoredAt = 0;
-  #streaks = { limits: 0, failures: 0 };
-  #cooldownEnd: number | null = null;
+  /** Outcomes that count for streaks, since the last recovery or revival, with their instants. */
+  #history: { kind: "success" | "limit" | "failure"; at: number }[] = [];
+  /** Instants of all successes that count. */
+  #successes: number[] = [];
+  #cooldown: Cooldown | null = null;
+  #lastSince = -Infinity;
+  #failedTrials = 0;
   #endIsDue = false;
-  #cooldownStart = 0;
-  #lastCooldownMs = 0;
-  #onTrial = false;
-  #dead = false;
+  #deadUntil: number | null = null;
+  #rechecks = 0;
 
-  constructor(settings: Settings, cooldownSeconds: number, minimum: number) {
+  constructor(settings: Settings, cooldownSeconds: number, minimum: number, windowMs = Infinity) {
     this.settings = settings;
     this.cooldownSeconds = cooldownSeconds;
     this.minimum = minimum;
+    this.windowMs = windowMs;
   }
 
   /** Every public call that reads the provider emits the end of a completed cooldown. */
   read(now: number): void {
-    if (!this.#endIsDue || this.cooldownMs(now) > 0) return;
-    this.#endIsDue = false;
-    this.events.push({ event: "cooldownEnded" });
+    if (this.#endIsDue && this.cooldownMs(now) === 0) this.#end();
   }
 
   health(now: number): number {
@@ -70,100 +85,164 @@ export class HealthModel {
   }
 
   cooldownMs(now: number): number {
-    return this.#cooldownEnd === null ? 0 : Math.max(0, this.#cooldownEnd - now);
+    return this.#cooldown === null ? 0 : Math.max(0, this.#cooldown.until - now);
   }
 
   state(now: number): "dead" | "cooldown" | "trial" | "unhealthy" | "available" {
-    if (this.#dead) return "dead";
-    if (this.cooldownMs(now) > 0) return "cooldown";
-    if (this.#onTrial) return "trial";
+    if (this.#deadUntil !== null && now < this.#deadUntil) return "dead";
+    if (this.#cooldown !== null && now < this.#cooldown.opensAt) return "cooldown";
+    if (this.#cooldown !== null || this.#deadUntil !== null) return "trial";
     return this.health(now) < this.minimum ? "unhealthy" : "available";
   }
 
-  isEligible(now: number): boolean {
-    return this.state(now) === "trial" || this.state(now) === "available";
+  /** True if a request with no other provider can go to this one. */
+  isOpen(now: number): boolean {
+    const state = this.state(now);
+    return state === "trial" || state === "available" || (state === "cooldown" && this.probeInMs(now) === 0);
+  }
+
+  probeInMs(now: number): number {
+    return Math.max(0, this.#cooldown!.probeAt - now);
   }
 
   observe({ status, latencyMs, retryAfterMs = 0 }: ReportedOutcome, now: number): void {
     this.read(now);
-    if (status === "cancelled") return;
+    const begunAt = now - (latencyMs ?? 0);
+    if (status === "cancelled" || status === "client_error") return;
+    const isRecheck = this.#deadUntil !== null && begunAt >= this.#deadUntil;
     if (status === "unauthorized") {
-      if (!this.#dead) this.events.push({ event: "providerDead" });
-      this.#dead = true;
+      if (this.#deadUntil === null) this.events.push({ event: "providerDead" });
+      else if (!isRecheck) return;
+      else this.#rechecks++;
+      const first = this.settings.recheckDeadAfterMs;
+      this.#deadUntil = now + Math.min(first * 2 ** this.#rechecks, Math.max(first, HOUR_MS));
       return;
     }
-    const inCooldown = this.cooldownMs(now) > 0;
+    const cooldown = this.#cooldown;
+    const isOld = begunAt <= this.#lastSince || (cooldown !== null && now < cooldown.probeAt);
     const health = this.health(now);
     this.#scoredAt = now;
-    if (status === "success" || status === "client_error") {
+    if (status === "success") {
       this.#score = Math.min(1, health + this.settings.boostSuccess);
-      const { ewmaAlpha } = this.settings;
-      if (latencyMs !== undefined) {
-        this.latencyMs = this.latencyMs === null ? latencyMs : ewmaAlpha * latencyMs + (1 - ewmaAlpha) * this.latencyMs;
-      }
-      if (!inCooldown) this.#succeeded();
+      this.#sample(latencyMs);
+      if (!isOld) this.#succeed(now);
+      if (isRecheck) this.#revived();
       return;
     }
     this.#score = Math.max(0, health - this.#penalty(status));
-    const asked = Math.min(retryAfterMs, HOURS_48);
-    if (inCooldown) {
-      if (asked > this.cooldownMs(now)) this.#startCooldown(status, asked, now);
-      return;
-    }
-    const isLimit = status === "rate_limited" || status === "quota_exhausted";
-    const streak = isLimit ? ++this.#streaks.limits : ++this.#streaks.failures;
-    const duration = asked > 0 ? asked : this.#ownDuration(status, streak);
-    this.#onTrial = false;
-    if (duration > 0) this.#startCooldown(status, duration, now);
+    const stated = Math.min(retryAfterMs, 48 * HOUR_MS);
+    if (!isOld) this.#fail(status, stated, now);
+    else if (stated > this.cooldownMs(now))
+      this.#startCooldown(status, now + stated, true, now, this.cooldownMs(now) > 0);
   }
 
   revive(now: number): void {
-    if (this.#endIsDue) this.events.push({ event: "cooldownEnded" });
-    if (this.#dead) this.events.push({ event: "providerRevived" });
+    if (this.#endIsDue) this.#end();
+    if (this.#deadUntil !== null) this.#revived();
     this.#score = 1;
     this.#scoredAt = now;
-    this.#cooldownEnd = null;
-    this.#endIsDue = false;
-    this.#dead = false;
-    this.#succeeded();
+    this.#cooldown = null;
+    this.#lastSince = -Infinity;
+    this.#failedTrials = 0;
+    this.#history = [];
   }
 
   upsert(now: number): void {
     this.read(now);
-    if (this.#dead) this.events.push({ event: "providerRevived" });
-    this.#dead = false;
+    if (this.#deadUntil !== null) this.#revived();
   }
 
-  #succeeded(): void {
-    if (this.#onTrial) this.#score = Math.max(this.#score, this.settings.recoveredHealth);
-    this.#onTrial = false;
-    this.#streaks = { limits: 0, failures: 0 };
-    this.#lastCooldownMs = 0;
+  #end(): void {
+    this.#endIsDue = false;
+    this.events.push({ event: "cooldownEnded" });
+  }
+
+  #revived(): void {
+    this.#deadUntil = null;
+    this.#rechecks = 0;
+    this.events.push({ event: "providerRevived" });
+  }
+
+  #sample(latencyMs: number | undefined): void {
+    if (latencyMs === undefined) return;
+    const { ewmaAlpha } = this.settings;
+    this.latencyMs = this.latencyMs === null ? latencyMs : ewmaAlpha * latencyMs + (1 - ewmaAlpha) * this.latencyMs;
+  }
+
+  #succeed(now: number): void {
+    this.#history.push({ kind: "success", at: now });
+    this.#successes.push(now);
+    if (this.#cooldown === null) return;
+    this.#score = Math.max(this.#score, this.settings.recoveredHealth);
+    this.#cooldown = null;
+    this.#failedTrials = 0;
+    if (this.#endIsDue) this.#end();
+  }
+
+  #fail(status: StatusClass, stated: number, now: number): void {
+    const kind = LIMITS.includes(status) ? "limit" : "failure";
+    this.#history.push({ kind, at: now });
+    const isTrial = this.#cooldown !== null;
+    if (isTrial) this.#failedTrials++;
+    if (stated > 0) {
+      this.#startCooldown(status, now + stated, true, now, false);
+      return;
+    }
+    if (!isTrial && status !== "quota_exhausted" && !this.#isTriggered(kind, now)) return;
+    const until = now + this.#lengthMs(status);
+    const before = this.#cooldown?.until ?? -Infinity;
+    if (Math.max(until, before) <= now) this.#cooldown = null;
+    else if (before >= until) {
+      // Within a longer stated wait.
+      const opensAt = Math.min(before, now + HOUR_MS);
+      this.#cooldown = { since: now, until: before, opensAt, probeAt: opensAt };
+      this.#lastSince = now;
+    } else this.#startCooldown(status, until, false, now, false);
+  }
+
+  #isTriggered(kind: "limit" | "failure", now: number): boolean {
+    if (this.#score < this.settings.cooldownThreshold) return true;
+    const sinceSuccess = this.#history.slice(this.#history.findLastIndex((past) => past.kind === "success") + 1);
+    const streak = sinceSuccess.filter((past) => past.kind === kind).length;
+    const { cooldownTriggerCount } = this.settings;
+    if (cooldownTriggerCount !== undefined) return streak >= cooldownTriggerCount;
+    if (kind === "limit") return true;
+    const successes = this.#successes.filter((at) => at > now - 500).length;
+    return streak >= 3 && streak / (streak + successes) >= 0.5;
+  }
+
+  #lengthMs(status: StatusClass): number {
+    const own = this.cooldownSeconds * 1_000;
+    let first = own;
+    let longest = 60_000;
+    if (status === "rate_limited") first = Math.min(own, this.windowMs);
+    if (status === "quota_exhausted") {
+      first = Math.max(own, 60_000);
+      longest = 600_000;
+    }
+    const { cooldownMultiplier, maxCooldownSeconds } = this.settings;
+    let length = first;
+    for (let i = 0; i < this.#failedTrials; i++) length *= Math.max(1, cooldownMultiplier);
+    return Math.min(length, maxCooldownSeconds === undefined ? Math.max(longest, first) : maxCooldownSeconds * 1_000);
   }
 
   #penalty(status: StatusClass): number {
-    if (status === "rate_limited" || status === "quota_exhausted") return this.settings.penalty429;
+    if (LIMITS.includes(status)) return this.settings.penalty429;
     if (status === "forbidden") return this.settings.penalty403;
     return status === "timeout" ? this.settings.penaltyTimeout : this.settings.penalty5xx;
   }
 
-  #ownDuration(status: StatusClass, streak: number): number {
-    const { cooldownTriggerCount, cooldownMultiplier, maxCooldownSeconds, cooldownThreshold } = this.settings;
-    const capped = (ms: number) => Math.min(ms, maxCooldownSeconds * 1_000);
-    const first = this.cooldownSeconds * 1_000;
-    if (this.#onTrial) return capped(Math.max(first, cooldownMultiplier * this.#lastCooldownMs));
-    if (streak >= cooldownTriggerCount) return capped(first * cooldownMultiplier ** (streak - cooldownTriggerCount));
-    return status === "quota_exhausted" || this.#score < cooldownThreshold ? capped(first) : 0;
-  }
-
-  #startCooldown(status: StatusClass, durationMs: number, now: number): void {
-    if (this.cooldownMs(now) === 0) this.cooldownsTriggered++;
-    // The length of an extended cooldown is the time from its start to its end.
-    if (this.cooldownMs(now) === 0) this.#cooldownStart = now;
-    this.#cooldownEnd = now + durationMs;
-    this.#lastCooldownMs = this.#cooldownEnd - this.#cooldownStart;
-    this.#onTrial = true;
+  #startCooldown(status: StatusClass, until: number, isStated: boolean, now: number, isLengthened: boolean): void {
+    const opensAt = isStated ? Math.min(until, now + HOUR_MS) : until;
+    const canProbe = !isStated && !LIMITS.includes(status);
+    const probeAt = canProbe ? Math.min(opensAt, now + Math.max(5_000, this.cooldownSeconds * 1_000)) : opensAt;
+    // A stated wait that ends exactly with the cooldown that a trial has ended is the same cooldown.
+    const isSame = this.#cooldown?.until === until;
+    this.#cooldown = { since: now, until, opensAt, probeAt };
+    this.#lastSince = now;
     this.#endIsDue = true;
-    this.events.push({ event: "cooldownStarted", status, durationMs });
+    if (isSame) return;
+    if (!isLengthened) this.cooldownsTriggered++;
+    this.events.push({ event: "cooldownStarted", status, durationMs: until - now });
   }
 }

@@ -44,7 +44,7 @@ export class LeaseExpectations {
       for (const name of this.#candidates(waiter.wish)) {
         if (this.#model.obstacles(name, waiter.needs, now).length > 0) continue;
         const provider = this.#model.providers.get(name)!;
-        const isGated = (provider.trialDue || provider.isRampedAt(now)) && claimed.has(provider);
+        const isGated = provider.isGatedAt(now) && claimed.has(provider);
         const isBehind = provider.quotas.some((quota) => {
           const need = waiter.needs[quota.dimension];
           return need > 0 && isShort(quota, need);
@@ -125,8 +125,7 @@ export class LeaseExpectations {
       const provider = this.#model.providers.get(name);
       if (provider?.quotas.some((quota) => needs[quota.dimension] > 0 && ahead.has(quota)))
         obstacles.push("waiters_ahead");
-      if (provider !== undefined && ahead.has(provider) && (provider.trialDue || provider.isRampedAt(now)))
-        obstacles.push("waiters_ahead");
+      if (provider !== undefined && ahead.has(provider) && provider.isGatedAt(now)) obstacles.push("waiters_ahead");
       const reported = reason.reason === "ramping" ? ["trial", "ramp"] : [reason.reason];
       if (!reported.some((one) => obstacles.includes(one))) {
         throw new Error(

@@ -3,7 +3,7 @@
 import { GrateLimiter, type Lease, NoAvailableProviders, type ProviderConfig, type Refusal } from "../../src/index.ts";
 import { CountingClock } from "./counting-clock.ts";
 import { LeaseExpectations } from "./lease-expectations.ts";
-import { Model, type ModelLease, ModelProvider, type ModelQuota } from "./lease-model.ts";
+import { LONGEST_COOLDOWN_MS, Model, type ModelLease, ModelProvider, type ModelQuota } from "./lease-model.ts";
 import {
   FIRST_COOLDOWN_MS,
   modelQuota,
@@ -41,7 +41,12 @@ export class LeaseModelRun {
       clock: this.clock,
       ...{ skewCapMs: scenario.skewCapMs, leaseTimeoutMs: scenario.leaseTimeoutMs, maxWaiting: scenario.maxWaiting },
       minimumHealthScore: 0,
-      health: { cooldownTriggerCount: 1_000_000 },
+      // No cooldown is so long that it can be probed.
+      health: {
+        cooldownTriggerCount: 1_000_000,
+        maxCooldownSeconds: LONGEST_COOLDOWN_MS / 1_000,
+        recheckDeadAfterMs: Number.POSITIVE_INFINITY,
+      },
       pools: { org: { quotas: quotasOf(scenario.pool) } },
       providers: [this.#config("a", scenario.a), this.#config("b", scenario.b)],
       capabilities: { chat: ["a", "b"], mail: ["b"], solo: ["a"] },

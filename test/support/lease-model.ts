@@ -8,6 +8,7 @@ export type Demand = { readonly [dimension in ModelDimension]: number };
 
 const RESOLUTION = 512;
 const LONGEST_LATE_MS = 1_000;
+export const LONGEST_COOLDOWN_MS = 5_000;
 const LONGEST_ASKED_MS = 48 * 3_600_000;
 const GIVES_BACK: readonly StatusClass[] = ["rate_limited", "quota_exhausted", "unauthorized", "forbidden"];
 const ABANDONED: readonly StatusClass[] = ["timeout", "cancelled"];
@@ -99,8 +100,13 @@ export class ModelProvider {
   paused = false;
   dead = false;
   cooldownUntil = Number.NEGATIVE_INFINITY;
-  #cooldownFrom = Number.NEGATIVE_INFINITY;
-  #lastCooldownMs = 0;
+  #cooldownSince = Number.NEGATIVE_INFINITY;
+  #failedTrials = 0;
+  /** Largest number of requests in flight during a ramp after rate limits. Infinity: no such ramp. */
+  width = Number.POSITIVE_INFINITY;
+  #peak = 0;
+  #widthSuccesses = 0;
+  #latencyMs = Number.NaN;
   trialDue = false;
   rampFrom = Number.NEGATIVE_INFINITY;
   /** Latest instant until which a ramp at half the rate, evenly spread, can delay the next lease. */
@@ -125,51 +131,91 @@ export class ModelProvider {
     return now < this.rampFrom + Math.min(10_000, Math.max(...windows) / 6);
   }
 
-  learn(status: StatusClass, retryAfterMs: number, grantedAt: number, now: number): void {
-    if (status === "cancelled") return;
+  /** True while a trial or a ramp can refuse a request that has capacity. */
+  isGatedAt(now: number): boolean {
+    return this.trialDue || this.isRampedAt(now) || this.width < Number.POSITIVE_INFINITY;
+  }
+
+  /** `inFlight`: requests of the provider in flight, this one included. `latencyMs`: null without a lease. */
+  learn(
+    status: StatusClass,
+    retryAfterMs: number,
+    grantedAt: number,
+    latencyMs: number | null,
+    inFlight: number,
+    now: number,
+  ): void {
+    if (status === "cancelled" || status === "client_error") return;
     if (status === "unauthorized") {
       this.dead = true;
       return;
     }
-    const isOld = grantedAt < this.cooldownUntil;
-    if (status === "success" || status === "client_error") {
+    const isOld = grantedAt <= this.#cooldownSince || now < this.cooldownUntil;
+    if (status === "success") {
+      const weight = Number.isNaN(this.#latencyMs) ? 1 : 0.3;
+      if (latencyMs !== null) this.#latencyMs = weight * latencyMs + (1 - weight) * (this.#latencyMs || 0);
       if (isOld) return;
       if (this.trialDue) {
         this.rampFrom = now;
         this.rampUntil = now;
       }
       this.trialDue = false;
-      this.#lastCooldownMs = 0;
+      this.#failedTrials = 0;
+      if (++this.#widthSuccesses >= this.width) this.#setWidth(2 * this.width);
       return;
     }
     const asked = Math.min(retryAfterMs, LONGEST_ASKED_MS);
+    const isRunning = now < this.cooldownUntil;
     if (isOld) {
-      if (asked > 0 && now + asked > this.cooldownUntil) this.#coolDown(asked, now);
+      if (asked === 0 || now + asked <= this.cooldownUntil) return;
+      this.#coolDown(asked, now);
+      if (status === "rate_limited" && !isRunning) this.#narrow(inFlight);
       return;
     }
-    const own = this.trialDue
-      ? Math.min(600_000, Math.max(this.firstCooldownMs, 2 * this.#lastCooldownMs))
-      : status === "quota_exhausted"
-        ? this.firstCooldownMs
-        : 0;
-    this.trialDue = false;
-    if (asked > 0 || own > 0) this.#coolDown(asked > 0 ? asked : own, now);
+    if (this.trialDue) this.#failedTrials++;
+    else if (asked === 0 && status !== "quota_exhausted") return;
+    const windows = this.quotas.map(({ windowMs }) => windowMs ?? Number.POSITIVE_INFINITY);
+    let first = this.firstCooldownMs;
+    if (status === "rate_limited") first = Math.min(first, ...windows);
+    if (status === "rate_limited" && this.width < Number.POSITIVE_INFINITY && !Number.isNaN(this.#latencyMs)) {
+      first = Math.min(first, Math.max(100, this.#latencyMs));
+    }
+    if (status === "quota_exhausted") first = 60_000;
+    this.#coolDown(asked > 0 ? asked : Math.min(LONGEST_COOLDOWN_MS, first * 2 ** this.#failedTrials), now);
+    if (status === "rate_limited") this.#narrow(inFlight);
   }
 
   revive(): void {
     this.dead = false;
     this.trialDue = false;
     this.cooldownUntil = Number.NEGATIVE_INFINITY;
-    this.#lastCooldownMs = 0;
+    this.#cooldownSince = Number.NEGATIVE_INFINITY;
+    this.#failedTrials = 0;
     this.rampFrom = Number.NEGATIVE_INFINITY;
+    this.width = Number.POSITIVE_INFINITY;
   }
 
   #coolDown(ms: number, now: number): void {
-    if (now >= this.cooldownUntil) this.#cooldownFrom = now;
     this.cooldownUntil = now + ms;
-    this.#lastCooldownMs = this.cooldownUntil - this.#cooldownFrom;
+    this.#cooldownSince = now;
     this.trialDue = true;
     this.rampFrom = Number.NEGATIVE_INFINITY;
+  }
+
+  /** Starts the ramp by requests in flight, or halves its width. */
+  #narrow(inFlight: number): void {
+    const hasRate = this.quotas.some(({ dimension, windowMs, limit }) => {
+      return dimension === "requests" && windowMs !== null && windowMs <= 3_600_000 && limit > 0;
+    });
+    if (hasRate || (this.width === Number.POSITIVE_INFINITY && inFlight === 1)) return;
+    const isRamped = this.width < Number.POSITIVE_INFINITY;
+    if (!isRamped) this.#peak = inFlight;
+    this.#setWidth(isRamped ? Math.max(1, Math.floor(this.width / 2)) : 1);
+  }
+
+  #setWidth(width: number): void {
+    this.#widthSuccesses = 0;
+    this.width = width >= this.#peak && width > 1 ? Number.POSITIVE_INFINITY : width;
   }
 }
 
@@ -272,7 +318,8 @@ export class Model {
       this.#free(lease);
     }
     if (this.providers.get(lease.provider.name) !== lease.provider) return;
-    lease.provider.learn(status, retryAfterMs, lease.grantedAt, now);
+    const { provider, grantedAt } = lease;
+    provider.learn(status, retryAfterMs, grantedAt, now - grantedAt, this.#inFlight(provider) + 1, now);
   }
 
   release(lease: ModelLease, now: number): void {
@@ -307,7 +354,7 @@ export class Model {
       quota.parts.add(part);
       quota.count(part, now);
     }
-    provider.learn(status, retryAfterMs, now, now);
+    provider.learn(status, retryAfterMs, now, null, this.#inFlight(provider) + 1, now);
   }
 
   /** The leases that still reserve amounts of that provider. */
@@ -317,6 +364,12 @@ export class Model {
         lease.provider === provider &&
         (lease.isOpen || lease.freeAt < Number.POSITIVE_INFINITY || Number.isNaN(lease.stampedAt)),
     );
+  }
+
+  #inFlight(provider: ModelProvider): number {
+    return this.leases.filter(
+      (lease) => lease.provider === provider && (lease.isOpen || lease.freeAt < Number.POSITIVE_INFINITY),
+    ).length;
   }
 
   trialIsTaken(provider: ModelProvider): boolean {
@@ -337,6 +390,7 @@ export class Model {
     if (provider.paused) found.push("paused");
     if (now < provider.cooldownUntil) found.push("cooldown");
     if (!provider.dead && now >= provider.cooldownUntil && this.trialIsTaken(provider)) found.push("trial");
+    if (!provider.trialDue && this.#inFlight(provider) >= provider.width) found.push("trial");
     if (this.mayRamp(provider, now)) found.push("ramp");
     for (const quota of provider.quotas) {
       const need = needs[quota.dimension];

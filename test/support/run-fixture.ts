@@ -79,14 +79,18 @@ export function settledStatuses({ events }: RunFixture): readonly string[] {
   return events.flatMap(({ name, data }) => (name === "leaseSettled" ? [(data as { status: string }).status] : []));
 }
 
-/** Expects that no request is in flight, no call waits, and no lease is open. */
+/** Expects that only abandoned tasks are in flight, and nothing once they have run for `leaseTimeoutMs`; no call waits. */
 export function expectIdle({ limiter, clock }: RunFixture): void {
   // Places of unanswered requests become free a second later.
   clock.advanceMs(2_000);
-  const { providers, waiting, oldestLeaseMs } = limiter.inspect();
-  expect(providers.map(({ inFlight }) => inFlight)).toEqual(providers.map(() => 0));
+  const { providers, waiting, oldestLeaseMs, metrics } = limiter.inspect();
+  for (const { inFlight, abandonedTasks } of providers) expect(inFlight).toBe(abandonedTasks);
   expect(waiting).toEqual({});
   expect(oldestLeaseMs).toBeNull();
+  clock.advanceMs(600_000);
+  for (const { inFlight, abandonedTasks } of limiter.inspect().providers)
+    expect([inFlight, abandonedTasks]).toEqual([0, 0]);
+  expect(limiter.metrics.leasesExpired).toBe(metrics.leasesExpired);
 }
 
 /** Returns the reason of a rejected promise. */

@@ -35,6 +35,10 @@ describe("the text of a quota reason", () => {
     ['"a" cost: $0.000001 needed, $0.00 of $0.10 left', { ...COST, needed: 1, remaining: 0 }],
     ['"a": 10 of 10 places are in use', { ...PLACES, needed: 1, remaining: 0 }],
     ['"a": 8 of 10 places are in use in pool "org"', { ...PLACES, needed: 5, remaining: 2, pool: "org" }],
+    [
+      '"a": 10 of 10 places are held by calls of this limiter, the oldest for 61 s',
+      { ...PLACES, needed: 1, remaining: 0, heldForMs: 61_000 },
+    ],
     ['"a" can never take 2,000,000 tokens: its limit is 1,000,000 per minute', LARGE],
     ['"a" can never take 2,000,000 tokens: its limit is 1,000,000 per 10 s', { ...LARGE, window: { seconds: 10 } }],
     [
@@ -159,7 +163,7 @@ it("the messages of a limiter state its real amounts", () => {
   expect(textOf(...refusal.reasons)).toBe(
     [
       '"a" needs 500 tokens, 120 of 1,000 left (retry in 61 s)',
-      '"b": 1 of 1 places are in use',
+      '"b": 1 of 1 places are held by calls of this limiter, the oldest for 0 ms',
       '"c" can never take 500 tokens: its limit is 100 per minute',
       '"d" cost: $0.06 needed, $0.04 of $0.10 left in pool "org" (retry in 24.1 h)',
     ].join("; "),

@@ -54,7 +54,8 @@ export function demand({ random, isClassic, providers }: Configs): SelectOptions
     outputTokens: random.maybe(isSplit ? 50 : 0, () => random.int(0, 40)),
     maxOutputTokens: random.maybe(isSplit ? 40 : 3, () => random.int(1, 60)),
     bytes: random.maybe(8, () => random.int(0, 300)),
-    costMicroUsd: random.maybe(8, () => (random.chance(5) ? -1 : random.int(0, 3_000))),
+    // Providers with a cost quota and without a price refuse requests that state no cost.
+    costMicroUsd: random.maybe(85, () => (random.chance(5) ? -1 : random.int(0, 3_000))),
     only: random.maybe(6, () => random.subset(providers)),
     exclude: random.maybe(8, () => random.subset(providers).slice(0, 2)),
   };

@@ -1,5 +1,6 @@
 import { Dimension, type Lease } from "../../../src/index.ts";
 import { demand, settlement, status, usage } from "./demands.ts";
+import { comparableMetrics } from "./newer-fields.ts";
 import type { KnownLease, Operation, World } from "./world.ts";
 
 type Table = readonly (readonly [weight: number, operation: Operation])[];
@@ -97,7 +98,7 @@ const query = operation("query", (world) => {
     limiter.providerInCooldown(name),
     limiter.providerQuotaRemaining(name, dimension, window),
     limiter.remainingQuota(name, dimension),
-    limiter.metrics,
+    comparableMetrics(limiter.metrics),
   ];
 });
 

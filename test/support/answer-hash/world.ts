@@ -10,6 +10,7 @@ import { Calls, type Ended, type OpenCall } from "./calls.ts";
 import { Encoder } from "./canonical.ts";
 import { Configs, type ProfileName } from "./configs.ts";
 import { limiterOptions, RecordingStrategy } from "./limiter-options.ts";
+import { comparableInspection } from "./newer-fields.ts";
 import { Random } from "./random.ts";
 import { ScriptedError } from "./scripted-error.ts";
 import type { Shares, Situation } from "./shares.ts";
@@ -234,7 +235,7 @@ export class World {
     for (const { state } of inspection.providers) {
       if (state === "cooldown" || state === "trial") this.#situations.add(state);
     }
-    return inspection;
+    return comparableInspection(inspection);
   }
 
   /** An error that neither the limiter nor a script throws is a mistake of this guard or of the engine. */

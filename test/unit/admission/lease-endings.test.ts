@@ -190,7 +190,7 @@ describe.each([false, true])("with headers before the end: %s", (headers) => {
 
   it("a refused request without a reported number of requests keeps the number that was reserved", () => {
     const fixture = endingFixture();
-    const lease = fixture.grant({ requests: 4, tokens: 10 });
+    const lease = fixture.grant({ requests: 4, tokens: 10, costMicroUsd: 7 });
     if (headers) lease.headersReceived();
     lease.settle({ usage: { tokens: 7 } });
     expect(fixture.counted("requests")).toBe(4);
@@ -234,7 +234,7 @@ describe("cancellation, disposal, release after the headers, and expiry", () => 
     const lease = fixture.grant(ESTIMATE);
     const twin = new GrateLimiter({ clock: new MockClock(), providers: [{ name: "a" }], capabilities: {} });
     for (const status of ["server_error", "server_error"] as const) {
-      twin.observe({ provider: "a", outcome: { status } });
+      twin.observe({ provider: "a", usage: { costMicroUsd: 0 }, outcome: { status } });
     }
     const before = twin.providerHealth("a")!;
     end(lease, fixture);
@@ -299,10 +299,10 @@ describe("the first ending of a lease is final", () => {
 
   it.each(Object.entries(ENDINGS))("after %s no method of the lease changes anything", (_, end) => {
     const fixture = endingFixture(5_000);
-    fixture.grant({ tokens: 3 }).headersReceived();
+    fixture.grant({ tokens: 3, costMicroUsd: 1 }).headersReceived();
     const lease = fixture.grant(ESTIMATE);
     const twin = endingFixture(5_000);
-    twin.grant({ tokens: 3 }).headersReceived();
+    twin.grant({ tokens: 3, costMicroUsd: 1 }).headersReceived();
     end(twin.grant(ESTIMATE), twin);
     end(lease, fixture);
     const recorded = fixture.recordEvents();

@@ -23,7 +23,8 @@ describe("effects on health", () => {
       const answer = settled.limiter.tryAcquire("chat", ESTIMATE);
       for (const fixture of [settled, observed]) fixture.clock.advanceMs(40);
       if (answer.granted) answer.settle({ status });
-      if (answer.granted) observed.limiter.observe({ provider: "a", outcome: { status, latencyMs: 40 } });
+      if (answer.granted)
+        observed.limiter.observe({ provider: "a", usage: ESTIMATE, outcome: { status, latencyMs: 40 } });
       const [mine] = settled.limiter.inspect().providers;
       const [other] = observed.limiter.inspect().providers;
       expect(mine).toMatchObject({ health: other!.health, cooldownMs: other!.cooldownMs, latencyMs: other!.latencyMs });
@@ -47,11 +48,11 @@ describe("effects on health", () => {
 
   it("a reported latency takes the place of the measured one, and retryAfterMs starts a cooldown", () => {
     const fixture = endingFixture();
-    const reported = fixture.grant();
+    const reported = fixture.grant(ESTIMATE);
     fixture.clock.advanceMs(250);
     reported.settle({ latencyMs: 12.5 });
     expect(fixture.limiter.inspect().providers[0]!.latencyMs).toBe(12.5);
-    fixture.grant().settle({ status: "rate_limited", retryAfterMs: 7_000 });
+    fixture.grant(ESTIMATE).settle({ status: "rate_limited", retryAfterMs: 7_000 });
     expect(fixture.limiter.inspect().providers[0]!.cooldownMs).toBe(7_000);
   });
 });
@@ -120,11 +121,11 @@ describe("invalid settlements", () => {
   it("an unknown key beside a valid status is counted, and the status is used", () => {
     const fixture = endingFixture();
     const recorded = fixture.recordEvents();
-    fixture.grant(ESTIMATE).settle({ status: 429, retryAfter: 3 } as never);
+    fixture.grant(ESTIMATE).settle({ status: 500, retryAfter: 3 } as never);
     fixture.grant(ESTIMATE).settle({ status: undefined, usage: undefined });
     fixture.grant(ESTIMATE).settle({ status: undefined, usage: undefined, reported: [] } as never);
     expect(recorded.filter(({ event }) => event === "leaseSettled").map(({ data }) => data)).toMatchObject([
-      { status: "rate_limited" },
+      { status: "server_error" },
       { status: "success" },
       { status: "cancelled" },
     ]);
@@ -148,7 +149,7 @@ describe("invalid settlements", () => {
 
   it("fractions of settled amounts are rounded up", () => {
     const fixture = endingFixture();
-    const lease = fixture.grant({ tokens: 10.2 });
+    const lease = fixture.grant({ tokens: 10.2, costMicroUsd: 5 });
     expect(fixture.counted("tokens")).toBe(11);
     lease.settle({ usage: { tokens: 20.01, bytes: 0.5 } });
     expect(fixture.counted("tokens")).toBe(21);
@@ -157,9 +158,9 @@ describe("invalid settlements", () => {
 
   it("an invalid latency or waiting time is ignored and counted", () => {
     const fixture = endingFixture();
-    fixture.grant().settle({ latencyMs: -5 });
+    fixture.grant(ESTIMATE).settle({ latencyMs: -5 });
     expect(fixture.limiter.metrics.invalidUsages).toBe(1);
-    fixture.grant().settle({ status: "rate_limited", retryAfterMs: Number.NaN });
+    fixture.grant(ESTIMATE).settle({ status: "server_error", retryAfterMs: Number.NaN });
     expect(fixture.limiter.metrics.invalidUsages).toBe(2);
     expect(fixture.limiter.providerInCooldown("a")).toBe(false);
   });

@@ -14,17 +14,20 @@ import {
   transition,
 } from "../../../src/admission/lease-state.ts";
 
-const EVENTS: readonly LeaseEvent[] = ["headers", "skewed", "settle", "abandon", "release", "placeFreed"];
+const EVENTS: readonly LeaseEvent[] = [
+  ...(["headers", "skewed", "settle", "abandon", "release"] as const),
+  ...(["outlasted", "taskEnded", "placeFreed"] as const),
+];
 const KINDS = Object.keys(LEASE_TRANSITIONS) as LeaseStateKind[];
 const AT = 5_000;
-const terms = { grantedAt: 4_500, skewCapMs: 1_000 };
+const terms = { grantedAt: 4_500, skewCapMs: 1_000, taskMs: 0 };
 
 const EXAMPLES: { readonly [kind in LeaseStateKind]: LeaseState } = {
   unanswered: { kind: "unanswered", countsAt: 5_500, expiresAt: 9_000 },
   late: { kind: "late", countedFrom: 4_800, expiresAt: 9_000 },
   answered: { kind: "answered", countedFrom: 4_800, expiresAt: 9_000 },
-  uncounted: { kind: "uncounted", countsAt: 5_500, freeAt: 5_600 },
-  lingering: { kind: "lingering", countedFrom: 4_800, freeAt: 5_600 },
+  uncounted: { kind: "uncounted", countsAt: 5_500, freeFrom: 5_600, freeAt: 5_600 },
+  lingering: { kind: "lingering", countedFrom: 4_800, freeFrom: 5_600, freeAt: 5_600 },
   freed: { kind: "freed", countsAt: 5_500 },
   done: { kind: "done", countedFrom: 4_800 },
 };
@@ -48,11 +51,12 @@ describe("a lease", () => {
   const event = fc.constantFrom(...EVENTS);
   const steps = fc.array(fc.record({ event, gapMs: fc.nat(1_500) }), { maxLength: 12 });
   const skew = fc.constantFrom(0, 1, 500, 1_000, 5_000, Infinity);
+  const task = fc.constantFrom(0, 300, 1_000, 4_000);
 
   it("a lease reaches only the states of the table, by any sequence of events", () => {
     fc.assert(
-      fc.property(steps, skew, (sequence, skewCapMs) => {
-        const granted = { grantedAt: 0, skewCapMs };
+      fc.property(steps, skew, task, (sequence, skewCapMs, taskMs) => {
+        const granted = { grantedAt: 0, skewCapMs, taskMs };
         let state = grantedState(granted, 10_000);
         let now = 0;
         for (const { event: next, gapMs } of sequence) {
@@ -69,8 +73,8 @@ describe("a lease", () => {
 
   it("a lease never opens again, is never counted twice, and never takes its place again", () => {
     fc.assert(
-      fc.property(steps, skew, (sequence, skewCapMs) => {
-        const granted = { grantedAt: 0, skewCapMs };
+      fc.property(steps, skew, task, (sequence, skewCapMs, taskMs) => {
+        const granted = { grantedAt: 0, skewCapMs, taskMs };
         let state = grantedState(granted, 10_000);
         let now = 0;
         for (const { event: next, gapMs } of sequence) {
@@ -92,8 +96,8 @@ describe("a lease", () => {
 
   it("a lease is done once it has ended and its instants have passed", () => {
     fc.assert(
-      fc.property(steps, skew, (sequence, skewCapMs) => {
-        const granted = { grantedAt: 0, skewCapMs };
+      fc.property(steps, skew, task, (sequence, skewCapMs, taskMs) => {
+        const granted = { grantedAt: 0, skewCapMs, taskMs };
         let state = grantedState(granted, 10_000);
         let now = 0;
         for (const { event: next, gapMs } of sequence) {
@@ -102,9 +106,11 @@ describe("a lease", () => {
         }
         state = transition(state, "abandon", now, granted);
         for (let turns = 0; nextInstantOf(state) < Infinity; turns++) {
-          expect(turns).toBeLessThan(3);
+          expect(turns).toBeLessThan(4);
           const at = nextInstantOf(state);
-          state = transition(state, isUncounted(state) && state.countsAt === at ? "skewed" : "placeFreed", at, granted);
+          const isCounting = isUncounted(state) && state.countsAt === at;
+          const isFree = "freeAt" in state && state.freeAt <= at;
+          state = transition(state, isCounting ? "skewed" : isFree ? "placeFreed" : "outlasted", at, granted);
         }
         expect(state.kind).toBe("done");
       }),
@@ -115,8 +121,8 @@ describe("a lease", () => {
   it("random sequences of events reach every cell of the table", () => {
     const reached = new Set<string>();
     fc.assert(
-      fc.property(steps, skew, (sequence, skewCapMs) => {
-        const granted = { grantedAt: 0, skewCapMs };
+      fc.property(steps, skew, task, (sequence, skewCapMs, taskMs) => {
+        const granted = { grantedAt: 0, skewCapMs, taskMs };
         let state = grantedState(granted, 10_000);
         let now = 0;
         for (const { event: next, gapMs } of sequence) {

@@ -12,7 +12,7 @@ function afterCooldown(provider: Partial<ProviderConfig> = {}, more: object = {}
     { cooldownSeconds: 30, ...provider },
     { health: { cooldownTriggerCount: 1, maxCooldownSeconds: 1e5 }, ...more },
   );
-  fixture.grant().settle({ status: "rate_limited" });
+  fixture.grant().settle({ status: "rate_limited", retryAfterMs: 30_000 });
   const [reason] = fixture.refusal().reasons;
   expect(reason).toEqual({ provider: "a", reason: "cooldown", retryAfterMs: 30_000 });
   fixture.clock.advanceMs(30_000);
@@ -55,6 +55,7 @@ describe("a trial", () => {
   });
 
   const UNDECIDED: { [name: string]: (lease: Lease, fixture: LimiterFixture) => void } = {
+    client_error: (lease) => lease.settle({ status: "client_error" }),
     cancelled: (lease) => lease.settle({ status: "cancelled" }),
     "no status": (lease) => lease.settle({ status: "what" as never }),
     dispose: (lease) => lease[Symbol.dispose](),
@@ -74,36 +75,37 @@ describe("a trial", () => {
     expect(state(fixture)).toBe("available");
   });
 
-  it.each(["success", "client_error"] as const)(
-    "a trial that ends in %s lifts health and ends the trial state",
-    (status) => {
-      const fixture = afterCooldown({}, { health: { cooldownTriggerCount: 1, penalty429: 0.9 } });
-      expect(fixture.limiter.providerHealth("a")).toBeLessThan(0.2);
-      fixture.grant().settle({ status });
-      expect(fixture.limiter.providerHealth("a")).toBe(0.9);
-      fixture.grant();
-      fixture.grant();
-    },
-  );
+  it("a trial that ends in success lifts health and ends the trial state", () => {
+    const fixture = afterCooldown({}, { health: { cooldownTriggerCount: 1, penalty429: 0.9 } });
+    expect(fixture.limiter.providerHealth("a")).toBeLessThan(0.2);
+    fixture.grant().settle();
+    expect(fixture.limiter.providerHealth("a")).toBe(0.9);
+    fixture.grant();
+    fixture.grant();
+  });
 
   it.each(["rate_limited", "server_error", "timeout", "forbidden", "overloaded", "quota_exhausted"] as const)(
     "a trial that fails with %s doubles the cooldown each time",
     (status) => {
       const fixture = afterCooldown();
-      for (const ms of [60_000, 120_000, 240_000]) {
+      const firstMs = status === "quota_exhausted" ? 60_000 : 30_000;
+      // The only provider can be probed after its first cooldown, but not after a limit.
+      const isLimit = status === "rate_limited" || status === "quota_exhausted";
+      for (const ms of [2 * firstMs, 4 * firstMs, 8 * firstMs]) {
         fixture.grant().settle({ status });
         expect(fixture.limiter.inspect().providers[0]).toMatchObject({ state: "cooldown", cooldownMs: ms });
-        expect(fixture.refusal()).toMatchObject({ retryAfterMs: ms });
-        fixture.clock.advanceMs(ms - 1);
+        const opensInMs = isLimit ? ms : firstMs;
+        expect(fixture.refusal()).toMatchObject({ retryAfterMs: opensInMs });
+        fixture.clock.advanceMs(opensInMs - 1);
         expect(fixture.refusal().reasons[0]!.reason).toBe("cooldown");
-        fixture.clock.advanceMs(1);
+        fixture.clock.advanceMs(ms - opensInMs + 1);
         expect(state(fixture)).toBe("trial");
       }
       fixture.grant().settle();
       fixture.clock.advanceMs(20_000);
       // A success resets the length of the cooldown.
       fixture.grant().settle({ status });
-      expect(fixture.limiter.inspect().providers[0]!.cooldownMs).toBe(30_000);
+      expect(fixture.limiter.inspect().providers[0]!.cooldownMs).toBe(firstMs);
     },
   );
 
@@ -374,5 +376,127 @@ describe("the ramp", () => {
     fixture.grant().settle();
     expect(state(fixture)).toBe("available");
     for (let i = 0; i < 100; i++) fixture.grant();
+  });
+});
+
+describe("the call that gets the trial", () => {
+  function cooling() {
+    const fixture = new LimiterFixture({
+      health: { cooldownTriggerCount: 1 },
+      providers: [{ name: "a", cooldownSeconds: 4 }, { name: "b" }],
+      capabilities: { chat: ["a"], both: ["a", "b"] },
+    });
+    const served: string[] = [];
+    const task = (name: string) => () => void served.push(name);
+    fixture.limiter.observe({ provider: "a", outcome: { status: "server_error" } });
+    return { fixture, served, task };
+  }
+
+  it("the trial goes to a call that can be repeated before one that cannot, and to that one if no other waits", async () => {
+    for (const once of [{ idempotent: false }, { maxAttempts: 1 }]) {
+      const { fixture, served, task } = cooling();
+      const { limiter } = fixture;
+      void limiter.run("chat", task("once"), once);
+      void limiter.run("chat", task("first"));
+      void limiter.run("chat", task("second"));
+      await fixture.advance(4_000);
+      expect(served[0]).toBe("first");
+      expect([...served].sort()).toEqual(["first", "once", "second"]);
+      const alone = cooling();
+      void alone.fixture.limiter.run("chat", alone.task("once"), once);
+      await alone.fixture.advance(4_000);
+      expect(alone.served).toEqual(["once"]);
+    }
+  });
+
+  it("the trial goes to the call with the fewest failed attempts, first come among equals", async () => {
+    const { fixture, served, task } = cooling();
+    const { limiter } = fixture;
+    void limiter.run("both", ({ provider }) => {
+      served.push(`poisonous at ${provider}`);
+      limiter.updateProvider("b", { paused: true });
+      if (provider === "b") throw Object.assign(new Error(), { status: 500 });
+    });
+    await fixture.advance(2_000);
+    expect(served).toEqual(["poisonous at b"]);
+    void limiter.run("chat", task("first"));
+    void limiter.run("chat", task("second"));
+    await fixture.advance(2_000);
+    expect(served.slice(0, 2)).toEqual(["poisonous at b", "first"]);
+    expect(served).toHaveLength(4);
+  });
+});
+
+describe("the ramp of a provider without a requests quota", () => {
+  const IN_FLIGHT = 9;
+
+  /** A provider directly after the cooldown that the first of nine refused requests has started. */
+  function refusedFixture(status: "rate_limited" | "server_error" = "rate_limited") {
+    const fixture = chatFixture({ limits: { tpm: 1_000_000 } }, { health: { cooldownTriggerCount: 1 } });
+    const leases = Array.from({ length: IN_FLIGHT }, () => fixture.grant({ tokens: 1 }));
+    for (const lease of leases) lease.settle({ status });
+    expect(fixture.limiter.inspect().providers[0]).toMatchObject({ state: "cooldown", cooldownMs: 1_000 });
+    expect(fixture.limiter.metrics.cooldownsTriggered).toBe(1);
+    fixture.clock.advanceMs(1_000);
+    return fixture;
+  }
+
+  /** Grants as many leases as possible, at most 20. */
+  function fill(fixture: LimiterFixture): Lease[] {
+    const leases: Lease[] = [];
+    for (; leases.length < 20; ) {
+      const answer = fixture.limiter.tryAcquire("chat", { tokens: 1 });
+      if (!answer.granted) {
+        expect(answer.reasons).toEqual(TRIAL_IS_TAKEN);
+        break;
+      }
+      leases.push(answer);
+    }
+    return leases;
+  }
+
+  /** Widths of consecutive rounds in which everything succeeds. */
+  function widths(fixture: LimiterFixture, rounds: number): number[] {
+    return Array.from({ length: rounds }, () => {
+      const leases = fill(fixture);
+      for (const lease of leases) lease.settle();
+      return leases.length;
+    });
+  }
+
+  it("the number in flight doubles with each round of successes, up to the number before", () => {
+    const fixture = refusedFixture();
+    expect(widths(fixture, 4)).toEqual([1, 2, 4, 8]);
+    expect(state(fixture)).toBe("available");
+    expect(widths(fixture, 1)).toEqual([20]);
+  });
+
+  it("a rate limit halves that number, and starts a cooldown of the mean latency, but no longer than the first one", () => {
+    const fixture = refusedFixture();
+    expect(widths(fixture, 3)).toEqual([1, 2, 4]);
+    const leases = fill(fixture);
+    expect(leases).toHaveLength(8);
+    for (const lease of leases) lease.settle({ status: "rate_limited" });
+    // The mean latency is 0 ms.
+    expect(fixture.limiter.inspect().providers[0]).toMatchObject({ state: "cooldown", cooldownMs: 100 });
+    fixture.clock.advanceMs(100);
+    expect(widths(fixture, 3)).toEqual([1, 4, 8]);
+    expect(state(fixture)).toBe("available");
+  });
+
+  it("only a rate limit starts it, a revival ends it, and a requests quota replaces it", () => {
+    const failed = refusedFixture("server_error");
+    expect(widths(failed, 2)).toEqual([1, 20]);
+    const revived = refusedFixture();
+    expect(widths(revived, 2)).toEqual([1, 2]);
+    revived.limiter.reviveProvider("a");
+    expect(widths(revived, 1)).toEqual([20]);
+    const updated = refusedFixture();
+    expect(widths(updated, 2)).toEqual([1, 2]);
+    updated.limiter.updateProvider("a", { limits: { rpm: 6_000 } });
+    expect(state(updated)).toBe("ramping");
+    updated.clock.advanceMs(10_000);
+    expect(state(updated)).toBe("available");
+    expect(widths(updated, 1)).toEqual([20]);
   });
 });

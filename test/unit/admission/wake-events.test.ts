@@ -33,7 +33,7 @@ describe("events that wake a waiter", () => {
     const ends: ((lease: Lease) => void)[] = [
       (lease) => lease.settle({ usage: { tokens: 50 } }),
       (lease) => lease.report({ tokens: 50 }),
-      (lease) => lease.settle({ status: "rate_limited" }),
+      (lease) => lease.settle({ status: "forbidden" }),
       (lease) => lease.release(),
     ];
     for (const end of ends) {

@@ -30,7 +30,7 @@ function one({ health = {}, cooldownSeconds = 30, defaultCooldownSeconds, quotas
 }
 
 describe("the streak", () => {
-  it.each(["rate_limited", "forbidden", "server_error", "overloaded", "timeout"] as const)(
+  it.each(["forbidden", "server_error", "overloaded", "timeout"] as const)(
     "three consecutive %s outcomes start a cooldown of cooldownSeconds, and two do not",
     (status) => {
       const { clock, limiter, ended, left } = one();
@@ -48,32 +48,70 @@ describe("the streak", () => {
     },
   );
 
+  it("the first rate_limited outcome starts a cooldown of cooldownSeconds", () => {
+    const { ended, left } = one();
+    ended("rate_limited");
+    expect(left()).toBe(30_000);
+  });
+
+  it("three failures start no cooldown while more than three successes ended within the last 500 ms", () => {
+    const outage = (successes: number, sinceMs: number) => {
+      const { clock, ended, left } = one();
+      for (let i = 0; i < successes; i++) ended("success");
+      clock.advanceMs(sinceMs);
+      let failures = 0;
+      for (; left() === 0; failures++) ended("server_error");
+      return failures;
+    };
+    expect([outage(3, 0), outage(4, 499.5), outage(4, 500), outage(50, 0), outage(50, 500)]).toEqual([3, 4, 3, 50, 3]);
+    // Only the newest 64 successes count, so that memory is bounded.
+    expect(outage(10_000, 0)).toBe(64);
+  });
+
+  it("with cooldownTriggerCount that number of failures in a row suffices, for rate limits too", () => {
+    for (const status of ["rate_limited", "server_error"] as const) {
+      const { ended, left } = one({ health: { cooldownTriggerCount: 2 } });
+      for (let i = 0; i < 50; i++) ended("success");
+      ended(status);
+      expect(left()).toBe(0);
+      ended(status);
+      expect(left()).toBe(30_000);
+    }
+  });
+
   it("rate limits and failures have separate streaks, and neither kind changes the streak of the other", () => {
-    const { ended, left, limiter } = one();
+    const health = { cooldownTriggerCount: 3 };
+    const { ended, left, limiter } = one({ health });
     for (const status of ["rate_limited", "server_error", "rate_limited", "forbidden"] as const) ended(status);
     expect(limiter.providerInCooldown("only")).toBe(false);
     ended("timeout");
     expect(left()).toBe(30_000);
-    const other = one();
+    const other = one({ health });
     for (const status of ["timeout", "rate_limited", "overloaded", "rate_limited"] as const) other.ended(status);
     expect(other.left()).toBe(0);
     other.ended("rate_limited");
     expect(other.left()).toBe(30_000);
   });
 
-  it.each(["success", "client_error"] as const)("a %s ends both streaks", (status) => {
-    const { ended, left } = one();
-    for (const failure of ["rate_limited", "rate_limited", "timeout", "timeout"] as const) ended(failure);
-    ended(status);
-    for (const failure of ["rate_limited", "rate_limited", "timeout", "timeout"] as const) ended(failure);
-    expect(left()).toBe(0);
+  it("a success ends both streaks, and a client_error neither", () => {
+    for (const [status, expected] of [
+      ["success", 0],
+      ["client_error", 30_000],
+    ] as const) {
+      const { ended, left } = one({ health: { cooldownTriggerCount: 3 } });
+      for (const failure of ["rate_limited", "rate_limited", "timeout", "timeout"] as const) ended(failure);
+      ended(status);
+      for (const failure of ["rate_limited", "rate_limited", "timeout", "timeout"] as const) ended(failure);
+      expect(left()).toBe(expected);
+    }
   });
 
-  it("a streak is not ended by cancelled, unauthorized, an update, an upsert, or time", () => {
-    const { clock, limiter, ended, left } = one();
+  it("a streak is not ended by cancelled, client_error, unauthorized, an update, an upsert, or time", () => {
+    const { clock, limiter, ended, left } = one({ health: { cooldownTriggerCount: 3 } });
     ended("rate_limited");
     ended("rate_limited");
     ended("cancelled");
+    ended("client_error");
     ended("unauthorized");
     limiter.updateProvider("only", { priority: 1 });
     limiter.upsertProvider({ name: "only", cooldownSeconds: 20 });
@@ -90,7 +128,7 @@ describe("the streak", () => {
 });
 
 describe("the length of a cooldown", () => {
-  it("the length is that of the provider, or defaultCooldownSeconds, or 60, with fractions", () => {
+  it("the length is that of the provider, or defaultCooldownSeconds, or 1, with fractions", () => {
     const lengthOf = (given: { own?: number; byDefault?: number }) => {
       const limiter = new GrateLimiter({
         clock: new MockClock(),
@@ -101,11 +139,40 @@ describe("the length of a cooldown", () => {
       limiter.observe({ provider: "only", outcome: { status: "timeout" } });
       return limiter.inspect().providers[0]!.cooldownMs;
     };
-    expect(lengthOf({})).toBe(60_000);
+    expect(lengthOf({})).toBe(1_000);
     expect(lengthOf({ byDefault: 7 })).toBe(7_000);
     expect(lengthOf({ own: 0.75, byDefault: 7 })).toBe(750);
     expect(lengthOf({ own: 0, byDefault: 7 })).toBe(0);
-    expect(lengthOf({ own: 1_000 })).toBe(600_000);
+    expect(lengthOf({ own: 1_000 })).toBe(1_000_000);
+  });
+
+  it("the first cooldown after a rate limit is at most the shortest window, and failed trials double it", () => {
+    const quotas: QuotaConfig[] = [
+      { dimension: "requests", limit: 1_000, window: "hour" },
+      { dimension: "tokens", limit: 1_000, window: { seconds: 4 } },
+      { dimension: "concurrency", limit: 5 },
+    ];
+    const { clock, ended, started } = one({ quotas });
+    for (let i = 0; i < 3; i++) {
+      ended("rate_limited");
+      clock.advanceSecs(60);
+    }
+    ended("server_error");
+    expect(started).toEqual([4_000, 8_000, 16_000, 60_000]);
+  });
+
+  it("a failure of a request from before the cooldown doubles nothing", () => {
+    const { clock, limiter, left, started } = one({ cooldownSeconds: 1 });
+    const timedOut = (latencyMs: number) =>
+      limiter.observe({ provider: "only", outcome: { status: "timeout", latencyMs } });
+    for (let i = 0; i < 100; i++) {
+      timedOut(5_000);
+      clock.advanceMs(40);
+    }
+    expect(started).toEqual([1_000]);
+    expect(left()).toBe(0);
+    timedOut(100);
+    expect(started).toEqual([1_000, 2_000]);
   });
 
   it("each failed trial multiplies the length, without rounding, up to maxCooldownSeconds", () => {
@@ -161,9 +228,36 @@ describe("retryAfterMs", () => {
     expect(left()).toBe(3_600_000);
   });
 
+  it("beyond one hour one trial an hour is possible, and only a success or another stated wait ends the wait", () => {
+    const { clock, limiter, ended, left, started } = one();
+    ended("overloaded", 10 * HOUR_MS);
+    expect(left()).toBe(10 * HOUR_MS);
+    for (let hour = 9; hour > 6; hour--) {
+      clock.advanceMs(HOUR_MS - 1);
+      expect(limiter.inspect().providers[0]!.state).toBe("cooldown");
+      clock.advanceMs(1);
+      expect(limiter.inspect().providers[0]!.state).toBe("trial");
+      expect(limiter.select("chat").provider).toBe("only");
+      ended(hour === 8 ? "server_error" : "rate_limited");
+      expect(left()).toBe(hour * HOUR_MS);
+    }
+    expect(started).toEqual([10 * HOUR_MS]);
+    clock.advanceMs(HOUR_MS);
+    ended("rate_limited", 2_000);
+    expect(left()).toBe(2_000);
+    clock.advanceMs(2_000);
+    ended("rate_limited", 5 * HOUR_MS);
+    const ends: string[] = [];
+    limiter.on("cooldownEnded", ({ provider }) => ends.push(provider));
+    clock.advanceMs(HOUR_MS);
+    ended("success");
+    expect(ends).toEqual(["only"]);
+    expect(limiter.inspect().providers[0]).toMatchObject({ state: "available", cooldownMs: 0 });
+  });
+
   it("retryAfterMs of 0 sets nothing, and is ignored with a success or a cancellation", () => {
     const { ended, left, started } = one();
-    ended("rate_limited", 0);
+    ended("server_error", 0);
     ended("success", 5_000);
     ended("client_error", 5_000);
     ended("cancelled", 5_000);
@@ -174,7 +268,7 @@ describe("retryAfterMs", () => {
   it("an invalid retryAfterMs is ignored and counted", () => {
     const { ended, left, limiter } = one();
     for (const strange of [Number.NaN, -1, "5", null, 5n] as never[]) {
-      ended("rate_limited", strange);
+      ended("server_error", strange);
       ended("success");
     }
     expect(left()).toBe(0);
@@ -185,7 +279,7 @@ describe("retryAfterMs", () => {
 describe("outcomes during a cooldown", () => {
   it("outcomes during a cooldown change health, and neither extend nor end the cooldown", () => {
     const { clock, limiter, ended, left, started } = one();
-    for (let i = 0; i < 3; i++) ended("rate_limited");
+    ended("rate_limited");
     clock.advanceSecs(10);
     const before = limiter.providerHealth("only")!;
     ended("forbidden");
@@ -238,7 +332,13 @@ describe("quota_exhausted", () => {
       ended("quota_exhausted");
       clock.advanceSecs(700);
     }
-    expect(started).toEqual([30_000, 60_000, 120_000, 240_000, 480_000, 600_000]);
+    expect(started).toEqual([60_000, 120_000, 240_000, 480_000, 600_000, 600_000]);
+    const patient = one({ cooldownSeconds: 1_000 });
+    patient.ended("quota_exhausted");
+    expect(patient.started).toEqual([1_000_000]);
+    const capped = one({ health: { maxCooldownSeconds: 20 } });
+    capped.ended("quota_exhausted");
+    expect(capped.started).toEqual([20_000]);
   });
 });
 
@@ -272,10 +372,10 @@ describe("changes during a cooldown", () => {
     limiter.reviveProvider("only");
     expect(left()).toBe(0);
     expect(limiter.inspect().providers[0]).toMatchObject({ state: "available", health: 1 });
-    ended("rate_limited");
-    ended("rate_limited");
+    ended("timeout");
+    ended("timeout");
     expect(left()).toBe(0);
-    ended("rate_limited");
+    ended("timeout");
     expect(left()).toBe(2_000);
   });
 

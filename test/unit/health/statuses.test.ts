@@ -50,7 +50,7 @@ describe("the effect of a status", () => {
 
   it.each([
     ["success", 0.52],
-    ["client_error", 0.52],
+    ["client_error", 0.5],
     ["cancelled", 0.5],
     ["unauthorized", 0.5],
   ] as const)("status %s leaves a provider of half health at %d", (status, expected) => {
@@ -170,7 +170,8 @@ describe("latency", () => {
       ended("server_error", { latencyMs: 9_999 });
       expect(limiter.inspect().providers[0]!.latencyMs).toBeNull();
       ended("success", { latencyMs: 100 });
-      ended("client_error", { latencyMs: 200 });
+      ended("client_error", { latencyMs: 7_777 });
+      ended("success", { latencyMs: 200 });
       expect(limiter.inspect().providers[0]!.latencyMs).toBeCloseTo(expected, 12);
     }
   });
@@ -200,8 +201,56 @@ describe("latency", () => {
 });
 
 describe("a dead provider", () => {
-  it("a provider stays dead until it is upserted or revived, and its health does not change", () => {
+  it("one request tries a dead provider again after 10 minutes, doubled by each failure up to an hour", () => {
     const { clock, limiter, ended } = one();
+    const emitted: string[] = [];
+    limiter.on("providerDead", () => emitted.push("dead"));
+    limiter.on("providerRevived", () => emitted.push("revived"));
+    ended("unauthorized");
+    const state = () => limiter.inspect().providers[0]!.state;
+    for (const minutes of [10, 20, 40, 60, 60]) {
+      clock.advanceMs(minutes * 60_000 - 1);
+      ended("unauthorized");
+      expect(state()).toBe("dead");
+      expect(limiter.tryAcquire("chat").granted).toBe(false);
+      clock.advanceMs(1);
+      expect(state()).toBe("trial");
+      const lease = limiter.tryAcquire("chat");
+      expect(limiter.tryAcquire("chat")).toMatchObject({ granted: false, reasons: [{ reason: "ramping" }] });
+      if (lease.granted) lease.settle({ status: "unauthorized" });
+      expect(state()).toBe("dead");
+    }
+    expect(emitted).toEqual(["dead"]);
+    clock.advanceMs(3_600_000);
+    // A request from before proves nothing.
+    ended("success", { latencyMs: 1 });
+    expect(state()).toBe("trial");
+    ended("success");
+    expect(state()).toBe("available");
+    ended("unauthorized");
+    clock.advanceMs(600_000);
+    expect(state()).toBe("trial");
+    expect(emitted).toEqual(["dead", "revived", "dead"]);
+  });
+
+  it("recheckDeadAfterMs can be configured, and Infinity means never", () => {
+    const { clock, limiter, ended } = one({ recheckDeadAfterMs: 7e6 });
+    ended("unauthorized");
+    clock.advanceMs(7e6 - 1);
+    expect(() => limiter.select("chat")).toThrow();
+    clock.advanceMs(1);
+    expect(limiter.select("chat").provider).toBe("only");
+    ended("unauthorized");
+    clock.advanceMs(7e6);
+    expect(limiter.select("chat").provider).toBe("only");
+    const never = one({ recheckDeadAfterMs: Infinity });
+    never.ended("unauthorized");
+    never.clock.advanceSecs(1e9);
+    expect(() => never.limiter.select("chat")).toThrow();
+  });
+
+  it("a provider stays dead until it is upserted or revived, and its health does not change", () => {
+    const { clock, limiter, ended } = one({ recheckDeadAfterMs: Infinity });
     ended("unauthorized", { latencyMs: 5 });
     clock.advanceSecs(1e9);
     ended("success");
@@ -219,7 +268,7 @@ describe("a dead provider", () => {
   });
 
   it("death ends neither a streak nor a cooldown nor a trial", () => {
-    const { clock, limiter, ended } = one();
+    const { clock, limiter, ended } = one({ cooldownTriggerCount: 3 });
     ended("rate_limited");
     ended("rate_limited");
     ended("unauthorized");

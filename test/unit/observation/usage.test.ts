@@ -55,6 +55,7 @@ describe("the usage of an observation", () => {
   it("usage is the reported amounts and those that follow from them, else one request only", () => {
     fc.assert(
       fc.property(usage, price, (reported, charged) => {
+        fc.pre(charged !== undefined || reported.costMicroUsd !== undefined || reported.requests === 0);
         const { ended, used, limiter } = wide(charged);
         ended(reported);
         const expected = expectedUsage(reported, charged);
@@ -69,7 +70,7 @@ describe("the usage of an observation", () => {
   it("an observation without usage counts one request", () => {
     for (const none of [undefined, {}, { requests: undefined, tokens: undefined }]) {
       const { ended, used } = wide();
-      ended(none);
+      ended(none, "client_error");
       expect(used()).toMatchObject({
         requests: 1,
         tokens: 0,
@@ -111,7 +112,8 @@ describe("the usage of an observation", () => {
         const { ended, used, limiter } = wide();
         ended({ ...reported, ...Object.fromEntries(bad.map((field) => [field, value])) });
         const expected = wide();
-        expected.ended(reported);
+        // A success without a cost is invalid, unless the cost is reported and wrong.
+        expected.ended(reported, "client_error");
         expect(used()).toEqual(expected.used());
         expect(limiter.metrics).toMatchObject({ observations: 1, invalidUsages: bad.length });
       }),
@@ -195,7 +197,7 @@ describe("an observation without a valid provider", () => {
 
   it("the limiter keeps no object of the observation, so later changes of it have no effect", () => {
     const { limiter, used } = wide();
-    const reported = { requests: 2 };
+    const reported = { requests: 2, costMicroUsd: 3 };
     limiter.observe({ provider: "only", usage: reported, outcome: { status: "success" } });
     reported.requests = 99;
     expect(used().requests).toBe(2);

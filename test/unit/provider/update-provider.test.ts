@@ -202,7 +202,9 @@ describe("updateProvider", () => {
     expect(limiter.inspect().providers[0]).toMatchObject({ cooldownMs: 10_000 });
     expect(limiter.providerHealth("only")).toBeCloseTo(0.4, 12);
     clock.advanceSecs(10);
-    fail();
+    limiter.observe({ provider: "only", outcome: { status: "success" } });
+    clock.advanceSecs(1);
+    for (let i = 0; i < 3; i++) fail();
     expect(limiter.inspect().providers[0]).toMatchObject({ cooldownMs: 25_000 });
   });
 

@@ -121,12 +121,12 @@ describe("a reservation", () => {
     const [spec] = quotaSpecs({ concurrency: 2 }, undefined, null);
     const quota = new Quota(spec!, null, new Concurrency(2), new BurnRate());
     const place = quota.reserve(1, 0, 0, 0, Infinity);
-    expect([quota.remaining(0), quota.scheduled.first]).toEqual([1, null]);
+    expect([quota.remaining(0), quota.scheduled.first, quota.held.first]).toEqual([1, null, place]);
     place.close();
     place.schedule(1_000);
     expect(scheduled(quota)).toEqual([place]);
     place.release();
-    expect([quota.remaining(0), quota.scheduled.first]).toEqual([2, null]);
+    expect([quota.remaining(0), quota.scheduled.first, quota.held.first]).toEqual([2, null, null]);
   });
 });
 

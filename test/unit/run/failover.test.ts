@@ -52,7 +52,7 @@ describe("failover", () => {
     expect(other.limiter.inspect().providers[0]!.cooldownMs).toBe(2_500);
   });
 
-  it("by default each provider is tried once, in order of rank", async () => {
+  it("each provider is tried once before any is tried again, in order of rank", async () => {
     const fixture = runFixture(["a", "b", "c", "d"]);
     const { task, providers } = scriptedTask(new HttpError(500), new HttpError(429), new HttpError(401), "at last");
     const { attempts } = await fixture.limiter.run("chat", task);
@@ -63,10 +63,10 @@ describe("failover", () => {
   it("a failed call reports the attempted providers and has the last error as its cause", async () => {
     const fixture = runFixture(["a", "b", "c"]);
     const last = new HttpError(503);
-    const error = await refusalOf(
-      fixture.limiter.run("chat", scriptedTask(new HttpError(500), new HttpError(500), last).task),
-    );
+    const { task } = scriptedTask(new HttpError(500), new HttpError(500), last);
+    const error = await refusalOf(fixture.limiter.run("chat", task, { maxAttempts: 3 }));
     expect(error).toMatchObject({ kind: "attempts_failed", capability: "chat", cause: last });
+    expect(error.message).toContain('(last answer: 503 "status 503")');
     expect(attemptSummary(error.attempts)).toEqual(["a server_error", "b server_error", "c overloaded"]);
     expect(settledStatuses(fixture)).toEqual(["server_error", "server_error", "overloaded"]);
     expectIdle(fixture);
@@ -74,9 +74,10 @@ describe("failover", () => {
 
   it("if the last outcome is a response, the cause is the response with an unread body", async () => {
     const { limiter } = runFixture();
-    const response = new Response("slow down", { status: 429 });
+    const response = new Response("slow down", { status: 503, statusText: "Busy" });
     const error = await refusalOf(limiter.run("chat", async () => response, { maxAttempts: 1 }));
     expect(error.cause).toBe(response);
+    expect(error.message).toContain('(last answer: 503 "Busy")');
     expect(await response.text()).toBe("slow down");
   });
 
@@ -84,7 +85,7 @@ describe("failover", () => {
     [1, 1],
     [2, 2],
     [3, 3],
-    [undefined, 3],
+    [undefined, 4],
   ])("with maxAttempts %s a call makes %i attempts", async (maxAttempts, made) => {
     const { limiter, clock } = runFixture(["a", "b", "c"]);
     const { task, providers } = scriptedTask(new HttpError(500));
@@ -94,13 +95,13 @@ describe("failover", () => {
     expect(providers.length).toBe(made);
   });
 
-  it("the default of maxAttempts depends on the eligible providers and is at least two", async () => {
+  it("the default of maxAttempts depends on the eligible providers and is at least three", async () => {
     const { limiter, clock } = runFixture(["a", "b", "c", "d"]);
     const { task, providers } = scriptedTask(new HttpError(500));
     const call = refusalOf(limiter.run("chat", task, { only: ["d"] }));
     await clock.advanceMsAsync(60_000);
     await call;
-    expect(providers).toEqual(["d", "d"]);
+    expect(providers).toEqual(["d", "d", "d"]);
   });
 
   it("options of the call take precedence over the defaults", async () => {
@@ -148,18 +149,21 @@ describe("failover", () => {
   it("a failed call reports when a retry is useful if no provider has capacity", async () => {
     const { limiter } = runFixture(["a", "b"]);
     const endings = [new HttpError(429, { "retry-after": "30" }), new HttpError(429, { "retry-after": "12" })];
-    const error = await refusalOf(limiter.run("chat", scriptedTask(...endings).task));
+    const impatient = { maxWaitMs: 11_999 };
+    const error = await refusalOf(limiter.run("chat", scriptedTask(...endings).task, impatient));
     expect(error).toMatchObject({ kind: "attempts_failed", retryAfterMs: 12_000, retryAfterSeconds: 12 });
     expect(error.reasons.map(({ reason }) => reason)).toEqual(["cooldown", "cooldown"]);
     const { limiter: other } = runFixture(["a", "b"]);
-    const once = await refusalOf(other.run("chat", scriptedTask(endings[0]).task, { maxAttempts: 1 }));
+    const once = await refusalOf(
+      other.run("chat", scriptedTask(new HttpError(503, { "retry-after": "30" })).task, { maxAttempts: 1 }),
+    );
     expect(once).toMatchObject({ kind: "attempts_failed", retryAfterMs: null });
     expect(once.reasons.map(({ provider }) => provider)).toEqual(["a"]);
   });
 });
 
 describe("retries on the same provider", () => {
-  it("a retry waits a random part of a growing delay", async () => {
+  it("a retry waits half of a growing delay and a random part of the other half", async () => {
     const fixture = runFixture(["a"], { random: () => 0.5 });
     const at: number[] = [];
     const task = () => {
@@ -170,7 +174,7 @@ describe("retries on the same provider", () => {
     const call = watch(fixture.limiter.run("chat", task, { maxAttempts: 3 }));
     await fixture.clock.advanceMsAsync(20_000);
     expect(call.value?.value).toBe("third time lucky");
-    expect(at).toEqual([1_000, 1_250, 1_750]);
+    expect(at).toEqual([1_000, 1_375, 2_125]);
     expect(fixture.limiter.metrics.failovers).toBe(0);
     expectIdle(fixture);
   });
@@ -252,52 +256,55 @@ describe("idempotent: false", () => {
 });
 
 describe("the retry budget", () => {
-  it("the retry budget limits the retries of all calls together", async () => {
+  const down = (provider: string) => async (context: { readonly provider: string }) => {
+    if (context.provider === provider) throw new HttpError(500);
+    return context.provider;
+  };
+
+  it("a provider that has not failed the call needs no budget, whatever the failure", async () => {
+    const { limiter } = runFixture(["a", "b"], { retryBudget: { ratio: 0, perMinute: 0 } });
+    for (let i = 0; i < 100; i++) expect((await limiter.run("chat", down("a"))).provider).toBe("b");
+  });
+
+  it("the retries on one provider do not use up the budget of another", async () => {
     const fixture = runFixture(["a", "b"], {
       retryBudget: { ratio: 0, perMinute: 3 },
       health: { cooldownTriggerCount: 100, penalty5xx: 0 },
     });
-    const calls = Array.from({ length: 5 }, () =>
-      refusalOf(fixture.limiter.run("chat", scriptedTask(new HttpError(500)).task)),
+    const sent: { [provider: string]: number } = {};
+    const calls = ["a", "b"].flatMap((only) =>
+      Array.from({ length: 10 }, () =>
+        refusalOf(
+          fixture.limiter.run(
+            "chat",
+            async ({ provider }) => {
+              sent[provider] = (sent[provider] ?? 0) + 1;
+              throw new HttpError(500);
+            },
+            { only: [only], maxAttempts: 2, maxWaitMs: 30_000 },
+          ),
+        ),
+      ),
     );
-    const errors = await Promise.all(calls);
-    expect(errors.map(({ kind }) => kind).sort()).toEqual([
-      ...["attempts_failed", "attempts_failed", "attempts_failed"],
-      ...["retry_budget", "retry_budget"],
-    ]);
-    expect(errors.find(({ kind }) => kind === "retry_budget")).toMatchObject({
-      attempts: { length: 1 },
-      cause: { status: 500 },
-    });
-    await fixture.clock.advanceMsAsync(61_000);
-    expect((await refusalOf(fixture.limiter.run("chat", scriptedTask(new HttpError(500)).task))).kind).toBe(
-      "attempts_failed",
-    );
+    await fixture.clock.advanceMsAsync(30_000);
+    const kinds = (await Promise.all(calls)).map(({ kind }) => kind);
+    expect(sent).toEqual({ a: 13, b: 13 });
+    expect(kinds.filter((kind) => kind === "attempts_failed").length).toBe(6);
+    expect(kinds.filter((kind) => kind === "retry_budget").length).toBe(14);
+    expectIdle(fixture);
   });
 
   it("the retry budget grows with the number of requests", async () => {
-    const fixture = runFixture(["a", "b"], {
-      retryBudget: { ratio: 0.1, perMinute: 0 },
+    const fixture = runFixture(["a"], {
+      retryBudget: { ratio: 0.2, perMinute: 0 },
       health: { cooldownTriggerCount: 100, penalty5xx: 0 },
     });
-    for (let i = 0; i < 19; i++) await fixture.limiter.run("chat", () => 1);
-    const retried = () =>
-      fixture.limiter.run("chat", scriptedTask(new HttpError(500), 1).task).then(
-        () => true,
-        () => false,
-      );
-    expect([await retried(), await retried(), await retried()]).toEqual([true, true, true]);
-    expect(await retried()).toBe(false);
-  });
-
-  it("a refusal does not draw on the retry budget while another provider was not tried", async () => {
-    const { limiter } = runFixture(["a", "b"], { retryBudget: { ratio: 0, perMinute: 0 } });
-    expect((await limiter.run("chat", scriptedTask(new HttpError(429), 1).task)).provider).toBe("b");
-    const refused = Object.assign(new Error("refused"), { code: "ECONNREFUSED" });
-    expect((await limiter.run("chat", scriptedTask(refused, 1).task)).provider).toBe("b");
-    const failed = scriptedTask(new HttpError(500), 1).task;
-    expect(await refusalOf(limiter.run("chat", failed))).toMatchObject({ kind: "retry_budget" });
-    const everywhere = limiter.run("chat", scriptedTask(new HttpError(403)).task, { maxAttempts: 9 });
-    expect(await refusalOf(everywhere)).toMatchObject({ kind: "retry_budget", attempts: { length: 2 } });
+    for (let i = 0; i < 9; i++) await fixture.limiter.run("chat", () => 1);
+    const failing = () => watch(fixture.limiter.run("chat", down("a"), { maxAttempts: 2, maxWaitMs: 5_000 }));
+    const calls = [failing(), failing(), failing()];
+    await fixture.clock.advanceMsAsync(5_000);
+    // A fifth of 12 requests.
+    const kinds = calls.map(({ error }) => (error as { kind: string }).kind).sort();
+    expect(kinds).toEqual(["attempts_failed", "attempts_failed", "attempts_failed"]);
   });
 });

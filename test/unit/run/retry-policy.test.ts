@@ -1,136 +1,214 @@
-// Rules for the retries of one call, as a table: what follows a failed attempt.
+// Rules for the retries of one call, as tables: what follows a failed attempt, and which providers the next one can use.
 import { describe, expect, it } from "vitest";
 import type { StatusClass } from "../../../src/index.ts";
-import { RetryBudget } from "../../../src/run/retry-budget.ts";
-import { type FailedAttempt, type RetryCandidates, RetryPolicy } from "../../../src/run/retry-policy.ts";
+import { RetryBudget } from "../../../src/provider/retry-budget.ts";
+import { type FailedAttempt, RetryPolicy, type RetryTarget } from "../../../src/run/retry-policy.ts";
 
 const NOW = 1_000_000;
-const SPENT = { ratio: 0, perMinute: 0 };
+/** Backoff with random = 0.5. */
+const FIRST_MS = 375;
+const EMPTY = { ratio: 0, perMinute: 0 };
 
-interface Case {
-  readonly options?: ConstructorParameters<typeof RetryPolicy>[0];
-  readonly budget?: ConstructorParameters<typeof RetryBudget>[0];
-  readonly attempts?: number;
+type Options = ConstructorParameters<typeof RetryPolicy>[0];
+
+interface Failure {
+  readonly provider?: string;
   readonly status?: StatusClass;
   readonly neverConnected?: boolean;
-  readonly candidates?: RetryCandidates;
+  readonly isTrial?: boolean;
+  readonly isCoolingDown?: boolean;
+  readonly candidates?: number;
 }
 
-function failure({ attempts = 1, status = "server_error", neverConnected = false, candidates }: Case): FailedAttempt {
-  const outcome = { status, neverConnected };
-  const known = candidates ?? { count: 3, hasUnfailed: true };
-  return { attempts, outcome, candidates: known, now: NOW, random: () => 0.5 };
+function failed(failure: Failure = {}): FailedAttempt {
+  const { provider = "a", status = "server_error", neverConnected = false, candidates = 1 } = failure;
+  const { isTrial = false, isCoolingDown = false } = failure;
+  return { provider, outcome: { status, neverConnected }, isTrial, isCoolingDown, candidates };
 }
 
-function decide(one: Case) {
-  const { options = {}, budget } = one;
-  return new RetryPolicy(options, new RetryBudget(budget)).afterFailure(failure(one));
+const policyOf = (options: Options = {}) => new RetryPolicy(options, () => 0.5);
+
+/** How many such failures in a row end the call; Infinity: none of 100 does. */
+function attemptsOf(options: Options, failure: Failure): number {
+  const policy = policyOf(options);
+  for (let made = 1; made <= 100; made++) if (!policy.afterFailure(failed(failure), NOW)) return made;
+  return Number.POSITIVE_INFINITY;
 }
 
-const FREE = { kind: "retry", isFree: true };
-const PAID = { kind: "retry", isFree: false };
-const FAILED = { kind: "stop", reason: "attempts_failed" };
-const NO_BUDGET = { kind: "stop", reason: "retry_budget" };
-const NONE_LEFT = { count: 3, hasUnfailed: false };
+/** Providers that are all in the same state. */
+function targets({ budget = new RetryBudget(), provenAt = Number.NEGATIVE_INFINITY, state = "available" } = {}) {
+  return { get: (): RetryTarget | undefined => ({ retryBudget: budget, provenAt, state: () => state }) };
+}
 
-const TABLE: readonly [statement: string, one: Case, decision: object][] = [
-  ["a failure that may have done work is retried and paid for", {}, PAID],
-  ["a time-out is retried and paid for", { status: "timeout" }, PAID],
-  ["an overloaded provider is retried and paid for", { status: "overloaded" }, PAID],
-  ["a 429 is free if another provider is left", { status: "rate_limited" }, FREE],
-  ["a 402 is free if another provider is left", { status: "quota_exhausted" }, FREE],
-  ["a 401 is free if another provider is left", { status: "unauthorized" }, FREE],
-  ["a 403 is free if another provider is left", { status: "forbidden" }, FREE],
-  ["a request that never connected is free if another provider is left", { neverConnected: true }, FREE],
-  ["a 429 is paid for if every provider has failed", { status: "rate_limited", candidates: NONE_LEFT }, PAID],
-  ["a free retry needs no budget", { status: "rate_limited", budget: SPENT }, FREE],
-  ["a paid retry needs budget", { budget: SPENT }, NO_BUDGET],
-  [
-    "a 429 needs budget if every provider has failed",
-    { status: "rate_limited", candidates: NONE_LEFT, budget: SPENT },
-    NO_BUDGET,
-  ],
-  ["by default there are as many attempts as candidates", { attempts: 2 }, PAID],
-  ["by default the attempts end with the candidates", { attempts: 3 }, FAILED],
-  ["by default there are two attempts for one candidate", { candidates: { count: 1, hasUnfailed: false } }, PAID],
-  [
-    "by default the second attempt for one candidate is the last",
-    { attempts: 2, candidates: { count: 1, hasUnfailed: false } },
-    FAILED,
-  ],
-  ["maxAttempts above the number of candidates holds", { attempts: 7, options: { maxAttempts: 8 } }, PAID],
-  ["maxAttempts below the number of candidates holds", { attempts: 2, options: { maxAttempts: 2 } }, FAILED],
-  ["maxAttempts: 1 ends a free retry, too", { status: "rate_limited", options: { maxAttempts: 1 } }, FAILED],
-  ["idempotent: false ends after possible work", { options: { idempotent: false } }, FAILED],
-  ["idempotent: false goes on after a 429", { status: "rate_limited", options: { idempotent: false } }, FREE],
-  ["idempotent: false goes on without a connection", { neverConnected: true, options: { idempotent: false } }, FREE],
-  ["undefined options are the defaults", { options: { maxAttempts: undefined, idempotent: undefined } }, PAID],
-];
+const INFINITE = Number.POSITIVE_INFINITY;
 
-describe("after a failed attempt", () => {
-  it.each(TABLE)("after a failed attempt: %s", (_, one, decision) => {
-    expect(decide(one)).toMatchObject(decision);
-  });
-
-  it.each([
-    [1, 250],
-    [2, 500],
-    [3, 1_000],
-    [6, 4_000],
-  ])("attempt %i keeps the call away from failed providers for %i ms with random = 0.5", (attempts, ms) => {
-    expect(decide({ attempts, options: { maxAttempts: 9 } })).toMatchObject({ leaveAloneUntil: NOW + ms });
-  });
-
-  it("the same input gives the same retry decision", () => {
-    for (const [, one] of TABLE) expect(decide(one)).toEqual(decide(one));
-  });
-
-  it("a retry decision that needs no candidate reads no property of the candidates", () => {
-    const unread: RetryCandidates = {
-      get count(): number {
-        return expect.unreachable("count was read");
-      },
-      get hasUnfailed(): boolean {
-        return expect.unreachable("hasUnfailed was read");
-      },
-    };
-    expect(decide({ options: { maxAttempts: 2 }, candidates: unread })).toMatchObject(PAID);
+describe("how many attempts a call makes", () => {
+  it.each<[statement: string, options: Options, failure: Failure, attempts: number]>([
+    ["by default there are three", {}, {}, 3],
+    ["by default there are three for two candidates", {}, { candidates: 2 }, 3],
+    ["by default there is one more than the candidates", {}, { candidates: 5 }, 6],
+    ["a time-out counts", {}, { status: "timeout" }, 3],
+    ["an overloaded provider counts", {}, { status: "overloaded" }, 3],
+    ["a 429 does not count", {}, { status: "rate_limited" }, INFINITE],
+    ["a 401 does not count", {}, { status: "unauthorized" }, INFINITE],
+    ["a 402 does not count", {}, { status: "quota_exhausted" }, INFINITE],
+    ["a 403 does not count", {}, { status: "forbidden" }, INFINITE],
+    ["a request that never connected does not count", {}, { neverConnected: true }, INFINITE],
+    ["20 failed trials do not count", {}, { isTrial: true }, 23],
+    ["maxAttempts counts failed trials, too", { maxAttempts: 5 }, { isTrial: true }, 5],
+    ["maxAttempts counts no 429", { maxAttempts: 1 }, { status: "rate_limited" }, INFINITE],
+    ["maxAttempts above the default holds", { maxAttempts: 8 }, {}, 8],
+    ["maxAttempts below the default holds", { maxAttempts: 1 }, { candidates: 5 }, 1],
+    ["maxAttempts: Infinity ends no call", { maxAttempts: INFINITE }, {}, INFINITE],
+    ["idempotent: false ends after possible work", { idempotent: false }, {}, 1],
+    ["idempotent: false ends after a failed trial", { idempotent: false }, { isTrial: true }, 1],
+    ["idempotent: false goes on after a 429", { idempotent: false }, { status: "rate_limited" }, INFINITE],
+    ["idempotent: false goes on without a connection", { idempotent: false }, { neverConnected: true }, INFINITE],
+    ["undefined options are the defaults", { maxAttempts: undefined, idempotent: undefined }, {}, 3],
+  ])("%s", (_, options, failure, attempts) => {
+    expect(attemptsOf(options, failure)).toBe(attempts);
   });
 });
 
-describe("the retry budget of the policy", () => {
-  it("a paid retry is counted, and a free one is not", () => {
-    const budget = new RetryBudget({ ratio: 0, perMinute: 2 });
-    const policy = new RetryPolicy({ maxAttempts: 99 }, budget);
-    const free = failure({ status: "rate_limited" });
-    const paid = failure({});
-    const kinds = [free, paid, free, paid, free, paid].map((one) => policy.afterFailure(one).kind);
-    expect(kinds).toEqual(["retry", "retry", "retry", "retry", "retry", "stop"]);
+describe("when the same provider can be used again", () => {
+  it.each<[statement: string, failure: Failure, readyInMs: number]>([
+    ["after backoff", {}, FIRST_MS],
+    ["after backoff if the request never connected", { neverConnected: true }, FIRST_MS],
+    ["after backoff if a 429 started no cooldown", { status: "rate_limited" }, FIRST_MS],
+    [
+      "immediately if a 429 started a cooldown, which the queue waits for",
+      { status: "rate_limited", isCoolingDown: true },
+      0,
+    ],
+    ["after backoff if a 503 started a cooldown", { status: "overloaded", isCoolingDown: true }, FIRST_MS],
+    ["never after a 401", { status: "unauthorized" }, INFINITE],
+    ["never after a 402", { status: "quota_exhausted" }, INFINITE],
+    ["never after a 403", { status: "forbidden" }, INFINITE],
+  ])("%s", (_, failure, readyInMs) => {
+    const policy = policyOf();
+    policy.afterFailure(failed(failure), NOW);
+    const plan = policy.plan(targets(), INFINITE, NOW);
+    expect(plan.without).toEqual(readyInMs === 0 ? [] : ["a"]);
+    expect(plan.until).toBe(readyInMs === 0 ? INFINITE : NOW + readyInMs);
+    if (readyInMs < INFINITE) expect(policy.plan(targets(), INFINITE, NOW + readyInMs).without).toEqual([]);
   });
 
-  it("the retry budget is shared by all calls of a limiter", () => {
+  it("backoff grows with each failure of the call, and is one for all providers that failed", () => {
+    const policy = policyOf({ maxAttempts: 99 });
+    const delays = ["a", "b", "a", "b", "a", "b"].map((provider) => {
+      policy.afterFailure(failed({ provider }), NOW);
+      const { until, without } = policy.plan(targets(), INFINITE, NOW);
+      expect(without).toEqual([...policy.failed]);
+      return until - NOW;
+    });
+    expect(delays).toEqual([375, 750, 1_500, 3_000, 6_000, 6_000]);
+  });
+
+  it("backoff after refusals grows with the failures on that provider, and is that of the provider alone", () => {
+    const policy = policyOf();
+    const delays = ["a", "a", "b", "a", "b"].map((provider) => {
+      policy.afterFailure(failed({ provider, status: "rate_limited" }), NOW);
+      return policy.plan(targets(), INFINITE, NOW).until - NOW;
+    });
+    // The earliest of both providers.
+    expect(delays).toEqual([375, 750, 375, 375, 750]);
+  });
+
+  it("a refusal makes no later backoff longer", () => {
+    const policy = policyOf();
+    policy.afterFailure(failed({ provider: "a", status: "rate_limited", isCoolingDown: true }), NOW);
+    policy.afterFailure(failed({ provider: "b" }), NOW);
+    expect(policy.plan(targets(), INFINITE, NOW)).toMatchObject({ without: ["a", "b"], until: NOW + FIRST_MS });
+  });
+
+  it("a provider that has not failed the call is never left alone", () => {
+    const policy = policyOf();
+    policy.afterFailure(failed({ provider: "a" }), NOW);
+    policy.afterFailure(failed({ provider: "b", status: "forbidden" }), NOW);
+    expect(policy.plan(targets(), INFINITE, NOW)).toMatchObject({ without: ["a", "b"], until: NOW + FIRST_MS });
+    expect([...policy.failed]).toEqual(["a", "b"]);
+  });
+});
+
+const LATER = NOW + FIRST_MS;
+const ON_A = { provider: "a", isTrial: false };
+
+/** The plan of the first retry, and what becomes of a lease on the same provider. */
+function retryOn(given: ReturnType<typeof targets>, failure: Failure = {}, lease = ON_A) {
+  const policy = policyOf();
+  policy.afterFailure(failed(failure), NOW);
+  const plan = policy.plan(given, INFINITE, LATER);
+  return { plan, isAccepted: policy.settle(plan, lease, given, LATER) };
+}
+
+describe("the budget of a retry on the same provider", () => {
+  const needs = (given: Parameters<typeof targets>[0], failure?: Failure) => {
     const budget = new RetryBudget({ ratio: 0, perMinute: 1 });
-    expect(new RetryPolicy({}, budget).afterFailure(failure({}))).toMatchObject(PAID);
-    expect(new RetryPolicy({}, budget).afterFailure(failure({}))).toEqual(NO_BUDGET);
+    retryOn(targets({ ...given, budget }), failure);
+    return !budget.hold(LATER);
+  };
+
+  it.each<[statement: string, given: Parameters<typeof targets>[0], failure: Failure, isPaid: boolean]>([
+    ["a failure that may have done work is paid for", {}, {}, true],
+    ["a time-out is paid for", {}, { status: "timeout" }, true],
+    ["a 429 is free", {}, { status: "rate_limited" }, false],
+    ["a request that never connected is free", {}, { neverConnected: true }, false],
+    ["a success of a request granted after the failure makes it free", { provenAt: NOW + 1 }, {}, false],
+    ["a success of a request granted with the failure does not", { provenAt: NOW }, {}, true],
+    ["a success of a request granted before the failure does not", { provenAt: NOW - 1 }, {}, true],
+    ["after a cooldown it is paid for if it is not the trial", { state: "trial" }, {}, true],
+  ])("%s", (_, given, failure, isPaid) => {
+    expect(needs(given, failure)).toBe(isPaid);
   });
-});
 
-describe("the lease of a retry", () => {
-  it.each([
-    [false, false, true],
-    [false, true, true],
-    [true, false, true],
-    [true, true, false],
-  ])(
-    "a lease with isFree %s and a provider that failed before %s is accepted without budget: %s",
-    (isFree, hasFailed, accepted) => {
-      expect(new RetryPolicy({}, new RetryBudget(SPENT)).acceptsLease(isFree, hasFailed, NOW)).toBe(accepted);
-    },
-  );
+  it("a trial is free", () => {
+    const budget = new RetryBudget({ ratio: 0, perMinute: 1 });
+    const { plan, isAccepted } = retryOn(targets({ budget, state: "trial" }), {}, { ...ON_A, isTrial: true });
+    expect([plan.without, isAccepted, budget.hold(LATER)]).toEqual([[], true, true]);
+  });
 
-  it("the lease of a free retry is paid for if its provider has failed before", () => {
-    const policy = new RetryPolicy({}, new RetryBudget({ ratio: 0, perMinute: 1 }));
-    expect([1, 2].map(() => policy.acceptsLease(true, true, NOW))).toEqual([true, false]);
-    expect(policy.acceptsLease(true, false, NOW)).toBe(true);
+  it("a plan returns the budget that it holds if there is no lease, or one on another provider", () => {
+    for (const lease of [null, { provider: "b", isTrial: false }]) {
+      const budget = new RetryBudget({ ratio: 0, perMinute: 1 });
+      const policy = policyOf();
+      policy.afterFailure(failed(), NOW);
+      const plan = policy.plan(targets({ budget }), INFINITE, LATER);
+      expect([plan.held.length, budget.hold(LATER)]).toEqual([1, false]);
+      expect(policy.settle(plan, lease, targets({ budget }), LATER)).toBe(lease !== null);
+      expect(budget.hold(LATER)).toBe(true);
+    }
+  });
+
+  it("without budget the call leaves the provider alone and looks again within a second", () => {
+    const { plan } = retryOn(targets({ budget: new RetryBudget(EMPTY) }));
+    expect(plan).toMatchObject({ without: ["a"], until: LATER + 750, isShort: true });
+  });
+
+  it("without budget the last look is when the patience of the call ends", () => {
+    const policy = policyOf();
+    policy.afterFailure(failed(), NOW);
+    const given = targets({ budget: new RetryBudget(EMPTY) });
+    expect(policy.plan(given, LATER + 10, LATER)).toMatchObject({ until: LATER + 10, isShort: true });
+    expect(policy.plan(given, LATER + 10, LATER + 10)).toMatchObject({ without: ["a"], until: LATER + 10 });
+    expect(policy.plan(targets({ provenAt: LATER }), LATER + 10, LATER + 10)).toMatchObject({ without: [] });
+  });
+
+  it("a recovering provider needs no budget in advance, but a lease that is no trial does", () => {
+    for (const state of ["cooldown", "trial"]) {
+      const { plan, isAccepted } = retryOn(targets({ budget: new RetryBudget(EMPTY), state }));
+      expect([plan.without, isAccepted]).toEqual([[], false]);
+    }
+  });
+
+  it("false and Infinity never end", () => {
+    for (const options of [false, { perMinute: INFINITE }, { ratio: INFINITE, perMinute: INFINITE }] as const) {
+      const budget = new RetryBudget(options);
+      for (let i = 0; i < 1_000; i++) expect(retryOn(targets({ budget })).isAccepted).toBe(true);
+    }
+  });
+
+  it("a provider that is not registered any more needs none", () => {
+    const { plan, isAccepted } = retryOn({ get: () => undefined });
+    expect([plan.without, isAccepted]).toEqual([[], true]);
   });
 });

@@ -137,7 +137,7 @@ describe("errors of the caller", () => {
     const fixture = runFixture();
     const inner = runFixture(["x", "y"]);
     const outer = fixture.limiter.run("chat", () =>
-      inner.limiter.run("chat", () => Promise.reject(new HttpError(429))),
+      inner.limiter.run("chat", () => Promise.reject(new HttpError(429)), { maxWaitMs: 0 }),
     );
     const error = await refusalOf(outer);
     expect(attemptSummary(error.attempts)).toEqual(["x rate_limited", "y rate_limited"]);

@@ -112,7 +112,7 @@ describe("before the first chunk", () => {
 
   it("a stream rejects if all attempts fail", async () => {
     const fixture = runFixture();
-    const error = await refusalOf(streamed(fixture, [new Source(fixture, new HttpError(500))]));
+    const error = await refusalOf(streamed(fixture, [new Source(fixture, new HttpError(500))], { maxAttempts: 2 }));
     expect(error).toMatchObject({ kind: "attempts_failed", attempts: { length: 2 }, cause: { status: 500 } });
     expectIdle(fixture);
   });

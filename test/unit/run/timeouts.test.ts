@@ -58,7 +58,7 @@ describe("attemptTimeoutMs", () => {
           reject(new HttpError(400));
         });
       });
-    const call = watch(fixture.limiter.run("chat", task, { attemptTimeoutMs: 100 }));
+    const call = watch(fixture.limiter.run("chat", task, { attemptTimeoutMs: 100, maxAttempts: 2 }));
     await fixture.clock.advanceMsAsync(200);
     expect(call.error).toMatchObject({ kind: "attempts_failed", cause: { name: "TimeoutError" } });
     expect(reasons).toMatchObject([{ name: "TimeoutError" }, { name: "TimeoutError" }]);
@@ -94,6 +94,22 @@ describe("attemptTimeoutMs", () => {
     const call = watch(fixture.limiter.run("chat", () => 2, { attemptTimeoutMs: 10 }));
     await fixture.clock.advanceMsAsync(2_000);
     expect(call.value?.value).toBe(2);
+  });
+
+  it("a time-out that is shorter than the provider usually takes is an attempt with status timeout, but no fault", async () => {
+    const fixture = runFixture(["a"]);
+    const { limiter, clock } = fixture;
+    limiter.observe({ provider: "a", outcome: { status: "success", latencyMs: 500 } });
+    for (const [attemptTimeoutMs, health] of [
+      [499, 1],
+      [500, 0.8],
+    ] as const) {
+      const refusal = refusalOf(limiter.run("chat", never, { attemptTimeoutMs, maxAttempts: 1 }));
+      await clock.advanceMsAsync(attemptTimeoutMs);
+      expect(await refusal).toMatchObject({ attempts: [{ status: "timeout" }] });
+      expect(limiter.providerHealth("a")).toBe(health);
+    }
+    expect(settledStatuses(fixture)).toEqual(["cancelled", "timeout"]);
   });
 
   it("attemptTimeoutMs works in real time with the real clock", async () => {
@@ -163,17 +179,24 @@ describe("timeoutMs", () => {
     expect(fixture.clock.now()).toBe(4_000);
   });
 
-  it("timeoutMs ends the backoff before the next attempt", async () => {
+  it("a call fails immediately if its backoff outlasts timeoutMs", async () => {
     const fixture = runFixture(["a"], { random: () => 0.9 });
-    const call = watch(fixture.limiter.run("chat", () => Promise.reject(new HttpError(500)), { timeoutMs: 200 }));
-    await fixture.clock.advanceMsAsync(199);
-    expect(call.state).toBe("open");
-    await fixture.clock.advanceMsAsync(1);
-    expect(call.error).toMatchObject({
-      kind: "timed_out",
+    const call = fixture.limiter.run("chat", () => Promise.reject(new HttpError(500)), { timeoutMs: 475 });
+    expect(await refusalOf(call)).toMatchObject({
+      kind: "attempts_failed",
       attempts: [{ status: "server_error" }],
       cause: { status: 500 },
     });
+    expectIdle(fixture);
+  });
+
+  it("timeoutMs ends the wait for retry budget", async () => {
+    const fixture = runFixture(["a"], { retryBudget: { ratio: 0, perMinute: 0 } });
+    const call = watch(fixture.limiter.run("chat", () => Promise.reject(new HttpError(500)), { timeoutMs: 2_000 }));
+    await fixture.clock.advanceMsAsync(1_999);
+    expect(call.state).toBe("open");
+    await fixture.clock.advanceMsAsync(1);
+    expect(call.error).toMatchObject({ kind: "timed_out", attempts: { length: 1 }, cause: { status: 500 } });
     expectIdle(fixture);
   });
 

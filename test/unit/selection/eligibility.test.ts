@@ -4,10 +4,10 @@ import { describe, expect, it } from "vitest";
 import { GrateLimiter, MockClock, type ProviderConfig, UnknownCapability } from "../../../src/index.ts";
 import { buildLimiter, demands, histories, listedNames, trySelect } from "../../support/random-limiter.ts";
 
-function one(provider: Omit<ProviderConfig, "name"> = {}) {
+function one(provider: Omit<ProviderConfig, "name"> = {}, minimumHealthScore?: number) {
   const clock = new MockClock();
   const limiter = new GrateLimiter({
-    clock,
+    ...{ clock, minimumHealthScore },
     providers: [{ name: "only", cooldownSeconds: 30, ...provider }],
     capabilities: { chat: ["only"] },
   });
@@ -98,7 +98,7 @@ describe("a refusal", () => {
   });
 
   it("the reason unhealthy has the time at which health alone is sufficient", () => {
-    const { clock, limiter, ended } = one();
+    const { clock, limiter, ended } = one({}, 0.2);
     ended("forbidden");
     ended("forbidden");
     const { refusal } = trySelect(limiter);
@@ -113,7 +113,7 @@ describe("a refusal", () => {
   it("the reason unhealthy has no time if health does not recover by itself", () => {
     const limiter = new GrateLimiter({
       clock: new MockClock(),
-      health: { decayHalfLifeSeconds: 0 },
+      ...{ health: { decayHalfLifeSeconds: 0 }, minimumHealthScore: 0.2 },
       providers: [{ name: "only" }],
       capabilities: { chat: ["only"] },
     });

@@ -49,6 +49,7 @@ const FULL = {
   skewCapMs: 1,
   maxWaiting: 1,
   retryBudget: { ratio: 1, perMinute: 1 },
+  defaults: { maxAttempts: 1 },
 } as const satisfies GrateLimiterOptions;
 
 const NUMBERS = [
@@ -64,8 +65,9 @@ const NUMBERS = [
   ...["pools.org.quotas[0].limit", "scoring.quota", "scoring.health", "scoring.priority", "scoring.latency"],
   ...Object.keys(FULL.health).map((key) => `health.${key}`),
   ...["minimumHealthScore", "defaultCooldownSeconds", "leaseTimeoutMs", "maxWaiting"],
-  ...["retryBudget.ratio", "retryBudget.perMinute"],
 ];
+/** Options that can be Infinity. */
+const UNLIMITED = ["retryBudget.ratio", "retryBudget.perMinute", "skewCapMs", "defaults.maxAttempts"];
 const WORDS = [
   ...["profile", "spread", "providers[0].quotas[0].dimension", "providers[0].quotas[0].strategy"],
   ...["providers[0].quotas[1].window", "providers[0].quotas[2].window.calendar"],
@@ -93,6 +95,18 @@ describe("the constructor", () => {
 
   it.each(NUMBERS)("the constructor rejects a value of %s that is not a number, with its path", (path) => {
     for (const value of NO_NUMBERS) expect(pathsWith(path, value), String(value)).toEqual([path]);
+  });
+
+  it.each(UNLIMITED)("the constructor accepts Infinity for %s and rejects a value that is no number", (path) => {
+    expect(pathsWith(path, Number.POSITIVE_INFINITY)).toEqual([]);
+    const invalid = NO_NUMBERS.filter((value) => value !== Number.POSITIVE_INFINITY);
+    for (const value of invalid) expect(pathsWith(path, value), String(value)).toEqual([path]);
+  });
+
+  it("the constructor accepts false for retryBudget, and a whole maxAttempts from 1", () => {
+    expect(pathsWith("retryBudget", false)).toEqual([]);
+    for (const value of [true, null, 0]) expect(pathsWith("retryBudget", value)).toEqual(["retryBudget"]);
+    for (const value of [0, 1.5]) expect(pathsWith("defaults.maxAttempts", value)).toEqual(["defaults.maxAttempts"]);
   });
 
   it.each(SHARES)("the constructor rejects a value of %s above 1", (path) => {

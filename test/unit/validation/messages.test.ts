@@ -18,7 +18,7 @@ const withQuota = (quota: object) => withProvider({ quotas: [quota] });
 it.each<[string, object]>([
   ["minimumHealthScore: expected a number from 0 to 1, got 2", { minimumHealthScore: 2 }],
   ["maxWaiting: expected a whole number >= 0, got -1", { maxWaiting: -1 }],
-  ["defaults.maxAttempts: expected a whole number >= 1, got 0", { defaults: { maxAttempts: 0 } }],
+  ["defaults.maxAttempts: expected a whole number >= 1 or Infinity, got 0", { defaults: { maxAttempts: 0 } }],
   ["leaseTimeoutMs: expected a finite number > 0, got 0", { leaseTimeoutMs: 0 }],
   ["skewCapMs: expected a number >= 0 or Infinity, got NaN", { skewCapMs: Number.NaN }],
   ["clock: expected an object with a now method, got an object", { clock: {} }],

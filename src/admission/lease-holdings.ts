@@ -1,0 +1,140 @@
+import type { Events } from "../events.ts";
+import { raiseLimitReached } from "../observation/apply-observation.ts";
+import type { Quota } from "../quota/quota.ts";
+import type { Reservation } from "../quota/reservation.ts";
+import { type Demand, demandFor, type UsageVector, varianceOf } from "../quota/usage-vector.ts";
+import {
+  countsFrom,
+  hasOutlasted,
+  holdsPlace,
+  isOpen,
+  isTaskRunning,
+  isUncounted,
+  type LeaseState,
+} from "./lease-state.ts";
+
+/** The reservations of one lease, in all quotas that it takes part in. */
+export class LeaseHoldings {
+  /** Amounts that are reserved or counted. */
+  amounts: UsageVector;
+  readonly #provider: string;
+  readonly #needs: Demand;
+  readonly #grantedAt: number;
+  readonly #events: Events;
+  readonly #reservations: Reservation<Quota>[] = [];
+
+  constructor(provider: string, needs: Demand, grantedAt: number, events: Events) {
+    this.amounts = needs.amounts;
+    this.#provider = provider;
+    this.#needs = needs;
+    this.#grantedAt = grantedAt;
+    this.#events = events;
+  }
+
+  /** True if it takes part in one of these quotas. */
+  isAmong(quotas: ReadonlySet<Quota>): boolean {
+    return this.#reservations.some(({ quota }) => quotas.has(quota));
+  }
+
+  reserve(quota: Quota, state: LeaseState, now: number): void {
+    const amount = demandFor(this.amounts, quota.index);
+    const remaining = quota.remaining(now);
+    const scheduledAt = scheduledEnd(quota, state);
+    const reservation = quota.reserve(amount, this.#variance(quota, state), this.#grantedAt, now, scheduledAt);
+    this.#reservations.push(reservation);
+    if (state.kind === "answered") reservation.confirmAnswer();
+    if (!isOpen(state)) {
+      if (!canStillEnd(quota, state)) reservation.close();
+      reservation.isAbandoned = quota.isHeldToEnd && hasOutlasted(state);
+    }
+    if (remaining > 0 && amount >= remaining) raiseLimitReached(this.#events, this.#provider, quota);
+  }
+
+  /** Takes part in those of the quotas that are new, so that they count it as the ones before did. */
+  migrateTo(quotas: readonly Quota[], state: LeaseState, now: number): void {
+    const before = new Map(this.#reservations.map((reservation) => [reservation.quota, reservation]));
+    for (const quota of quotas) {
+      if (before.has(quota)) continue;
+      const amount = demandFor(this.amounts, quota.index);
+      const source = quota.inheritedFrom === null ? undefined : before.get(quota.inheritedFrom);
+      // Usage that the new quota has inherited contains the amount already.
+      const isInherited = source !== undefined && !source.isReserved;
+      const from = countsFrom(state);
+      if (quota.isHeldToEnd ? holdsPlace(state) : isUncounted(state)) {
+        if (isInherited) quota.amend(-amount, from, now);
+        this.reserve(quota, state, now);
+      } else {
+        if (!isInherited && (source !== undefined || isOpen(state))) quota.amend(amount, from, now);
+        const reservation = quota.adopt(amount, this.#variance(quota, state), this.#grantedAt, from);
+        if (!isOpen(state)) reservation.close();
+        this.#reservations.push(reservation);
+      }
+    }
+  }
+
+  /** Replaces the amounts; true if that freed capacity. */
+  adjust(amounts: UsageVector, now: number): boolean {
+    if (amounts === this.amounts) return false;
+    this.amounts = amounts;
+    let isFreed = false;
+    for (const reservation of this.#reservations) {
+      const { quota, amount: before } = reservation;
+      const amount = demandFor(amounts, quota.index);
+      if (reservation.adjust(amount, now)) raiseLimitReached(this.#events, this.#provider, quota);
+      isFreed ||= amount < before;
+    }
+    return isFreed;
+  }
+
+  /** The request was answered. */
+  confirmAnswer(): void {
+    for (const reservation of this.#reservations) reservation.confirmAnswer();
+  }
+
+  /** The request was never sent. */
+  cancel(now: number): void {
+    for (const reservation of this.#reservations) if (reservation.isReserved) reservation.cancel(now);
+  }
+
+  /** Ends the reservations of the windows, or those that are held to the end. */
+  commit(isHeldToEnd: boolean, at: number): void {
+    const reservations = this.#reservations;
+    for (let i = 0; i < reservations.length; i++) {
+      const reservation = reservations[i]!;
+      const { quota } = reservation;
+      if (quota.isHeldToEnd !== isHeldToEnd || !reservation.isReserved) continue;
+      if (quota.spec.strategy === "concurrency") reservation.release();
+      else reservation.commit(at);
+    }
+  }
+
+  /** The lease has ended with that state. Reservations that a running task holds stay open. */
+  close(state: LeaseState): void {
+    for (const reservation of this.#reservations) {
+      const { quota } = reservation;
+      if (canStillEnd(quota, state)) continue;
+      reservation.close();
+      if (reservation.isReserved) reservation.schedule(scheduledEnd(quota, state));
+    }
+  }
+
+  /** The task of the abandoned request still holds places. */
+  markAbandoned(): void {
+    for (const reservation of this.#reservations) reservation.isAbandoned = reservation.quota.isHeldToEnd;
+  }
+
+  #variance({ index }: Quota, state: LeaseState): number {
+    return isOpen(state) ? varianceOf(this.#needs, index) : 0;
+  }
+}
+
+/** True if a reservation of an ended lease ends with a task that still runs. */
+function canStillEnd({ isHeldToEnd }: Quota, state: LeaseState): boolean {
+  return isHeldToEnd && isTaskRunning(state);
+}
+
+/** When a reservation ends by itself in that state; Infinity: unknown. */
+function scheduledEnd({ isHeldToEnd }: Quota, state: LeaseState): number {
+  if (isHeldToEnd) return "freeAt" in state && !isTaskRunning(state) ? state.freeAt : Infinity;
+  return "countsAt" in state ? state.countsAt : Infinity;
+}
