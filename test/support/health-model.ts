@@ -125,7 +125,7 @@ export class HealthModel {
     if (status === "success") {
       this.#score = Math.min(1, health + this.settings.boostSuccess);
       this.#sample(latencyMs);
-      if (!isOld) this.#succeed(now);
+      if (!isOld) this.#succeed(begunAt, now);
       if (isRecheck) this.#revived();
       return;
     }
@@ -169,9 +169,11 @@ export class HealthModel {
     this.latencyMs = this.latencyMs === null ? latencyMs : ewmaAlpha * latencyMs + (1 - ewmaAlpha) * this.latencyMs;
   }
 
-  #succeed(now: number): void {
-    this.#history.push({ kind: "success", at: now });
+  #succeed(begunAt: number, now: number): void {
     this.#successes.push(now);
+    const first = this.#history[this.#history.findLastIndex((past) => past.kind === "success") + 1];
+    if (first !== undefined && begunAt < first.at) return;
+    this.#history.push({ kind: "success", at: now });
     if (this.#cooldown === null) return;
     this.#score = Math.max(this.#score, this.settings.recoveredHealth);
     this.#cooldown = null;
