@@ -45,7 +45,7 @@ export {
   UnknownProvider,
 } from "./errors.ts";
 export { GrateLimiter } from "./limiter.ts";
-export { classifyResult } from "./run/classify.ts";
-export { parseRetryAfter } from "./run/retry-after.ts";
+export { classifyResult } from "./run/classification/classify.ts";
+export { parseRetryAfter } from "./run/classification/waits.ts";
 export { PriorityScorer } from "./scoring/priority-scorer.ts";
 export { WeightedScorer } from "./scoring/weighted-scorer.ts";

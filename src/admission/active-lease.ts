@@ -18,6 +18,7 @@ import type { Outcome } from "../health/health.ts";
 import { raiseLimitReached, updateHealth } from "../observation/apply-observation.ts";
 import { readUsage } from "../observation/outcome-fields.ts";
 import { parseSettlement, SUCCEEDED } from "../observation/parse-settlement.ts";
+import { reportUnrecognized } from "../observation/unrecognized-outcome.ts";
 import type { Provider } from "../provider/provider.ts";
 import { REQUESTS, TOKENS } from "../quota/dimension-index.ts";
 import type { Quota } from "../quota/quota.ts";
@@ -45,6 +46,8 @@ import {
 } from "./lease-state.ts";
 import type { OpenLeases } from "./open-leases.ts";
 
+/** Number of unsuitable requests in a row after which an event says so, again and again. */
+const MAX_UNSUITABLE = 20;
 const SUCCESS: Outcome = { status: "success", latencyMs: null, retryAfterMs: null, knownResetAt: null };
 
 /** A lease; members that its public interface does not have are for the admission alone. */
@@ -138,7 +141,7 @@ export class ActiveLease implements Lease, Due, LeaseTerms {
     this.#context.endStep();
   }
 
-  settle(settlement: Settlement = SUCCEEDED): void {
+  settle(settlement: Settlement | StatusClass | number = SUCCEEDED): void {
     const now = this.#context.beginStep();
     if (isOpen(this.#state)) this.#settle(settlement === SUCCEEDED ? SUCCESS : this.#read(settlement), now);
     this.#context.endStep();
@@ -201,10 +204,11 @@ export class ActiveLease implements Lease, Due, LeaseTerms {
     }
   }
 
-  #read(settlement: Settlement): Outcome {
+  #read(settlement: unknown): Outcome {
     const { counters, profile } = this.#context;
     const ending = parseSettlement(settlement, profile.vocabulary);
     counters.invalidUsages += ending.invalid;
+    if (!ending.isReadable) reportUnrecognized(settlement, this, this.#context);
     this.#reported = ending.amounts ?? this.#reported;
     return ending;
   }
@@ -251,6 +255,7 @@ export class ActiveLease implements Lease, Due, LeaseTerms {
       capability.sizeOn(provider.name).learn(this.#reported ?? unspecifiedUsage(), expected);
       provider.invalidate();
     }
+    this.#countUnsuitable(status);
     this.#adjust(status, now);
     this.#apply(status === "timeout" || status === "cancelled" ? "abandon" : "settle", now);
     if (status !== "cancelled" && provider.isRegistered) {
@@ -259,6 +264,15 @@ export class ActiveLease implements Lease, Due, LeaseTerms {
     if (context.events.hasListener("leaseSettled")) {
       context.events.emit("leaseSettled", { lease: this, status, latencyMs });
     }
+  }
+
+  /** Emits when a provider is the wrong one again and again. */
+  #countUnsuitable(status: StatusClass): void {
+    const { provider, capability } = this.#candidate;
+    if (status === "cancelled" || !provider.isRegistered) return;
+    const count = capability.countUnsuitable(this.provider, status === "unsuitable");
+    if (count === 0 || count % MAX_UNSUITABLE > 0) return;
+    this.#context.events.emit("repeatedlyUnsuitable", { provider: this.provider, capability: this.capability, count });
   }
 
   /** Changes the state, and the reservations with it. */

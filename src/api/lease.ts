@@ -29,8 +29,11 @@ export interface Lease<P extends string = string> {
   headersReceived(): void;
   /** Replaces the estimate by the usage so far. The lease stays open. Invalid amounts are counted in `metrics.invalidUsages`. */
   report(usage: Usage): void;
-  /** Ends the lease with an outcome. Never throws. */
-  settle(settlement?: Settlement): void;
+  /**
+   * Ends the lease with an outcome, or with only its status. Never throws: an outcome that cannot be read is "cancelled" and
+   * emits `unrecognizedOutcome`.
+   */
+  settle(settlement?: Settlement | StatusClass | number): void;
   /** Ends the lease of a request that was never sent and returns all amounts. Settles as "cancelled" after `headersReceived()`. */
   release(): void;
   /** Settles an open lease as "cancelled", which keeps what the provider might have counted. */

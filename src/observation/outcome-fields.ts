@@ -3,7 +3,7 @@ import type { StatusClass } from "../api/status-class.ts";
 import { readUsageFields, USAGE_INDEX, type UsageVector } from "../quota/usage-vector.ts";
 import { isRecord } from "../validation/problems.ts";
 import type { Vocabulary } from "../validation/vocabulary.ts";
-import { statusClassOfCode } from "./status-code.ts";
+import { LATER_CODES, statusClassOfCode } from "./status-code.ts";
 
 /** Returns 1 for a field that is present, else 0. */
 export function isPresent(value: unknown): number {
@@ -24,6 +24,7 @@ export function hasOnlyKnownKeys(record: object, present: number, known: { has(k
 export function statusNamed(value: unknown, { statuses }: Vocabulary): StatusClass | null {
   // Every vocabulary has this status, and it is by far the most frequent one.
   if (value === "success") return value;
+  if (LATER_CODES.includes(value as number) && !statuses.includes("unsuitable")) return "client_error";
   const statusClass = typeof value === "number" ? statusClassOfCode(value) : (value as StatusClass);
   return statusClass !== null && statuses.includes(statusClass) ? statusClass : null;
 }

@@ -8,6 +8,8 @@ export class Capability {
   readonly learning: Learning;
   // Size estimates by provider name.
   readonly #sizes: Map<string, SizeEstimate>;
+  /** Numbers of unsuitable outcomes in a row by provider name. */
+  readonly #unsuitable = new Map<string, number>();
 
   /** Replaces `previous`, and shares its size estimates: open leases of the previous one still add to them. */
   constructor(name: string, list: ProviderList, previous?: Capability) {
@@ -18,6 +20,14 @@ export class Capability {
     if (previous === undefined) return;
     const names = new Set(list.entries.map((entry) => entry.name));
     for (const provider of this.#sizes.keys()) if (!names.has(provider)) this.#sizes.delete(provider);
+  }
+
+  /** Number of unsuitable outcomes in a row on one provider, this one included. */
+  countUnsuitable(provider: string, isUnsuitable: boolean): number {
+    const count = isUnsuitable ? (this.#unsuitable.get(provider) ?? 0) + 1 : 0;
+    if (count === 0) this.#unsuitable.delete(provider);
+    else this.#unsuitable.set(provider, count);
+    return count;
   }
 
   /** Estimate of the size of the capability's requests on one provider. */

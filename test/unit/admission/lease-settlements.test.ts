@@ -76,9 +76,36 @@ describe("invalid settlements", () => {
     },
   );
 
+  it.each([429, "rate_limited"] as const)("a lease can be settled with the status %s alone", (status) => {
+    const fixture = endingFixture();
+    const recorded = fixture.recordEvents();
+    fixture.grant(ESTIMATE).settle(status);
+    expect(recorded.find(({ event }) => event === "leaseSettled")!.data).toMatchObject({ status: "rate_limited" });
+    expect(fixture.limiter.metrics).toMatchObject({ invalidUsages: 0, unrecognizedOutcomes: 0, leasesSettled: 1 });
+  });
+
+  it("a settlement that cannot be read is counted and emitted without its content", () => {
+    const { proxy, revoke } = Proxy.revocable({}, {});
+    revoke();
+    const throwing = {
+      get status() {
+        throw new Error("trap");
+      },
+    };
+    const secret = Object.assign(new Error("secret"), { code: `E${"x".repeat(100)}` });
+    for (const settlement of [42, "nonsense", null, { code: 429 }, proxy, throwing, secret]) {
+      const fixture = endingFixture();
+      const recorded = fixture.recordEvents();
+      expect(() => fixture.grant(ESTIMATE).settle(settlement as never)).not.toThrow();
+      expect(fixture.limiter.metrics).toMatchObject({ unrecognizedOutcomes: 1, leasesSettled: 1 });
+      const { data } = recorded.find(({ event }) => event === "unrecognizedOutcome")!;
+      expect(data).toMatchObject({ provider: "a", capability: "chat" });
+      expect(JSON.stringify(data)).not.toContain("secret");
+      expect(JSON.stringify(data).length).toBeLessThan(200);
+    }
+  });
+
   it.each([
-    429,
-    "rate_limited",
     null,
     [],
     { code: 429 },
