@@ -342,6 +342,7 @@ export class FailoverLoop implements Caller {
     this.#unsuitable ??= new UnsuitableAnswer();
     this.#unsuitable.afterFailure(ending, provider, status);
     this.#requireRetry(context, verdict ?? STILL_OPEN);
+    this.#unsuitable.cancel(ending);
     return null;
   }
 

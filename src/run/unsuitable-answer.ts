@@ -8,20 +8,25 @@ type Ending = { readonly ok: true; readonly value: unknown } | { readonly ok: fa
 
 /** First answer of a call, kept as long as all answers are unsuitable: then the call ends with it. */
 export class UnsuitableAnswer {
-  #first: (Ending & { readonly provider: string }) | null = null;
+  #first: { readonly ending: Ending; readonly provider: string } | null = null;
   #isMixed = false;
 
-  /** Records the end of an attempt after which another one follows. Cancels a body that the caller will not get. */
+  /** Records a failed attempt. */
   afterFailure(ending: Ending, provider: string, status: StatusClass): void {
     if (status !== "unsuitable") this.drop();
-    if (this.#first === null && !this.#isMixed) this.#first = { ...ending, provider };
-    else if (ending.ok) cancelBody(ending.value);
+    else if (this.#first === null && !this.#isMixed) this.#first = { ending, provider };
+  }
+
+  /** Cancels the body of a failed attempt after which another one follows, unless the caller might get it. */
+  cancel(ending: Ending): void {
+    if (ending.ok && this.#first?.ending !== ending) cancelBody(ending.value);
   }
 
   /** Forgets the answer, because another one counts. */
   drop(): void {
     this.#isMixed = true;
-    if (this.#first?.ok) cancelBody(this.#first.value);
+    const ending = this.#first?.ending;
+    if (ending?.ok) cancelBody(ending.value);
     this.#first = null;
   }
 
@@ -34,7 +39,8 @@ export class UnsuitableAnswer {
       this.drop();
       throw error;
     }
-    if (!first.ok) throw first.error;
-    return { value: first.value as T, provider: first.provider, attempts };
+    const { ending, provider } = first;
+    if (!ending.ok) throw ending.error;
+    return { value: ending.value as T, provider, attempts };
   }
 }

@@ -212,7 +212,8 @@ export function optionsFor(profiles: readonly string[]): Check {
     problems.pools = new Set(isRecord(pools) ? Object.keys(pools) : []);
     shape(value, problems);
     // An invalid name of a provider must not make its name in a list invalid, too.
-    if (isRecord(value) && problems.isEmpty) problems.at("capabilities", declaredProviders(problems.names), value["capabilities"]);
+    if (isRecord(value) && problems.isEmpty)
+      problems.at("capabilities", declaredProviders(problems.names), value["capabilities"]);
   };
 }
 

@@ -105,23 +105,23 @@ describe("invalid settlements", () => {
     }
   });
 
-  it.each([
-    null,
-    [],
-    { code: 429 },
-    { statusCode: 429 },
-    { outcome: { status: 429 } },
-    { ok: true },
-  ])("a lease that is settled with %j ends as cancelled, and a metric counts it", (settlement) => {
-    const fixture = endingFixture();
-    fixture.limiter.observe({ provider: "a", usage: { requests: 0, tokens: 0 }, outcome: { status: "server_error" } });
-    const before = fixture.limiter.providerHealth("a");
-    const recorded = fixture.recordEvents();
-    expect(() => fixture.grant(ESTIMATE).settle(settlement as never)).not.toThrow();
-    expect(recorded.find(({ event }) => event === "leaseSettled")!.data).toMatchObject({ status: "cancelled" });
-    expect(fixture.limiter.providerHealth("a")).toBe(before);
-    expect(fixture.limiter.metrics).toMatchObject({ invalidUsages: 1, leasesSettled: 1 });
-  });
+  it.each([null, [], { code: 429 }, { statusCode: 429 }, { outcome: { status: 429 } }, { ok: true }])(
+    "a lease that is settled with %j ends as cancelled, and a metric counts it",
+    (settlement) => {
+      const fixture = endingFixture();
+      fixture.limiter.observe({
+        provider: "a",
+        usage: { requests: 0, tokens: 0 },
+        outcome: { status: "server_error" },
+      });
+      const before = fixture.limiter.providerHealth("a");
+      const recorded = fixture.recordEvents();
+      expect(() => fixture.grant(ESTIMATE).settle(settlement as never)).not.toThrow();
+      expect(recorded.find(({ event }) => event === "leaseSettled")!.data).toMatchObject({ status: "cancelled" });
+      expect(fixture.limiter.providerHealth("a")).toBe(before);
+      expect(fixture.limiter.metrics).toMatchObject({ invalidUsages: 1, leasesSettled: 1 });
+    },
+  );
 
   it.each([new Error("x"), Promise.resolve(1), new Map(), new Date(0)])(
     "a lease that is settled with the object %s ends as cancelled, and a metric counts it",
