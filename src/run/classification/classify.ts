@@ -247,7 +247,8 @@ class Rules {
     const statedMs = waits.header() ?? waits.field([from, this.#reader.get(from, "response")]);
     const shouldRetry = SHOULD_RETRY.map((name) => waits.read(name)).find((text) => text !== undefined);
     let status = refinedClass(byStatus, bodies);
-    if (status === "forbidden" && (statedMs !== undefined || waits.isSpent)) status = "rate_limited";
+    if (status === "rate_limited" && waits.isShut) status = "forbidden";
+    else if (status === "forbidden" && (statedMs !== undefined || waits.isSpent)) status = "rate_limited";
     const isNamed = status !== byStatus;
     const asksAgain =
       statedMs !== undefined &&
@@ -261,6 +262,8 @@ class Rules {
       const renewalMs = waits.renewalMs;
       if (renewalMs !== undefined) retryAfterMs = Math.max(retryAfterMs ?? 0, renewalMs);
     }
+    // A limit per day has a reset.
+    if (status === "quota_exhausted" && byStatus === "rate_limited") retryAfterMs ??= waits.reset(this.#tokens);
     return verdictOf(status, retryAfterMs, { isRepeatable: shouldRetry !== "false" });
   }
 

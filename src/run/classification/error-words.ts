@@ -17,7 +17,7 @@ const TABLE: { readonly [status in StatusClass]?: string } = {
     userratelimitexceeded slow_down slowdown resource_exhausted throttled throttling throttlingexception throttledexception
     throttlingerror requestthrottled requestthrottledexception toomanyrequestsexception toomanyrequests too_many_requests
     requestlimitexceeded request_limit_exceeded provisionedthroughputexceededexception bandwidthlimitexceeded
-    priorrequestnotcomplete ec2throttledexception dynamic_request_limited dynamic_token_limited in_flight_budget_exhausted
+    priorrequestnotcomplete ec2throttledexception dynamic_request_limited dynamic_token_limited
     slack_webapi_rate_limited_error`,
   overloaded: `overloaded_error overloaded server_is_overloaded engine_overloaded_error service_unavailable
     service_unavailable_error serviceunavailableexception serviceunavailable unavailable modelnotreadyexception
@@ -37,7 +37,7 @@ const CLASSES: ReadonlyMap<string, StatusClass> = new Map(
 /** Classes by status that a word of this class refines. In the order in which words count. */
 const OVERRIDES: { readonly [status in StatusClass]?: readonly StatusClass[] } = {
   client_error: ["quota_exhausted"],
-  rate_limited: ["client_error", "forbidden", "quota_exhausted"],
+  rate_limited: ["client_error", "forbidden"],
   quota_exhausted: ["client_error", "unauthorized", "forbidden", "rate_limited"],
   unsuitable: ["client_error"],
   unauthorized: ["client_error"],
@@ -66,6 +66,8 @@ export function refinedClass(byStatus: StatusClass, { words, texts }: Bodies): S
   const named = new Set(words.map(classOfWord));
   // Google's limits per day are reset at midnight, whatever wait its answer states.
   if (byStatus === "rate_limited" && words.some((word) => /PerDay/.test(word))) return "quota_exhausted";
+  // OpenRouter reserves from the balance what is in flight, which ends soon.
+  if (words.includes("in_flight_budget_exhausted")) return "rate_limited";
   for (const [status, refined] of Object.entries(OVERRIDES)) {
     if (named.has(status as StatusClass) && refined.includes(byStatus)) return status as StatusClass;
   }

@@ -136,49 +136,47 @@ export class ForeignReader {
     return undefined;
   }
 
-  /** The bodies in a value: the objects and texts that can say what is wrong, nearest first. The value itself is the first. */
-  bodiesIn(from: unknown): Bodies {
-    const objects: unknown[] = [from];
-    const texts: string[] = [];
-    const words: string[] = [];
-    const queue = (value: unknown) => {
-      if (typeof value === "string") this.#readText(value, texts, objects);
-      else if (isList(value)) for (let i = 0; i < MAX_ITEMS; i++) objects.push(this.get(value, String(i)));
-      else objects.push(value);
-    };
-    for (let i = 0; i < objects.length && i < MAX_OBJECTS; i++) {
-      const object = objects[i];
-      if (!isObject(object)) continue;
+  /** What the value and the bodies in it say, nearest first. */
+  bodiesIn(from: object): Bodies {
+    const bodies = { objects: [from], texts: [] as string[], words: [] as string[] };
+    const { objects, words } = bodies;
+    for (let i = 0; i < objects.length; i++) {
+      const object = objects[i]!;
       for (const key of WORDS) {
         const word = this.get(object, key);
-        if (typeof word === "string" && word.length <= MAX_WORD) words.push(word);
-        else if (typeof word === "number") words.push(String(word));
+        if (typeof word === "number") words.push(String(word));
+        else if (typeof word === "string" && word.length <= MAX_WORD) words.push(word);
       }
-      for (const key of TEXTS) {
-        const text = this.get(object, key);
-        if (typeof text === "string") this.#readText(text, texts, objects);
-      }
-      for (const key of ANSWERS) queue(this.get(object, key));
+      for (const key of TEXTS) if (typeof this.get(object, key) === "string") this.#add(this.get(object, key), bodies);
       // The body of a Response is a stream; reading it is up to the caller.
       const isResponse = typeof this.get(object, "text") === "function";
-      for (const key of BODIES) if (key !== "body" || !isResponse) queue(this.get(object, key));
+      for (const key of [...ANSWERS, ...BODIES]) {
+        if (key !== "body" || !isResponse) this.#add(this.get(object, key), bodies);
+      }
       // The `errors` of an error itself are inner errors.
-      if (i > 0) queue(this.get(object, "errors"));
+      if (i > 0) this.#add(this.get(object, "errors"), bodies);
     }
-    return { objects: objects.slice(0, MAX_OBJECTS), texts, words };
+    return bodies;
   }
 
-  #readText(text: string, texts: string[], objects: unknown[]): void {
-    const read = this.text(text);
-    if (read === "") return;
-    const isJson = (read[0] === "{" || read[0] === "[") && read.length <= MAX_JSON;
-    try {
-      const parsed: unknown = isJson && JSON.parse(read);
-      if (parsed) objects.push(...(isList(parsed) ? parsed.slice(0, MAX_ITEMS) : [parsed]));
-    } catch {
-      // No JSON after all.
-    }
-    texts.push(read);
+  #add(value: unknown, bodies: { readonly objects: object[]; readonly texts: string[] }): void {
+    const { objects, texts } = bodies;
+    if (typeof value === "string") {
+      const text = this.text(value);
+      if (text === "" || texts.includes(text)) return;
+      texts.push(text);
+      if (/^[[{]/.test(text) && text.length <= MAX_JSON) this.#add(parsedJson(text), bodies);
+    } else if (isList(value)) {
+      for (let i = 0; i < MAX_ITEMS; i++) this.#add(this.get(value, String(i)), bodies);
+    } else if (isObject(value) && objects.length < MAX_OBJECTS && !objects.includes(value)) objects.push(value);
+  }
+}
+
+function parsedJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
   }
 }
 
@@ -186,7 +184,7 @@ type HeaderReader = (name: string) => unknown;
 
 /** What the bodies of an answer say. */
 export interface Bodies {
-  readonly objects: readonly unknown[];
+  readonly objects: readonly object[];
   readonly texts: readonly string[];
   /** Codes, types and reasons. */
   readonly words: readonly string[];

@@ -40,7 +40,9 @@ const FIELDS: { readonly [field: string]: number } = {
 /** Limits that headers describe: `*` is the place of "limit", "remaining" and "reset". */
 const LIMITS: readonly string[] = [
   ...["x-ratelimit-*", "x-rate-limit-*", "ratelimit-*"],
-  ...["requests", "tokens", "project-tokens", "requests-day", "tokens-minute"].map((of) => `x-ratelimit-*-${of}`),
+  ...["requests", "tokens", "project-tokens", "requests-day", "tokens-minute", "req-minute"].map(
+    (of) => `x-ratelimit-*-${of}`,
+  ),
   ...["requests", "tokens", "input-tokens", "output-tokens"].map((of) => `anthropic-ratelimit-${of}-*`),
 ];
 
@@ -120,6 +122,11 @@ export class Waits {
   /** True if a limit has nothing left. */
   get isSpent(): boolean {
     return LIMITS.some((limit) => this.read(limit.replace("*", "remaining")) === "0");
+  }
+
+  /** True if a limit is 0, so that no wait helps. */
+  get isShut(): boolean {
+    return LIMITS.some((limit) => this.read(limit.replace("*", "limit")) === "0");
   }
 
   /** Least length of a 429 of Azure that contradicts itself; undefined: it does not. */

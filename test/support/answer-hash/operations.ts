@@ -97,7 +97,8 @@ const query = operation("query", (world) => {
     limiter.providerInCooldown(name),
     limiter.providerQuotaRemaining(name, dimension, window),
     limiter.remainingQuota(name, dimension),
-    limiter.metrics,
+    // A counter that is younger than the recorded hashes.
+    { ...limiter.metrics, unrecognizedOutcomes: undefined },
   ];
 });
 

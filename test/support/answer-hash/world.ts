@@ -236,7 +236,8 @@ export class World {
     for (const { state } of inspection.providers) {
       if (state === "cooldown" || state === "trial") this.#situations.add(state);
     }
-    return inspection;
+    // A counter that is younger than the recorded hashes.
+    return { ...inspection, metrics: { ...inspection.metrics, unrecognizedOutcomes: undefined } };
   }
 
   /** An error that neither the limiter nor a script throws is a mistake of this guard or of the engine. */
