@@ -55,7 +55,8 @@ const FETCH_FAILED: readonly Rule[] = [
   [/^(Network request timed out|The request timed out\.)$/, "timeout"],
   [/^error sending request (from \S{1,60} )?for (url )?/, "broken"],
 ];
-const MISTAKE = /^(unknown scheme|bad port|URL scheme|invalid |unexpected redirect|redirect )/i;
+const MISTAKE =
+  /^(unknown scheme|bad port|URL scheme|invalid |unexpected redirect|redirect |failed to fetch the data)/i;
 const MAX_MESSAGE = 300;
 
 /** Failure by the names and the code of the error itself; undefined: they are unknown. */

@@ -25,7 +25,7 @@ import { safeGet } from "../../observation/safe-get.ts";
 import { statusClassOfCode } from "../../observation/status-code.ts";
 import { type BrokenConnection, brokenByMessage, brokenByName } from "./broken-connection.ts";
 import { classOfWords, refinedClass } from "./error-words.ts";
-import { ForeignReader } from "./foreign-object.ts";
+import { type Bodies, ForeignReader } from "./foreign-object.ts";
 import { Waits } from "./waits.ts";
 
 /** Current Unix time in milliseconds. */
@@ -133,8 +133,7 @@ class Rules {
   /** Verdict on a returned value; undefined: it is no failure. */
   ofValue(value: unknown): Verdict | undefined {
     if (typeof value !== "object" || value === null) return undefined;
-    const { response } = { response: this.#reader.get(value, "response") };
-    for (const answer of [value, response]) {
+    for (const answer of [value, this.#reader.get(value, "response")]) {
       const isRefusal = this.#reader.get(answer, "ok") === false;
       const hasHeaders = isRefusal || typeof (this.#reader.get(answer, "headers") ?? undefined) === "object";
       const status = hasHeaders ? this.#statusIn([answer as object], isRefusal ? 100 : 400) : undefined;
@@ -174,7 +173,8 @@ class Rules {
     if (status !== undefined) return this.#ofStatus(error, status, isOutermost);
     const code = this.#reader.get(error, "code");
     const isGrpc = typeof code === "number" && typeof this.#reader.get(error, "details") === "string";
-    if (isGrpc && GRPC[code] !== undefined && (isOutermost || code !== 16)) return this.#waiting(error, GRPC[code]);
+    if (isGrpc && GRPC[code] !== undefined && (isOutermost || code !== 16))
+      return this.#waiting(error, GRPC[code], this.#reader.bodiesIn(error));
     const names = this.#reader.namesOf(error);
     const failure = brokenByName(error, names, this.#reader);
     if (failure !== undefined) return BROKEN[failure];
@@ -198,12 +198,11 @@ class Rules {
       new Waits(this.#reader, [], this.#epochNow).field([from]) !== undefined;
     const status = isThrottling || isLimiter ? "rate_limited" : classOfWords([...names, ...bodies.words]);
     if (status === undefined || (status === "unauthorized" && !isOutermost)) return undefined;
-    return this.#waiting(from, verdictOf(status));
+    return this.#waiting(from, verdictOf(status), bodies);
   }
 
-  #waiting(from: object, verdict: Verdict): Verdict {
+  #waiting(from: object, verdict: Verdict, bodies: Bodies): Verdict {
     const waits = this.#waitsOf(from);
-    const bodies = this.#reader.bodiesIn(from);
     const ms =
       waits.header() ?? waits.field([from]) ?? (LIMITED.includes(verdict.status) ? waits.hint(bodies) : undefined);
     return ms === undefined ? verdict : verdictOf(verdict.status, ms);

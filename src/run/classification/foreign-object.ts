@@ -1,15 +1,15 @@
 // Guarded and bounded reading of objects that this package did not make: errors of clients, answers, bodies.
 //
-//   reads      at most 1,000 properties, of which 32 can throw
+//   reads      at most 1,000 properties, of which 12 can throw
 //   errors     at most 16;  prototypes of one error: at most 8
-//   objects    of bodies: at most 24, of arrays the first 4 elements;  text: at most 64 KiB;  JSON: up to 8 KiB
+//   objects    of bodies: at most 24, of arrays the first 4 elements;  text: at most 64 KiB;  JSON: at most 8 KiB
 //
 // Regimes: every property is read by itself, so that an unreadable one hides no other. Keys are never enumerated: objects
 // are asked for known names only, so their size does not matter. When a limit is reached, the rest reads as missing.
 // Source: measured. JSON.parse takes up to 0.5 ms for 8 KiB of nested arrays, and 5 ms for 64 KiB.
 
 const MAX_READS = 1_000;
-const MAX_THROWS = 32;
+const MAX_THROWS = 12;
 const MAX_ERRORS = 16;
 const MAX_PROTOTYPES = 8;
 const MAX_OBJECTS = 24;
@@ -35,6 +35,7 @@ export class ForeignReader {
   #throws = 0;
   #errors = 0;
   #text = 0;
+  #json = 0;
 
   /** Property of any value; undefined if it is missing, unreadable or beyond the budget. */
   get(from: unknown, key: string | symbol): unknown {
@@ -165,7 +166,9 @@ export class ForeignReader {
       const text = this.text(value);
       if (text === "" || texts.includes(text)) return;
       texts.push(text);
-      if (/^[[{]/.test(text) && text.length <= MAX_JSON) this.#add(parsedJson(text), bodies);
+      if (!/^[[{]/.test(text) || this.#json + text.length > MAX_JSON) return;
+      this.#json += text.length;
+      this.#add(parsedJson(text), bodies);
     } else if (isList(value)) {
       for (let i = 0; i < MAX_ITEMS; i++) this.#add(this.get(value, String(i)), bodies);
     } else if (isObject(value) && objects.length < MAX_OBJECTS && !objects.includes(value)) objects.push(value);
