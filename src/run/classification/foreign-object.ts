@@ -78,7 +78,7 @@ export class ForeignReader {
     } catch {
       // A hostile prototype.
     }
-    return names.filter((name) => typeof name === "string");
+    return names.filter((name): name is string => typeof name === "string" && name.length <= MAX_WORD);
   }
 
   /** Errors that the error has caught, oldest first, and the last ones of its list. */

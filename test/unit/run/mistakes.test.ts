@@ -133,7 +133,7 @@ const OTHERS: readonly Provoke[] = [
   () => assert.equal(1, 2),
   () => assert.ok(false, "429 Too Many Requests"),
   () => expect(429).toBe(200),
-  () => /(/,
+  () => new RegExp(text === "text" ? "(" : ""),
   () => "a".repeat(-1),
   () => decodeURIComponent("%"),
   () => inflateSync(Buffer.from("no zlib")),
