@@ -66,6 +66,8 @@ export function brokenByName(
   names: readonly string[],
   reader: ForeignReader,
 ): BrokenConnection | undefined {
+  // Cohere has no other sign of a time-out.
+  if (reader.get(error, "cause") === "timeout") return "timeout";
   const named = ruleOf(NAMES, names);
   if (named !== undefined) return named;
   const code = reader.get(error, "code");

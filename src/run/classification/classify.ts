@@ -51,8 +51,11 @@ const SHOULD_RETRY: readonly string[] = ["x-should-retry", "stripe-should-retry"
 const GRPC: { readonly [code: number]: Verdict } = {
   1: UNKNOWN,
   4: TIMEOUT,
+  3: verdictOf("client_error"),
+  5: verdictOf("client_error"),
   7: verdictOf("forbidden"),
   8: verdictOf("rate_limited"),
+  13: verdictOf("server_error"),
   14: verdictOf("overloaded"),
   16: verdictOf("unauthorized"),
 };
@@ -170,7 +173,12 @@ class Rules {
     if (isOwn(error)) return isOutermost ? UNKNOWN : undefined;
     const answers = this.#reader.answersIn(error);
     const status = this.#statusIn(answers, 400) ?? this.#codeIn(error, answers);
-    if (status !== undefined) return this.#ofStatus(error, status, isOutermost);
+    if (status !== undefined) {
+      // Octokit calls a broken connection 500.
+      const cause =
+        status === 500 && answers.length === 1 ? this.ofError(this.#reader.get(error, "cause"), false) : undefined;
+      return cause ?? this.#ofStatus(error, status, isOutermost);
+    }
     const code = this.#reader.get(error, "code");
     const isGrpc = typeof code === "number" && typeof this.#reader.get(error, "details") === "string";
     if (isGrpc && GRPC[code] !== undefined && (isOutermost || code !== 16))

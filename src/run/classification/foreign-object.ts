@@ -27,7 +27,7 @@ const WORDS: readonly string[] = [
   ...["code", "type", "status", "reason", "error", "error_code", "errorCode", "error_type", "limit_source", "__type"],
 ];
 const TEXTS: readonly string[] = ["message", "detail", "error"];
-const INNER: readonly string[] = ["cause", "lastError", "original", "originalError"];
+const INNER: readonly string[] = ["cause", "lastError", "original", "originalError", "detail"];
 
 /** Reader of one result, with a budget for everything that it reads. */
 export class ForeignReader {

@@ -125,9 +125,9 @@ export const CLIENTS: readonly Client[] = [
   }),
   client("graphql-request", BODIES.graphql, async (url) => {
     const { GraphQLClient } = await load("graphql-request");
-    return new GraphQLClient(url, { fetch: (input: string, init: object) => fetch(input, { ...init, signal: signal() }) }).request(
-      "{ shop { name } }",
-    );
+    return new GraphQLClient(url, {
+      fetch: (input: string, init: object) => fetch(input, { ...init, signal: signal() }),
+    }).request("{ shop { name } }");
   }),
   client("gaxios", BODIES.google, async (url) => {
     const { request } = await load("gaxios");
@@ -140,7 +140,13 @@ async function bedrock(url: string, handler: string): Promise<unknown> {
   const handlers = await load("@smithy/node-http-handler");
   const requestHandler = new handlers[handler]({ requestTimeout: TIMEOUT_MS, throwOnRequestTimeout: true });
   const credentials = { accessKeyId: "k", secretAccessKey: "k" };
-  const client = new BedrockRuntimeClient({ endpoint: url, region: "us-east-1", credentials, maxAttempts: 1, requestHandler });
+  const client = new BedrockRuntimeClient({
+    endpoint: url,
+    region: "us-east-1",
+    credentials,
+    maxAttempts: 1,
+    requestHandler,
+  });
   const content = [{ text: "hi" }];
   return client.send(new ConverseCommand({ modelId: "m", messages: [{ role: "user", content }] }));
 }
@@ -201,7 +207,9 @@ export async function grpcCall(code: number | "refused" | "time-out"): Promise<u
   });
   const credentials = grpc.ServerCredentials.createInsecure();
   const port = await new Promise<number>((resolve, reject) => {
-    server.bindAsync("127.0.0.1:0", credentials, (error: unknown, port: number) => (error ? reject(error) : resolve(port)));
+    server.bindAsync("127.0.0.1:0", credentials, (error: unknown, port: number) =>
+      error ? reject(error) : resolve(port),
+    );
   });
   if (code === "refused") server.forceShutdown();
   const Client = grpc.makeGenericClientConstructor(service, "Test");

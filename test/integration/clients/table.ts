@@ -44,7 +44,8 @@ const EXCEPTIONS = [
   ["ValidationException", 400],
 ] as const;
 for (const [name, status] of EXCEPTIONS) await add("bedrock, HTTP/2", name, bedrockOverHttp2(name, status));
-for (const name of ["refused", "reset", "goaway", "time-out"]) await add("bedrock, HTTP/2", name, bedrockOverHttp2(name, 0));
+for (const name of ["refused", "reset", "goaway", "time-out"])
+  await add("bedrock, HTTP/2", name, bedrockOverHttp2(name, 0));
 for (const code of [3, 4, 7, 8, 14, 16, "refused", "time-out"] as const) {
   await add("@grpc/grpc-js", typeof code === "number" ? `code ${code}` : code, grpcCall(code));
 }
