@@ -3,7 +3,7 @@ import type { Verdict } from "../api/verdict.ts";
 import { safeGet } from "../observation/safe-get.ts";
 import type { FailoverLoop } from "./failover-loop.ts";
 
-/** Classifier of calls whose task returns one answer. It throws TypeError for a stream, which would outlive its lease. */
+/** Returns the classifier of calls with a single answer. It throws TypeError for a stream, which would outlive its lease. */
 export function oneAnswer(call: FailoverLoop): (result: TaskResult) => Verdict {
   return (result) => {
     if (result.ok && isStream(result.value)) {

@@ -1,6 +1,6 @@
 import type { CapabilityProvider, GrateLimiter } from "../../src/index.ts";
 
-/** Declares capabilities whose lists may name providers that are not registered, which the constructor rejects. */
+/** Declares capabilities. Their lists can name providers that are not registered, which the constructor rejects. */
 export function withLists(
   limiter: GrateLimiter,
   lists: { readonly [capability: string]: readonly CapabilityProvider[] },

@@ -122,7 +122,7 @@ function verdictOf(status: StatusClass, retryAfterMs?: number, more: Partial<Ver
   return { status, settlement, neverConnected: false, isRecognized: true, isRepeatable: true, ...more };
 }
 
-/** The rules, with what they have read of one result. */
+/** Applies the rules to one result. */
 class Rules {
   readonly #reader = new ForeignReader();
   readonly #epochNow: EpochNow;
@@ -220,7 +220,7 @@ class Rules {
     return new Waits(this.#reader, this.#reader.headersIn(this.#reader.answersIn(from)), this.#epochNow);
   }
 
-  /** HTTP status in one of these objects. A number that is none is passed over. */
+  /** HTTP status in one of these objects. Other numbers are passed over. */
   #statusIn(answers: readonly object[], least: number): number | undefined {
     for (const answer of answers) {
       for (const field of STATUS_FIELDS) {

@@ -137,7 +137,7 @@ export class ForeignReader {
     return undefined;
   }
 
-  /** What the value and the bodies in it say, nearest first. */
+  /** Texts, codes and objects in the value and its bodies, nearest first. */
   bodiesIn(from: object): Bodies {
     const bodies = { objects: [from], texts: [] as string[], words: [] as string[] };
     const { objects, words } = bodies;
@@ -185,7 +185,7 @@ function parsedJson(text: string): unknown {
 
 type HeaderReader = (name: string) => unknown;
 
-/** What the bodies of an answer say. */
+/** Contents of the bodies of an answer. */
 export interface Bodies {
   readonly objects: readonly object[];
   readonly texts: readonly string[];

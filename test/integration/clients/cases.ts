@@ -2,7 +2,7 @@
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 
-/** What a server does with a request. */
+/** Answer of a server. */
 export interface Case {
   readonly name: string;
   readonly status: number;

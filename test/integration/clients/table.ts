@@ -7,7 +7,7 @@ import { CASES, SILENCES, start } from "./cases.ts";
 import { bedrockOverHttp2, CLIENTS, grpcCall } from "./clients.ts";
 
 const FILE = join(import.meta.dirname, "table.txt");
-// Libraries reject promises that nobody reads when a connection breaks.
+// Some clients leave rejected promises behind when a connection breaks.
 process.on("unhandledRejection", () => {});
 
 async function verdictOf(asked: Promise<unknown>): Promise<string> {

@@ -1,4 +1,4 @@
-// Errors that look like failures of a connection and are none: mistakes of programs, files, child processes, assertions.
+// Errors that are no failures of a provider: mistakes of programs, files, child processes, assertions.
 // All of them are provoked for real.
 import assert from "node:assert";
 import { execFile, execFileSync, execSync, spawn } from "node:child_process";
@@ -77,7 +77,7 @@ const TYPE_ERRORS: readonly Provoke[] = [
   () => new Headers({ "a b": "c" }),
   () => new Request("no url"),
   () => new Response("a", { status: 204 }),
-  () => structuredClone.call(nothing),
+  () => (structuredClone as Anything)(),
   () => new TextDecoder("utf-8", { fatal: true }).decode(new Uint8Array([0xff])),
   () => fetch("no url"),
   () => fetch("foo:bar"),

@@ -88,7 +88,7 @@ describe("an unsuitable outcome", () => {
     expect((await limiter.run("chat", () => new Response(null, { status: 413 }))).value.status).toBe(413);
   });
 
-  it("20 in a row for one provider and capability emit an event, and a success starts anew", async () => {
+  it("20 in a row for one provider and capability emit an event, and a success resets the count", async () => {
     const { limiter } = limiterOf();
     const emitted: unknown[] = [];
     limiter.on("repeatedlyUnsuitable", (event) => emitted.push(event));
