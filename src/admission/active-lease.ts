@@ -12,7 +12,7 @@
 import type { Decision } from "../api/decision.ts";
 import type { Lease, Settlement } from "../api/lease.ts";
 import type { StatusClass } from "../api/status-class.ts";
-import type { Usage } from "../api/usage.ts";
+import type { ClientUsage, Usage } from "../api/usage.ts";
 import type { Due } from "../clock/timer-heap.ts";
 import type { Outcome } from "../health/health.ts";
 import { raiseLimitReached, updateHealth } from "../observation/apply-observation.ts";
@@ -102,6 +102,11 @@ export class ActiveLease implements Lease, Due, LeaseTerms {
     return !isOpen(this.#state);
   }
 
+  /** True once the usage was reported. */
+  get hasReported(): boolean {
+    return this.#reported !== null;
+  }
+
   /** True for the one request after a cooldown. */
   get isTrial(): boolean {
     return this.#candidate.state === "trial";
@@ -131,7 +136,7 @@ export class ActiveLease implements Lease, Due, LeaseTerms {
     this.#context.endStep();
   }
 
-  report(usage: Usage): void {
+  report(usage: Usage | ClientUsage): void {
     const now = this.#context.beginStep();
     if (isOpen(this.#state)) {
       this.#reported = unspecifiedUsage();

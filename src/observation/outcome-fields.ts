@@ -4,6 +4,7 @@ import { readUsageFields, USAGE_INDEX, type UsageVector } from "../quota/usage-v
 import { isRecord } from "../validation/problems.ts";
 import type { Vocabulary } from "../validation/vocabulary.ts";
 import { LATER_CODES, statusClassOfCode } from "./status-code.ts";
+import { clientUsage } from "./usage-shapes.ts";
 
 /** Returns 1 for a field that is present, else 0. */
 export function isPresent(value: unknown): number {
@@ -27,12 +28,13 @@ export function statusNamed(value: unknown, { statuses }: Vocabulary): StatusCla
   return statusClass !== null && statuses.includes(statusClass) ? statusClass : null;
 }
 
-/** Writes the valid amounts into `amounts`. Returns the number of invalid amounts and unknown keys. Never throws. */
+/** Writes the valid amounts into `amounts`, also those of a client. Returns the number of invalid amounts and unknown keys. Never throws. */
 export function readUsage(usage: unknown, amounts: UsageVector): number {
   try {
     if (!isRecord(usage)) return 1;
-    const invalid = readUsageFields(usage, amounts);
-    return invalid + Object.keys(usage).filter((key) => !USAGE_INDEX.has(key)).length;
+    const invalid = readUsageFields(usage, amounts) + Object.keys(usage).filter((key) => !USAGE_INDEX.has(key)).length;
+    const stated = invalid === 0 ? undefined : clientUsage(usage);
+    return stated === undefined ? invalid : readUsageFields(stated, amounts);
   } catch {
     // A hostile object.
     return 1;

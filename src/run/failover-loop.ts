@@ -24,6 +24,7 @@ import { callFailure } from "./call-failure.ts";
 import { classifyBy, classifyEvent, TIMEOUT, UNKNOWN } from "./classification/classify.ts";
 import type { MapTurns } from "./map-turns.ts";
 import { placesFreedAt } from "./refusal-reasons.ts";
+import { withResultUsage } from "./result-usage.ts";
 import { ANY_PROVIDER, type FailedAttempt, RetryPolicy } from "./retry-policy.ts";
 import type { RunDependencies, Signal } from "./run-dependencies.ts";
 import { timeoutError } from "./timeout-error.ts";
@@ -318,8 +319,9 @@ export class FailoverLoop implements Caller {
       else verdict = classifier === undefined ? this.classify(ending) : classifier(ending);
     } finally {
       if (verdict?.isRecognized === false) this.reportUnrecognized(ending);
-      if (verdict !== null) context.lease.settle(verdict.settlement);
-      else this.parts.admission.endStep();
+      if (verdict !== null) {
+        context.lease.settle(withResultUsage(verdict.settlement, ending, context.lease.hasReported));
+      } else this.parts.admission.endStep();
     }
     return verdict;
   }
