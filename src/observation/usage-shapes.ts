@@ -23,7 +23,7 @@ const PARTS = ["billedUnits", "billed_units", "tokens"];
 /** Names that only clients use, so that a misspelt field of `Usage` is still an error. */
 const FOREIGN = [...INPUT.slice(0, -1), ...OUTPUT.slice(0, -1), ...TOTAL.slice(0, -1), ...APART];
 
-/** Usage in the shape of a client, or in its result; undefined: there is none. Never throws. */
+/** Usage in the shape of a client, or in its result; undefined: it has no usage. Never throws. */
 export function clientUsage(value: unknown): Usage | undefined {
   if (typeof value !== "object" || value === null) return undefined;
   const hasTotals = [...INPUT, ...OUTPUT].some((name) => typeof safeGet(safeGet(value, name), "total") === "number");
@@ -35,7 +35,7 @@ export function clientUsage(value: unknown): Usage | undefined {
   return resultUsage(value);
 }
 
-/** Usage in the result of a client; undefined: there is none. Never throws. */
+/** Usage in the result of a client; undefined: it has no usage. Never throws. */
 export function resultUsage(result: unknown): Usage | undefined {
   // Reading the usage of a stream of the AI SDK would consume the stream.
   if (typeof result !== "object" || result === null || safeGet(result, "consumeStream") !== undefined) return undefined;

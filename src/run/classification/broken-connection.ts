@@ -59,6 +59,8 @@ const MISTAKE =
   /^(unknown scheme|bad port|URL scheme|invalid |unexpected redirect|redirect |failed to fetch the data)/i;
 const MAX_MESSAGE = 300;
 const MAX_CODE = 64;
+/** Bun calls the address of a request its path. */
+const URL_PATH = /^[a-z]{1,10}:\/\//;
 
 /** Failure by the names and the code of the error itself; undefined: they are unknown. */
 export function brokenByName(
@@ -72,7 +74,8 @@ export function brokenByName(
   if (named !== undefined) return named;
   const code = reader.get(error, "code");
   const path = reader.get(error, "path");
-  if (typeof code !== "string" || code.length > MAX_CODE || typeof path === "string") return undefined;
+  if (typeof code !== "string" || code.length > MAX_CODE || (typeof path === "string" && !URL_PATH.test(path)))
+    return undefined;
   const syscall = reader.get(error, "syscall");
   const known = ruleOf(CODES, [code]);
   if (known !== undefined && !(typeof syscall === "string" && syscall.startsWith("spawn"))) return known;
