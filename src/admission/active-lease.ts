@@ -46,8 +46,6 @@ import {
 } from "./lease-state.ts";
 import type { OpenLeases } from "./open-leases.ts";
 
-/** Number of unsuitable requests in a row after which an event says so, again and again. */
-const MAX_UNSUITABLE = 20;
 const SUCCESS: Outcome = { status: "success", latencyMs: null, retryAfterMs: null, knownResetAt: null };
 
 /** A lease; members that its public interface does not have are for the admission alone. */
@@ -271,13 +269,10 @@ export class ActiveLease implements Lease, Due, LeaseTerms {
     }
   }
 
-  /** Emits when a provider is the wrong one again and again. */
   #countUnsuitable(status: StatusClass): void {
     const { provider, capability } = this.#candidate;
     if (status === "cancelled" || !provider.isRegistered) return;
-    const count = capability.countUnsuitable(this.provider, status === "unsuitable");
-    if (count === 0 || count % MAX_UNSUITABLE > 0) return;
-    this.#context.events.emit("repeatedlyUnsuitable", { provider: this.provider, capability: this.capability, count });
+    capability.countUnsuitable(this.provider, status === "unsuitable", this.#context.events);
   }
 
   /** Changes the state, and the reservations with it. */

@@ -1,5 +1,8 @@
+import type { Events } from "../events.ts";
 import type { ProviderList } from "./provider-list.ts";
 import { type Learning, SizeEstimate } from "./size-estimate.ts";
+
+const MAX_UNSUITABLE = 20;
 
 /** The name of a job, and the providers that can do it. A capability that is declared again keeps its learned sizes. */
 export class Capability {
@@ -22,12 +25,14 @@ export class Capability {
     for (const provider of this.#sizes.keys()) if (!names.has(provider)) this.#sizes.delete(provider);
   }
 
-  /** Number of unsuitable outcomes in a row on one provider, this one included. */
-  countUnsuitable(provider: string, isUnsuitable: boolean): number {
+  /** Counts the unsuitable outcomes in a row on one provider. Emits an event after each 20. */
+  countUnsuitable(provider: string, isUnsuitable: boolean, events: Events): void {
     const count = isUnsuitable ? (this.#unsuitable.get(provider) ?? 0) + 1 : 0;
     if (count === 0) this.#unsuitable.delete(provider);
     else this.#unsuitable.set(provider, count);
-    return count;
+    if (count > 0 && count % MAX_UNSUITABLE === 0) {
+      events.emit("repeatedlyUnsuitable", { provider, capability: this.name, count });
+    }
   }
 
   /** Estimate of the size of the capability's requests on one provider. */
