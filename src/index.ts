@@ -31,7 +31,7 @@ export type {
 } from "./api/run-options.ts";
 export type { ProviderScoreContext, ScoreBreakdown, ScoringStrategy } from "./api/scoring-strategy.ts";
 export { StatusClass } from "./api/status-class.ts";
-export type { Usage } from "./api/usage.ts";
+export type { ClientUsage, Usage } from "./api/usage.ts";
 export type { Verdict } from "./api/verdict.ts";
 export type { WindowSpec } from "./api/window.ts";
 export { Window } from "./api/window.ts";
@@ -45,7 +45,7 @@ export {
   UnknownProvider,
 } from "./errors.ts";
 export { GrateLimiter } from "./limiter.ts";
-export { classifyResult } from "./run/classify.ts";
-export { parseRetryAfter } from "./run/retry-after.ts";
+export { classifyResult } from "./run/classification/classify.ts";
+export { parseRetryAfter } from "./run/classification/waits.ts";
 export { PriorityScorer } from "./scoring/priority-scorer.ts";
 export { WeightedScorer } from "./scoring/weighted-scorer.ts";

@@ -12,12 +12,13 @@
 import type { Decision } from "../api/decision.ts";
 import type { Lease, Settlement } from "../api/lease.ts";
 import type { StatusClass } from "../api/status-class.ts";
-import type { Usage } from "../api/usage.ts";
+import type { ClientUsage, Usage } from "../api/usage.ts";
 import type { Due } from "../clock/timer-heap.ts";
 import type { Outcome } from "../health/health.ts";
 import { updateHealth } from "../observation/apply-observation.ts";
 import { readUsage } from "../observation/outcome-fields.ts";
 import { parseSettlement, SUCCEEDED } from "../observation/parse-settlement.ts";
+import { reportUnrecognized } from "../observation/unrecognized-outcome.ts";
 import type { Provider } from "../provider/provider.ts";
 import { REQUESTS, TOKENS } from "../quota/dimension-index.ts";
 import type { Quota } from "../quota/quota.ts";
@@ -98,6 +99,11 @@ export class ActiveLease implements Lease, Due, LeaseTerms {
     return !isOpen(this.#state);
   }
 
+  /** True once the usage was reported. */
+  get hasReported(): boolean {
+    return this.#reported !== null;
+  }
+
   /** True for the one request after a cooldown. */
   get isTrial(): boolean {
     return this.#candidate.state === "trial";
@@ -127,7 +133,7 @@ export class ActiveLease implements Lease, Due, LeaseTerms {
     this.#context.endStep();
   }
 
-  report(usage: Usage): void {
+  report(usage: Usage | ClientUsage): void {
     const now = this.#context.beginStep();
     if (isOpen(this.#state)) {
       this.#reported = unspecifiedUsage();
@@ -137,7 +143,7 @@ export class ActiveLease implements Lease, Due, LeaseTerms {
     this.#context.endStep();
   }
 
-  settle(settlement: Settlement = SUCCEEDED): void {
+  settle(settlement: Settlement | StatusClass | number = SUCCEEDED): void {
     const now = this.#context.beginStep();
     if (isOpen(this.#state)) this.#settle(settlement === SUCCEEDED ? SUCCESS : this.#read(settlement), now);
     this.#context.endStep();
@@ -227,10 +233,11 @@ export class ActiveLease implements Lease, Due, LeaseTerms {
     this.#holdings.migrateTo(quotas, this.#state, now);
   }
 
-  #read(settlement: Settlement): Outcome {
+  #read(settlement: unknown): Outcome {
     const { counters, profile } = this.#context;
     const ending = parseSettlement(settlement, profile.vocabulary);
     counters.invalidUsages += ending.invalid;
+    if (!ending.isReadable) reportUnrecognized(settlement, this, this.#context);
     this.#reported = ending.amounts ?? this.#reported;
     return ending;
   }
@@ -253,6 +260,7 @@ export class ActiveLease implements Lease, Due, LeaseTerms {
       capability.sizeOn(provider.name).learn(this.#reported ?? unspecifiedUsage(), expected);
       provider.invalidate();
     }
+    this.#countUnsuitable(status);
     this.#adjust(status, now);
     this.#apply(status === "timeout" || status === "cancelled" ? "abandon" : "settle", now);
     if (status !== "cancelled" && provider.isRegistered) {
@@ -261,6 +269,12 @@ export class ActiveLease implements Lease, Due, LeaseTerms {
     if (context.events.hasListener("leaseSettled")) {
       context.events.emit("leaseSettled", { lease: this, status, latencyMs });
     }
+  }
+
+  #countUnsuitable(status: StatusClass): void {
+    const { provider, capability } = this.#candidate;
+    if (status === "cancelled" || !provider.isRegistered) return;
+    capability.countUnsuitable(this.provider, status === "unsuitable", this.#context.events);
   }
 
   /** Changes the state, and the reservations with it. */

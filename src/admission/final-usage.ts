@@ -6,7 +6,8 @@ import { correctedUsage, UNSPECIFIED, type UsageVector } from "../quota/usage-ve
 
 /**
  * Usage that stays counted for a request with that ending: the reported usage, and the counted estimate for parts that were
- * not reported. A request that was refused before any work was done counts as a request, with its reported cost.
+ * not reported. A request that was refused before any work was done counts as a request, with its reported cost. An unsuitable
+ * one counts nothing that is not reported.
  */
 export function finalUsage(
   status: StatusClass,
@@ -17,7 +18,8 @@ export function finalUsage(
   if (status === "success" || !UNSERVED.includes(status)) {
     return reported === null ? counted : correctedUsage(reported, counted, price);
   }
-  const requests = reported !== null && reported[REQUESTS] !== UNSPECIFIED ? reported[REQUESTS]! : counted[REQUESTS]!;
+  const expected = status === "unsuitable" ? 0 : counted[REQUESTS]!;
+  const requests = reported !== null && reported[REQUESTS] !== UNSPECIFIED ? reported[REQUESTS]! : expected;
   const cost = reported !== null && reported[COST_USD] !== UNSPECIFIED ? reported[COST_USD]! : 0;
   return [requests, 0, 0, 0, 1, cost, 0];
 }

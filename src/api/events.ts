@@ -31,6 +31,20 @@ export interface LimiterEvents<P extends string = string> {
     readonly window: WindowSpec | null;
     readonly pool: string | null;
   };
+  /**
+   * `run`, `stream` or `map` got an error or a value that no rule recognizes and handed it back, or `settle` one that it
+   * cannot read. Null: it has no such name. Names are cut at 40 characters.
+   */
+  unrecognizedOutcome: {
+    readonly provider: P;
+    readonly capability: string;
+    readonly name: string | null;
+    readonly code: string | number | null;
+    /** Name of the constructor. */
+    readonly className: string | null;
+  };
+  /** 20 requests of the capability in a row were `unsuitable` for the provider, so it costs a round trip each time. */
+  repeatedlyUnsuitable: { readonly provider: P; readonly capability: string; readonly count: number };
 }
 
 /** Names of all events. */
@@ -45,4 +59,6 @@ export const EVENT_NAMES: readonly string[] = Object.keys({
   providerDead: null,
   providerRevived: null,
   limitReached: null,
+  unrecognizedOutcome: null,
+  repeatedlyUnsuitable: null,
 } satisfies { [event in keyof LimiterEvents]: null });

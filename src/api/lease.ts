@@ -1,13 +1,13 @@
 import type { Decision } from "./decision.ts";
 import type { StatusClass } from "./status-class.ts";
-import type { Usage } from "./usage.ts";
+import type { ClientUsage, Usage } from "./usage.ts";
 
 /** Outcome and usage with which a lease ends. */
 export interface Settlement {
   /** Status class or HTTP status; default "success". An invalid one becomes "cancelled", counted in `metrics.invalidUsages`. */
   status?: StatusClass | number | undefined;
   /** Amounts that were used; default the last report, else the estimate. */
-  usage?: Usage | undefined;
+  usage?: Usage | ClientUsage | undefined;
   /** Latency in milliseconds; default the time since the grant. */
   latencyMs?: number | undefined;
   /** Milliseconds for which the provider asks to get no more requests. Ignored after a success. */
@@ -28,9 +28,12 @@ export interface Lease<P extends string = string> {
   /** Records that the response headers have arrived, so that the provider has counted the request by now. */
   headersReceived(): void;
   /** Replaces the estimate by the usage so far. The lease stays open. Invalid amounts are counted in `metrics.invalidUsages`. */
-  report(usage: Usage): void;
-  /** Ends the lease with an outcome. Never throws. */
-  settle(settlement?: Settlement): void;
+  report(usage: Usage | ClientUsage): void;
+  /**
+   * Ends the lease with an outcome, or with only its status. Never throws: an outcome that cannot be read is "cancelled" and
+   * emits `unrecognizedOutcome`.
+   */
+  settle(settlement?: Settlement | StatusClass | number): void;
   /** Ends the lease of a request that was never sent and returns all amounts. Settles as "cancelled" after `headersReceived()`. */
   release(): void;
   /** Settles an open lease as "cancelled", which keeps what the provider might have counted. */

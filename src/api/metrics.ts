@@ -18,4 +18,6 @@ export interface Metrics {
   readonly failovers: number;
   /** Invalid amounts, latencies, waiting times and statuses that were reported after a request, and ignored. */
   readonly invalidUsages: number;
+  /** Outcomes that no rule recognizes, and settlements that cannot be read. */
+  readonly unrecognizedOutcomes: number;
 }

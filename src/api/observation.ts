@@ -1,5 +1,5 @@
 import type { StatusClass } from "./status-class.ts";
-import type { Usage } from "./usage.ts";
+import type { ClientUsage, Usage } from "./usage.ts";
 
 /** Outcome of a request. */
 export interface Outcome {
@@ -17,6 +17,6 @@ export interface Observation<P extends string = string> {
   /** Capability of the request. The limiter learns the usual size of its requests. */
   capability?: string | undefined;
   /** Amounts that were used; default one request. */
-  usage?: Usage | undefined;
+  usage?: Usage | ClientUsage | undefined;
   outcome: Outcome;
 }

@@ -4,6 +4,7 @@ import type { Counters } from "../metrics.ts";
 import type { Profile } from "../profile/profile.ts";
 import type { Provider } from "../provider/provider.ts";
 import type { SizeEstimate } from "../provider/size-estimate.ts";
+import { REQUESTS } from "../quota/dimension-index.ts";
 import type { Quota } from "../quota/quota.ts";
 import { UNSPECIFIED } from "../quota/usage-vector.ts";
 import type { ObservationReader } from "./observation-reader.ts";
@@ -35,6 +36,7 @@ export function applyObservation(
 function countUsage(provider: Provider, observed: ObservationReader, context: ObservationContext, now: number): void {
   const { amounts, status } = observed;
   const { price } = provider.settings;
+  if (status === "unsuitable" && amounts[REQUESTS] === UNSPECIFIED) amounts[REQUESTS] = 0;
   // A request that was rejected before any work costs nothing.
   context.profile.countObserved(amounts, price !== null && UNSERVED.includes(status) ? null : price);
   const { quotas } = provider;

@@ -52,7 +52,9 @@ export class ObservationReader implements Outcome {
 
 /** True if the observation has the required fields, and no unknown ones. */
 function isWellShaped(observation: Observation): boolean {
-  if (!isRecord(observation) || !isRecord(observation.outcome)) return false;
+  if (!isRecord(observation) || !isRecord(observation.outcome) || "headers" in observation.outcome) {
+    return false;
+  }
   const { provider, usage, capability, outcome } = observation;
   const { latencyMs, retryAfterMs } = outcome;
   const given = 2 + (usage === undefined ? 0 : 1) + (capability === undefined ? 0 : 1);

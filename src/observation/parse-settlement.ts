@@ -1,4 +1,5 @@
 import type { Settlement } from "../api/lease.ts";
+import type { StatusClass } from "../api/status-class.ts";
 import type { Outcome } from "../health/health.ts";
 import { type UsageVector, unspecifiedUsage } from "../quota/usage-vector.ts";
 import { isRecord } from "../validation/problems.ts";
@@ -14,12 +15,30 @@ export interface ParsedSettlement extends Outcome {
   readonly amounts: UsageVector | null;
   /** Number of fields that were ignored because they are invalid. */
   readonly invalid: number;
+  /** False if its status cannot be read. */
+  readonly isReadable: boolean;
 }
 
 const SETTLEMENT_KEYS: ReadonlySet<string> = new Set(["status", "usage", "latencyMs", "retryAfterMs"]);
+const UNREADABLE: ParsedSettlement = {
+  ...{ status: "cancelled", latencyMs: null, retryAfterMs: null, knownResetAt: null, amounts: null },
+  ...{ invalid: 1, isReadable: false },
+};
 
-/** Parses any value as a settlement. An unknown status, or an object without any known field, means "cancelled". */
+/**
+ * Parses any value as a settlement; a text or a number is its status. An unknown status, or an object without any known
+ * field, means "cancelled". Never throws.
+ */
 export function parseSettlement(settlement: unknown, vocabulary: Vocabulary): ParsedSettlement {
+  try {
+    const isShort = typeof settlement === "string" || typeof settlement === "number";
+    return parsed(isShort ? { status: settlement } : settlement, vocabulary);
+  } catch {
+    return UNREADABLE;
+  }
+}
+
+function parsed(settlement: unknown, vocabulary: Vocabulary): ParsedSettlement {
   const fields: { readonly [key in keyof Settlement]?: unknown } = isRecord(settlement) ? settlement : {};
   const { usage, latencyMs, retryAfterMs } = fields;
   const present = isPresent(fields.status) + isPresent(usage) + isPresent(latencyMs) + isPresent(retryAfterMs);
@@ -27,8 +46,9 @@ export function parseSettlement(settlement: unknown, vocabulary: Vocabulary): Pa
     isRecord(settlement) &&
     (present > 0 || isPlain(settlement)) &&
     hasOnlyKnownKeys(settlement, present, SETTLEMENT_KEYS);
-  // An unreadable settlement (`settle(429)`, `{ code: 429 }`) must not count as a success.
-  const status = fields.status === undefined && isSettlement ? "success" : statusNamed(fields.status, vocabulary);
+  // An unreadable settlement (`{ code: 429 }`) must not count as a success.
+  const isDefault = fields.status === undefined && isSettlement;
+  const status: StatusClass | null = isDefault ? "success" : statusNamed(fields.status, vocabulary);
   const amounts = usage === undefined ? null : unspecifiedUsage();
   const latency = readDuration(latencyMs, Number.MAX_VALUE);
   const retryAfter = readDuration(retryAfterMs, Infinity);
@@ -44,6 +64,7 @@ export function parseSettlement(settlement: unknown, vocabulary: Vocabulary): Pa
     knownResetAt: null,
     amounts,
     invalid,
+    isReadable: status !== null,
   };
 }
 

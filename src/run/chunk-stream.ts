@@ -1,7 +1,7 @@
 import type { Settlement } from "../api/lease.ts";
 import type { TaskResult } from "../api/run-options.ts";
 import type { AttemptContext } from "./attempt-context.ts";
-import { TIMEOUT, UNKNOWN } from "./classify.ts";
+import { TIMEOUT, UNKNOWN } from "./classification/classify.ts";
 import { closeIterator } from "./close-iterator.ts";
 import type { FailoverLoop } from "./failover-loop.ts";
 import { timeoutError } from "./timeout-error.ts";
@@ -148,7 +148,9 @@ export class ChunkStream<Chunk> implements AsyncIterableIterator<Chunk> {
   #endWith(result: TaskResult): void {
     let { settlement } = UNKNOWN;
     try {
-      settlement = this.#call.classify(result).settlement;
+      const verdict = this.#call.classify(result);
+      ({ settlement } = verdict);
+      if (!verdict.isRecognized) this.#call.reportUnrecognized(result);
     } finally {
       this.#finish(settlement);
     }

@@ -16,19 +16,21 @@ import type { RunOptions, TaskResult } from "../api/run-options.ts";
 import type { StatusClass } from "../api/status-class.ts";
 import type { Verdict } from "../api/verdict.ts";
 import { NoAvailableProviders } from "../errors.ts";
+import { reportUnrecognized } from "../observation/unrecognized-outcome.ts";
 import type { Capability } from "../provider/capability.ts";
 import { RequestSpec } from "../selection/request-spec.ts";
 import { AttemptContext } from "./attempt-context.ts";
 import { callFailure } from "./call-failure.ts";
-import { cancelBody } from "./cancel-body.ts";
-import { classifyBy, UNKNOWN } from "./classify.ts";
+import { classifyBy, classifyEvent, UNKNOWN } from "./classification/classify.ts";
 import { emitFailover } from "./failover-event.ts";
 import type { MapTurns } from "./map-turns.ts";
-import { ANY_PROVIDER, RetryPolicy, retryTerms } from "./retry-policy.ts";
+import { withResultUsage } from "./result-usage.ts";
+import { ANY_PROVIDER, type FailedAttempt, RetryPolicy, retryTerms } from "./retry-policy.ts";
 import type { RunDependencies, Signal } from "./run-dependencies.ts";
 import { runTask, type Task } from "./run-task.ts";
 import { watchPlaces } from "./stuck-items.ts";
 import { timeoutVerdict } from "./timeout-verdict.ts";
+import { UnsuitableAnswer } from "./unsuitable-answer.ts";
 
 /** Default of `maxWaitMs`. */
 export const MAX_WAIT_MS = 60_000;
@@ -58,6 +60,8 @@ export class FailoverLoop implements Caller {
   readonly #timeoutMs: number;
   readonly #attempts: Attempt[] = [];
   #retryPolicy: RetryPolicy | undefined;
+  #unsuitable: UnsuitableAnswer | undefined;
+  #lease: ActiveLease | undefined;
   #waitedMs = 0;
   #remainingWaitMs: number;
 
@@ -97,28 +101,45 @@ export class FailoverLoop implements Caller {
    * signal's reason, or with NoAvailableProviders.
    */
   async serve<T>(task: Task<T>, classifier?: Classifier): Promise<RunResult<T>> {
-    for (;;) {
-      let lease = this.#acquire();
-      if (lease instanceof Promise) lease = await lease;
-      else await RETURNED;
-      const context = this.#begin(lease);
-      let ending: Ending<T>;
-      try {
-        ending = { ok: true, value: await this.#runTask(task, context) };
-      } catch (error) {
-        ending = { ok: false, error };
+    try {
+      for (;;) {
+        let lease = this.#acquire();
+        if (lease instanceof Promise) lease = await lease;
+        else await RETURNED;
+        const context = this.#begin(lease);
+        let ending: Ending<T>;
+        try {
+          ending = { ok: true, value: await this.#runTask(task, context) };
+        } catch (error) {
+          ending = { ok: false, error };
+        }
+        if (context.isAborted) ending = { ok: false, error: context.reason };
+        const verdict = this.#settle(context, ending, classifier);
+        const served = this.#decide(context, ending, verdict);
+        if (served !== null) return served;
       }
-      if (context.isAborted) ending = { ok: false, error: context.reason };
-      const verdict = this.#settle(context, ending, classifier);
-      const served = this.#decide(context, ending, verdict);
-      if (served !== null) return served;
+    } catch (error) {
+      if (this.#unsuitable === undefined) throw error;
+      return this.#unsuitable.resultOf(error, this.#attempts);
     }
   }
 
   /** Verdict on the result of an attempt. Throws what the classifier of the caller throws. */
   classify(result: TaskResult): Verdict {
     const { defaults, time } = this.parts;
-    return classifyBy(this.#options.classify ?? defaults.classify, result, time.readEpoch);
+    return classifyBy(this.#options.classify ?? defaults.classify, result, time.readEpoch, () => this.#lease!.reserved);
+  }
+
+  /** True for the first chunk of a stream if it is an error event, after which another provider can serve. */
+  isErrorEvent({ done, value }: IteratorResult<unknown>): boolean {
+    const verdict = done ? undefined : classifyEvent(value, this.parts.time.readEpoch);
+    return verdict !== undefined && !FINAL_STATUSES.includes(verdict.status);
+  }
+
+  /** Counts a result that no rule recognizes. */
+  reportUnrecognized(result: TaskResult): void {
+    const outcome = result.ok ? result.value : result.error;
+    reportUnrecognized(outcome, this.#lease!, this.parts.admission);
   }
 
   /** Calls `act` once, when the signal aborts or at `atMs`. Returns the function that cancels it. */
@@ -246,6 +267,7 @@ export class FailoverLoop implements Caller {
       lease.release();
       throw error;
     }
+    this.#lease = lease;
     lease.startTask();
     return new AttemptContext(lease, this.#attempts.length + 1, now);
   }
@@ -263,8 +285,10 @@ export class FailoverLoop implements Caller {
       if (context.isAborted) verdict = this.#timeoutVerdict(context);
       else verdict = classifier === undefined ? this.classify(ending) : classifier(ending);
     } finally {
-      if (verdict !== null) context.lease.settle(verdict.settlement);
-      else this.parts.admission.endStep();
+      if (verdict?.isRecognized === false) this.reportUnrecognized(ending);
+      if (verdict !== null) {
+        context.lease.settle(withResultUsage(verdict.settlement, ending, context.lease.hasReported));
+      } else this.parts.admission.endStep();
     }
     return verdict;
   }
@@ -273,7 +297,7 @@ export class FailoverLoop implements Caller {
   #decide<T>(context: AttemptContext, ending: Ending<T>, verdict: Verdict | null): RunResult<T> | null {
     const { provider, startedAt } = context;
     // A stream has succeeded so far, and its lease stays open.
-    const { status, neverConnected } = verdict ?? { status: "success", neverConnected: false };
+    const { status } = verdict ?? { status: "success" };
     const isFinal = FINAL_STATUSES.includes(status) && !context.isAborted;
     const error = !ending.ok ? ending.error : isFinal ? null : ending.value;
     const latencyMs = this.parts.time.now - startedAt;
@@ -281,15 +305,18 @@ export class FailoverLoop implements Caller {
     const attempts = this.#attempts;
     this.failures = attempts.push(made);
     if (isFinal) {
+      this.#unsuitable?.drop();
       if (ending.ok) return { value: ending.value, provider, attempts };
       throw ending.error;
     }
-    this.#requireRetry(context, { status, neverConnected });
-    if (ending.ok) cancelBody(ending.value);
+    this.#unsuitable ??= new UnsuitableAnswer();
+    this.#unsuitable.afterFailure(ending, provider, status);
+    this.#requireRetry(context, verdict!);
+    this.#unsuitable.cancel(ending);
     return null;
   }
 
-  #requireRetry({ provider, lease }: AttemptContext, outcome: Pick<Verdict, "status" | "neverConnected">): void {
+  #requireRetry({ provider, lease }: AttemptContext, outcome: FailedAttempt["outcome"]): void {
     const { admission, time, defaults, random } = this.parts;
     const { now } = time;
     this.#requireTime(this.deadline - now);

@@ -8,6 +8,7 @@ import { newController } from "./abort-controller.ts";
 import { closeIterator } from "./close-iterator.ts";
 import { FailoverLoop } from "./failover-loop.ts";
 import { type MapTurns, mapTurns } from "./map-turns.ts";
+import { oneAnswer } from "./one-answer.ts";
 import { Queue } from "./queue.ts";
 import type { RunDependencies, Signal } from "./run-dependencies.ts";
 
@@ -83,7 +84,7 @@ class MapIterator<Item, T> implements AsyncIterableIterator<MapResult<Item, T>> 
       const itemOptions = ownNeeds === undefined ? shared : { ...shared, ...omitUndefined(ownNeeds), signal };
       const itemRequest = ownNeeds === undefined ? request : requestSpecFor(itemOptions);
       const call = new FailoverLoop(parts, capability, itemOptions, itemRequest, turns);
-      const { value, provider } = await call.serve((context) => task(item, context));
+      const { value, provider } = await call.serve((context) => task(item, context), oneAnswer(call));
       return { ok: true, item, index, value, provider };
     };
   }

@@ -1,5 +1,5 @@
 import type { Verdict } from "../api/verdict.ts";
-import { TIMEOUT, UNKNOWN } from "./classify.ts";
+import { TIMEOUT, UNKNOWN } from "./classification/classify.ts";
 
 /** An attempt that was ended by a time limit. */
 interface TimedOutAttempt {

@@ -188,6 +188,22 @@ const acquires: Shape = {
 };
 const runs: Shape = { ...acquires, ...waits };
 
+/** Accepts lists of providers that are among `names`. Other checks report what is no list. */
+function declaredProviders(names: ReadonlySet<unknown> = new Set()): Check {
+  const declared = [...names].filter((name) => typeof name === "string");
+  const known: Check = (value, problems) => {
+    const name = isRecord(value) ? value["provider"] : value;
+    if (typeof name !== "string" || name === "" || names.has(name)) return;
+    problems.add("a declared provider", name, `unknown provider ${valueText(name)}${meantOf(name, declared)}`);
+  };
+  return (value, problems) => {
+    if (!isRecord(value)) return;
+    for (const [name, list] of Object.entries(value)) {
+      if (Array.isArray(list)) problems.at(name, listOf(known), list);
+    }
+  };
+}
+
 /** Check of the options of a limiter; `profiles` are the names of the known profiles. */
 export function optionsFor(profiles: readonly string[]): Check {
   const shape = objectOf({ ...optionsShape, profile: oneOf(profiles) });
@@ -195,6 +211,9 @@ export function optionsFor(profiles: readonly string[]): Check {
     const pools = isRecord(value) && value["pools"];
     problems.pools = new Set(isRecord(pools) ? Object.keys(pools) : []);
     shape(value, problems);
+    // An invalid name of a provider must not make its name in a list invalid, too.
+    if (isRecord(value) && problems.isEmpty)
+      problems.at("capabilities", declaredProviders(problems.names), value["capabilities"]);
   };
 }
 

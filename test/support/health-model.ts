@@ -108,7 +108,7 @@ export class HealthModel {
   observe({ status, latencyMs, retryAfterMs = 0 }: ReportedOutcome, now: number): void {
     this.read(now);
     const begunAt = now - (latencyMs ?? 0);
-    if (status === "cancelled" || status === "client_error") return;
+    if (status === "cancelled" || status === "unsuitable" || status === "client_error") return;
     const isRecheck = this.#deadUntil !== null && begunAt >= this.#deadUntil;
     if (status === "unauthorized") {
       if (this.#deadUntil === null) this.events.push({ event: "providerDead" });
