@@ -18,18 +18,12 @@ import type { Outcome } from "../health/health.ts";
 import { raiseLimitReached, updateHealth } from "../observation/apply-observation.ts";
 import { readUsage } from "../observation/outcome-fields.ts";
 import { parseSettlement, SUCCEEDED } from "../observation/parse-settlement.ts";
+import { UNSERVED } from "../observation/status-code.ts";
 import type { Provider } from "../provider/provider.ts";
-import { REQUESTS, TOKENS } from "../quota/dimension-index.ts";
+import { REQUESTS } from "../quota/dimension-index.ts";
 import type { Quota } from "../quota/quota.ts";
 import type { Reservation } from "../quota/reservation.ts";
-import {
-  demandFor,
-  UNSPECIFIED,
-  type UsageVector,
-  unspecifiedUsage,
-  usageOf,
-  varianceOf,
-} from "../quota/usage-vector.ts";
+import { demandFor, type UsageVector, unspecifiedUsage, usageOf, varianceOf } from "../quota/usage-vector.ts";
 import { finalUsage } from "./final-usage.ts";
 import type { Candidate, LeaseContext } from "./lease-context.ts";
 import {
@@ -133,7 +127,7 @@ export class ActiveLease implements Lease, Due, LeaseTerms {
     if (isOpen(this.#state)) {
       this.#reported = unspecifiedUsage();
       this.#context.counters.invalidUsages += readUsage(usage, this.#reported);
-      this.#adjust("success", now);
+      this.#adjust("success", now, this.#amounts);
     }
     this.#context.endStep();
   }
@@ -167,6 +161,7 @@ export class ActiveLease implements Lease, Due, LeaseTerms {
     if (isOpen(state)) {
       if (at < state.expiresAt) return;
       this.#context.counters.leasesExpired++;
+      this.#adjust("timeout", at, this.#knownUsage("timeout"));
       this.#apply("abandon", at);
       this.#context.events.emit("leaseExpired", { lease: this });
     } else if ("freeAt" in state && at >= state.freeAt) this.#apply("placeFreed", at);
@@ -227,9 +222,24 @@ export class ActiveLease implements Lease, Due, LeaseTerms {
     return "countsAt" in state ? state.countsAt : Infinity;
   }
 
-  /** Adjusts the amounts to an ending with that status. */
-  #adjust(status: StatusClass, now: number): void {
-    const amounts = finalUsage(status, this.#reported, this.#amounts, this.#candidate.provider.settings.price);
+  /** Called when the size of such requests becomes known after the end of this one. */
+  recount(now: number): void {
+    this.#adjust("timeout", now, this.#knownUsage("timeout"));
+  }
+
+  /** Amounts of the request as far as they are known: an invented estimate is reserved, but never counted as usage. */
+  #knownUsage(status: StatusClass): UsageVector {
+    const { provider, capability, request } = this.#candidate;
+    if (!provider.hasSizes || !provider.isRegistered || request.isFullySpecified) return this.#amounts;
+    const size = capability.sizeOn(provider.name);
+    const isServed = status === "success";
+    if (!isServed && this.#reported === null && !UNSERVED.includes(status)) size.addGuess(this);
+    return request.knownUsage(provider, size, isServed);
+  }
+
+  /** Adjusts the amounts to an ending with that status. `known`: amounts of the parts that were not reported. */
+  #adjust(status: StatusClass, now: number, known: UsageVector): void {
+    const amounts = finalUsage(status, this.#reported, known, this.#candidate.provider.settings.price);
     if (amounts === this.#amounts) return;
     this.#amounts = amounts;
     for (const reservation of this.#reservations) {
@@ -242,16 +252,16 @@ export class ActiveLease implements Lease, Due, LeaseTerms {
 
   #settle(ending: Outcome, now: number): void {
     const context = this.#context;
-    const { provider, capability, needs } = this.#candidate;
+    const { provider, capability, request } = this.#candidate;
     const { status, retryAfterMs, knownResetAt } = ending;
     const latencyMs = ending.latencyMs ?? now - this.grantedAt;
     context.counters.leasesSettled++;
     if (status === "success" && provider.hasSizes && provider.isRegistered) {
-      const expected = needs.variance > 0 ? needs.amounts[TOKENS]! : UNSPECIFIED;
-      capability.sizeOn(provider.name).learn(this.#reported ?? unspecifiedUsage(), expected);
+      const size = capability.sizeOn(provider.name);
+      size.learn(this.#reported ?? unspecifiedUsage(), request.statedSize, provider.quotas, now);
       provider.invalidate();
     }
-    this.#adjust(status, now);
+    this.#adjust(status, now, this.#knownUsage(status));
     this.#apply(status === "timeout" || status === "cancelled" ? "abandon" : "settle", now);
     if (status !== "cancelled" && provider.isRegistered) {
       updateHealth(provider, { status, latencyMs, retryAfterMs, knownResetAt }, this.grantedAt, context, now);
