@@ -15,9 +15,7 @@ export function hasOnlyKnownKeys(record: object, present: number, known: { has(k
   let keys = 0;
   // Counting the keys takes a third of the time of a lookup for every key.
   for (const _ in record) keys++;
-  if (keys === present) return true;
-  for (const key in record) if (!known.has(key)) return false;
-  return true;
+  return keys === present || !Object.keys(record).some((key) => !known.has(key));
 }
 
 /** Status class of a name or an HTTP status code. Null: the vocabulary does not have it. */
@@ -32,7 +30,7 @@ export function statusNamed(value: unknown, { statuses }: Vocabulary): StatusCla
 export function readUsage(usage: unknown, amounts: UsageVector): number {
   if (!isRecord(usage)) return 1;
   let invalid = readUsageFields(usage, amounts);
-  for (const key in usage) if (!USAGE_INDEX.has(key)) invalid++;
+  for (const key in usage) if (!USAGE_INDEX.has(key) && Object.hasOwn(usage, key)) invalid++;
   return invalid;
 }
 

@@ -9,7 +9,7 @@
 //
 // Regimes: without a signal and a time limit no timer is set, and a free provider is granted without a promise.
 
-import type { ActiveLease } from "../admission/active-lease.ts";
+import { ActiveLease } from "../admission/active-lease.ts";
 import type { Caller } from "../admission/waiter.ts";
 import type { Attempt, RunResult } from "../api/attempt.ts";
 import type { RunOptions, TaskResult } from "../api/run-options.ts";
@@ -103,8 +103,8 @@ export class FailoverLoop implements Caller {
   async serve<T>(task: Task<T>, classifier?: Classifier): Promise<RunResult<T>> {
     for (;;) {
       let lease = this.#acquire();
-      if (lease instanceof Promise) lease = await lease;
-      else await RETURNED;
+      if (lease instanceof ActiveLease) await RETURNED;
+      else lease = await lease;
       const context = this.#begin(lease);
       let ending: Ending<T>;
       try {
@@ -141,7 +141,7 @@ export class FailoverLoop implements Caller {
     const lease = this.#requestLease(this.#request, Infinity);
     // `acquire` has just read the clock.
     const since = this.parts.time.now;
-    if (!(lease instanceof Promise)) return lease;
+    if (lease instanceof ActiveLease) return lease;
     return lease.then((granted) => {
       this.#spendWait(since);
       return granted;
@@ -174,9 +174,9 @@ export class FailoverLoop implements Caller {
         const request = isFirst ? this.#request : this.#retryRequest(plan.without);
         const granted = this.#requestLease(request, plan.until - since);
         lease =
-          granted instanceof Promise && this.#turns
-            ? await this.#whilePlacesAreFreed(granted, this.#turns)
-            : await granted;
+          granted instanceof ActiveLease || !this.#turns
+            ? await granted
+            : await this.#whilePlacesAreFreed(granted, this.#turns);
       } catch (error) {
         if (isFirst || !NoAvailableProviders.is(error)) throw error;
         const kind = error.kind === "refused" ? "attempts_failed" : error.kind;
