@@ -15,8 +15,13 @@ type ErrorCode =
   | "unsupported";
 
 function hasCode(value: unknown, code?: ErrorCode): boolean {
-  const error = value as { readonly [brand]?: unknown; readonly code?: unknown } | null | undefined;
-  return error?.[brand] === true && (code === undefined || error.code === code);
+  try {
+    const error = value as { readonly [brand]?: unknown; readonly code?: unknown } | null | undefined;
+    return error?.[brand] === true && (code === undefined || error.code === code);
+  } catch {
+    // A revoked proxy, for example.
+    return false;
+  }
 }
 
 /** Base class of all errors of this package. `code` distinguishes them, also across two copies of the package. */

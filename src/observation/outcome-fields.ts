@@ -28,10 +28,15 @@ export function statusNamed(value: unknown, { statuses }: Vocabulary): StatusCla
 
 /** Writes the valid amounts into `amounts`. Returns the number of invalid amounts and unknown keys. */
 export function readUsage(usage: unknown, amounts: UsageVector): number {
-  if (!isRecord(usage)) return 1;
-  let invalid = readUsageFields(usage, amounts);
-  for (const key in usage) if (!USAGE_INDEX.has(key) && Object.hasOwn(usage, key)) invalid++;
-  return invalid;
+  try {
+    if (!isRecord(usage)) return 1;
+    let invalid = readUsageFields(usage, amounts);
+    for (const key in usage) if (!USAGE_INDEX.has(key) && Object.hasOwn(usage, key)) invalid++;
+    return invalid;
+  } catch {
+    // Only a hostile object throws while it is read.
+    return 1;
+  }
 }
 
 /** Duration in ms. Null: not specified. Undefined: invalid. */

@@ -20,6 +20,15 @@ const SETTLEMENT_KEYS: ReadonlySet<string> = new Set(["status", "usage", "latenc
 
 /** Parses any value as a settlement. An unknown status, or an object without any known field, means "cancelled". */
 export function parseSettlement(settlement: unknown, vocabulary: Vocabulary): ParsedSettlement {
+  try {
+    return parse(settlement, vocabulary);
+  } catch {
+    // Only a hostile object throws while it is read.
+    return parse(null, vocabulary);
+  }
+}
+
+function parse(settlement: unknown, vocabulary: Vocabulary): ParsedSettlement {
   const fields: { readonly [key in keyof Settlement]?: unknown } = isRecord(settlement) ? settlement : {};
   const { usage, latencyMs, retryAfterMs } = fields;
   const present = isPresent(fields.status) + isPresent(usage) + isPresent(latencyMs) + isPresent(retryAfterMs);

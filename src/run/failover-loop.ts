@@ -178,7 +178,8 @@ export class FailoverLoop implements Caller {
             ? await granted
             : await this.#whilePlacesAreFreed(granted, this.#turns);
       } catch (error) {
-        if (isFirst || !NoAvailableProviders.is(error)) throw error;
+        // The reason of an abort can be such an error of another limiter.
+        if (isFirst || this.signal?.aborted || !NoAvailableProviders.is(error)) throw error;
         const kind = error.kind === "refused" ? "attempts_failed" : error.kind;
         if (!this.asksAgain) throw this.#failure(plan.isShort ? "retry_budget" : kind);
       } finally {

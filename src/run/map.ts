@@ -1,6 +1,5 @@
 import type { MapResult, TaskContext } from "../api/attempt.ts";
 import type { MapOptions } from "../api/run-options.ts";
-import { GrateLimiterError } from "../errors.ts";
 import type { Capability } from "../provider/capability.ts";
 import { type RequestSpec, requestSpecFor } from "../selection/request-spec.ts";
 import { omitUndefined } from "../validation/omit-undefined.ts";
@@ -157,8 +156,8 @@ class MapIterator<Item, T> implements AsyncIterableIterator<MapResult<Item, T>> 
     try {
       result = await this.#serve(item, index);
     } catch (error) {
-      const isClosed = GrateLimiterError.is(error) && error.code === "closed";
-      if (!isClosed) result = { ok: false, item, index, error };
+      // A task can throw such an error of another limiter.
+      if (!this.#parts.admission.isOwnClosed(error)) result = { ok: false, item, index, error };
       else if (!this.#isFed) {
         this.#failure = { reason: error };
         this.#closeSource();
