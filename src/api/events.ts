@@ -31,6 +31,11 @@ export interface LimiterEvents<P extends string = string> {
     readonly window: WindowSpec | null;
     readonly pool: string | null;
   };
+  /**
+   * Listeners raised the next events 1,000 times in a row, so that the limiter dropped the rest. `event`: the first event that
+   * was dropped.
+   */
+  listenerError: { readonly event: keyof LimiterEvents; readonly error: Error };
 }
 
 /** Names of all events. */
@@ -45,4 +50,5 @@ export const EVENT_NAMES: readonly string[] = Object.keys({
   providerDead: null,
   providerRevived: null,
   limitReached: null,
+  listenerError: null,
 } satisfies { [event in keyof LimiterEvents]: null });

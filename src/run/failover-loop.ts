@@ -283,6 +283,7 @@ export class FailoverLoop implements Caller {
         <V>(settle: (value: V) => void) =>
         (value: V) => {
           cancel();
+          if (context.isAborted) cancelBody(value);
           settle(value);
         };
       (async () => task(context))().then(ended(resolve), ended(reject));
@@ -296,6 +297,9 @@ export class FailoverLoop implements Caller {
       this.#throwIfAborted();
       if (context.isAborted) verdict = this.#timeoutVerdict(context);
       else verdict = classifier === undefined ? this.classify(ending) : classifier(ending);
+    } catch (error) {
+      if (ending.ok) cancelBody(ending.value);
+      throw error;
     } finally {
       if (verdict !== null) context.lease.settle(verdict.settlement);
       else this.parts.admission.endStep();
@@ -310,9 +314,10 @@ export class FailoverLoop implements Caller {
     const isFinal = FINAL_STATUSES.includes(status) && !context.isAborted;
     const error = !ending.ok ? ending.error : isFinal ? null : ending.value;
     const latencyMs = this.parts.time.now - startedAt;
-    const made = { provider, status, waitedMs: this.#waitedMs, latencyMs, error };
+    const made = { provider, status, waitedMs: this.#waitedMs, latencyMs };
     const attempts = this.#attempts;
-    attempts.push(made);
+    // Loggers print enumerable fields, and errors of clients can contain keys.
+    attempts.push(Object.defineProperty(made as Attempt, "error", { value: error }));
     if (isFinal) {
       if (ending.ok) return { value: ending.value, provider, attempts };
       throw ending.error;

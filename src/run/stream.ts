@@ -5,7 +5,7 @@ import type { RequestSpec } from "../selection/request-spec.ts";
 import type { AttemptContext } from "./attempt-context.ts";
 import { ChunkStream } from "./chunk-stream.ts";
 import { UNKNOWN } from "./classify.ts";
-import { closeIterator } from "./close-iterator.ts";
+import { closeIterator, pullFrom } from "./close-iterator.ts";
 import { FailoverLoop } from "./failover-loop.ts";
 import type { RunDependencies } from "./run-dependencies.ts";
 import { safeGet } from "./safe-get.ts";
@@ -33,7 +33,7 @@ export async function stream<Chunk>(
     }
     // Otherwise a source that never yields would stay open after an abort.
     context.onAbort = () => closeIterator(source).catch(() => {});
-    const first = await source.next();
+    const first = await pullFrom(source);
     context.onAbort = undefined;
     if (context.isAborted) return iterable;
     return new ChunkStream(call, context, iterable, source, first, options.chunkTimeoutMs);
