@@ -16,7 +16,7 @@ const HALF_LIFE_MS = 600_000;
 /** Mean with constant memory. It has no clock: callers pass the instant (ms). */
 export class RobustMean {
   value = 0;
-  /** Number of samples, as far as they are not forgotten. 0: there is none. */
+  /** Number of samples, as far as they are not forgotten. */
   samples = 0;
   readonly #first: number[] = [];
   #variance = 0;

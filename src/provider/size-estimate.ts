@@ -41,7 +41,7 @@ export interface StatedSize {
 /** A request of which nothing is stated. */
 export const NOTHING_STATED: StatedSize = { input: UNSPECIFIED, output: UNSPECIFIED, maxOutputTokens: Infinity };
 
-/** An ended request whose usage is not known. */
+/** An ended request with unknown usage. */
 interface Guess {
   /** Counts the request again, with the size that is known by now. */
   recount(now: number): void;

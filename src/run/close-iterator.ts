@@ -1,6 +1,6 @@
 import { valueText } from "../message-text.ts";
 
-/** Calls the `next` of an iterator. Rejects with what it throws, and with TypeError if it returns no result. */
+/** Calls the `next` of an iterator. Rejects with its error, and with TypeError if it returns no result. */
 export async function pullFrom<T>(source: AsyncIterator<T> | Iterator<T>): Promise<IteratorResult<T>> {
   const result: unknown = await source.next();
   if (typeof result === "object" && result !== null) return result as IteratorResult<T>;

@@ -30,6 +30,8 @@ import { timeoutError } from "./timeout-error.ts";
 
 /** Default of `maxWaitMs`. */
 export const MAX_WAIT_MS = 60_000;
+/** Shortest time (ms) that says anything about a provider. */
+const SECOND_MS = 1_000;
 const FINAL_STATUSES: readonly StatusClass[] = ["success", "client_error", "cancelled"];
 
 const STILL_OPEN = { status: "success", neverConnected: false } as const;
@@ -340,14 +342,18 @@ export class FailoverLoop implements Caller {
     if (!this.#retryPolicy.afterFailure(failed, now)) throw this.#failure("attempts_failed");
   }
 
-  /** Blames the provider for a time-out of the call only if the attempt had at least half of the call's time. */
+  /**
+   * Blames the provider for a time-out of the call only if the attempt had at least half of the call's time, 1 s and twice
+   * the usual latency; for a time-out of the attempt, if it had the usual latency. What a caller chose proves nothing else.
+   */
   #timeoutVerdict({ startedAt, provider }: AttemptContext): Verdict {
     const { admission, time } = this.parts;
     const hadMs = time.now - startedAt;
-    if (time.now >= this.deadline && hadMs * 2 < this.#timeoutMs) return UNKNOWN;
-    // The provider usually takes longer, so a time-out that the caller chose proves nothing.
-    const usualMs = admission.selection.registry.providers.get(provider)?.health.latencyMs ?? 0;
-    return hadMs < usualMs ? { ...TIMEOUT, settlement: UNKNOWN.settlement } : TIMEOUT;
+    const isOfCall = time.now >= this.deadline;
+    if (isOfCall && hadMs * 2 < this.#timeoutMs) return UNKNOWN;
+    const usualMs = admission.selection.registry.providers.get(provider)?.health.latencyMs ?? null;
+    const leastMs = isOfCall ? Math.max(SECOND_MS, 2 * (usualMs ?? 0)) : (usualMs ?? SECOND_MS);
+    return hadMs < leastMs ? { ...TIMEOUT, settlement: UNKNOWN.settlement } : TIMEOUT;
   }
 
   #requireTime(leftMs: number): void {

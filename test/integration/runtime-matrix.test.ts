@@ -1,4 +1,4 @@
-// The same calls in runtimes whose globals are replaced or frozen, each in a process of its own.
+// The same calls in runtimes with replaced or frozen globals, each in a separate process.
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type BuildOptions, build } from "esbuild";

@@ -1,4 +1,4 @@
-// Calls on the real clock, whose results are the same in every runtime. Prints them as one line of JSON.
+// Calls on the real clock that have the same results in every runtime. Prints the results as one line of JSON.
 import { runInNewContext } from "node:vm";
 import { GrateLimiter, NoAvailableProviders } from "grate-limiter";
 
