@@ -5,7 +5,7 @@
 //   n          samples, at most 300; halved by every 10 minutes without a sample, but never below 10
 //
 // Regimes: the first amount counts as it is. An upper bound is enough, because an amount below the mean is at least 0. Larger
-// amounts widen the deviation, so that a lasting change is learned within about 50 samples.
+// amounts widen the deviation, so that a lasting change is learned almost as fast as without the bound.
 // Source: simulation of log-normal amounts as in LLM traces. A bound of 4 deviations lowers the mean of inputs by 4 %, which
 // costs six times as many 429s; with 8 they stay the same, and one amount moves the mean by 8 / n deviations at most.
 
