@@ -344,7 +344,8 @@ export class FailoverLoop implements Caller {
 
   /**
    * Blames the provider for a time-out of the call only if the attempt had at least half of the call's time, 1 s and twice
-   * the usual latency; for a time-out of the attempt, if it had the usual latency. What a caller chose proves nothing else.
+   * the usual latency; for a time-out of the attempt, if it had the usual latency. Other time-outs that a caller chose prove
+   * nothing.
    */
   #timeoutVerdict({ startedAt, provider }: AttemptContext): Verdict {
     const { admission, time } = this.parts;

@@ -1,4 +1,4 @@
-// Time-outs that a caller chose, and what they teach about the provider.
+// The effect of time-outs that a caller chose on the health of the provider.
 import { describe, expect, it } from "vitest";
 import type { RunOptions } from "../../../src/index.ts";
 import { runFixture } from "../../support/run-fixture.ts";
