@@ -1,4 +1,4 @@
-import { Admission, closed } from "./admission/admission.ts";
+import { Admission } from "./admission/admission.ts";
 import { Reconfiguration } from "./admission/reconfiguration.ts";
 import type { MapResult, RunResult, TaskContext } from "./api/attempt.ts";
 import type { Decision } from "./api/decision.ts";
@@ -146,7 +146,7 @@ export class GrateLimiter<P extends string = string, Routes extends Record<strin
    * errors of a scoring strategy.
    */
   select<C extends keyof Routes & string>(capability: C, options?: SelectOptions<Routes[C]>): Decision<Routes[C]> {
-    if (this.#admission.isClosed) throw closed();
+    if (this.#admission.isClosed) throw this.#admission.closedError();
     const known = requestedCapability(checks.select, capability, options, this.#context);
     const request = requestSpecFor(options);
     try {

@@ -18,11 +18,12 @@ import type { Outcome } from "../health/health.ts";
 import { updateHealth } from "../observation/apply-observation.ts";
 import { readUsage } from "../observation/outcome-fields.ts";
 import { parseSettlement, SUCCEEDED } from "../observation/parse-settlement.ts";
+import { UNSERVED } from "../observation/status-code.ts";
 import { reportUnrecognized } from "../observation/unrecognized-outcome.ts";
 import type { Provider } from "../provider/provider.ts";
-import { REQUESTS, TOKENS } from "../quota/dimension-index.ts";
+import { REQUESTS } from "../quota/dimension-index.ts";
 import type { Quota } from "../quota/quota.ts";
-import { UNSPECIFIED, type UsageVector, unspecifiedUsage, usageOf } from "../quota/usage-vector.ts";
+import { type UsageVector, unspecifiedUsage, usageOf } from "../quota/usage-vector.ts";
 import { finalUsage } from "./final-usage.ts";
 import type { Candidate, LeaseContext } from "./lease-context.ts";
 import { LeaseHoldings } from "./lease-holdings.ts";
@@ -138,7 +139,7 @@ export class ActiveLease implements Lease, Due, LeaseTerms {
     if (isOpen(this.#state)) {
       this.#reported = unspecifiedUsage();
       this.#context.counters.invalidUsages += readUsage(usage, this.#reported);
-      this.#adjust("success", now);
+      this.#adjust("success", now, this.#holdings.amounts);
     }
     this.#context.endStep();
   }
@@ -211,6 +212,7 @@ export class ActiveLease implements Lease, Due, LeaseTerms {
 
   #expire(at: number): void {
     this.#context.counters.leasesExpired++;
+    this.#adjust("timeout", at, this.#knownUsage("timeout"));
     this.#apply("abandon", at);
     this.#context.events.emit("leaseExpired", { lease: this });
   }
@@ -242,26 +244,41 @@ export class ActiveLease implements Lease, Due, LeaseTerms {
     return ending;
   }
 
-  /** Adjusts the amounts to an ending with that status. */
-  #adjust(status: StatusClass, now: number): void {
+  /** Called when the size of such requests becomes known after the end of this one. */
+  recount(now: number): void {
+    this.#adjust("timeout", now, this.#knownUsage("timeout"));
+  }
+
+  /** Amounts of the request as far as they are known: an invented estimate is reserved, but never counted as usage. */
+  #knownUsage(status: StatusClass): UsageVector {
+    const { provider, capability, request } = this.#candidate;
+    if (!provider.hasSizes || !provider.isRegistered || request.isFullySpecified) return this.#holdings.amounts;
+    const size = capability.sizeOn(provider.name);
+    const isServed = status === "success";
+    if (!isServed && this.#reported === null && !UNSERVED.includes(status)) size.addGuess(this);
+    return request.knownUsage(provider, size, isServed);
+  }
+
+  /** Adjusts the amounts to an ending with that status. `known`: amounts of the parts that were not reported. */
+  #adjust(status: StatusClass, now: number, known: UsageVector): void {
     const { price } = this.#candidate.provider.settings;
-    const amounts = finalUsage(status, this.#reported, this.#holdings.amounts, price);
+    const amounts = finalUsage(status, this.#reported, known, price);
     if (this.#holdings.adjust(amounts, now)) this.#context.capacityFreed();
   }
 
   #settle(ending: Outcome, now: number): void {
     const context = this.#context;
-    const { provider, capability, needs } = this.#candidate;
+    const { provider, capability, request } = this.#candidate;
     const { status, retryAfterMs, knownResetAt } = ending;
     const latencyMs = ending.latencyMs ?? now - this.grantedAt;
     context.counters.leasesSettled++;
     if (status === "success" && provider.hasSizes && provider.isRegistered) {
-      const expected = needs.variance > 0 ? needs.amounts[TOKENS]! : UNSPECIFIED;
-      capability.sizeOn(provider.name).learn(this.#reported ?? unspecifiedUsage(), expected);
+      const size = capability.sizeOn(provider.name);
+      size.learn(this.#reported ?? unspecifiedUsage(), request.statedSize, provider.quotas, now);
       provider.invalidate();
     }
     this.#countUnsuitable(status);
-    this.#adjust(status, now);
+    this.#adjust(status, now, this.#knownUsage(status));
     this.#apply(status === "timeout" || status === "cancelled" ? "abandon" : "settle", now);
     if (status !== "cancelled" && provider.isRegistered) {
       updateHealth(provider, { status, latencyMs, retryAfterMs, knownResetAt }, this.grantedAt, context, now);

@@ -47,6 +47,7 @@ export class Admission implements LeaseContext {
   readonly #scheduler: QueueScheduler;
   readonly #alarms = new TimerHeap<Alarm>();
   readonly #signals = new AbortSignals();
+  readonly #closedErrors = new WeakSet<object>();
   #order = 0;
   #isClosed = false;
   #timerAt = Infinity;
@@ -204,7 +205,7 @@ export class Admission implements LeaseContext {
   /** Rejects all queued and all later calls. */
   close(): void {
     this.#isClosed = true;
-    this.#scheduler.rejectAll(closed);
+    this.#scheduler.rejectAll(() => this.closedError());
     for (const alarm of [...this.#alarms]) if (alarm.isPause) alarm.ring();
     this.endStep();
   }
@@ -212,7 +213,19 @@ export class Admission implements LeaseContext {
   /** Throws if nothing is granted any more, or ever. */
   requireOpen(): void {
     this.#parts.profile.requireLeases();
-    if (this.#isClosed) throw closed();
+    if (this.#isClosed) throw this.closedError();
+  }
+
+  /** Error of every call after `close`, except `observe`, queries and configuration. */
+  closedError(): GrateLimiterError {
+    const error = new GrateLimiterError("closed", "the limiter was closed");
+    this.#closedErrors.add(error);
+    return error;
+  }
+
+  /** True for a `closedError` of this limiter. */
+  isOwnClosed(error: unknown): boolean {
+    return this.#closedErrors.has(error as object);
   }
 
   #setTimer(): void {
@@ -232,9 +245,4 @@ export class Admission implements LeaseContext {
     }
     this.endStep();
   }
-}
-
-/** Error of every call after `close`, except `observe`, queries and configuration. */
-export function closed(): GrateLimiterError {
-  return new GrateLimiterError("closed", "the limiter was closed");
 }

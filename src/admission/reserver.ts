@@ -91,6 +91,7 @@ export class Reserver {
       state: state === "cooldown" ? "trial" : state,
       needs: ranking.demand(best),
       decision: ranking.decision(best),
+      request,
     };
     const timeoutMs = leaseTimeoutMs ?? this.#options.leaseTimeoutMs;
     const lease = new ActiveLease(this.#context, candidate, this.#orders++, now, timeoutMs);

@@ -11,7 +11,7 @@ export interface Attempt<P extends string = string> {
   readonly latencyMs: number;
   /**
    * Error that the task threw, or the value that was classified as a failure; null: none. The body of a response is
-   * cancelled when another attempt follows.
+   * cancelled when another attempt follows. Not enumerable, because errors of clients can contain keys.
    */
   readonly error: unknown;
 }

@@ -45,6 +45,11 @@ export interface LimiterEvents<P extends string = string> {
   };
   /** 20 requests of the capability in a row were `unsuitable` for the provider, so it costs a round trip each time. */
   repeatedlyUnsuitable: { readonly provider: P; readonly capability: string; readonly count: number };
+  /**
+   * Listeners raised the next events 1,000 times in a row, so that the limiter dropped the rest. `event`: the first event that
+   * was dropped.
+   */
+  listenerError: { readonly event: keyof LimiterEvents; readonly error: Error };
 }
 
 /** Names of all events. */
@@ -61,4 +66,5 @@ export const EVENT_NAMES: readonly string[] = Object.keys({
   limitReached: null,
   unrecognizedOutcome: null,
   repeatedlyUnsuitable: null,
+  listenerError: null,
 } satisfies { [event in keyof LimiterEvents]: null });

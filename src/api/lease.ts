@@ -6,7 +6,7 @@ import type { ClientUsage, Usage } from "./usage.ts";
 export interface Settlement {
   /** Status class or HTTP status; default "success". An invalid one becomes "cancelled", counted in `metrics.invalidUsages`. */
   status?: StatusClass | number | undefined;
-  /** Amounts that were used; default the last report, else the estimate. */
+  /** Amounts that were used; default the last report, else the stated or learned ones. */
   usage?: Usage | ClientUsage | undefined;
   /** Latency in milliseconds; default the time since the grant. */
   latencyMs?: number | undefined;

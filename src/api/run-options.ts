@@ -69,7 +69,7 @@ export interface MapOptions<Item, P extends string = string> extends RunOptions<
 
 /**
  * Needs of one request. Amounts that are not given are estimated from earlier requests. Before the first one, `select` counts
- * them as 1, and a lease reserves a tenth of the limit.
+ * them as 1, and a lease reserves a tenth of the limit, or of a minute's share if all windows are longer.
  */
 export interface SelectOptions<P extends string = string> extends Usage {
   /** Upper limit of the estimated output tokens (the API's max_tokens). */

@@ -37,6 +37,8 @@ const STREAK = 3;
 const RECENT_MS = 500;
 // Bounds the memory.
 const MOST_RECENT = 64;
+/** Most that the first latency counts. */
+const FIRST_LATENCY_MS = 60_000;
 const PROBE_AFTER_MS = 5_000;
 const MAX_SECONDS = 60;
 const EXHAUSTED_SECONDS = 60;
@@ -194,7 +196,11 @@ export class TimedHealth implements Health {
     this.#score = Math.min(1, this.#score + this.#settings.boostSuccess);
     if (latencyMs !== null) {
       const weight = this.#settings.ewmaAlpha;
-      this.#latencyMs = Number.isNaN(this.#latencyMs) ? latencyMs : weight * latencyMs + (1 - weight) * this.#latencyMs;
+      const before = this.#latencyMs;
+      // A single latency must not hide time-outs for long.
+      this.#latencyMs = Number.isNaN(before)
+        ? Math.min(latencyMs, FIRST_LATENCY_MS)
+        : before + weight * (Math.min(latencyMs, 4 * before + 1_000) - before);
     }
     if (isStale) return "nothing";
     this.#successes[this.#successCount++ % MOST_RECENT] = now;

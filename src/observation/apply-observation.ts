@@ -3,7 +3,7 @@ import type { Outcome } from "../health/health.ts";
 import type { Counters } from "../metrics.ts";
 import type { Profile } from "../profile/profile.ts";
 import type { Provider } from "../provider/provider.ts";
-import type { SizeEstimate } from "../provider/size-estimate.ts";
+import { NOTHING_STATED, type SizeEstimate } from "../provider/size-estimate.ts";
 import { REQUESTS } from "../quota/dimension-index.ts";
 import type { Quota } from "../quota/quota.ts";
 import { UNSPECIFIED } from "../quota/usage-vector.ts";
@@ -27,7 +27,9 @@ export function applyObservation(
 ): void {
   context.counters.observations++;
   context.counters.invalidUsages += observed.invalid;
-  if (size !== null && observed.status === "success") size.learn(observed.amounts, UNSPECIFIED);
+  if (size !== null && observed.status === "success") {
+    size.learn(observed.amounts, NOTHING_STATED, provider.quotas, now);
+  }
   countUsage(provider, observed, context, now);
   // The request began its latency ago, as far as that is known.
   updateHealth(provider, observed, now - (observed.latencyMs ?? 0), context, now);

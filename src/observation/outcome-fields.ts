@@ -32,11 +32,12 @@ export function statusNamed(value: unknown, { statuses }: Vocabulary): StatusCla
 export function readUsage(usage: unknown, amounts: UsageVector): number {
   try {
     if (!isRecord(usage)) return 1;
-    const invalid = readUsageFields(usage, amounts) + Object.keys(usage).filter((key) => !USAGE_INDEX.has(key)).length;
+    const unknown = Object.keys(usage).filter((key) => !USAGE_INDEX.has(key)).length;
+    const invalid = readUsageFields(usage, amounts) + unknown;
     const stated = invalid === 0 ? undefined : clientUsage(usage);
     return stated === undefined ? invalid : readUsageFields(stated, amounts);
   } catch {
-    // A hostile object.
+    // Only a hostile object throws while it is read.
     return 1;
   }
 }

@@ -75,7 +75,10 @@ export function releaseInMs(tracker: Tracker, amount: number, now: number): numb
 function excessOf(quota: Quota, amount: number, variance: number, others: number, now: number): number {
   // A single request always fits, whatever its margin.
   const margin = Math.min(Math.ceil(safetyMargin(variance, others + variance)), quota.capacity - amount);
-  return quota.taken(now) + amount + (variance > 0 ? margin : 0) - quota.capacity;
+  const taken = quota.taken(now);
+  const excess = taken - quota.capacity + amount + (variance > 0 ? margin : 0);
+  // A sum above the largest exact integer rounds, and more than everything is never released.
+  return amount <= quota.capacity ? Math.min(excess, taken) : excess;
 }
 
 /**

@@ -60,6 +60,11 @@ export class Account {
     return this.spec.limit;
   }
 
+  /** Most that one report counts: a bucket would need several windows to pay a larger debt. */
+  get largest(): number {
+    return this.spec.strategy === "token_bucket" ? this.capacity : Infinity;
+  }
+
   /** Used and reserved together. */
   taken(now: number): number {
     const { tracker } = this;
@@ -75,8 +80,9 @@ export class Account {
   record(amount: number, now: number): boolean {
     if (amount <= 0) return false;
     const before = this.tracker.capacity - this.taken(now);
-    this.tracker.record(amount, now);
-    this.burn.count(amount, now);
+    this.tracker.record(Math.min(amount, this.largest), now);
+    // One report must not press on the score for longer than a window.
+    this.burn.count(Math.min(amount, this.capacity), now);
     this.changed();
     return before > 0 && amount >= before;
   }
@@ -200,13 +206,14 @@ export class Reservation<Q extends Account = Account> {
   }
 
   /** Replaces the amount, reserved or counted; true if that used up what had remained. */
-  adjust(amount: number, now: number): boolean {
+  adjust(reported: number, now: number): boolean {
     const { quota } = this;
+    const amount = Math.min(reported, Math.max(this.#amount, quota.largest));
     const delta = amount - this.#amount;
     if (delta === 0) return false;
     if (!this.#isReserved) {
       const before = quota.remaining(now);
-      quota.burn.count(delta, now, this.grantedAt);
+      quota.burn.count(Math.min(delta, quota.capacity), now, this.grantedAt);
       this.#amount = amount;
       if (this.#list === null && this.maxRefund > 0) this.#enter(quota.adjustable);
       quota.amend(delta, this.#at, now);
@@ -250,7 +257,7 @@ export class Reservation<Q extends Account = Account> {
   #reserve(delta: number, now: number): void {
     if (delta === 0) return;
     const { quota } = this;
-    quota.burn.count(delta, now, this.grantedAt);
+    quota.burn.count(Math.min(delta, quota.capacity), now, this.grantedAt);
     quota.reserved = Math.max(0, quota.reserved + delta);
     quota.changed();
   }

@@ -9,7 +9,7 @@
 //
 // Regimes: without a signal and a time limit no timer is set, and a free provider is granted without a promise.
 
-import type { ActiveLease } from "../admission/active-lease.ts";
+import { ActiveLease } from "../admission/active-lease.ts";
 import type { Caller } from "../admission/waiter.ts";
 import type { Attempt, RunResult } from "../api/attempt.ts";
 import type { RunOptions, TaskResult } from "../api/run-options.ts";
@@ -21,6 +21,7 @@ import type { Capability } from "../provider/capability.ts";
 import { RequestSpec } from "../selection/request-spec.ts";
 import { AttemptContext } from "./attempt-context.ts";
 import { callFailure } from "./call-failure.ts";
+import { cancelBody } from "./cancel-body.ts";
 import { classifyBy, classifyEvent, UNKNOWN } from "./classification/classify.ts";
 import { emitFailover } from "./failover-event.ts";
 import type { MapTurns } from "./map-turns.ts";
@@ -104,8 +105,8 @@ export class FailoverLoop implements Caller {
     try {
       for (;;) {
         let lease = this.#acquire();
-        if (lease instanceof Promise) lease = await lease;
-        else await RETURNED;
+        if (lease instanceof ActiveLease) await RETURNED;
+        else lease = await lease;
         const context = this.#begin(lease);
         let ending: Ending<T>;
         try {
@@ -158,7 +159,7 @@ export class FailoverLoop implements Caller {
     const lease = this.#requestLease(this.#request, Infinity);
     // `acquire` has just read the clock.
     const since = this.parts.time.now;
-    if (!(lease instanceof Promise)) return lease;
+    if (lease instanceof ActiveLease) return lease;
     return lease.then((granted) => {
       this.#spendWait(since);
       return granted;
@@ -191,11 +192,12 @@ export class FailoverLoop implements Caller {
         const request = isFirst ? this.#request : this.#retryRequest(plan.without);
         const granted = this.#requestLease(request, plan.until - since);
         lease =
-          granted instanceof Promise && this.#turns
-            ? await this.#whilePlacesAreFreed(granted, this.#turns)
-            : await granted;
+          granted instanceof ActiveLease || !this.#turns
+            ? await granted
+            : await this.#whilePlacesAreFreed(granted, this.#turns);
       } catch (error) {
-        if (isFirst || !NoAvailableProviders.is(error)) throw error;
+        // The reason of an abort can be such an error of another limiter.
+        if (isFirst || this.signal?.aborted || !NoAvailableProviders.is(error)) throw error;
         const kind = error.kind === "refused" ? "attempts_failed" : error.kind;
         if (!this.asksAgain) throw this.#failure(plan.isShort ? "retry_budget" : kind);
       } finally {
@@ -284,6 +286,9 @@ export class FailoverLoop implements Caller {
       if (this.signal?.aborted) throw this.signal.reason;
       if (context.isAborted) verdict = this.#timeoutVerdict(context);
       else verdict = classifier === undefined ? this.classify(ending) : classifier(ending);
+    } catch (error) {
+      if (ending.ok) cancelBody(ending.value);
+      throw error;
     } finally {
       if (verdict?.isRecognized === false) this.reportUnrecognized(ending);
       if (verdict !== null) {
@@ -301,9 +306,10 @@ export class FailoverLoop implements Caller {
     const isFinal = FINAL_STATUSES.includes(status) && !context.isAborted;
     const error = !ending.ok ? ending.error : isFinal ? null : ending.value;
     const latencyMs = this.parts.time.now - startedAt;
-    const made = { provider, status, waitedMs: this.#waitedMs, latencyMs, error };
+    const made = { provider, status, waitedMs: this.#waitedMs, latencyMs };
     const attempts = this.#attempts;
-    this.failures = attempts.push(made);
+    // Loggers print enumerable fields, and errors of clients can contain keys.
+    this.failures = attempts.push(Object.defineProperty(made as Attempt, "error", { value: error }));
     if (isFinal) {
       this.#unsuitable?.drop();
       if (ending.ok) return { value: ending.value, provider, attempts };

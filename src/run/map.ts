@@ -1,11 +1,11 @@
 import type { MapResult, TaskContext } from "../api/attempt.ts";
 import type { MapOptions } from "../api/run-options.ts";
-import { GrateLimiterError } from "../errors.ts";
+import { LoopTurns } from "../clock/loop-turns.ts";
 import type { Capability } from "../provider/capability.ts";
 import { type RequestSpec, requestSpecFor } from "../selection/request-spec.ts";
 import { omitUndefined } from "../validation/omit-undefined.ts";
 import { newController } from "./abort-controller.ts";
-import { closeIterator } from "./close-iterator.ts";
+import { closeIterator, pullFrom } from "./close-iterator.ts";
 import { FailoverLoop } from "./failover-loop.ts";
 import { type MapTurns, mapTurns } from "./map-turns.ts";
 import { oneAnswer } from "./one-answer.ts";
@@ -115,19 +115,36 @@ class MapIterator<Item, T> implements AsyncIterableIterator<MapResult<Item, T>> 
   #start(): void {
     this.#hasStarted = true;
     const signal = this.#signal;
-    const abort = () => {
-      this.#failure = { reason: signal!.reason };
-      this.#closeSource();
-      this.#abort(signal!.reason);
-    };
-    if (signal?.aborted) abort();
+    if (signal?.aborted) this.#abortBy(signal);
     else {
-      this.#unwatch = this.#parts.admission.watch(signal, Infinity, abort);
+      if (signal !== undefined) this.#watch(signal);
       this.#feed();
     }
   }
 
+  /** A signal that outlives this iterator must not keep it, because iterators are dropped without `return`. */
+  #watch(signal: Signal): void {
+    const dropped = new FinalizationRegistry<() => void>((cancel) => cancel());
+    const weak = new WeakRef(this);
+    const unwatch = this.#parts.admission.watch(signal, Infinity, () => {
+      // The listener keeps the registry, so that it works as long as the listener exists.
+      dropped.unregister(signal);
+      const iterator = weak.deref();
+      if (iterator !== undefined) iterator.#abortBy(signal);
+    });
+    dropped.register(this, unwatch);
+    this.#unwatch = unwatch;
+  }
+
+  #abortBy({ reason }: Signal): void {
+    this.#failure = { reason };
+    this.#closeSource();
+    this.#abort(reason);
+  }
+
   async #feed(): Promise<void> {
+    // A simulated clock waits for promises, and not for the event loop.
+    const turns = this.#parts.time.isReal ? new LoopTurns() : null;
     try {
       for (let index = 0; ; index++) {
         if (this.#held >= this.#concurrency) {
@@ -135,12 +152,15 @@ class MapIterator<Item, T> implements AsyncIterableIterator<MapResult<Item, T>> 
             this.#resume = resolve;
           });
         }
+        // Tasks that end synchronously would leave no time to anything else.
+        const turn = turns?.wait() ?? null;
+        if (turn !== null) await turn;
         // An item is pulled only when it may wait for capacity.
         await this.#turns.first.acquire();
         this.#turns.first.release();
         if (this.#isFed) break;
         this.#isPulling = true;
-        const { done, value } = await this.#source.next();
+        const { done, value } = await pullFrom(this.#source);
         this.#isPulling = false;
         if (done || this.#isFed) break;
         this.#held++;
@@ -149,6 +169,7 @@ class MapIterator<Item, T> implements AsyncIterableIterator<MapResult<Item, T>> 
     } catch (reason) {
       this.#failure ??= { reason };
     }
+    turns?.close();
     this.#isFed = true;
     this.#yieldResults();
   }
@@ -158,8 +179,8 @@ class MapIterator<Item, T> implements AsyncIterableIterator<MapResult<Item, T>> 
     try {
       result = await this.#serve(item, index);
     } catch (error) {
-      const isClosed = GrateLimiterError.is(error) && error.code === "closed";
-      if (!isClosed) result = { ok: false, item, index, error };
+      // A task can throw such an error of another limiter.
+      if (!this.#parts.admission.isOwnClosed(error)) result = { ok: false, item, index, error };
       else if (!this.#isFed) {
         this.#failure = { reason: error };
         this.#closeSource();

@@ -6,7 +6,7 @@ import type { RequestSpec } from "../selection/request-spec.ts";
 import type { AttemptContext } from "./attempt-context.ts";
 import { ChunkStream } from "./chunk-stream.ts";
 import { UNKNOWN } from "./classification/classify.ts";
-import { closeIterator } from "./close-iterator.ts";
+import { closeIterator, pullFrom } from "./close-iterator.ts";
 import { FailoverLoop } from "./failover-loop.ts";
 import type { RunDependencies } from "./run-dependencies.ts";
 
@@ -33,7 +33,7 @@ export async function stream<Chunk>(
     }
     // Otherwise a source that never yields would stay open after an abort.
     context.onAbort = () => closeIterator(source).catch(() => {});
-    const first = await source.next();
+    const first = await pullFrom(source);
     context.onAbort = undefined;
     if (context.isAborted) return iterable;
     if (call.isErrorEvent(first)) {

@@ -166,7 +166,10 @@ export class HealthModel {
   #sample(latencyMs: number | undefined): void {
     if (latencyMs === undefined) return;
     const { ewmaAlpha } = this.settings;
-    this.latencyMs = this.latencyMs === null ? latencyMs : ewmaAlpha * latencyMs + (1 - ewmaAlpha) * this.latencyMs;
+    const before = this.latencyMs;
+    const most = before === null ? 60_000 : 4 * before + 1_000;
+    const sample = Math.min(latencyMs, most);
+    this.latencyMs = before === null ? sample : ewmaAlpha * sample + (1 - ewmaAlpha) * before;
   }
 
   #succeed(begunAt: number, now: number): void {

@@ -23,7 +23,7 @@ describe("a task that succeeds", () => {
     expect(result).toEqual({
       value,
       provider: "a",
-      attempts: [{ provider: "a", status: "success", waitedMs: 0, latencyMs: 0, error: null }],
+      attempts: [{ provider: "a", status: "success", waitedMs: 0, latencyMs: 0 }],
     });
     expect(task).toHaveBeenCalledTimes(1);
     expect(settledStatuses(fixture)).toEqual(["success"]);
