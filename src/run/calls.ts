@@ -1,4 +1,4 @@
-import type { MapResult, TaskContext } from "../api/attempt.ts";
+import type { MapResults, TaskContext } from "../api/attempt.ts";
 import type { Lease } from "../api/lease.ts";
 import type { AcquireOptions, MapOptions, RunDefaults, RunOptions, SelectOptions } from "../api/run-options.ts";
 import type { Capability } from "../provider/capability.ts";
@@ -69,7 +69,7 @@ export class Calls {
     items: Iterable<Item> | AsyncIterable<Item>,
     task: (item: Item, context: TaskContext) => T | PromiseLike<T>,
     options: MapOptions<Item> | undefined,
-  ): AsyncIterableIterator<MapResult<Item, T>> {
+  ): MapResults<Item, T> {
     const { admission, defaults } = this.#parts;
     admission.requireOpen();
     const capability = this.#check(checks.map, name, options);

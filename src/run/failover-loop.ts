@@ -58,6 +58,8 @@ export class FailoverLoop implements Caller {
   readonly #timeoutMs: number;
   readonly #attempts: Attempt[] = [];
   #retryPolicy: RetryPolicy | undefined;
+  #hasBegun = false;
+  #stopped: { readonly error: unknown } | null = null;
   #waitedMs = 0;
   #remainingWaitMs: number;
 
@@ -97,6 +99,23 @@ export class FailoverLoop implements Caller {
    * signal's reason, or with NoAvailableProviders.
    */
   async serve<T>(task: Task<T>, classifier?: Classifier): Promise<RunResult<T>> {
+    const { admission } = this.parts;
+    admission.callBegan();
+    try {
+      return await this.#serve(task, classifier);
+    } finally {
+      admission.callEnded();
+    }
+  }
+
+  /** Ends the call with that error unless an attempt has begun. */
+  stop(error: unknown): void {
+    if (this.#hasBegun) return;
+    this.#stopped = { error };
+    this.withdraw?.(error);
+  }
+
+  async #serve<T>(task: Task<T>, classifier?: Classifier): Promise<RunResult<T>> {
     for (;;) {
       let lease = this.#acquire();
       if (lease instanceof Promise) lease = await lease;
@@ -246,6 +265,7 @@ export class FailoverLoop implements Caller {
       lease.release();
       throw error;
     }
+    this.#hasBegun = true;
     lease.startTask();
     return new AttemptContext(lease, this.#attempts.length + 1, now);
   }
@@ -310,6 +330,7 @@ export class FailoverLoop implements Caller {
   }
 
   #requireTime(leftMs: number): void {
+    if (this.#stopped !== null) throw this.#stopped.error;
     if (this.signal?.aborted) throw this.signal.reason;
     if (leftMs <= 0) throw this.#failure("timed_out");
   }
