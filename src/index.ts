@@ -1,4 +1,4 @@
-export type { Attempt, MapResult, RunResult, TaskContext } from "./api/attempt.ts";
+export type { Attempt, MapProgress, MapResult, MapResults, RunResult, TaskContext } from "./api/attempt.ts";
 export type { Clock } from "./api/clock.ts";
 export type { Alternative, Decision } from "./api/decision.ts";
 export { Dimension } from "./api/dimension.ts";
@@ -22,6 +22,7 @@ export type { QuotaForecast } from "./api/quota-forecast.ts";
 export type { Refusal, RefusalReason } from "./api/refusal.ts";
 export type {
   AcquireOptions,
+  CloseOptions,
   MapOptions,
   RunDefaults,
   RunOptions,

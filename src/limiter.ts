@@ -1,6 +1,6 @@
 import { Admission } from "./admission/admission.ts";
 import { Reconfiguration } from "./admission/reconfiguration.ts";
-import type { MapResult, RunResult, TaskContext } from "./api/attempt.ts";
+import type { MapResults, RunResult, TaskContext } from "./api/attempt.ts";
 import type { Decision } from "./api/decision.ts";
 import type { Dimension } from "./api/dimension.ts";
 import type { LimiterEvents } from "./api/events.ts";
@@ -18,7 +18,14 @@ import type {
 } from "./api/provider-config.ts";
 import type { QuotaForecast } from "./api/quota-forecast.ts";
 import type { Refusal } from "./api/refusal.ts";
-import type { AcquireOptions, MapOptions, RunOptions, SelectOptions, StreamOptions } from "./api/run-options.ts";
+import type {
+  AcquireOptions,
+  CloseOptions,
+  MapOptions,
+  RunOptions,
+  SelectOptions,
+  StreamOptions,
+} from "./api/run-options.ts";
 import type { WindowSpec } from "./api/window.ts";
 import { classic } from "./classic/classic-profile.ts";
 import { EngineTime } from "./clock/engine-time.ts";
@@ -146,7 +153,7 @@ export class GrateLimiter<P extends string = string, Routes extends Record<strin
    * errors of a scoring strategy.
    */
   select<C extends keyof Routes & string>(capability: C, options?: SelectOptions<Routes[C]>): Decision<Routes[C]> {
-    if (this.#admission.isClosed) throw this.#admission.closedError();
+    if (!this.#admission.isOpen) throw this.#admission.closedError();
     const known = requestedCapability(checks.select, capability, options, this.#context);
     const request = requestSpecFor(options);
     try {
@@ -213,9 +220,9 @@ export class GrateLimiter<P extends string = string, Routes extends Record<strin
     items: Iterable<Item> | AsyncIterable<Item>,
     task: (item: Item, context: TaskContext<Routes[C]>) => T | PromiseLike<T>,
     options?: MapOptions<Item, Routes[C]>,
-  ): AsyncIterableIterator<MapResult<Item, T, Routes[C]>> {
+  ): MapResults<Item, T, Routes[C]> {
     const results: unknown = this.#calls.map(capability, items, task as never, options as MapOptions<Item>);
-    return results as AsyncIterableIterator<MapResult<Item, T, Routes[C]>>;
+    return results as MapResults<Item, T, Routes[C]>;
   }
 
   /**
@@ -292,9 +299,14 @@ export class GrateLimiter<P extends string = string, Routes extends Record<strin
     return this.#context.events.on(event, listener);
   }
 
-  /** Rejects all queued and all later calls with code "closed". Leases, `observe`, queries and configuration keep working. */
-  close(): void {
-    this.#admission.close();
+  /**
+   * Rejects all queued and all later calls with code "closed". Leases, `observe`, queries and configuration keep working. With
+   * `drain` calls that have begun go on, and the promise resolves when nothing waits and no lease is open, or after
+   * `timeoutMs`. Throws InvalidConfig.
+   */
+  close(options?: CloseOptions): Promise<void> {
+    if (options !== undefined) this.#validate(checks.close, options);
+    return this.#admission.close(options);
   }
 
   #validate(check: Check, value: unknown, pools?: Registry["pools"]): void {

@@ -18,13 +18,12 @@ import type { Outcome } from "../health/health.ts";
 import { updateHealth } from "../observation/apply-observation.ts";
 import { readUsage } from "../observation/outcome-fields.ts";
 import { parseSettlement, SUCCEEDED } from "../observation/parse-settlement.ts";
-import { UNSERVED } from "../observation/status-code.ts";
 import { reportUnrecognized } from "../observation/unrecognized-outcome.ts";
 import type { Provider } from "../provider/provider.ts";
 import { REQUESTS } from "../quota/dimension-index.ts";
 import type { Quota } from "../quota/quota.ts";
 import { type UsageVector, unspecifiedUsage, usageOf } from "../quota/usage-vector.ts";
-import { finalUsage } from "./final-usage.ts";
+import { finalUsage, knownUsage } from "./final-usage.ts";
 import type { Candidate, LeaseContext } from "./lease-context.ts";
 import { LeaseHoldings } from "./lease-holdings.ts";
 import {
@@ -108,6 +107,11 @@ export class ActiveLease implements Lease, Due, LeaseTerms {
   /** True for the one request after a cooldown. */
   get isTrial(): boolean {
     return this.#candidate.state === "trial";
+  }
+
+  /** Amounts that are reserved or counted. */
+  get amounts(): UsageVector {
+    return this.#holdings.amounts;
   }
 
   get decision(): Decision {
@@ -212,7 +216,7 @@ export class ActiveLease implements Lease, Due, LeaseTerms {
 
   #expire(at: number): void {
     this.#context.counters.leasesExpired++;
-    this.#adjust("timeout", at, this.#knownUsage("timeout"));
+    this.#adjust("timeout", at, knownUsage("timeout", this.#candidate, this, this.#reported));
     this.#apply("abandon", at);
     this.#context.events.emit("leaseExpired", { lease: this });
   }
@@ -246,17 +250,7 @@ export class ActiveLease implements Lease, Due, LeaseTerms {
 
   /** Called when the size of such requests becomes known after the end of this one. */
   recount(now: number): void {
-    this.#adjust("timeout", now, this.#knownUsage("timeout"));
-  }
-
-  /** Amounts of the request as far as they are known: an invented estimate is reserved, but never counted as usage. */
-  #knownUsage(status: StatusClass): UsageVector {
-    const { provider, capability, request } = this.#candidate;
-    if (!provider.hasSizes || !provider.isRegistered || request.isFullySpecified) return this.#holdings.amounts;
-    const size = capability.sizeOn(provider.name);
-    const isServed = status === "success";
-    if (!isServed && this.#reported === null && !UNSERVED.includes(status)) size.addGuess(this);
-    return request.knownUsage(provider, size, isServed);
+    this.#adjust("timeout", now, knownUsage("timeout", this.#candidate, this, this.#reported));
   }
 
   /** Adjusts the amounts to an ending with that status. `known`: amounts of the parts that were not reported. */
@@ -277,21 +271,15 @@ export class ActiveLease implements Lease, Due, LeaseTerms {
       size.learn(this.#reported ?? unspecifiedUsage(), request.statedSize, provider.quotas, now);
       provider.invalidate();
     }
-    this.#countUnsuitable(status);
-    this.#adjust(status, now, this.#knownUsage(status));
+    this.#adjust(status, now, knownUsage(status, this.#candidate, this, this.#reported));
     this.#apply(status === "timeout" || status === "cancelled" ? "abandon" : "settle", now);
     if (status !== "cancelled" && provider.isRegistered) {
+      capability.countUnsuitable(this.provider, status === "unsuitable", context.events);
       updateHealth(provider, { status, latencyMs, retryAfterMs, knownResetAt }, this.grantedAt, context, now);
     }
     if (context.events.hasListener("leaseSettled")) {
       context.events.emit("leaseSettled", { lease: this, status, latencyMs });
     }
-  }
-
-  #countUnsuitable(status: StatusClass): void {
-    const { provider, capability } = this.#candidate;
-    if (status === "cancelled" || !provider.isRegistered) return;
-    capability.countUnsuitable(this.provider, status === "unsuitable", this.#context.events);
   }
 
   /** Changes the state, and the reservations with it. */

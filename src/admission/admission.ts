@@ -8,6 +8,7 @@
 
 import type { Lease } from "../api/lease.ts";
 import type { Refusal } from "../api/refusal.ts";
+import type { CloseOptions } from "../api/run-options.ts";
 import type { EngineTime } from "../clock/engine-time.ts";
 import { type Due, TimerHeap } from "../clock/timer-heap.ts";
 import { GrateLimiterError } from "../errors.ts";
@@ -50,6 +51,10 @@ export class Admission implements LeaseContext {
   readonly #closedErrors = new WeakSet<object>();
   #order = 0;
   #isClosed = false;
+  /** Calls that have begun, and have not ended. */
+  #calls = 0;
+  /** Ends the drain; null: the limiter is not drained. */
+  #endDrain: (() => void) | null = null;
   #timerAt = Infinity;
   #cancelTimer: (() => void) | null = null;
 
@@ -66,6 +71,12 @@ export class Admission implements LeaseContext {
     return this.#parts;
   }
 
+  /** True if calls can begin. */
+  get isOpen(): boolean {
+    return !this.#isClosed && this.#endDrain === null;
+  }
+
+  /** True if no call goes on. */
   get isClosed(): boolean {
     return this.#isClosed;
   }
@@ -142,7 +153,8 @@ export class Admission implements LeaseContext {
     const { isIdle } = this.#scheduler;
     if (!isIdle) this.#scheduler.serve(this.#time.now);
     if (this.#parts.events.hasPending) this.#parts.events.flush();
-    if (!isIdle || this.#alarms.first !== undefined || this.#timerAt < Infinity) this.#setTimer();
+    if (this.#endDrain !== null && this.#isDrained) this.#endDrain();
+    if (!isIdle || this.#alarms.first !== undefined || this.#timerAt < Infinity || this.#endDrain) this.#setTimer();
   }
 
   /** Grants a lease now or returns a refusal; never waits, overtakes no waiter. */
@@ -170,7 +182,7 @@ export class Admission implements LeaseContext {
     maxWaitMs: number,
     caller?: Caller,
   ): ActiveLease | Promise<ActiveLease> {
-    this.requireOpen();
+    if (this.#isClosed || caller?.order === undefined) this.requireOpen();
     const signal = asked.signal as Abortable | undefined;
     if (signal?.aborted) throw signal.reason;
     requireCost(capability, request, this.#parts.registry);
@@ -202,18 +214,56 @@ export class Admission implements LeaseContext {
     return cancel;
   }
 
-  /** Rejects all queued and all later calls. */
-  close(): void {
+  /** A call of `run`, `stream` or `map` has begun, of which a drain waits for the end. */
+  callBegan(): void {
+    this.#calls++;
+  }
+
+  callEnded(): void {
+    this.#calls--;
+    if (this.#endDrain !== null) this.endStep();
+  }
+
+  /** Rejects all queued and all later calls; with `drain`, those that have begun go on for at most `timeoutMs`. */
+  close({ drain = false, timeoutMs = Infinity }: CloseOptions = {}): Promise<void> {
+    if (!drain || this.#isClosed) {
+      this.#closeNow();
+      return Promise.resolve();
+    }
+    const now = this.beginStep();
+    return new Promise((resolve) => {
+      const cancel = this.watch(undefined, now + timeoutMs, () => this.#endDrain?.());
+      const others = this.#endDrain;
+      this.#endDrain = () => {
+        this.#endDrain = null;
+        cancel();
+        resolve();
+        if (others === null) this.#closeNow();
+        else others();
+      };
+      this.endStep();
+    });
+  }
+
+  #closeNow(): void {
     this.#isClosed = true;
     this.#scheduler.rejectAll(() => this.closedError());
     for (const alarm of [...this.#alarms]) if (alarm.isPause) alarm.ring();
+    this.#endDrain?.();
     this.endStep();
+  }
+
+  get #isDrained(): boolean {
+    const { leasesGranted, leasesSettled, leasesReleased, leasesExpired } = this.counters;
+    return (
+      this.#calls === 0 && this.#scheduler.isEmpty && leasesGranted === leasesSettled + leasesReleased + leasesExpired
+    );
   }
 
   /** Throws if nothing is granted any more, or ever. */
   requireOpen(): void {
     this.#parts.profile.requireLeases();
-    if (this.#isClosed) throw this.closedError();
+    if (!this.isOpen) throw this.closedError();
   }
 
   /** Error of every call after `close`, except `observe`, queries and configuration. */
@@ -229,7 +279,9 @@ export class Admission implements LeaseContext {
   }
 
   #setTimer(): void {
-    const at = Math.min(this.#scheduler.nextEvaluationAt, this.#alarms.first?.dueAt ?? Infinity);
+    // A drain waits for leases that expire.
+    const expiryAt = this.#endDrain === null ? Infinity : (this.leases.first?.dueAt ?? Infinity);
+    const at = Math.min(this.#scheduler.nextEvaluationAt, this.#alarms.first?.dueAt ?? Infinity, expiryAt);
     if (at === this.#timerAt) return;
     this.#cancelTimer?.();
     this.#timerAt = at;

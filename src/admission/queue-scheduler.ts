@@ -55,7 +55,12 @@ export class QueueScheduler {
 
   /** True if nothing waits, and no claim is left of a former waiter. */
   get isIdle(): boolean {
-    return this.#queue.size === 0 && this.#claims.isEmpty;
+    return this.isEmpty && this.#claims.isEmpty;
+  }
+
+  /** True if nothing waits. */
+  get isEmpty(): boolean {
+    return this.#queue.size === 0;
   }
 
   /** When the queue is evaluated again even if nothing happens. Infinity: never. */

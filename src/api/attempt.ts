@@ -21,6 +21,32 @@ export type MapResult<Item, T, P extends string = string> =
   | { readonly ok: true; readonly item: Item; readonly index: number; readonly value: T; readonly provider: P }
   | { readonly ok: false; readonly item: Item; readonly index: number; readonly error: unknown };
 
+/** State of a batch. Items that are stopped before their first attempt count as not pulled. */
+export interface MapProgress {
+  /** Items that the source has; null: unknown, because it is no array, set or map. */
+  readonly total: number | null;
+  /** Items with a value. */
+  readonly completed: number;
+  /** Items with an error. */
+  readonly failed: number;
+  /** Items of which the task runs. */
+  readonly inFlight: number;
+  /** Items that were pulled, and wait for capacity, or between two attempts. */
+  readonly waiting: number;
+  /** Items per second that ended since the first pull; null: none yet. */
+  readonly perSecond: number | null;
+  /** Milliseconds until the last item ends at that rate; null: unknown. */
+  readonly etaMs: number | null;
+}
+
+/** Results of `map`, in order of completion. */
+export interface MapResults<Item, T, P extends string = string> extends AsyncIterableIterator<MapResult<Item, T, P>> {
+  /** Current state of the batch. */
+  readonly progress: MapProgress;
+  /** Reads all results that are left. Rejects as `next`. */
+  toArray(): Promise<MapResult<Item, T, P>[]>;
+}
+
 /** Result of `run` and `stream`: the value of the task, the provider that served it, and all attempts, the last one included. */
 export interface RunResult<T, P extends string = string> {
   readonly value: T;

@@ -59,12 +59,25 @@ export interface StreamOptions<P extends string = string> extends RunOptions<P> 
   chunkTimeoutMs?: number | undefined;
 }
 
+/** How `close` ends. */
+export interface CloseOptions {
+  /** true: calls that have begun, and leases that are open, end by themselves. Default false. */
+  drain?: boolean | undefined;
+  /** Longest drain in milliseconds, after which the queued calls are rejected. Default Infinity. */
+  timeoutMs?: number | undefined;
+}
+
 /** Options of one `map`. */
 export interface MapOptions<Item, P extends string = string> extends RunOptions<P> {
   /** Returns the needs of one item. */
   needs?: ((item: Item, index: number) => SelectOptions<P>) | undefined;
   /** Most items in progress, whatever the quotas allow. Default 1_000. */
   concurrency?: number | undefined;
+  /**
+   * Stops the batch without losing anything: no more items are pulled, items without an attempt are dropped, and all others
+   * end and are yielded. Default none.
+   */
+  stopSignal?: AbortSignal | undefined;
 }
 
 /**

@@ -42,7 +42,7 @@ export interface StatedSize {
 export const NOTHING_STATED: StatedSize = { input: UNSPECIFIED, output: UNSPECIFIED, maxOutputTokens: Infinity };
 
 /** An ended request with unknown usage. */
-interface Guess {
+export interface Guess {
   /** Counts the request again, with the size that is known by now. */
   recount(now: number): void;
 }

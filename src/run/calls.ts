@@ -1,4 +1,4 @@
-import type { MapResult, TaskContext } from "../api/attempt.ts";
+import type { MapResults, TaskContext } from "../api/attempt.ts";
 import type { Lease } from "../api/lease.ts";
 import type { AcquireOptions, MapOptions, RunDefaults, RunOptions, SelectOptions } from "../api/run-options.ts";
 import type { Capability } from "../provider/capability.ts";
@@ -6,7 +6,7 @@ import { requestedCapability } from "../selection/known-names.ts";
 import { type RequestSpec, requestSpecFor } from "../selection/request-spec.ts";
 import type { Check } from "../validation/problems.ts";
 import * as checks from "../validation/schemas.ts";
-import { MAX_WAIT_MS } from "./failover-loop.ts";
+import { MAX_WAIT_MS } from "./lease-source.ts";
 import { map } from "./map.ts";
 import type { RunDependencies } from "./run-dependencies.ts";
 
@@ -69,7 +69,7 @@ export class Calls {
     items: Iterable<Item> | AsyncIterable<Item>,
     task: (item: Item, context: TaskContext) => T | PromiseLike<T>,
     options: MapOptions<Item> | undefined,
-  ): AsyncIterableIterator<MapResult<Item, T>> {
+  ): MapResults<Item, T> {
     const { admission, defaults } = this.#parts;
     admission.requireOpen();
     const capability = this.#check(checks.map, name, options);

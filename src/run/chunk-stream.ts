@@ -58,8 +58,8 @@ export class ChunkStream<Chunk> implements AsyncIterableIterator<Chunk> {
     this.#latencyMs = call.parts.time.now - context.startedAt;
     this.#isOver = first.done === true;
     if (this.#isOver) return;
-    this.#unwatch = call.watch(call.deadline, () => {
-      const { signal } = call;
+    this.#unwatch = call.leases.watch(call.leases.deadline, () => {
+      const { signal } = call.leases;
       this.#abort(UNKNOWN.settlement, signal?.aborted ? signal.reason : timeoutError("the call"));
     });
   }

@@ -179,12 +179,13 @@ const needs: Shape = {
   ...each([...USAGE_FIELDS, "maxOutputTokens"], numberFrom(0, Number.MAX_SAFE_INTEGER)),
   ...each(["only", "exclude"], listOf(name)),
 };
+const signal = objectWith("addEventListener", "an AbortSignal");
 const acquires: Shape = {
   ...needs,
   maxWaitMs: fromZeroToInfinity,
   priority: allowed("a finite number", Number.isFinite),
   leaseTimeoutMs: positiveNumber,
-  signal: objectWith("addEventListener", "an AbortSignal"),
+  signal,
 };
 const runs: Shape = { ...acquires, ...waits };
 
@@ -227,7 +228,8 @@ export const select: Check = objectOf(needs);
 export const acquire: Check = objectOf(acquires);
 export const run: Check = objectOf(runs);
 export const stream: Check = objectOf({ ...runs, chunkTimeoutMs: positiveNumber });
-export const map: Check = objectOf({ ...runs, needs: anyFunction, concurrency: positiveWhole });
+export const map: Check = objectOf({ ...runs, needs: anyFunction, concurrency: positiveWhole, stopSignal: signal });
+export const close: Check = objectOf({ drain: trueOrFalse, timeoutMs: fromZeroToInfinity });
 export const task: Check = objectOf({ task: anyFunction }, "task");
 export const batch: Check = objectOf({ items: allowed("an iterable", isIterable), task: anyFunction }, "items", "task");
 export const query: Check = objectOf({ dimension: oneOf(DIMENSIONS), window });
