@@ -167,7 +167,19 @@ const DUE_TYPES = [
 ];
 /** Types that only running requests needs; some of them are already part of the options. */
 const LATER_TYPES = [
-  ...["AcquireOptions", "Lease", "MapOptions", "MapResult", "RunDefaults", "RunOptions", "RunResult", "Settlement"],
+  ...[
+    "AcquireOptions",
+    "Lease",
+    "CloseOptions",
+    "MapOptions",
+    "MapProgress",
+    "MapResult",
+    "MapResults",
+    "RunDefaults",
+    "RunOptions",
+    "RunResult",
+    "Settlement",
+  ],
   ...["StreamOptions", "TaskContext", "TaskResult"],
 ];
 const DUE_MEMBERS = [

@@ -27,7 +27,7 @@ class QueueFixture {
 
   add(capability: string, options: { priority?: number; tokens?: number } = {}): Waiter {
     const request = new RequestSpec(options.tokens === undefined ? {} : { tokens: options.tokens });
-    const waiter = new Waiter(capability, request, options, 1_000, this.#orders++, 0);
+    const waiter = new Waiter(capability, request, options, 1_000, this.#orders++, 0, undefined);
     this.queue.add(waiter, listOf(capability));
     return waiter;
   }
