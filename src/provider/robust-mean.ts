@@ -12,6 +12,8 @@
 const FIRST_SAMPLES = 10;
 const MOST_SAMPLES = 300;
 const HALF_LIFE_MS = 600_000;
+/** Shorter gaps forget nothing: they halve less than a tenth of a sample of 300. */
+const NO_GAP_MS = 100;
 
 /** Mean with constant memory. It has no clock: callers pass the instant (ms). */
 export class RobustMean {
@@ -34,7 +36,8 @@ export class RobustMean {
       this.#variance = sumOf((each) => (each - this.value) ** 2) / Math.max(1, count - 1);
       this.samples = count;
     } else {
-      const kept = this.samples * 0.5 ** ((now - this.#addedAt) / HALF_LIFE_MS);
+      const gapMs = now - this.#addedAt;
+      const kept = gapMs < NO_GAP_MS ? this.samples : this.samples * 0.5 ** (gapMs / HALF_LIFE_MS);
       this.samples = Math.min(MOST_SAMPLES, Math.max(FIRST_SAMPLES, kept) + 1);
       const error = Math.min(amount - this.value, mostAbove(this.value, this.#variance));
       this.value += error / this.samples;

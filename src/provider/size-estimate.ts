@@ -13,7 +13,7 @@
 import { INPUT_TOKENS, OUTPUT_TOKENS, TOKENS } from "../quota/dimension-index.ts";
 import type { Quota } from "../quota/quota.ts";
 import { safetyMargin } from "../quota/safety-margin.ts";
-import { SIZE_DIMENSIONS, UNSPECIFIED, type UsageVector } from "../quota/usage-vector.ts";
+import { UNSPECIFIED, type UsageVector } from "../quota/usage-vector.ts";
 import { mostAbove, RobustMean } from "./robust-mean.ts";
 
 /** The limit divided by this is the estimate while nothing is known. */
@@ -148,13 +148,18 @@ function boundedSizes(
   maxOutputTokens: number,
   quotas: readonly Quota[],
 ): readonly [tokens: number, output: number] {
-  const amounts = [...reported];
-  amounts[OUTPUT_TOKENS] = Math.min(amounts[OUTPUT_TOKENS]!, Math.ceil(maxOutputTokens));
-  for (const { index, capacity } of quotas) {
-    if (SIZE_DIMENSIONS.includes(index)) amounts[index] = Math.min(amounts[index]!, Math.max(1, capacity));
+  let tokens = reported[TOKENS]!;
+  let input = reported[INPUT_TOKENS]!;
+  let output = Math.min(reported[OUTPUT_TOKENS]!, Math.ceil(maxOutputTokens));
+  for (let i = 0; i < quotas.length; i++) {
+    const { index, capacity } = quotas[i]!;
+    const most = Math.max(1, capacity);
+    if (index === TOKENS) tokens = Math.min(tokens, most);
+    else if (index === INPUT_TOKENS) input = Math.min(input, most);
+    else if (index === OUTPUT_TOKENS) output = Math.min(output, most);
   }
-  const [tokens, input, output] = [amounts[TOKENS]!, amounts[INPUT_TOKENS]!, amounts[OUTPUT_TOKENS]!];
-  const [hasInput, hasOutput] = [input !== UNSPECIFIED, output !== UNSPECIFIED];
+  const hasInput = input !== UNSPECIFIED;
+  const hasOutput = output !== UNSPECIFIED;
   if (tokens === UNSPECIFIED) return hasInput && hasOutput ? [input + output, output] : [UNSPECIFIED, UNSPECIFIED];
   // The part of the output that is above its bounds is not in the tokens either.
   const surplus = hasOutput ? reported[OUTPUT_TOKENS]! - output : 0;
