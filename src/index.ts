@@ -3,6 +3,7 @@ export type { Clock } from "./api/clock.ts";
 export type { Alternative, Decision } from "./api/decision.ts";
 export { Dimension } from "./api/dimension.ts";
 export type { LimiterEvents } from "./api/events.ts";
+export type { Explanation } from "./api/explanation.ts";
 export type { Inspection, ProviderInspection } from "./api/inspection.ts";
 export type { Lease, Settlement } from "./api/lease.ts";
 export type { Metrics } from "./api/metrics.ts";

@@ -4,6 +4,7 @@ import type { MapResults, RunResult, TaskContext } from "./api/attempt.ts";
 import type { Decision } from "./api/decision.ts";
 import type { Dimension } from "./api/dimension.ts";
 import type { LimiterEvents } from "./api/events.ts";
+import type { Explanation } from "./api/explanation.ts";
 import type { Inspection } from "./api/inspection.ts";
 import type { Lease } from "./api/lease.ts";
 import type { Metrics } from "./api/metrics.ts";
@@ -11,7 +12,6 @@ import type { Observation } from "./api/observation.ts";
 import type { GrateLimiterOptions } from "./api/options.ts";
 import type {
   CapabilityConfig,
-  CapabilityProvider,
   PoolConfig,
   ProviderConfig,
   ProviderPatch,
@@ -98,11 +98,7 @@ export class GrateLimiter<P extends string = string, Routes extends Record<strin
     const { defaults } = options;
     this.#calls = new Calls({ admission: this.#admission, time, random, maxWaiting, leaseTimeoutMs }, defaults);
     this.#inspector = new Inspector(this.#admission);
-    const { now } = time;
-    for (const [name, pool] of Object.entries(options.pools ?? {})) registry.upsertPool({ ...pool, name }, now);
-    for (const provider of options.providers ?? []) registry.upsertProvider(provider, now);
-    const capabilities: [string, readonly CapabilityProvider[]][] = Object.entries(options.capabilities ?? {});
-    for (const [name, providers] of capabilities) registry.upsertCapability({ name, providers });
+    this.#configuration.declare(options as GrateLimiterOptions, time.now);
   }
 
   /**
@@ -161,6 +157,14 @@ export class GrateLimiter<P extends string = string, Routes extends Record<strin
     } finally {
       this.#admission.endStep();
     }
+  }
+
+  /**
+   * What would happen to such an `acquire` now: the provider that it would get, or why it would wait, and behind how many
+   * calls. Takes nothing. Throws as `tryAcquire`.
+   */
+  explain<C extends keyof Routes & string>(capability: C, options?: AcquireOptions<Routes[C]>): Explanation<Routes[C]> {
+    return this.#calls.explain(capability, options) as Explanation<Routes[C]>;
   }
 
   /**

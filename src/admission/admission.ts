@@ -6,6 +6,7 @@
 // Regimes: nothing runs between calls except that timer, and it is set only while a call waits. The instants of leases need no
 // timer: the next call makes up for them before anything else.
 
+import type { Explanation } from "../api/explanation.ts";
 import type { Lease } from "../api/lease.ts";
 import type { Refusal } from "../api/refusal.ts";
 import type { CloseOptions } from "../api/run-options.ts";
@@ -26,6 +27,7 @@ import { OpenLeasesByName } from "./open-leases.ts";
 import { QueueScheduler } from "./queue-scheduler.ts";
 import { type AdmissionOptions, Reserver } from "./reserver.ts";
 import type { Caller, LeaseOptions, WaitOptions } from "./waiter.ts";
+import { waitersAhead } from "./waiters-ahead.ts";
 
 // Behind all waiters, whatever their priority.
 const BEHIND_ALL: LeaseOptions = { priority: -Infinity };
@@ -171,6 +173,21 @@ export class Admission implements LeaseContext {
     }
   }
 
+  /** What `acquire` would do now. Takes nothing. */
+  explain(capability: Capability, request: RequestSpec, { priority = 0 }: LeaseOptions): Explanation {
+    const now = this.beginStep();
+    try {
+      const ranking = this.#scheduler.rank(capability, request, priority, now);
+      const best = this.#reserver.best(request, ranking, priority, now);
+      const usable = this.#parts.registry.listed(capability).filter(({ name }) => !request.excludes(name));
+      const ahead = waitersAhead(this.#scheduler.waiters, priority, usable, this.#parts.registry);
+      if (best >= 0) return { decision: ranking.decision(best), refusal: null, ahead };
+      return { decision: null, refusal: this.#reserver.refusal(capability, request, now), ahead };
+    } finally {
+      this.endStep();
+    }
+  }
+
   /**
    * Grants a lease now, or waits. Throws or rejects with NoAvailableProviders, the reason of the signal, or code "closed".
    * `caller`: the call that asks, if it can ask again.
@@ -256,7 +273,7 @@ export class Admission implements LeaseContext {
   get #isDrained(): boolean {
     const { leasesGranted, leasesSettled, leasesReleased, leasesExpired } = this.counters;
     return (
-      this.#calls === 0 && this.#scheduler.isEmpty && leasesGranted === leasesSettled + leasesReleased + leasesExpired
+      this.#calls === 0 && this.#scheduler.isIdle && leasesGranted === leasesSettled + leasesReleased + leasesExpired
     );
   }
 

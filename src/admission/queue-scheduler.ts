@@ -55,12 +55,7 @@ export class QueueScheduler {
 
   /** True if nothing waits, and no claim is left of a former waiter. */
   get isIdle(): boolean {
-    return this.isEmpty && this.#claims.isEmpty;
-  }
-
-  /** True if nothing waits. */
-  get isEmpty(): boolean {
-    return this.#queue.size === 0;
+    return this.#queue.size === 0 && this.#claims.isEmpty;
   }
 
   /** When the queue is evaluated again even if nothing happens. Infinity: never. */
@@ -129,6 +124,11 @@ export class QueueScheduler {
     if (!this.#queue.hasDeferred || this.#reserver.best(request, ranking, priority, now) < 0) return ranking;
     this.#queue.resume(now);
     return rank(capability, request, this.#parts, now, true);
+  }
+
+  /** All waiters, in no order. */
+  get waiters(): Iterable<Waiter> {
+    return this.#queue;
   }
 
   /** Grants a lease immediately, or queues the call, or throws. */

@@ -130,21 +130,22 @@ export class Reserver {
 
   /** The refusal of the request, counted and emitted unless the same call asks again. */
   refuse(capability: Capability, request: RequestSpec, now: number, asksAgain = false): Refusal {
-    const refusal = this.#refusal(capability, request, now);
+    const refusal = this.refusal(capability, request, now);
     if (asksAgain) return refusal;
     this.#parts.counters.refusals++;
     this.#parts.events.emit("refused", { capability: capability.name, refusal });
     return refusal;
   }
 
-  #refusal(capability: Capability, request: RequestSpec, now: number): Refusal {
+  /** The refusal of the request as of now, which nothing counts. */
+  refusal(capability: Capability, request: RequestSpec, now: number): Refusal {
     return refusalOf(refusalReasonsFor(capability, request, this.#parts, now, true));
   }
 
   /** True if a known release, or the end of a request in flight, can make room by the deadline. */
   mayComeBy(deadline: number, capability: Capability, request: RequestSpec, now: number): boolean {
     if (deadline <= now) return false;
-    const { retryAfterMs, reasons } = this.#refusal(capability, request, now);
+    const { retryAfterMs, reasons } = this.refusal(capability, request, now);
     // The time of a refusal is rounded up to whole ms.
     if (retryAfterMs !== null && now + retryAfterMs < deadline + 1) return true;
     const { registry, minimumHealth } = this.#parts;

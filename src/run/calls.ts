@@ -1,4 +1,5 @@
 import type { MapResults, TaskContext } from "../api/attempt.ts";
+import type { Explanation } from "../api/explanation.ts";
 import type { Lease } from "../api/lease.ts";
 import type { AcquireOptions, MapOptions, RunDefaults, RunOptions, SelectOptions } from "../api/run-options.ts";
 import type { Capability } from "../provider/capability.ts";
@@ -41,6 +42,14 @@ export class Calls {
     } catch (error) {
       return Promise.reject(error);
     }
+  }
+
+  /** Throws if an argument is invalid. */
+  explain(name: string, options: AcquireOptions | undefined): Explanation {
+    const { admission } = this.#parts;
+    admission.requireOpen();
+    const capability = this.#check(checks.acquire, name, options);
+    return admission.explain(capability, requestSpecFor(options), options ?? NO_OPTIONS);
   }
 
   /** Starts `run` or `stream`. Rejects also if an argument is invalid. */
