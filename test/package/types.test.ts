@@ -171,6 +171,7 @@ const LATER_TYPES = [
     "AcquireOptions",
     "Lease",
     "CloseOptions",
+    "Explanation",
     "MapOptions",
     "MapProgress",
     "MapResult",
@@ -187,7 +188,7 @@ const DUE_MEMBERS = [
   ...["providerQuotaRemaining", "remainingQuota", "removeCapability", "removeProvider", "reviveProvider", "select"],
   ...["updateProvider", "upsertCapability", "upsertPool", "upsertProvider"],
 ];
-const LATER_MEMBERS = ["acquire", "map", "run", "snapshot", "stream", "tryAcquire"];
+const LATER_MEMBERS = ["acquire", "map", "run", "snapshot", "stream", "explain", "tryAcquire"];
 
 describe("the public list", () => {
   const exported = compiled.exports("../../src/index.ts");
