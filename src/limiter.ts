@@ -10,12 +10,7 @@ import type { Lease } from "./api/lease.ts";
 import type { Metrics } from "./api/metrics.ts";
 import type { Observation } from "./api/observation.ts";
 import type { GrateLimiterOptions } from "./api/options.ts";
-import type {
-  CapabilityConfig,
-  PoolConfig,
-  ProviderConfig,
-  ProviderPatch,
-} from "./api/provider-config.ts";
+import type { CapabilityConfig, PoolConfig, ProviderConfig, ProviderPatch } from "./api/provider-config.ts";
 import type { QuotaForecast } from "./api/quota-forecast.ts";
 import type { Refusal } from "./api/refusal.ts";
 import type {

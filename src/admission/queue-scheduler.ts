@@ -166,6 +166,7 @@ export class QueueScheduler {
     if (caller !== undefined) caller.withdraw = (error) => void this.#reject(waiter, error);
     waiter.unwatch = this.#context.watch(options.signal, deadline, () => this.#end(waiter));
     const group = queue.add(waiter, capability.list);
+    this.#reserver.reportWait(capability, request, now);
     if (hasReturned) this.#hasRoom = true;
     else if (ranking !== null) {
       if (queue.hasDeferred && !isShutOut(waiter, this.#claims, this.#parts.registry)) {

@@ -133,8 +133,24 @@ export class Reserver {
     const refusal = this.refusal(capability, request, now);
     if (asksAgain) return refusal;
     this.#parts.counters.refusals++;
+    this.#emitBudgets(capability, refusal);
     this.#parts.events.emit("refused", { capability: capability.name, refusal });
     return refusal;
+  }
+
+  /** The request begins to wait. */
+  reportWait(capability: Capability, request: RequestSpec, now: number): void {
+    if (!this.#parts.events.hasListener("budgetExhausted")) return;
+    this.#emitBudgets(capability, this.refusal(capability, request, now));
+  }
+
+  #emitBudgets(capability: Capability, { reasons }: Refusal): void {
+    for (const reason of reasons) {
+      if (!("needed" in reason) || reason.dimension !== "cost_usd") continue;
+      const { provider, window, pool, limit, remaining, needed, retryAfterMs } = reason;
+      const amounts = { window, pool, limit, remaining, needed, retryAfterMs };
+      this.#parts.events.emit("budgetExhausted", { provider, capability: capability.name, ...amounts });
+    }
   }
 
   /** The refusal of the request as of now, which nothing counts. */

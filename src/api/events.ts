@@ -32,6 +32,20 @@ export interface LimiterEvents<P extends string = string> {
     readonly pool: string | null;
   };
   /**
+   * A request was refused, or began to wait, because a dollar quota has too little left for it. Amounts are in micro-USD.
+   * `retryAfterMs` is null if time alone never makes room.
+   */
+  budgetExhausted: {
+    readonly provider: P;
+    readonly capability: string;
+    readonly window: WindowSpec | null;
+    readonly pool: string | null;
+    readonly limit: number;
+    readonly remaining: number;
+    readonly needed: number;
+    readonly retryAfterMs: number | null;
+  };
+  /**
    * `run`, `stream` or `map` got an error or a value that no rule recognizes and handed it back, or `settle` one that it
    * cannot read. Null: it has no such name. Names are cut at 40 characters.
    */
@@ -64,6 +78,7 @@ export const EVENT_NAMES: readonly string[] = Object.keys({
   providerDead: null,
   providerRevived: null,
   limitReached: null,
+  budgetExhausted: null,
   unrecognizedOutcome: null,
   repeatedlyUnsuitable: null,
   listenerError: null,
