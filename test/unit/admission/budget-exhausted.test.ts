@@ -5,7 +5,9 @@ function budgetLimiter() {
   const clock = new MockClock();
   const limiter = new GrateLimiter({
     clock,
-    providers: [{ name: "a", quotas: [{ dimension: "cost_usd", limit: 100_000, window: "hour" }], limits: { rpm: 100 } }],
+    providers: [
+      { name: "a", quotas: [{ dimension: "cost_usd", limit: 100_000, window: "hour" }], limits: { rpm: 100 } },
+    ],
     capabilities: { chat: ["a"] },
   });
   const events: LimiterEvents["budgetExhausted"][] = [];
