@@ -18,5 +18,6 @@ export function newCounters(): Counters {
     refusals: 0,
     failovers: 0,
     invalidUsages: 0,
+    unmatchedReports: 0,
   };
 }

@@ -10,7 +10,8 @@
 // their true time 294 in 17,000, these rules 0.
 
 import type { Decision } from "../api/decision.ts";
-import type { Lease, Settlement } from "../api/lease.ts";
+import type { KeptLease, Settlement } from "../api/lease.ts";
+import type { ResponseReport } from "../api/reported-quota.ts";
 import type { StatusClass } from "../api/status-class.ts";
 import type { Usage } from "../api/usage.ts";
 import type { Due } from "../clock/timer-heap.ts";
@@ -18,9 +19,11 @@ import type { Outcome } from "../health/health.ts";
 import { updateHealth } from "../observation/apply-observation.ts";
 import { readUsage } from "../observation/outcome-fields.ts";
 import { parseSettlement, SUCCEEDED } from "../observation/parse-settlement.ts";
+import { readReports } from "../observation/reported-quotas.ts";
 import type { Provider } from "../provider/provider.ts";
 import { REQUESTS, TOKENS } from "../quota/dimension-index.ts";
 import type { Quota } from "../quota/quota.ts";
+import type { Report } from "../quota/reported-limits.ts";
 import { UNSPECIFIED, type UsageVector, unspecifiedUsage, usageOf } from "../quota/usage-vector.ts";
 import { finalUsage } from "./final-usage.ts";
 import type { Candidate, LeaseContext } from "./lease-context.ts";
@@ -42,10 +45,13 @@ import {
 } from "./lease-state.ts";
 import type { OpenLeases } from "./open-leases.ts";
 
-const SUCCESS: Outcome = { status: "success", latencyMs: null, retryAfterMs: null, knownResetAt: null };
+type Ending = Outcome & { readonly reported?: unknown };
+
+const NOTHING: ResponseReport = {};
+const SUCCESS: Ending = { status: "success", latencyMs: null, retryAfterMs: null, knownResetAt: null };
 
 /** A lease; members that its public interface does not have are for the admission alone. */
-export class ActiveLease implements Lease, Due, LeaseTerms {
+export class ActiveLease implements KeptLease, Due, LeaseTerms {
   readonly granted = true;
   readonly provider: string;
   readonly capability: string;
@@ -118,9 +124,10 @@ export class ActiveLease implements Lease, Due, LeaseTerms {
     return this.hasEnded;
   }
 
-  headersReceived(): void {
+  headersReceived(report: ResponseReport = NOTHING): void {
     const now = this.#context.beginStep();
     if (isOpen(this.#state)) {
+      this.#applyReports(report?.reported, now);
       this.#apply("headers", now);
       this.#context.capacityFreed();
     }
@@ -164,6 +171,11 @@ export class ActiveLease implements Lease, Due, LeaseTerms {
     this.#setState(extended(this.#state, Infinity));
   }
 
+  read(): void {
+    this.streamRead(this.#context.beginStep());
+    this.#context.endStep();
+  }
+
   /** Its stream was read: it expires `leaseTimeoutMs` after the latest read. */
   streamRead(now: number): void {
     const isFirst = this.#readAt === -Infinity;
@@ -185,7 +197,7 @@ export class ActiveLease implements Lease, Due, LeaseTerms {
       this.#apply("taskEnded", now);
       this.onDue(now);
       const state = this.#state;
-      if ("freeAt" in state) this.#holdings.close(state);
+      if ("freeAt" in state) this.#holdings.close(state, now);
     }
     context.endStep();
   }
@@ -227,7 +239,7 @@ export class ActiveLease implements Lease, Due, LeaseTerms {
     this.#holdings.migrateTo(quotas, this.#state, now);
   }
 
-  #read(settlement: Settlement): Outcome {
+  #read(settlement: Settlement): Ending {
     const { counters, profile } = this.#context;
     const ending = parseSettlement(settlement, profile.vocabulary);
     counters.invalidUsages += ending.invalid;
@@ -242,7 +254,14 @@ export class ActiveLease implements Lease, Due, LeaseTerms {
     if (this.#holdings.adjust(amounts, now)) this.#context.capacityFreed();
   }
 
-  #settle(ending: Outcome, now: number): void {
+  #applyReports(reported: unknown, now: number): void {
+    if (reported === undefined) return;
+    const { counters, profile } = this.#context;
+    const apply = (quota: Quota, report: Report) => this.#holdings.applyReport(quota, report, now);
+    readReports(reported, this.#candidate.provider.quotas, counters, profile.vocabulary, apply);
+  }
+
+  #settle(ending: Ending, now: number): void {
     const context = this.#context;
     const { provider, capability, needs } = this.#candidate;
     const { status, retryAfterMs, knownResetAt } = ending;
@@ -254,6 +273,7 @@ export class ActiveLease implements Lease, Due, LeaseTerms {
       provider.invalidate();
     }
     this.#adjust(status, now);
+    this.#applyReports(ending.reported, now);
     this.#apply(status === "timeout" || status === "cancelled" ? "abandon" : "settle", now);
     if (status !== "cancelled" && provider.isRegistered) {
       updateHealth(provider, { status, latencyMs, retryAfterMs, knownResetAt }, this.grantedAt, context, now);
@@ -273,11 +293,11 @@ export class ActiveLease implements Lease, Due, LeaseTerms {
       this.#holdings.commit(true, now);
       provider.leases--;
       if (hasOutlasted(before)) provider.abandonedTasks--;
-      if (!isOpen(before)) this.#holdings.close(state);
+      if (!isOpen(before)) this.#holdings.close(state, now);
       this.#context.capacityFreed();
     }
-    if (isOpen(before) && !isOpen(state)) this.#close(state);
-    else if (event === "headers") this.#holdings.confirmAnswer();
+    if (isOpen(before) && !isOpen(state)) this.#close(state, now);
+    else if (event === "headers") this.#holdings.confirmAnswer(now);
     this.#setState(state);
   }
 
@@ -289,12 +309,12 @@ export class ActiveLease implements Lease, Due, LeaseTerms {
   }
 
   /** Nothing of the lease is open any more, however it ended. */
-  #close(state: LeaseState): void {
+  #close(state: LeaseState, now: number): void {
     const { provider, capability } = this.#candidate;
     if (provider.trial === this) provider.trial = null;
     this.#openLeases.remove(capability.learning);
     if (!provider.isRegistered) this.#context.openLeases.dropIfUnused(provider.name);
-    this.#holdings.close(state);
+    this.#holdings.close(state, now);
     this.#context.capacityFreed();
   }
 }

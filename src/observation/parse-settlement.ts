@@ -12,17 +12,20 @@ export const SUCCEEDED: Settlement = { status: "success" };
 export interface ParsedSettlement extends Outcome {
   /** Reported usage; null: none. */
   readonly amounts: UsageVector | null;
+  /** Reported limits, not read yet. */
+  readonly reported: unknown;
   /** Number of fields that were ignored because they are invalid. */
   readonly invalid: number;
 }
 
-const SETTLEMENT_KEYS: ReadonlySet<string> = new Set(["status", "usage", "latencyMs", "retryAfterMs"]);
+const SETTLEMENT_KEYS: ReadonlySet<string> = new Set(["status", "usage", "latencyMs", "retryAfterMs", "reported"]);
 
 /** Parses any value as a settlement. An unknown status, or an object without any known field, means "cancelled". */
 export function parseSettlement(settlement: unknown, vocabulary: Vocabulary): ParsedSettlement {
   const fields: { readonly [key in keyof Settlement]?: unknown } = isRecord(settlement) ? settlement : {};
-  const { usage, latencyMs, retryAfterMs } = fields;
-  const present = isPresent(fields.status) + isPresent(usage) + isPresent(latencyMs) + isPresent(retryAfterMs);
+  const { usage, latencyMs, retryAfterMs, reported } = fields;
+  const timed = isPresent(latencyMs) + isPresent(retryAfterMs);
+  const present = isPresent(fields.status) + isPresent(usage) + timed + isPresent(reported);
   const isSettlement =
     isRecord(settlement) &&
     (present > 0 || isPlain(settlement)) &&
@@ -43,6 +46,7 @@ export function parseSettlement(settlement: unknown, vocabulary: Vocabulary): Pa
     retryAfterMs: retryAfter ?? null,
     knownResetAt: null,
     amounts,
+    reported,
     invalid,
   };
 }

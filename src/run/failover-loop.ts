@@ -18,7 +18,7 @@ import type { Verdict } from "../api/verdict.ts";
 import { NoAvailableProviders } from "../errors.ts";
 import type { Capability } from "../provider/capability.ts";
 import { RequestSpec } from "../selection/request-spec.ts";
-import { AttemptContext } from "./attempt-context.ts";
+import { AttemptContext, classifyKept } from "./attempt-context.ts";
 import { callFailure } from "./call-failure.ts";
 import { cancelBody } from "./cancel-body.ts";
 import { classifyBy, UNKNOWN } from "./classify.ts";
@@ -109,7 +109,7 @@ export class FailoverLoop implements Caller {
         ending = { ok: false, error };
       }
       if (context.isAborted) ending = { ok: false, error: context.reason };
-      const verdict = this.#settle(context, ending, classifier);
+      const verdict = this.#settle(context, ending, context.isKept ? classifyKept : classifier);
       const served = this.#decide(context, ending, verdict);
       if (served !== null) return served;
     }
