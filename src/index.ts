@@ -4,7 +4,7 @@ export type { Alternative, Decision } from "./api/decision.ts";
 export { Dimension } from "./api/dimension.ts";
 export type { LimiterEvents } from "./api/events.ts";
 export type { Inspection, ProviderInspection } from "./api/inspection.ts";
-export type { Lease, Settlement } from "./api/lease.ts";
+export type { KeptLease, Lease, Settlement } from "./api/lease.ts";
 export type { Metrics } from "./api/metrics.ts";
 export type { Observation, Outcome } from "./api/observation.ts";
 export type { GrateLimiterOptions, HealthOptions, ScoringWeights } from "./api/options.ts";
@@ -20,6 +20,7 @@ export type {
 } from "./api/provider-config.ts";
 export type { QuotaForecast } from "./api/quota-forecast.ts";
 export type { Refusal, RefusalReason } from "./api/refusal.ts";
+export type { ReportedQuota, ResponseReport } from "./api/reported-quota.ts";
 export type {
   AcquireOptions,
   CloseOptions,
