@@ -5,7 +5,7 @@ export { Dimension } from "./api/dimension.ts";
 export type { LimiterEvents } from "./api/events.ts";
 export type { Explanation } from "./api/explanation.ts";
 export type { Inspection, ProviderInspection } from "./api/inspection.ts";
-export type { Lease, Settlement } from "./api/lease.ts";
+export type { KeptLease, Lease, Settlement } from "./api/lease.ts";
 export type { Metrics } from "./api/metrics.ts";
 export type { Observation, Outcome } from "./api/observation.ts";
 export type { GrateLimiterOptions, HealthOptions, ScoringWeights } from "./api/options.ts";
@@ -21,6 +21,7 @@ export type {
 } from "./api/provider-config.ts";
 export type { QuotaForecast } from "./api/quota-forecast.ts";
 export type { Refusal, RefusalReason } from "./api/refusal.ts";
+export type { ReportedQuota, ResponseReport } from "./api/reported-quota.ts";
 export type {
   AcquireOptions,
   CloseOptions,

@@ -19,5 +19,6 @@ export function newCounters(): Counters {
     failovers: 0,
     invalidUsages: 0,
     unrecognizedOutcomes: 0,
+    unmatchedReports: 0,
   };
 }

@@ -10,7 +10,8 @@
 // their true time 294 in 17,000, these rules 0.
 
 import type { Decision } from "../api/decision.ts";
-import type { Lease, Settlement } from "../api/lease.ts";
+import type { KeptLease, Settlement } from "../api/lease.ts";
+import type { ResponseReport } from "../api/reported-quota.ts";
 import type { StatusClass } from "../api/status-class.ts";
 import type { ClientUsage, Usage } from "../api/usage.ts";
 import type { Due } from "../clock/timer-heap.ts";
@@ -18,10 +19,12 @@ import type { Outcome } from "../health/health.ts";
 import { updateHealth } from "../observation/apply-observation.ts";
 import { readUsage } from "../observation/outcome-fields.ts";
 import { parseSettlement, SUCCEEDED } from "../observation/parse-settlement.ts";
+import { readReports } from "../observation/reported-quotas.ts";
 import { reportUnrecognized } from "../observation/unrecognized-outcome.ts";
 import type { Provider } from "../provider/provider.ts";
 import { REQUESTS } from "../quota/dimension-index.ts";
 import type { Quota } from "../quota/quota.ts";
+import type { Report } from "../quota/reported-limits.ts";
 import { type UsageVector, unspecifiedUsage, usageOf } from "../quota/usage-vector.ts";
 import { finalUsage, knownUsage } from "./final-usage.ts";
 import type { Candidate, LeaseContext } from "./lease-context.ts";
@@ -43,10 +46,13 @@ import {
 } from "./lease-state.ts";
 import type { OpenLeases } from "./open-leases.ts";
 
-const SUCCESS: Outcome = { status: "success", latencyMs: null, retryAfterMs: null, knownResetAt: null };
+type Ending = Outcome & { readonly reported?: unknown };
+
+const NOTHING: ResponseReport = {};
+const SUCCESS: Ending = { status: "success", latencyMs: null, retryAfterMs: null, knownResetAt: null };
 
 /** A lease; members that its public interface does not have are for the admission alone. */
-export class ActiveLease implements Lease, Due, LeaseTerms {
+export class ActiveLease implements KeptLease, Due, LeaseTerms {
   readonly granted = true;
   readonly provider: string;
   readonly capability: string;
@@ -129,9 +135,10 @@ export class ActiveLease implements Lease, Due, LeaseTerms {
     return this.hasEnded;
   }
 
-  headersReceived(): void {
+  headersReceived(report: ResponseReport = NOTHING): void {
     const now = this.#context.beginStep();
     if (isOpen(this.#state)) {
+      this.#applyReports(report?.reported, now);
       this.#apply("headers", now);
       this.#context.capacityFreed();
     }
@@ -175,6 +182,11 @@ export class ActiveLease implements Lease, Due, LeaseTerms {
     this.#setState(extended(this.#state, Infinity));
   }
 
+  read(): void {
+    this.streamRead(this.#context.beginStep());
+    this.#context.endStep();
+  }
+
   /** Its stream was read: it expires `leaseTimeoutMs` after the latest read. */
   streamRead(now: number): void {
     const isFirst = this.#readAt === -Infinity;
@@ -196,7 +208,7 @@ export class ActiveLease implements Lease, Due, LeaseTerms {
       this.#apply("taskEnded", now);
       this.onDue(now);
       const state = this.#state;
-      if ("freeAt" in state) this.#holdings.close(state);
+      if ("freeAt" in state) this.#holdings.close(state, now);
     }
     context.endStep();
   }
@@ -239,7 +251,7 @@ export class ActiveLease implements Lease, Due, LeaseTerms {
     this.#holdings.migrateTo(quotas, this.#state, now);
   }
 
-  #read(settlement: unknown): Outcome {
+  #read(settlement: unknown): Ending {
     const { counters, profile } = this.#context;
     const ending = parseSettlement(settlement, profile.vocabulary);
     counters.invalidUsages += ending.invalid;
@@ -260,7 +272,14 @@ export class ActiveLease implements Lease, Due, LeaseTerms {
     if (this.#holdings.adjust(amounts, now)) this.#context.capacityFreed();
   }
 
-  #settle(ending: Outcome, now: number): void {
+  #applyReports(reported: unknown, now: number): void {
+    if (reported === undefined) return;
+    const { counters, profile } = this.#context;
+    const apply = (quota: Quota, report: Report) => this.#holdings.applyReport(quota, report, now);
+    readReports(reported, this.#candidate.provider.quotas, counters, profile.vocabulary, apply);
+  }
+
+  #settle(ending: Ending, now: number): void {
     const context = this.#context;
     const { provider, capability, request } = this.#candidate;
     const { status, retryAfterMs, knownResetAt } = ending;
@@ -272,6 +291,7 @@ export class ActiveLease implements Lease, Due, LeaseTerms {
       provider.invalidate();
     }
     this.#adjust(status, now, knownUsage(status, this.#candidate, this, this.#reported));
+    this.#applyReports(ending.reported, now);
     this.#apply(status === "timeout" || status === "cancelled" ? "abandon" : "settle", now);
     if (status !== "cancelled" && provider.isRegistered) {
       capability.countUnsuitable(this.provider, status === "unsuitable", context.events);
@@ -292,11 +312,11 @@ export class ActiveLease implements Lease, Due, LeaseTerms {
       this.#holdings.commit(true, now);
       provider.leases--;
       if (hasOutlasted(before)) provider.abandonedTasks--;
-      if (!isOpen(before)) this.#holdings.close(state);
+      if (!isOpen(before)) this.#holdings.close(state, now);
       this.#context.capacityFreed();
     }
-    if (isOpen(before) && !isOpen(state)) this.#close(state);
-    else if (event === "headers") this.#holdings.confirmAnswer();
+    if (isOpen(before) && !isOpen(state)) this.#close(state, now);
+    else if (event === "headers") this.#holdings.confirmAnswer(now);
     this.#setState(state);
   }
 
@@ -308,12 +328,12 @@ export class ActiveLease implements Lease, Due, LeaseTerms {
   }
 
   /** Nothing of the lease is open any more, however it ended. */
-  #close(state: LeaseState): void {
+  #close(state: LeaseState, now: number): void {
     const { provider, capability } = this.#candidate;
     if (provider.trial === this) provider.trial = null;
     this.#openLeases.remove(capability.learning);
     if (!provider.isRegistered) this.#context.openLeases.dropIfUnused(provider.name);
-    this.#holdings.close(state);
+    this.#holdings.close(state, now);
     this.#context.capacityFreed();
   }
 }

@@ -1,4 +1,4 @@
-import type { Lease } from "./lease.ts";
+import type { KeptLease, Lease } from "./lease.ts";
 import type { StatusClass } from "./status-class.ts";
 
 /** One try of a request on one provider. */
@@ -63,4 +63,9 @@ export interface TaskContext<P extends string = string> {
   readonly signal: AbortSignal;
   /** Lease of the attempt, for `report` and `headersReceived`. It is settled when the task ends. */
   readonly lease: Lease<P>;
+  /**
+   * Keeps the lease beyond the end of the task, for a response that is read later. The attempt has succeeded, whatever its
+   * value, and the caller settles the lease. `stream` settles it at the end of the stream if the caller has not.
+   */
+  keep(): KeptLease<P>;
 }

@@ -1,4 +1,5 @@
 import type { Decision } from "./decision.ts";
+import type { ReportedQuota, ResponseReport } from "./reported-quota.ts";
 import type { StatusClass } from "./status-class.ts";
 import type { ClientUsage, Usage } from "./usage.ts";
 
@@ -12,6 +13,8 @@ export interface Settlement {
   latencyMs?: number | undefined;
   /** Milliseconds for which the provider asks to get no more requests. Ignored after a success. */
   retryAfterMs?: number | undefined;
+  /** Limits that the provider reported with the response. Invalid ones are counted in `metrics.invalidUsages`. */
+  reported?: readonly ReportedQuota[] | undefined;
 }
 
 /** Granted request with reserved capacity. The first ending counts; after it, all methods do nothing. */
@@ -25,8 +28,11 @@ export interface Lease<P extends string = string> {
   readonly reserved: Usage;
   /** True after any ending. */
   readonly settled: boolean;
-  /** Records that the response headers have arrived, so that the provider has counted the request by now. */
-  headersReceived(): void;
+  /**
+   * Records that the response headers have arrived, so that the provider has counted the request by now. Limits that the
+   * provider reported with them count as its own statement of what remains. Never throws.
+   */
+  headersReceived(report?: ResponseReport): void;
   /** Replaces the estimate by the usage so far. The lease stays open. Invalid amounts are counted in `metrics.invalidUsages`. */
   report(usage: Usage | ClientUsage): void;
   /**
@@ -38,4 +44,10 @@ export interface Lease<P extends string = string> {
   release(): void;
   /** Settles an open lease as "cancelled", which keeps what the provider might have counted. */
   [Symbol.dispose](): void;
+}
+
+/** Lease that a task keeps beyond its end. It expires `leaseTimeoutMs` after the latest `read`. */
+export interface KeptLease<P extends string = string> extends Lease<P> {
+  /** Records that the response was read, so that the lease does not expire. */
+  read(): void;
 }

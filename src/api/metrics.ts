@@ -20,4 +20,6 @@ export interface Metrics {
   readonly invalidUsages: number;
   /** Outcomes that no rule recognizes, and settlements that cannot be read. */
   readonly unrecognizedOutcomes: number;
+  /** Reported limits that belong to none of the provider's quotas, or to several equally. */
+  readonly unmatchedReports: number;
 }

@@ -1,3 +1,4 @@
+import type { ReportedQuota } from "./reported-quota.ts";
 import type { StatusClass } from "./status-class.ts";
 import type { ClientUsage, Usage } from "./usage.ts";
 
@@ -9,6 +10,8 @@ export interface Outcome {
   latencyMs?: number | undefined;
   /** Milliseconds for which the provider asks to get no more requests (Retry-After is in seconds). Ignored after a success. */
   retryAfterMs?: number | undefined;
+  /** Limits that the provider reported with the response. Invalid ones are counted in `metrics.invalidUsages`. */
+  reported?: readonly ReportedQuota[] | undefined;
 }
 
 /** Report about one request that had no lease. */

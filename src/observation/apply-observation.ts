@@ -8,6 +8,7 @@ import { REQUESTS } from "../quota/dimension-index.ts";
 import type { Quota } from "../quota/quota.ts";
 import { UNSPECIFIED } from "../quota/usage-vector.ts";
 import type { ObservationReader } from "./observation-reader.ts";
+import { readReports } from "./reported-quotas.ts";
 import { UNSERVED } from "./status-code.ts";
 
 /** Parts of a limiter that an observation changes. */
@@ -42,9 +43,14 @@ function countUsage(provider: Provider, observed: ObservationReader, context: Ob
   // A request that was rejected before any work costs nothing.
   context.profile.countObserved(amounts, price !== null && UNSERVED.includes(status) ? null : price);
   const { quotas } = provider;
+  const covered = observed.reported === undefined ? null : new Set<Quota>();
+  readReports(observed.reported, quotas, context.counters, context.profile.vocabulary, (quota, report) => {
+    if (quota.applyObserved(report, Math.max(0, amounts[quota.index]!), now)) covered?.add(quota);
+  });
   for (let i = 0; i < quotas.length; i++) {
     const quota = quotas[i]!;
-    if (quota.record(amounts[quota.index]!, now)) raiseLimitReached(context.events, provider.name, quota);
+    if (quota.record(amounts[quota.index]!, now, covered?.has(quota)))
+      raiseLimitReached(context.events, provider.name, quota);
   }
 }
 

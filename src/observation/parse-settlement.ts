@@ -13,16 +13,18 @@ export const SUCCEEDED: Settlement = { status: "success" };
 export interface ParsedSettlement extends Outcome {
   /** Reported usage; null: none. */
   readonly amounts: UsageVector | null;
+  /** Reported limits, not read yet. */
+  readonly reported: unknown;
   /** Number of fields that were ignored because they are invalid. */
   readonly invalid: number;
   /** False if its status cannot be read. */
   readonly isReadable: boolean;
 }
 
-const SETTLEMENT_KEYS: ReadonlySet<string> = new Set(["status", "usage", "latencyMs", "retryAfterMs"]);
+const SETTLEMENT_KEYS: ReadonlySet<string> = new Set(["status", "usage", "latencyMs", "retryAfterMs", "reported"]);
 const UNREADABLE: ParsedSettlement = {
   ...{ status: "cancelled", latencyMs: null, retryAfterMs: null, knownResetAt: null, amounts: null },
-  ...{ invalid: 1, isReadable: false },
+  ...{ reported: undefined, invalid: 1, isReadable: false },
 };
 
 /**
@@ -40,8 +42,9 @@ export function parseSettlement(settlement: unknown, vocabulary: Vocabulary): Pa
 
 function parsed(settlement: unknown, vocabulary: Vocabulary): ParsedSettlement {
   const fields: { readonly [key in keyof Settlement]?: unknown } = isRecord(settlement) ? settlement : {};
-  const { usage, latencyMs, retryAfterMs } = fields;
-  const present = isPresent(fields.status) + isPresent(usage) + isPresent(latencyMs) + isPresent(retryAfterMs);
+  const { usage, latencyMs, retryAfterMs, reported } = fields;
+  const timed = isPresent(latencyMs) + isPresent(retryAfterMs);
+  const present = isPresent(fields.status) + isPresent(usage) + timed + isPresent(reported);
   const isSettlement =
     isRecord(settlement) &&
     (present > 0 || isPlain(settlement)) &&
@@ -63,6 +66,7 @@ function parsed(settlement: unknown, vocabulary: Vocabulary): ParsedSettlement {
     retryAfterMs: retryAfter ?? null,
     knownResetAt: null,
     amounts,
+    reported,
     invalid,
     isReadable: status !== null,
   };

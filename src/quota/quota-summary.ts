@@ -17,7 +17,7 @@ export function quotaForecast(quota: Quota, now: number): QuotaForecast {
     pool,
     limit,
     ceiling: quota.capacity,
-    ceilingSource: "config",
+    ceilingSource: quota.capacity < spec.capacity ? "header" : "config",
     used: used - places,
     inFlight: reserved + places,
     remaining: quota.remaining(now),

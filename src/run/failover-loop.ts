@@ -16,7 +16,7 @@ import type { Verdict } from "../api/verdict.ts";
 import { reportUnrecognized } from "../observation/unrecognized-outcome.ts";
 import type { Capability } from "../provider/capability.ts";
 import type { RequestSpec } from "../selection/request-spec.ts";
-import { AttemptContext } from "./attempt-context.ts";
+import { AttemptContext, classifyKept } from "./attempt-context.ts";
 import { cancelBody } from "./cancel-body.ts";
 import { classifyBy, classifyEvent, UNKNOWN } from "./classification/classify.ts";
 import { emitFailover } from "./failover-event.ts";
@@ -77,7 +77,7 @@ export class FailoverLoop {
           ending = { ok: false, error };
         }
         if (context.isAborted) ending = { ok: false, error: context.reason };
-        const verdict = this.#settle(context, ending, classifier);
+        const verdict = this.#settle(context, ending, context.isKept ? classifyKept : classifier);
         const served = this.#decide(context, ending, verdict);
         if (served !== null) return served;
       }

@@ -150,7 +150,7 @@ describe("invalid settlements", () => {
     const recorded = fixture.recordEvents();
     fixture.grant(ESTIMATE).settle({ status: 500, retryAfter: 3 } as never);
     fixture.grant(ESTIMATE).settle({ status: undefined, usage: undefined });
-    fixture.grant(ESTIMATE).settle({ status: undefined, usage: undefined, reported: [] } as never);
+    fixture.grant(ESTIMATE).settle({ status: undefined, usage: undefined, remaining: 3 } as never);
     expect(recorded.filter(({ event }) => event === "leaseSettled").map(({ data }) => data)).toMatchObject([
       { status: "server_error" },
       { status: "success" },
