@@ -122,7 +122,14 @@ export class Quota extends Account {
     const { reported } = this;
     if (spec.capacity === spec.limit && reported.applyLimit(report, grantedAt)) this.#fitLimit(now);
     const known = hasResets ? report : { ...report, limit: undefined };
-    const isCovered = reported.apply(known, mark, own, grantedAt, this.capacity, now);
+    const isCovered = reported.apply(
+      known,
+      mark ?? reported.earlierMark(this.ownTaken(now)),
+      own,
+      grantedAt,
+      this.capacity,
+      now,
+    );
     this.changed();
     return isCovered;
   }

@@ -1,20 +1,23 @@
 // Limits that a provider reports with its responses, for one quota. Created by the first report.
 //
-//   taken(t) = min(1: used + reserved + others,  2: stated - answered - own + G,  3 or 4)       capacity now = limit - taken(t)
-//     3, fixed window:  F + (the largest stated amount of the window; after its reset nothing)
-//     4, token bucket:  F + debt - rate x (t - the answer)                             the largest debt of all reports
+//   capacity now = limit - min(own + others, stated + 0.02 others)
+//     own:    used + reserved, by the tracker
+//     stated: the least of  - reported - answered - amount + G                             any provider
+//                           - F + the largest amount reported in the window, 0 after it      a fixed window
+//                           - F + debt - rate x (t - answer), of the largest debt            a token bucket
 //
-//   stated:   limit - remaining of a report          own: amount of the request that brought it
+//   reported: limit - remaining of a report           amount: of the request that brought it
 //   G, F:     amounts granted so far; those of them that are in flight (unanswered)
 //   answered: amounts answered when that request was granted. The provider had counted them, so that the report contains them
-//   others:   stated amounts that own requests do not explain, the greatest of this and the previous window
+//   others:   1.05 x the reported amounts that own requests do not explain, the greatest of this and the previous window
 //
 // Regimes: each part alone is never less than what the provider counts, whatever the delays and the order of arrival, so the
-// least is safe. 2 holds for every provider, because nothing that it counts grows by time alone. 3 and 4 need the kind of the
-// reset, and a report of every answered request: an amount that was answered without one is added. A report that took longer
-// than a tenth of the window is too old for them. Refunds of answered requests are left out until a report contains them.
-// Only 3 and 4 give instants: a report creates no capacity in the future.
-// Source: simulated (bench/guarantees.ts); whole-second resets taken at their word cost 40 % 429s on fixed windows.
+// least is safe. The first holds for every provider, because what remains never falls by time alone. The other two need the
+// kind of the reset, and a report of every answered request: an amount that was answered without one is added. A report that
+// took longer than a tenth of the window is too old for them. Refunds of answered requests are left out until a report
+// contains them. Only resets and refills give capacity to the future. Other users are those of the same key.
+// Source: simulated (bench/reported-limits.ts). Whole-second resets taken at their word cost 40 % 429s on fixed windows. The
+// two shares of others lower the 429s beside another user with 30 % of the limit from 0.7 to 0.2 %.
 
 import { firstInstant } from "../clock/first-instant.ts";
 import { ceilWithTolerance } from "./ceil-with-tolerance.ts";
@@ -34,15 +37,15 @@ type ResetKind = "full" | "window";
 export interface Mark {
   readonly answered: number;
   readonly unreported: number;
-  /** `used + reserved - G`; null: unknown. */
-  readonly unexplained: number | null;
+  /** `used + reserved - G`. */
+  readonly own: number;
 }
-
-/** Mark of a request that was granted before the first report. Nothing is known to be counted. */
-const NO_MARK: Mark = { answered: 0, unreported: 0, unexplained: null };
 
 /** Share of the window after which a report is too old to be dated. */
 const LATE = 0.1;
+/** Factor for the variation of other users' amounts, and the share of them that can arrive after the report. */
+const VARIATION = 1.05;
+const ARRIVING = 0.02;
 /** Largest share of the window that a usable reset can be rounded by. */
 const COARSE = 0.05;
 
@@ -60,15 +63,15 @@ export class ReportedLimits {
   /** Sum of the amounts that were answered without a report of the present kind. */
   #unreported: number;
   #limitAt = -Infinity;
-  // Bound 2: `stated - answered - own` of the latest granted request.
+  // `reported - answered - amount` of the latest granted request.
   #stated = Infinity;
   #statedAt = -Infinity;
   #kind: ResetKind | null = null;
-  // Bound 3.
+  // Fixed window.
   #resetAt = -Infinity;
   #windowStated = 0;
   #windowUnreported = 0;
-  // Bound 4: the debt of the answered requests at an instant.
+  // Token bucket: the debt of the answered requests at an instant.
   #debt = 0;
   #debtAt = 0;
   // Greatest amount of other users in this window and in the one before.
@@ -90,8 +93,13 @@ export class ReportedLimits {
     return {
       answered: this.#granted - this.#inFlight,
       unreported: this.#unreported,
-      unexplained: taken - this.#granted,
+      own: taken - this.#granted,
     };
+  }
+
+  /** Mark of a request that was granted before the first report. Nothing is known to be counted. */
+  earlierMark(taken: number): Mark {
+    return { answered: 0, unreported: 0, own: taken - this.#granted };
   }
 
   /** An amount was granted, a request in flight turned out to need another one, or it was never sent. */
@@ -116,20 +124,19 @@ export class ReportedLimits {
    * Applies a report of a request of the amount `own` that was granted at `grantedAt`. `ceiling`: limit in force. Returns
    * true if the report is of a known kind and contains the request.
    */
-  apply(report: Report, mark: Mark | null, own: number, grantedAt: number, ceiling: number, now: number): boolean {
+  apply(report: Report, mark: Mark, own: number, grantedAt: number, ceiling: number, now: number): boolean {
     const { remaining } = report;
     if (remaining === undefined) return false;
-    const { answered, unreported, unexplained } = mark ?? NO_MARK;
     const stated = Math.max(0, (report.limit ?? ceiling) - remaining);
-    const base = stated - answered - own;
+    const base = stated - mark.answered - own;
     if (grantedAt > this.#statedAt || (grantedAt === this.#statedAt && base < this.#stated)) {
       this.#stated = base;
       this.#statedAt = grantedAt;
     }
-    if (unexplained !== null) this.#noteOthers(ceiling - remaining - unexplained - this.#granted, now);
-    if (!this.#hasResets) return false;
+    this.#noteOthers(ceiling - remaining - mark.own - this.#granted, now);
+    if (!this.#hasResets || now - grantedAt > LATE * this.#windowMs) return false;
     const kind = report.resetKind ?? this.#evidence.kindFrom(report, stated, this.#windowMs, now);
-    if (kind === null || now - grantedAt > LATE * this.#windowMs) return false;
+    if (kind === null) return false;
     if (kind === "full" ? report.limit === undefined : !isUsable(report, this.#windowMs)) return false;
     if (kind !== this.#kind) {
       // The other kind covered answers that this one does not.
@@ -138,11 +145,11 @@ export class ReportedLimits {
       this.#debt = 0;
       this.#resetAt = -Infinity;
     }
-    const most = stated + this.#unreported - unreported;
+    const most = stated + this.#unreported - mark.unreported;
     if (kind === "full") {
       this.#debt = Math.max(this.#debtBy(now), Math.min(most, Math.max(stated, this.limit)));
       this.#debtAt = now;
-    } else this.#applyReset(now + report.resetMs! + (report.resolutionMs ?? 0), most, unreported, now);
+    } else this.#applyReset(now + report.resetMs! + (report.resolutionMs ?? 0), most, mark.unreported, now);
     return true;
   }
 
@@ -157,8 +164,9 @@ export class ReportedLimits {
 
   /** Amount taken at `at`; `own`: used and reserved by the tracker then. */
   taken(at: number, own: number): number {
-    const taken = Math.min(own + this.others(at), this.#stated + this.#granted);
-    return this.#kind === null ? taken : Math.min(taken, this.#takenByReset(at));
+    const others = this.others(at);
+    const stated = Math.min(this.#stated + this.#granted, this.#kind === null ? Infinity : this.#takenByReset(at));
+    return Math.min(own + others, stated + Math.ceil(ARRIVING * others));
   }
 
   /** Amount of other users that is to be expected at `at`. */
@@ -174,11 +182,11 @@ export class ReportedLimits {
 
   /** First instant at which a reset or the refill leaves at most `most` taken. Infinity: none. */
   takenAtMostFrom(most: number, now: number): number {
-    const rest = most - this.#inFlight;
+    const rest = most - this.#inFlight - Math.ceil(ARRIVING * this.others(now));
     if (this.#kind === "window") return this.#resetAt > now && this.#afterReset <= rest ? this.#resetAt : Infinity;
     if (this.#kind === null || rest < 0 || this.ratePerMs === 0) return Infinity;
     const at = Math.max(now, this.#debtAt + (this.#debt - rest) / this.ratePerMs);
-    return firstInstant(at, (instant) => this.#takenByReset(instant) <= most);
+    return firstInstant(at, (instant) => this.#takenByReset(instant) - this.#inFlight <= rest);
   }
 
   /** Time alone changes nothing before this instant. -Infinity: it changes at every instant. */
@@ -229,7 +237,7 @@ export class ReportedLimits {
       this.#others = 0;
       this.#othersFrom = now;
     }
-    this.#others = Math.max(this.#others, amount);
+    this.#others = Math.max(this.#others, Math.ceil(VARIATION * amount));
   }
 }
 
@@ -242,14 +250,15 @@ function isUsable({ resetMs, resolutionMs = 0 }: Report, windowMs: number): bool
 export function isTimeToFull({ resetMs, limit, resolutionMs = 0 }: Report, stated: number, windowMs: number): boolean {
   if (resetMs === undefined || limit === undefined || stated <= 0) return false;
   const expected = (stated * windowMs) / limit;
-  // Amounts are rounded, too.
-  return Math.abs(resetMs - expected) <= 0.05 * expected + resolutionMs + windowMs / limit;
+  return Math.abs(resetMs - expected) <= SIMILAR * expected + resolutionMs;
 }
 
 // Number of reports that prove a kind, and the shares of the window that they must span and agree within.
 const PROOFS = 5;
-const SPAN = 0.1;
 const SAME = 0.02;
+/** Smallest limit of which the kind can be found. */
+const SMALLEST = 200;
+const SIMILAR = 0.05;
 
 /** Finds the kind of resets if the provider does not state it, from reports that only one kind explains. */
 class Evidence {
@@ -261,7 +270,9 @@ class Evidence {
   #window = 0;
 
   kindFrom(report: Report, stated: number, windowMs: number, now: number): ResetKind | null {
-    if (!isUsable(report, windowMs) || report.limit === undefined) return null;
+    const { limit = 0 } = report;
+    // The rounding is too large a share of a small amount, and too few amounts of a small limit are larger.
+    if (!isUsable(report, windowMs) || SIMILAR * stated < 1 || limit < SMALLEST) return this.#kind;
     const resetAt = now + report.resetMs!;
     const isFull = isTimeToFull(report, stated, windowMs);
     const movedMs = resetAt - this.#resetAt;
@@ -276,12 +287,14 @@ class Evidence {
       this.#full = 0;
       this.#window = 0;
     }
-    if (isFull) this.#full++;
-    else if (report.remaining !== this.#remaining) this.#window++;
+    // At the beginning of a window that is full at once, both kinds look the same.
+    if (isFull && stated <= limit / 2) this.#full++;
+    else if (!isFull && report.remaining !== this.#remaining) this.#window++;
     this.#remaining = report.remaining!;
-    if (now - this.#since < SPAN * windowMs) return this.#kind;
-    if (this.#full >= PROOFS && movedMs > COARSE * windowMs) this.#kind = "full";
-    else if (this.#window >= PROOFS) this.#kind = "window";
+    // Delays alone move a reset by less.
+    if (now - this.#since <= LATE * windowMs) return this.#kind;
+    if (this.#full >= PROOFS && movedMs > LATE * windowMs) this.#kind = "full";
+    else if (this.#window >= PROOFS && this.#full === 0) this.#kind = "window";
     return this.#kind;
   }
 }
