@@ -54,14 +54,9 @@ export class Account {
     this.index = spec.index;
   }
 
-  /** The limit in force, which requests are measured against. */
+  /** The limit in force. */
   get capacity(): number {
     return this.tracker.capacity;
-  }
-
-  /** The limit as it was declared. */
-  get limit(): number {
-    return this.spec.limit;
   }
 
   /** Most that one report counts: a bucket would need several windows to pay a larger debt. */
@@ -108,8 +103,7 @@ export class Account {
 
   /** Makes all dependents read it again. */
   changed(): void {
-    const { dependents } = this;
-    for (let i = 0; i < dependents.length; i++) dependents[i]!.invalidate();
+    for (let i = 0; i < this.dependents.length; i++) this.dependents[i]!.invalidate();
   }
 }
 
