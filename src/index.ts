@@ -3,7 +3,7 @@ export type { Clock } from "./api/clock.ts";
 export type { Alternative, Decision } from "./api/decision.ts";
 export { Dimension } from "./api/dimension.ts";
 export type { LimiterEvents } from "./api/events.ts";
-export type { Inspection, ProviderInspection } from "./api/inspection.ts";
+export type { Inspection, ProviderInspection, QueueInspection } from "./api/inspection.ts";
 export type { Lease, Settlement } from "./api/lease.ts";
 export type { Metrics } from "./api/metrics.ts";
 export type { Observation, Outcome } from "./api/observation.ts";
@@ -22,6 +22,7 @@ export type { QuotaForecast } from "./api/quota-forecast.ts";
 export type { Refusal, RefusalReason } from "./api/refusal.ts";
 export type {
   AcquireOptions,
+  FairnessOptions,
   MapOptions,
   RunDefaults,
   RunOptions,

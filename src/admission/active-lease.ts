@@ -54,6 +54,8 @@ export class ActiveLease implements Lease, Due, LeaseTerms {
   dueAt: number;
   place = -1;
   taskMs = 0;
+  /** Called after its charge might have changed. */
+  onUsage: (() => void) | null = null;
   readonly #context: LeaseContext;
   readonly #candidate: Candidate;
   readonly #holdings: LeaseHoldings;
@@ -111,6 +113,11 @@ export class ActiveLease implements Lease, Due, LeaseTerms {
     return usageOf(this.#candidate.needs.amounts);
   }
 
+  /** Largest share of a quota that it takes; 1 without quotas, 0 if the request was never sent. */
+  get charge(): number {
+    return this.#holdings.charge;
+  }
+
   get settled(): boolean {
     // A read brings the limiter up to date, which includes the expiry of this lease.
     this.#context.beginStep();
@@ -150,6 +157,7 @@ export class ActiveLease implements Lease, Due, LeaseTerms {
     } else if (isOpen(this.#state)) {
       this.#context.counters.leasesReleased++;
       this.#holdings.cancel(now);
+      this.onUsage?.();
       this.#apply("release", now);
     }
     this.#context.endStep();
@@ -240,6 +248,7 @@ export class ActiveLease implements Lease, Due, LeaseTerms {
     const { price } = this.#candidate.provider.settings;
     const amounts = finalUsage(status, this.#reported, this.#holdings.amounts, price);
     if (this.#holdings.adjust(amounts, now)) this.#context.capacityFreed();
+    this.onUsage?.();
   }
 
   #settle(ending: Outcome, now: number): void {

@@ -28,6 +28,7 @@ export interface AdmissionOptions {
   readonly skewCapMs: number;
   readonly leaseTimeoutMs: number;
   readonly maxWaiting: number;
+  readonly maxWaitingPerKey: number;
   readonly spread: "score" | "headroom";
   readonly random: () => number;
 }

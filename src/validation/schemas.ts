@@ -167,6 +167,7 @@ const optionsShape: Shape = {
   leaseTimeoutMs: positiveNumber,
   skewCapMs: fromZeroToInfinity,
   maxWaiting: wholeNumber,
+  maxWaitingPerKey: wholeNumber,
   retryBudget: (value, problems) => {
     if (value !== false) retryBudget(value, problems);
   },
@@ -179,8 +180,10 @@ const needs: Shape = {
   ...each([...USAGE_FIELDS, "maxOutputTokens"], numberFrom(0, Number.MAX_SAFE_INTEGER)),
   ...each(["only", "exclude"], listOf(name)),
 };
+const fairness: Shape = { fairnessKey: name, fairnessWeight: positiveNumber };
 const acquires: Shape = {
   ...needs,
+  ...fairness,
   maxWaitMs: fromZeroToInfinity,
   priority: allowed("a finite number", Number.isFinite),
   leaseTimeoutMs: positiveNumber,

@@ -162,12 +162,22 @@ const DUE_TYPES = [
   ...["Alternative", "Attempt", "CapabilityConfig", "CapabilityProvider", "Clock", "Decision", "GrateLimiterOptions"],
   ...["HealthOptions", "Inspection", "LimiterEvents", "Limits", "Metrics", "Observation", "Outcome", "PoolConfig"],
   ...["Price", "ProviderConfig", "ProviderInspection", "ProviderPatch", "ProviderScoreContext", "QuotaConfig"],
-  ...["QuotaForecast", "Refusal", "RefusalReason", "ScoreBreakdown", "ScoringStrategy"],
+  ...["QueueInspection", "QuotaForecast", "Refusal", "RefusalReason", "ScoreBreakdown", "ScoringStrategy"],
   ...["ScoringWeights", "SelectOptions", "Usage", "Verdict", "WindowSpec"],
 ];
 /** Types that only running requests needs; some of them are already part of the options. */
 const LATER_TYPES = [
-  ...["AcquireOptions", "Lease", "MapOptions", "MapResult", "RunDefaults", "RunOptions", "RunResult", "Settlement"],
+  ...[
+    "AcquireOptions",
+    "FairnessOptions",
+    "Lease",
+    "MapOptions",
+    "MapResult",
+    "RunDefaults",
+    "RunOptions",
+    "RunResult",
+    "Settlement",
+  ],
   ...["StreamOptions", "TaskContext", "TaskResult"],
 ];
 const DUE_MEMBERS = [
