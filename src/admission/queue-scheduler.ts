@@ -17,6 +17,7 @@ import { rank } from "../selection/select.ts";
 import type { SelectionContext } from "../selection/selection-context.ts";
 import type { Abortable } from "./abort-signals.ts";
 import type { ActiveLease } from "./active-lease.ts";
+import { loadOf, waitBehind } from "./backlog.ts";
 import type { Claims, ClaimTarget } from "./claims.ts";
 import { FairShares } from "./fair-shares.ts";
 import { addToBounds, boundsOf } from "./group-bounds.ts";
@@ -25,7 +26,7 @@ import { prospectOf } from "./prospect.ts";
 import type { AdmissionOptions, Reserver } from "./reserver.ts";
 import { isShutOut } from "./shut-out.ts";
 import { trialsOutOfTurn } from "./trial-turn.ts";
-import { type Verdict, WaitQueue, waitersOf } from "./wait-queue.ts";
+import { queueIn, type Verdict, WaitQueue, waitersOf } from "./wait-queue.ts";
 import { type Caller, type KeyQueue, type LaneGroup, Waiter, type WaitOptions } from "./waiter.ts";
 
 /** Serves the wait queue of one limiter. */
@@ -149,21 +150,25 @@ export class QueueScheduler {
     const deadline = now + maxWaitMs;
     const queue = this.#queue;
     const share = this.#shares.find(capability, priority, key);
-    const own = share && queue.queueOf(capability.name, capability.list, request, priority, share);
+    const waiting = queue.groupOf(capability.list, request);
+    const own = share && waiting && queueIn(waiting, capability.name, priority, share);
+    const hasReturned = caller?.order !== undefined;
     // A call that asks again keeps its order, and the first one of a key has a turn of its own. If it is ahead of waiters, the
     // pass that follows grants in that order.
     const hasTurn =
       queue.size > 0 &&
       deadline > now &&
-      (caller?.order !== undefined || (own === undefined && (key !== undefined || this.#shares.haveKeys)));
+      (hasReturned || (own === undefined && (key !== undefined || this.#shares.haveKeys)));
     const order = caller?.order ?? this.#orders++;
     if (caller !== undefined) caller.order = order;
     const { maxWaiting, maxWaitingPerKey } = this.#options;
     const isCrowded = queue.size >= maxWaiting || this.#shares.waitingFor(key) >= maxWaitingPerKey;
     const isFull = !caller?.mayOverfill && deadline > now && isCrowded;
     let ranking: Ranking | null = null;
+    const { registry } = this.#parts;
+    const equal = own?.last?.hasVerdictOf(request, deadline) ? own.last : null;
     // Behind an equal waiter the answer is known.
-    if (isFull || hasTurn || !own?.last?.hasVerdictOf(request, deadline)) {
+    if (isFull || hasTurn || equal === null) {
       ranking = this.rank(capability, request, priority, now);
       const lease = hasTurn ? null : this.#reserver.grant(capability, request, ranking, options, now, now);
       if (lease !== null) {
@@ -171,13 +176,18 @@ export class QueueScheduler {
         return lease;
       }
       if (isFull || !this.#reserver.mayComeBy(deadline, capability, request, now)) {
-        const refusal = this.#reserver.refuse(capability, request, now, caller?.asksAgain);
-        throw new NoAvailableProviders(capability.name, refusal, { kind: isFull ? "queue_full" : "refused" });
+        throw this.#reserver.refuseCall(capability, request, isFull ? "queue_full" : "refused", now, caller);
       }
+    }
+    const load = equal === null ? loadOf(request, capability, registry) : equal.load;
+    if (waiting !== undefined && load !== null && !hasReturned && deadline < Infinity) {
+      const behindMs = waitBehind(waiting, { load, capability, request, priority, share, maxWaitMs }, registry, now);
+      if (behindMs > 0) throw this.#reserver.refuseCall(capability, request, "refused", now, caller, behindMs);
     }
     const joined = this.#shares.join(capability, request, priority, key);
     const waiter = new Waiter(capability.name, request, options, deadline, order, now, caller, joined);
     if (waiter.trialRank > 0) this.#ranked++;
+    if (waiter.trialRank === 0) waiter.load = load;
     if (caller !== undefined) caller.withdraw = (error) => void this.#reject(waiter, error);
     waiter.unwatch = this.#context.watch(options.signal, deadline, () => this.#end(waiter));
     const group = queue.add(waiter, capability.list);
@@ -279,11 +289,11 @@ export class QueueScheduler {
   #giveUp(waiter: Waiter, now: number, kind: "refused" | "timed_out"): Verdict {
     const capability = this.#parts.registry.capabilities.get(waiter.capability);
     this.#leave(waiter);
-    const refusal =
+    waiter.reject(
       capability === undefined
-        ? refusalOf<string>([])
-        : this.#reserver.refuse(capability, waiter.request, now, waiter.caller?.asksAgain);
-    waiter.reject(new NoAvailableProviders(waiter.capability, refusal, { kind }));
+        ? new NoAvailableProviders(waiter.capability, refusalOf<string>([]), { kind })
+        : this.#reserver.refuseCall(capability, waiter.request, kind, now, waiter.caller),
+    );
     return "gone";
   }
 

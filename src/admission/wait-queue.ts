@@ -53,15 +53,9 @@ export class WaitQueue {
     }
   }
 
-  /** The queue that such a request would join, if it exists. */
-  queueOf(
-    capability: string,
-    list: ProviderList,
-    request: RequestSpec,
-    priority: number,
-    share: Share<KeyQueue>,
-  ): KeyQueue | undefined {
-    return this.#groups.get(list)?.get(request.kind)?.lanes.get(laneKey(capability, priority))?.queues.get(share);
+  /** The group that such a request would join, if it exists. */
+  groupOf(list: ProviderList, request: RequestSpec): LaneGroup | undefined {
+    return this.size === 0 ? undefined : this.#groups.get(list)?.get(request.kind);
   }
 
   /** Puts the waiter into its queue, in the order of arrival; returns the group. */
@@ -81,7 +75,7 @@ export class WaitQueue {
     const key = laneKey(capability, priority);
     let lane = group.lanes.get(key);
     if (lane === undefined) {
-      lane = new Lane(key, group);
+      lane = new Lane(key, group, priority);
       group.lanes.set(key, lane);
     }
     let queue = lane.queues.get(share);
@@ -122,7 +116,16 @@ export class WaitQueue {
     const waiters = [...this].filter((waiter) => waiter.capability === capability);
     for (const waiter of waiters.sort((a, b) => a.order - b.order)) {
       this.remove(waiter);
+      waiter.load = null;
       this.add(waiter, list);
+    }
+  }
+
+  /** Limits have changed, so that waiters can be too large for a provider now, and be overtaken. */
+  forgetLoads(): void {
+    for (const waiter of this) {
+      waiter.queue!.count(waiter, -1);
+      waiter.load = null;
     }
   }
 
@@ -214,6 +217,16 @@ export function* waitersOf({ lanes }: LaneGroup): Generator<Waiter> {
   for (const { queues } of lanes.values()) {
     for (const { first } of queues.values()) for (let each = first; each !== null; each = each.next) yield each;
   }
+}
+
+/** The queue of a group that a waiter of that share would join, if it exists. */
+export function queueIn(
+  group: LaneGroup,
+  capability: string,
+  priority: number,
+  share: Share<KeyQueue>,
+): KeyQueue | undefined {
+  return group.lanes.get(laneKey(capability, priority))?.queues.get(share);
 }
 
 function laneKey(capability: string, priority: number): string {

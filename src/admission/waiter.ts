@@ -1,6 +1,7 @@
 import type { FairnessOptions } from "../api/run-options.ts";
 import { type Due, TimerHeap } from "../clock/timer-heap.ts";
 import type { ProviderList } from "../provider/provider-list.ts";
+import { addTo, emptyLoad, type UsageVector } from "../quota/usage-vector.ts";
 import type { RequestSpec } from "../selection/request-spec.ts";
 import type { ActiveLease } from "./active-lease.ts";
 import type { DemandBounds } from "./demand-bounds.ts";
@@ -42,6 +43,8 @@ export class Waiter {
   previous: Waiter | null = null;
   /** True if it claims something, so that its departure might let others go. */
   hasClaims = false;
+  /** Its load on the providers, if no call behind it can overtake it; else null. */
+  load: UsageVector | null = null;
   /** When capacity for it was expected at its last evaluation. */
   expectedAt: number = Infinity;
   readonly capability: string;
@@ -117,6 +120,8 @@ class Tier<Part extends Turn> extends TimerHeap<Part> implements Turn {
   place = -1;
   readonly #parent: Tier<Tier<Part>> | null;
   #isBlocked = false;
+  /** Load of its waiters. */
+  readonly load: UsageVector = emptyLoad();
 
   constructor(parent: Tier<Tier<Part>> | null) {
     super();
@@ -133,6 +138,12 @@ class Tier<Part extends Turn> extends TimerHeap<Part> implements Turn {
   override remove(part: Part): void {
     super.remove(part);
     this.#update();
+  }
+
+  /** Counts the load of a waiter, or with `sign` -1 no longer. */
+  count(load: UsageVector, sign: 1 | -1): void {
+    addTo(this.load, load, sign);
+    this.#parent?.count(load, sign);
   }
 
   /** Excludes the whole tier from the evaluation, or includes it again. */
@@ -172,11 +183,20 @@ export class KeyQueue implements Turn {
   last: Waiter | null = null;
   /** The next waiter to be evaluated in a pass. */
   cursor: Waiter | null = null;
+  /** Load of its waiters. */
+  readonly load: UsageVector = emptyLoad();
 
   constructor(lane: Lane, share: Share<KeyQueue>, priority: number) {
     this.lane = lane;
     this.share = share;
     this.dueAt = -priority;
+  }
+
+  /** Counts the load of a waiter, or with `sign` -1 no longer. */
+  count({ load }: Waiter, sign: 1 | -1): void {
+    if (load === null) return;
+    addTo(this.load, load, sign);
+    this.lane.count(load, sign);
   }
 
   /** Moves it to its turn, after its cursor or its tag changed. */
@@ -202,6 +222,7 @@ export class KeyQueue implements Turn {
     else waiter.previous.next = waiter;
     if (next === null) this.last = waiter;
     else next.previous = waiter;
+    this.count(waiter, 1);
   }
 
   remove(waiter: Waiter): void {
@@ -213,6 +234,7 @@ export class KeyQueue implements Turn {
     else next.previous = previous;
     waiter.queue = null;
     waiter.next = null;
+    this.count(waiter, -1);
     this.update();
   }
 }
@@ -221,12 +243,14 @@ export class KeyQueue implements Turn {
 export class Lane extends Tier<KeyQueue> {
   readonly key: string;
   readonly group: LaneGroup;
+  readonly priority: number;
   readonly queues: Map<Share<KeyQueue>, KeyQueue> = new Map();
 
-  constructor(key: string, group: LaneGroup) {
+  constructor(key: string, group: LaneGroup, priority: number) {
     super(group);
     this.key = key;
     this.group = group;
+    this.priority = priority;
   }
 }
 
