@@ -1,12 +1,16 @@
 import type { Admission } from "./admission/admission.ts";
+import type { Waiter } from "./admission/waiter.ts";
 import type { Dimension } from "./api/dimension.ts";
-import type { Inspection, ProviderInspection } from "./api/inspection.ts";
+import type { Inspection, ProviderInspection, QueueInspection } from "./api/inspection.ts";
 import type { Metrics } from "./api/metrics.ts";
 import type { QuotaForecast } from "./api/quota-forecast.ts";
 import type { WindowSpec } from "./api/window.ts";
 import type { Provider } from "./provider/provider.ts";
 import { quotaKey } from "./quota/quota-spec.ts";
 import { quotaForecast } from "./quota/quota-summary.ts";
+import { refusalReasonsFor } from "./selection/refusal-reason.ts";
+
+const MAX_KEYS = 20;
 
 /** Queries about the state of one limiter. */
 export class Inspector {
@@ -54,9 +58,39 @@ export class Inspector {
     for (const provider of known) provider.emitEndedCooldown(events, now);
     const providers = known.map((provider) => inspectProvider(provider, minimumHealth, now));
     const oldestLeaseMs = admission.oldestLeaseMs(now);
-    const inspection = { providers, waiting: admission.waiting, oldestLeaseMs, metrics: { ...admission.counters } };
+    const waiting = admission.waiters.counts;
+    const queue = this.#inspectQueue(now);
+    const inspection = { providers, waiting, queue, oldestLeaseMs, metrics: { ...admission.counters } };
     admission.endStep();
     return inspection;
+  }
+
+  #inspectQueue(now: number): QueueInspection {
+    const { waiters, selection } = this.#admission;
+    const byPriority = new Map<number, number>();
+    const byKey = new Map<string | null, number>();
+    const next = new Map<string, Waiter>();
+    let oldestMs: number | null = null;
+    for (const waiter of waiters) {
+      const { priority, capability, since } = waiter;
+      const { key = null } = waiter.share;
+      byPriority.set(priority, (byPriority.get(priority) ?? 0) + 1);
+      byKey.set(key, (byKey.get(key) ?? 0) + 1);
+      oldestMs = Math.max(oldestMs ?? 0, now - since);
+      const first = next.get(capability);
+      if (first === undefined || waiter.isAheadOf(first)) next.set(capability, waiter);
+    }
+    const waitsFor = [...next].map(([name, { request }]) => {
+      const capability = selection.registry.capabilities.get(name);
+      return [name, capability ? refusalReasonsFor(capability, request, selection, now, true) : []] as const;
+    });
+    const keys = [...byKey].map(([key, waiting]) => ({ key, waiting }));
+    return {
+      byPriority: Object.fromEntries(byPriority),
+      byKey: keys.sort((a, b) => b.waiting - a.waiting).slice(0, MAX_KEYS),
+      oldestMs,
+      waitsFor: Object.fromEntries(waitsFor),
+    };
   }
 }
 

@@ -73,7 +73,8 @@ export class GrateLimiter<P extends string = string, Routes extends Record<strin
     checks.validate(OPTIONS, options, profile.vocabulary);
     const time = new EngineTime(options.clock ?? new RealClock());
     const { defaultCooldownSeconds = profile.defaultCooldownSeconds, random = Math.random } = options;
-    const { skewCapMs = 1_000, leaseTimeoutMs = 600_000, maxWaiting = 10_000, spread = "score" } = options;
+    const { skewCapMs = 1_000, leaseTimeoutMs = 600_000, spread = "score" } = options;
+    const { maxWaiting = 10_000, maxWaitingPerKey = Infinity } = options;
     const strategy = strategyOf(options.scoring);
     const health = healthSettings(options.health, profile.healthDefaults);
     const registry = new Registry(profile, time, health, defaultCooldownSeconds, options.retryBudget);
@@ -87,7 +88,7 @@ export class GrateLimiter<P extends string = string, Routes extends Record<strin
       counters: newCounters(),
       events: new Events(),
     };
-    const admissionOptions = { skewCapMs, leaseTimeoutMs, maxWaiting, spread, random };
+    const admissionOptions = { skewCapMs, leaseTimeoutMs, maxWaiting, maxWaitingPerKey, spread, random };
     this.#admission = new Admission(this.#context, time, admissionOptions);
     this.#configuration = new Reconfiguration(registry, this.#admission);
     const { defaults } = options;

@@ -87,6 +87,7 @@ export class ActiveLease extends LeaseLife implements KeptLease {
     } else if (isOpen(this.state)) {
       this.context.counters.leasesReleased++;
       this.holdings.cancel(now);
+      this.onUsage?.();
       this.apply("release", now);
     }
     this.context.endStep();

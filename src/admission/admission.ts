@@ -26,6 +26,7 @@ import type { LeaseContext } from "./lease-context.ts";
 import { OpenLeasesByName } from "./open-leases.ts";
 import { QueueScheduler } from "./queue-scheduler.ts";
 import { type AdmissionOptions, Reserver } from "./reserver.ts";
+import type { WaitQueue } from "./wait-queue.ts";
 import type { Caller, LeaseOptions, WaitOptions } from "./waiter.ts";
 import { waitersAhead } from "./waiters-ahead.ts";
 
@@ -66,7 +67,7 @@ export class Admission implements LeaseContext {
     this.#options = options;
     const claims = new Claims();
     this.#reserver = new Reserver(this, parts, claims, options);
-    this.#scheduler = new QueueScheduler(this, parts, claims, this.#reserver, options.maxWaiting);
+    this.#scheduler = new QueueScheduler(this, parts, claims, this.#reserver, options);
   }
 
   get selection(): SelectionContext {
@@ -99,9 +100,9 @@ export class Admission implements LeaseContext {
     return this.#options.skewCapMs;
   }
 
-  /** Number of waiters by capability. */
-  get waiting(): { readonly [capability: string]: number } {
-    return this.#scheduler.counts;
+  /** The calls that wait, by capability, priority and key. */
+  get waiters(): WaitQueue {
+    return this.#scheduler.waiters;
   }
 
   /** Age (ms) of the oldest open lease; null: no lease is open. */
@@ -137,6 +138,7 @@ export class Admission implements LeaseContext {
     // In the order in which they count, because trackers take no earlier instants.
     for (const lease of leases.sort((a, b) => a.countsFrom - b.countsFrom)) lease.migrateTo(quotas, now);
     for (const quota of quotas) quota.inheritedFrom = null;
+    this.waiters.forgetLoads();
     this.capacityFreed();
   }
 

@@ -1,15 +1,14 @@
 import type { Capability } from "../provider/capability.ts";
 import type { Registry } from "../provider/registry.ts";
 import { DemandBounds } from "./demand-bounds.ts";
-import type { LaneGroup, Waiter } from "./waiter.ts";
+import type { Waiter } from "./waiter.ts";
 
-/** Bounds of the demands of all waiters of a group. */
-export function boundsOf({ lanes }: LaneGroup, registry: Registry): DemandBounds {
+/** Bounds of the demands of several waiters. */
+export function boundsOf(waiters: Iterable<Waiter>, registry: Registry): DemandBounds {
   const bounds = new DemandBounds();
-  for (const { capability, first } of lanes.values()) {
-    const known = registry.capabilities.get(capability);
-    if (known === undefined) continue;
-    for (let waiter = first; waiter !== null; waiter = waiter.next) addToBounds(bounds, waiter, known, registry);
+  for (const waiter of waiters) {
+    const capability = registry.capabilities.get(waiter.capability);
+    if (capability !== undefined) addToBounds(bounds, waiter, capability, registry);
   }
   return bounds;
 }

@@ -23,6 +23,7 @@ export class LeaseHoldings {
   readonly #grantedAt: number;
   readonly #events: Events;
   readonly #reservations: Reservation<Quota>[] = [];
+  #isCancelled = false;
 
   constructor(provider: string, needs: Demand, grantedAt: number, events: Events) {
     this.amounts = needs.amounts;
@@ -35,6 +36,13 @@ export class LeaseHoldings {
   /** True if it takes part in one of these quotas. */
   isAmong(quotas: ReadonlySet<Quota>): boolean {
     return this.#reservations.some(({ quota }) => quotas.has(quota));
+  }
+
+  /** Largest amount / limit over the quotas; 1 without quotas, 0 if the request was never sent. */
+  get charge(): number {
+    if (this.#isCancelled) return 0;
+    if (this.#reservations.length === 0) return 1;
+    return Math.max(...this.#reservations.map(({ quota, amount }) => (amount > 0 ? amount / quota.spec.limit : 0)));
   }
 
   reserve(quota: Quota, state: LeaseState, now: number): void {
@@ -108,6 +116,7 @@ export class LeaseHoldings {
 
   /** The request was never sent. */
   cancel(now: number): void {
+    this.#isCancelled = true;
     for (const reservation of this.#reservations) if (reservation.isReserved) reservation.cancel(now);
   }
 

@@ -8,7 +8,6 @@
 // reservation is committed or released. Every other change that frees capacity is a call, and says so.
 
 import { NoAvailableProviders } from "../errors.ts";
-import { TOO_LARGE } from "../profile/profile.ts";
 import type { Capability } from "../provider/capability.ts";
 import type { Provider } from "../provider/provider.ts";
 import type { Ranking } from "../selection/ranking.ts";
@@ -18,14 +17,17 @@ import { rank } from "../selection/select.ts";
 import type { SelectionContext } from "../selection/selection-context.ts";
 import type { Abortable } from "./abort-signals.ts";
 import type { ActiveLease } from "./active-lease.ts";
+import { loadOf, waitBehind } from "./backlog.ts";
 import type { Claims, ClaimTarget } from "./claims.ts";
+import { FairShares } from "./fair-shares.ts";
 import { addToBounds, boundsOf } from "./group-bounds.ts";
 import type { LeaseContext } from "./lease-context.ts";
-import type { Reserver } from "./reserver.ts";
+import { prospectOf } from "./prospect.ts";
+import type { AdmissionOptions, Reserver } from "./reserver.ts";
 import { isShutOut } from "./shut-out.ts";
 import { trialsOutOfTurn } from "./trial-turn.ts";
-import { type Verdict, WaitQueue } from "./wait-queue.ts";
-import { type Caller, type LaneGroup, Waiter, type WaitOptions } from "./waiter.ts";
+import { queueIn, type Verdict, WaitQueue, waitersOf } from "./wait-queue.ts";
+import { type Caller, type KeyQueue, type LaneGroup, Waiter, type WaitOptions } from "./waiter.ts";
 
 /** Serves the wait queue of one limiter. */
 export class QueueScheduler {
@@ -33,7 +35,8 @@ export class QueueScheduler {
   readonly #parts: SelectionContext;
   readonly #claims: Claims;
   readonly #reserver: Reserver;
-  readonly #maxWaiting: number;
+  readonly #options: Pick<AdmissionOptions, "maxWaiting" | "maxWaitingPerKey">;
+  readonly #shares: FairShares<KeyQueue>;
   readonly #queue: WaitQueue = new WaitQueue((waiter, group, now) => this.#evaluate(waiter, group, now));
   /** Capacity might have become available since the last pass. */
   #hasRoom = false;
@@ -45,12 +48,19 @@ export class QueueScheduler {
   #ranked = 0;
   #nextEvaluationAt = Infinity;
 
-  constructor(context: LeaseContext, parts: SelectionContext, claims: Claims, reserver: Reserver, maxWaiting: number) {
+  constructor(
+    context: LeaseContext,
+    parts: SelectionContext,
+    claims: Claims,
+    reserver: Reserver,
+    options: Pick<AdmissionOptions, "maxWaiting" | "maxWaitingPerKey">,
+  ) {
     this.#context = context;
     this.#parts = parts;
     this.#claims = claims;
     this.#reserver = reserver;
-    this.#maxWaiting = maxWaiting;
+    this.#options = options;
+    this.#shares = new FairShares(parts.registry);
   }
 
   /** True if nothing waits, and no claim is left of a former waiter. */
@@ -63,9 +73,8 @@ export class QueueScheduler {
     return this.#queue.size > 0 ? this.#nextEvaluationAt : Infinity;
   }
 
-  /** Number of waiters by capability. */
-  get counts(): { readonly [capability: string]: number } {
-    return this.#queue.counts;
+  get waiters(): WaitQueue {
+    return this.#queue;
   }
 
   capacityFreed(): void {
@@ -126,11 +135,6 @@ export class QueueScheduler {
     return rank(capability, request, this.#parts, now, true);
   }
 
-  /** All waiters, in no order. */
-  get waiters(): Iterable<Waiter> {
-    return this.#queue;
-  }
-
   /** Grants a lease immediately, or queues the call, or throws. */
   begin(
     capability: Capability,
@@ -142,38 +146,59 @@ export class QueueScheduler {
   ): ActiveLease | Promise<ActiveLease> {
     // Nothing was evaluated while the queue was idle.
     if (this.isIdle) this.#reset();
-    const priority = options.priority ?? 0;
+    const { priority = 0, fairnessKey: key } = options;
     const deadline = now + maxWaitMs;
     const queue = this.#queue;
-    // A call that asks again keeps its order. If it is ahead of waiters, the pass that follows grants in that order.
-    const hasReturned = caller?.order !== undefined && queue.size > 0 && deadline > now;
+    const share = this.#shares.find(capability, priority, key);
+    const waiting = queue.groupOf(capability.list, request);
+    const own = share && waiting && queueIn(waiting, capability.name, priority, share);
+    const hasReturned = caller?.order !== undefined;
+    // A call that asks again keeps its order, and the first one of a key has a turn of its own. If it is ahead of waiters, the
+    // pass that follows grants in that order.
+    const hasTurn =
+      queue.size > 0 &&
+      deadline > now &&
+      (hasReturned || (own === undefined && (key !== undefined || this.#shares.haveKeys)));
     const order = caller?.order ?? this.#orders++;
     if (caller !== undefined) caller.order = order;
-    const isFull = !caller?.mayOverfill && deadline > now && queue.size >= this.#maxWaiting;
+    const { maxWaiting, maxWaitingPerKey } = this.#options;
+    const isCrowded = queue.size >= maxWaiting || this.#shares.waitingFor(key) >= maxWaitingPerKey;
+    const isFull = !caller?.mayOverfill && deadline > now && isCrowded;
     let ranking: Ranking | null = null;
+    const { registry } = this.#parts;
+    const equal = own?.last?.hasVerdictOf(request, deadline) ? own.last : null;
     // Behind an equal waiter the answer is known.
-    if (isFull || hasReturned || !queue.hasEqual(capability.name, capability.list, request, priority, deadline)) {
+    if (isFull || hasTurn || equal === null) {
       ranking = this.rank(capability, request, priority, now);
-      const lease = hasReturned ? null : this.#reserver.grant(capability, request, ranking, options, now, now);
-      if (lease !== null) return lease;
+      const lease = hasTurn ? null : this.#reserver.grant(capability, request, ranking, options, now, now);
+      if (lease !== null) {
+        if (share !== undefined) this.#shares.charge(share, lease, options.fairnessWeight);
+        return lease;
+      }
       if (isFull || !this.#reserver.mayComeBy(deadline, capability, request, now)) {
-        const refusal = this.#reserver.refuse(capability, request, now, caller?.asksAgain);
-        throw new NoAvailableProviders(capability.name, refusal, { kind: isFull ? "queue_full" : "refused" });
+        throw this.#reserver.refuseCall(capability, request, isFull ? "queue_full" : "refused", now, caller);
       }
     }
-    const waiter = new Waiter(capability.name, request, options, deadline, order, now, caller);
+    const load = equal === null ? loadOf(request, capability, registry) : equal.load;
+    if (waiting !== undefined && load !== null && !hasReturned && deadline < Infinity) {
+      const behindMs = waitBehind(waiting, { load, capability, request, priority, share, maxWaitMs }, registry, now);
+      if (behindMs > 0) throw this.#reserver.refuseCall(capability, request, "refused", now, caller, behindMs);
+    }
+    const joined = this.#shares.join(capability, request, priority, key);
+    const waiter = new Waiter(capability.name, request, options, deadline, order, now, caller, joined);
     if (waiter.trialRank > 0) this.#ranked++;
+    if (waiter.trialRank === 0) waiter.load = load;
     if (caller !== undefined) caller.withdraw = (error) => void this.#reject(waiter, error);
     waiter.unwatch = this.#context.watch(options.signal, deadline, () => this.#end(waiter));
     const group = queue.add(waiter, capability.list);
     this.#reserver.reportWait(capability, request, now);
-    if (hasReturned) this.#hasRoom = true;
+    if (ranking !== null && group.bounds !== null) addToBounds(group.bounds, waiter, capability, this.#parts.registry);
+    if (hasTurn) this.#hasRoom = true;
     else if (ranking !== null) {
       if (queue.hasDeferred && !isShutOut(waiter, this.#claims, this.#parts.registry)) {
         queue.resume(now);
         ranking = rank(capability, request, this.#parts, now, true);
       }
-      if (group.bounds !== null) addToBounds(group.bounds, waiter, capability, this.#parts.registry);
       // A provider for which a larger request ahead of it in its lane is too large is not claimed yet.
       this.#stay(waiter, group, capability, ranking, now);
     }
@@ -197,6 +222,7 @@ export class QueueScheduler {
       if (lease === null && isOver) return this.#giveUp(waiter, now, "timed_out");
       if (lease === null) return group === null ? "stays" : this.#stay(waiter, group, capability, ranking, now);
       this.#leave(waiter);
+      this.#shares.charge(waiter.share, lease, waiter.weight);
       waiter.resolve(lease);
     } catch (error) {
       // An exception of a strategy rejects the call that it was asked for.
@@ -208,50 +234,16 @@ export class QueueScheduler {
   /** Claims the demand of the waiter and finds when to evaluate it again; rejects it if nothing can come in time. */
   #stay(waiter: Waiter, group: LaneGroup, capability: Capability, ranking: Ranking, now: number): Verdict {
     const { request, priority, deadline } = waiter;
-    const { registry, profile, minimumHealth } = this.#parts;
-    let soonestAt = Infinity;
-    let isTooLarge = false;
-    let isReserved = false;
-    let evaluateAt = Infinity;
-    const targets: ClaimTarget[] = [];
-    for (let rank = 0; rank < ranking.size; rank++) {
-      const provider = ranking.provider(rank);
-      const needs = ranking.demand(rank);
-      const gateMs = provider.recoveryDelayMs(provider.state(now, minimumHealth), now);
-      const isRoom = ranking.waitMs(rank) === 0;
-      const fitsAt = isRoom ? now : profile.earliestFit(provider.quotas, needs, now);
-      const openAt = this.#claims.opensAt(provider, needs, priority, now);
-      if (openAt !== null) {
-        const opensAt = Math.max(now + gateMs, openAt);
-        // Otherwise a reservation that ends by itself can be waited for, or the outcome of a trial.
-        soonestAt = Math.min(soonestAt, opensAt < Infinity ? opensAt : this.#nextDueAt());
-      }
-      isReserved ||= fitsAt > now && provider.quotas.some((quota) => !quota.isHeldToEnd && quota.reserved > 0);
-      targets.push({ provider, needs, isGated: isRoom && gateMs > 0 });
-    }
-    for (const entry of registry.listed(capability)) {
-      const { name, provider } = entry;
-      if (provider === null || request.excludes(name)) continue;
-      for (const { tracker } of provider.quotas) {
-        evaluateAt = Math.min(evaluateAt, now + (tracker.resets?.(now).reviewMs ?? Infinity));
-      }
-      const needs = request.demandOn(capability, entry, true);
-      if (profile.waitMs(provider.quotas, needs, now, false) === TOO_LARGE) {
-        isTooLarge = true;
-        continue;
-      }
-      const state = provider.state(now, minimumHealth);
-      if (state !== "cooldown" && state !== "unhealthy") continue;
-      // Ranked above.
-      if (provider.isOpenForTrial(state, ranking.isProbing, now)) continue;
-      const { health } = provider;
-      const opensAt =
-        state === "cooldown" ? health.opensAt(ranking.isProbing) : now + health.healsInMs(minimumHealth, now);
-      const fitsAt = profile.earliestFit(provider.quotas, needs, now);
-      soonestAt = Math.min(soonestAt, fitsAt < Infinity ? Math.max(opensAt, fitsAt) : opensAt);
-      // From then on it claims its demand there.
-      evaluateAt = Math.min(evaluateAt, opensAt);
-    }
+    const { soonestAt, targets, isTooLarge, isReserved, ...prospect } = prospectOf(
+      waiter,
+      capability,
+      ranking,
+      this.#parts,
+      this.#claims,
+      this.#nextDueAt(),
+      now,
+    );
+    let { evaluateAt } = prospect;
     // A wait without an end can be hopeless, too.
     const isLate = soonestAt > deadline || soonestAt === Infinity;
     if (deadline > now && isLate && !this.#reserver.mayComeBy(deadline, capability, request, now)) {
@@ -275,10 +267,10 @@ export class QueueScheduler {
     if (!targets.every(({ provider, needs }) => this.#claims.isShut(provider, needs, priority))) return false;
     const isHopeful = ({ provider }: ClaimTarget) => this.#reserver.isHopeful(provider, group.bounds!, now);
     if (group.bounds !== null && targets.some(isHopeful)) return true;
-    if (group.hasNewBounds) return false;
+    if (group.boundsOfPass === this.#queue.passes) return false;
     // The bounds of waiters that have left are gone now.
-    group.bounds = boundsOf(group, this.#parts.registry);
-    group.hasNewBounds = true;
+    group.bounds = boundsOf(waitersOf(group), this.#parts.registry);
+    group.boundsOfPass = this.#queue.passes;
     return targets.some(isHopeful);
   }
 
@@ -292,17 +284,17 @@ export class QueueScheduler {
     const signal = waiter.signal as Abortable | undefined;
     if (signal?.aborted) this.#reject(waiter, signal.reason);
     const now = this.#context.beginStep();
-    if (waiter.lane !== null) this.#giveUp(waiter, now, "timed_out");
+    if (waiter.queue !== null) this.#giveUp(waiter, now, "timed_out");
   }
 
   #giveUp(waiter: Waiter, now: number, kind: "refused" | "timed_out"): Verdict {
     const capability = this.#parts.registry.capabilities.get(waiter.capability);
     this.#leave(waiter);
-    const refusal =
+    waiter.reject(
       capability === undefined
-        ? refusalOf<string>([])
-        : this.#reserver.refuse(capability, waiter.request, now, waiter.caller?.asksAgain);
-    waiter.reject(new NoAvailableProviders(waiter.capability, refusal, { kind }));
+        ? new NoAvailableProviders(waiter.capability, refusalOf<string>([]), { kind })
+        : this.#reserver.refuseCall(capability, waiter.request, kind, now, waiter.caller),
+    );
     return "gone";
   }
 
@@ -313,8 +305,11 @@ export class QueueScheduler {
   }
 
   #leave(waiter: Waiter): void {
-    if (waiter.lane !== null && waiter.trialRank > 0) this.#ranked--;
-    this.#queue.remove(waiter);
+    if (waiter.queue !== null) {
+      if (waiter.trialRank > 0) this.#ranked--;
+      this.#queue.remove(waiter);
+      this.#shares.leave(waiter.share);
+    }
     if (waiter.hasClaims) this.#hasRoom = true;
     waiter.unwatch();
   }

@@ -1,20 +1,21 @@
-// Order in which waiters are served: higher priority first, first come first served within one priority.
+// Order in which waiters are served: higher priority first, then the fairness key with the lowest tag (see fair-shares.ts), first
+// come first served within one key.
 //
-//   lane:   waiters of one capability, kind and priority, in order of arrival (kind: which amounts and providers are
-//           specified)
-//   group:  lanes of one kind and priority that share a list of providers
+//   queue:  waiters of one lane and key, in order of arrival
+//   lane:   queues of one capability, kind and priority (kind: which amounts and providers are specified)
+//   group:  lanes of one kind that share a list of providers
 //   pass:   evaluates the first waiters of the lanes, in order, until none of the remaining ones can be served
 //
 // Regimes: if a waiter claims capacity at every provider that it might go to, the waiters behind it in its lane are not
 // evaluated. If that shuts out its whole group, and only lanes of that group are left, they are deferred, so that a pass takes
 // as long as there are waiters served. Deferred lanes have not renewed their claims: they are resumed before a call is
 // granted anything that the other claims leave. If a waiter is too large for one of the providers, the next smaller one of
-// its lane might fit there and is evaluated.
+// its key might fit there and is evaluated.
 
-import { TimerHeap } from "../clock/timer-heap.ts";
 import type { ProviderList } from "../provider/provider-list.ts";
 import type { RequestSpec } from "../selection/request-spec.ts";
-import { Lane, LaneGroup, type Waiter } from "./waiter.ts";
+import type { Share } from "./fair-shares.ts";
+import { KeyQueue, Lane, LaneGroup, LaneGroups, type Waiter } from "./waiter.ts";
 
 /** Result of the evaluation of a waiter: it left the queue, or it stays alone, with its lane, or with its group. */
 export type Verdict = "gone" | "stays" | "lane stays" | "group stays";
@@ -25,14 +26,17 @@ type Evaluate = (waiter: Waiter, group: LaneGroup, now: number) => Verdict;
 /** The waiters of one limiter. */
 export class WaitQueue {
   readonly #groups = new Map<ProviderList | null, Map<string, LaneGroup>>();
+  readonly #open = new LaneGroups();
   readonly #counts = new Map<string, number>();
   size = 0;
+  /** Number of passes so far. */
+  passes = 0;
   readonly #evaluate: Evaluate;
   #isInPass = false;
   /** The group that the last pass has not finished; null: none. */
   #deferred: LaneGroup | null = null;
-  /** Lanes that the last pass has finished. */
-  #finished: Lane[] = [];
+  /** Lanes that the last pass has finished, and queues of which it has evaluated the first waiter. */
+  #finished: (Lane | KeyQueue)[] = [];
 
   constructor(evaluate: Evaluate) {
     this.#evaluate = evaluate;
@@ -45,43 +49,49 @@ export class WaitQueue {
 
   *[Symbol.iterator](): IterableIterator<Waiter> {
     for (const groups of this.#groups.values()) {
-      for (const { lanes } of groups.values()) {
-        for (const { first } of lanes.values()) for (let each = first; each !== null; each = each.next) yield each;
-      }
+      for (const group of groups.values()) yield* waitersOf(group);
     }
   }
 
-  /** True if the last waiter of the lane has the same request and no later deadline, so that its verdict holds here, too. */
-  hasEqual(capability: string, list: ProviderList, request: RequestSpec, priority: number, deadline: number): boolean {
-    if (this.size === 0) return false;
-    const last = this.#groups.get(list)?.get(keyOf(request, priority))?.lanes.get(capability)?.last;
-    if (last === undefined || last === null || last.deadline > deadline) return false;
-    return last.request === request || last.request.key === request.key;
+  /** The group that such a request would join, if it exists. */
+  groupOf(list: ProviderList, request: RequestSpec): LaneGroup | undefined {
+    return this.size === 0 ? undefined : this.#groups.get(list)?.get(request.kind);
   }
 
-  /** Puts the waiter into its lane, in the order of arrival; returns the group. */
+  /** Puts the waiter into its queue, in the order of arrival; returns the group. */
   add(waiter: Waiter, list: ProviderList | null): LaneGroup {
-    const { capability, request, priority } = waiter;
+    const { capability, request, priority, share } = waiter;
     let groups = this.#groups.get(list);
     if (groups === undefined) {
       groups = new Map();
       this.#groups.set(list, groups);
     }
-    const key = keyOf(request, priority);
-    let group = groups.get(key);
+    const { kind } = request;
+    let group = groups.get(kind);
     if (group === undefined) {
-      group = new LaneGroup(key, list, priority);
-      groups.set(key, group);
+      group = new LaneGroup(kind, list, this.#open);
+      groups.set(kind, group);
     }
-    let lane = group.lanes.get(capability);
+    const key = laneKey(capability, priority);
+    let lane = group.lanes.get(key);
     if (lane === undefined) {
-      lane = new Lane(capability, group);
-      group.lanes.set(capability, lane);
+      lane = new Lane(key, group, priority);
+      group.lanes.set(key, lane);
     }
-    lane.add(waiter);
-    if (lane.first === waiter) {
-      if (lane.last !== waiter) group.bounds = null;
-      this.#open(lane);
+    let queue = lane.queues.get(share);
+    if (queue === undefined) {
+      queue = new KeyQueue(lane, share, priority);
+      lane.queues.set(share, queue);
+      share.queues.add(queue);
+    }
+    queue.add(waiter);
+    if (queue.first === waiter) {
+      // The call that added it evaluates the new first waiter, or the next pass does.
+      if (this.#isInPass || this.#deferred !== null) this.#finished.push(queue);
+      else {
+        queue.cursor = waiter;
+        queue.update();
+      }
     }
     this.size++;
     this.#counts.set(capability, (this.#counts.get(capability) ?? 0) + 1);
@@ -90,12 +100,10 @@ export class WaitQueue {
 
   /** Removes the waiter, if it is in the queue. */
   remove(waiter: Waiter): void {
-    const { lane, capability } = waiter;
-    if (lane === null) return;
-    const { group } = lane;
-    lane.remove(waiter);
-    if (lane.first === null) this.#drop(lane);
-    else if (lane.place >= 0) group.waiting.put(lane);
+    const { queue, capability } = waiter;
+    if (queue === null) return;
+    queue.remove(waiter);
+    if (queue.first === null) this.#drop(queue);
     this.size--;
     const count = this.#counts.get(capability)! - 1;
     if (count === 0) this.#counts.delete(capability);
@@ -108,21 +116,24 @@ export class WaitQueue {
     const waiters = [...this].filter((waiter) => waiter.capability === capability);
     for (const waiter of waiters.sort((a, b) => a.order - b.order)) {
       this.remove(waiter);
+      waiter.load = null;
       this.add(waiter, list);
+    }
+  }
+
+  /** Limits have changed, so that waiters can be too large for a provider now, and be overtaken. */
+  forgetLoads(): void {
+    for (const waiter of this) {
+      waiter.queue!.count(waiter, -1);
+      waiter.load = null;
     }
   }
 
   /** Evaluates the waiters in order. */
   pass(now: number): void {
-    this.#openFinished();
-    const open = new TimerHeap<LaneGroup>();
-    for (const groups of this.#groups.values()) {
-      for (const group of groups.values()) {
-        group.hasNewBounds = false;
-        open.put(group);
-      }
-    }
-    this.#run(open, true, now);
+    this.#reopen();
+    this.passes++;
+    this.#run(true, now);
   }
 
   /** True if the last pass has deferred lanes, so that their claims are missing. */
@@ -132,75 +143,68 @@ export class WaitQueue {
 
   /** Evaluates the lanes that the last pass has deferred. */
   resume(now: number): void {
-    if (this.#deferred === null || this.#isInPass) return;
-    const open = new TimerHeap<LaneGroup>();
-    open.put(this.#deferred);
-    this.#run(open, false, now);
+    if (!this.hasDeferred) return;
+    this.#deferred!.block(false);
+    this.#run(false, now);
   }
 
-  #run(open: TimerHeap<LaneGroup>, canDefer: boolean, now: number): void {
+  #run(canDefer: boolean, now: number): void {
+    const open = this.#open;
     this.#isInPass = true;
     this.#deferred = null;
     try {
       for (let group = open.first; group !== undefined; group = open.first) {
-        const lane = group.waiting.first;
-        const verdict = lane === undefined ? "gone" : this.#step(lane, now);
-        if (group.waiting.first === undefined) open.remove(group);
-        else open.put(group);
+        const verdict = this.#step(group.first!.first!, now);
         // Lanes of other groups come after the claims of the lanes ahead of them.
-        const isLastGroup = open.size === 1 && open.first === group;
-        if (verdict !== "group stays" || !canDefer || !isLastGroup) continue;
-        open.remove(group);
+        if (verdict !== "group stays" || !canDefer || open.size !== 1 || open.first !== group) continue;
+        group.block(true);
         this.#deferred = group;
       }
     } finally {
       this.#isInPass = false;
-      if (this.#deferred === null) this.#openFinished();
+      if (this.#deferred === null) this.#reopen();
     }
   }
 
-  #step(lane: Lane, now: number): Verdict {
-    const { group, cursor: waiter } = lane;
-    group.waiting.remove(lane);
-    // A strategy might have removed the last waiter of the lane.
-    if (waiter === null) {
-      this.#finished.push(lane);
-      return "gone";
-    }
+  #step(queue: KeyQueue, now: number): Verdict {
+    const { lane } = queue;
+    const waiter = queue.cursor!;
     const { next } = waiter;
-    const verdict = this.#evaluate(waiter, group, now);
-    let cursor = verdict === "gone" || verdict === "stays" ? next : null;
-    // A waiter that needs at least as much of everything cannot be served either.
-    if (verdict === "stays") while (cursor?.request.isAtLeast(waiter.request)) cursor = cursor.next;
-    // It might have removed the next one, too.
-    lane.cursor = cursor?.lane === lane ? cursor : null;
-    if (lane.cursor !== null) group.waiting.put(lane);
-    else this.#finished.push(lane);
+    const verdict = this.#evaluate(waiter, lane.group, now);
+    if (verdict === "gone") return verdict;
+    if (verdict === "stays") {
+      let cursor = next;
+      // A waiter that needs at least as much of everything cannot be served either.
+      while (cursor?.request.isAtLeast(waiter.request)) cursor = cursor.next;
+      // It might have removed the next one, too.
+      queue.cursor = cursor?.queue === queue ? cursor : null;
+      queue.update();
+      this.#finished.push(queue);
+    } else {
+      lane.block(true);
+      this.#finished.push(lane);
+    }
     return verdict;
   }
 
-  /** Lets passes evaluate a lane with a new first waiter, which the call that added it evaluates, or the next pass. */
-  #open(lane: Lane): void {
-    if (this.#isInPass || this.#deferred !== null) this.#finished.push(lane);
-    else {
-      lane.cursor = lane.first;
-      lane.group.waiting.put(lane);
-    }
-  }
-
-  #openFinished(): void {
-    for (const lane of this.#finished) {
-      lane.cursor = lane.first;
-      if (lane.cursor !== null) lane.group.waiting.put(lane);
+  #reopen(): void {
+    this.#deferred?.block(false);
+    this.#deferred = null;
+    for (const part of this.#finished) {
+      if (part instanceof Lane) part.block(false);
+      else {
+        part.cursor = part.first;
+        part.update();
+      }
     }
     this.#finished = [];
-    this.#deferred = null;
   }
 
-  #drop(lane: Lane): void {
-    const { group } = lane;
-    group.waiting.remove(lane);
-    group.lanes.delete(lane.capability);
+  #drop({ lane, share }: KeyQueue): void {
+    const { group, queues } = lane;
+    share.queues.delete(queues.get(share)!);
+    queues.delete(share);
+    if (queues.size === 0) group.lanes.delete(lane.key);
     if (group.lanes.size > 0) return;
     const groups = this.#groups.get(group.list)!;
     groups.delete(group.key);
@@ -208,6 +212,23 @@ export class WaitQueue {
   }
 }
 
-function keyOf(request: RequestSpec, priority: number): string {
-  return `${priority} ${request.kind}`;
+/** Yields the waiters of a group, in order of arrival within each queue. */
+export function* waitersOf({ lanes }: LaneGroup): Generator<Waiter> {
+  for (const { queues } of lanes.values()) {
+    for (const { first } of queues.values()) for (let each = first; each !== null; each = each.next) yield each;
+  }
+}
+
+/** The queue of a group that a waiter of that share would join, if it exists. */
+export function queueIn(
+  group: LaneGroup,
+  capability: string,
+  priority: number,
+  share: Share<KeyQueue>,
+): KeyQueue | undefined {
+  return group.lanes.get(laneKey(capability, priority))?.queues.get(share);
+}
+
+function laneKey(capability: string, priority: number): string {
+  return `${priority} ${capability}`;
 }

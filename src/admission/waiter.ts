@@ -1,11 +1,14 @@
+import type { FairnessOptions } from "../api/run-options.ts";
 import { type Due, TimerHeap } from "../clock/timer-heap.ts";
 import type { ProviderList } from "../provider/provider-list.ts";
+import { addTo, emptyLoad, type UsageVector } from "../quota/usage-vector.ts";
 import type { RequestSpec } from "../selection/request-spec.ts";
 import type { ActiveLease } from "./active-lease.ts";
 import type { DemandBounds } from "./demand-bounds.ts";
+import type { Share } from "./fair-shares.ts";
 
 /** How one lease is requested. */
-export interface LeaseOptions {
+export interface LeaseOptions extends FairnessOptions {
   /** Default 0. */
   readonly priority?: number | undefined;
   readonly leaseTimeoutMs?: number | undefined;
@@ -34,17 +37,21 @@ export interface Caller {
 
 /** One `acquire` that waits. */
 export class Waiter {
-  // The lane that it is in, and its neighbours there.
-  lane: Lane | null = null;
+  // The queue of its key that it is in, and its neighbours there.
+  queue: KeyQueue | null = null;
   next: Waiter | null = null;
   previous: Waiter | null = null;
   /** True if it claims something, so that its departure might let others go. */
   hasClaims = false;
+  /** Its load on the providers, if no call behind it can overtake it; else null. */
+  load: UsageVector | null = null;
   /** When capacity for it was expected at its last evaluation. */
   expectedAt: number = Infinity;
   readonly capability: string;
   readonly request: RequestSpec;
   readonly priority: number;
+  readonly share: Share<KeyQueue>;
+  readonly weight: number;
   readonly signal: AbortSignal | undefined;
   readonly leaseTimeoutMs: number | undefined;
   readonly order: number;
@@ -67,10 +74,13 @@ export class Waiter {
     order: number,
     since: number,
     caller: Caller | undefined,
+    share: Share<KeyQueue>,
   ) {
     this.capability = capability;
     this.request = request;
     this.priority = options.priority ?? 0;
+    this.share = share;
+    this.weight = options.fairnessWeight ?? 1;
     this.signal = options.signal;
     this.leaseTimeoutMs = options.leaseTimeoutMs;
     this.order = order;
@@ -83,26 +93,120 @@ export class Waiter {
       this.reject = reject;
     });
   }
+
+  /** True if it is served first if both wait for the same capacity. */
+  isAheadOf(other: Waiter): boolean {
+    return (other.priority - this.priority || this.share.tag - other.share.tag || this.order - other.order) < 0;
+  }
+
+  /** True if a request behind it has the same verdict, because it is equal and its deadline is no earlier. */
+  hasVerdictOf(request: RequestSpec, deadline: number): boolean {
+    return this.deadline <= deadline && (this.request === request || this.request.key === request.key);
+  }
 }
 
-/** Waiters of one capability, kind and priority, in order of arrival. */
-export class Lane implements Due {
-  readonly capability: string;
-  readonly group: LaneGroup;
-  readonly dueAt = 0;
+/** A part of the wait queue, sorted by the next waiter in it: by priority, by the tag of its key, then by arrival. */
+interface Turn extends Due {
+  dueAt: number;
+  tag: number;
+  order: number;
+}
+
+/** Parts of the wait queue that a pass can still evaluate. It is a part of the next larger one itself. */
+class Tier<Part extends Turn> extends TimerHeap<Part> implements Turn {
+  dueAt = 0;
+  tag = 0;
+  order = 0;
+  place = -1;
+  readonly #parent: Tier<Tier<Part>> | null;
+  #isBlocked = false;
+  /** Load of its waiters. */
+  readonly load: UsageVector = emptyLoad();
+
+  constructor(parent: Tier<Tier<Part>> | null) {
+    super();
+    this.#parent = parent;
+  }
+
+  /** Adds a part, or moves it after its next waiter or its tag changed. */
+  override put(part: Part): void {
+    super.put(part);
+    this.#update();
+  }
+
+  /** Excludes a part from the evaluation. */
+  override remove(part: Part): void {
+    super.remove(part);
+    this.#update();
+  }
+
+  /** Counts the load of a waiter, or with `sign` -1 no longer. */
+  count(load: UsageVector, sign: 1 | -1): void {
+    addTo(this.load, load, sign);
+    this.#parent?.count(load, sign);
+  }
+
+  /** Excludes the whole tier from the evaluation, or includes it again. */
+  block(isBlocked: boolean): void {
+    this.#isBlocked = isBlocked;
+    if (isBlocked) this.#parent!.remove(this);
+    else this.#update();
+  }
+
+  protected override isBefore(a: Part, b: Part): boolean {
+    return (a.dueAt - b.dueAt || a.tag - b.tag || a.order - b.order) < 0;
+  }
+
+  #update(): void {
+    const { first } = this;
+    if (this.#isBlocked || this.#parent === null) return;
+    if (first === undefined) this.#parent.remove(this);
+    else {
+      // Copies, because a heap allows only one of its keys to change at a time.
+      this.dueAt = first.dueAt;
+      this.tag = first.tag;
+      this.order = first.order;
+      this.#parent.put(this);
+    }
+  }
+}
+
+/** The waiters of one lane and fairness key, in order of arrival. */
+export class KeyQueue implements Turn {
+  readonly lane: Lane;
+  readonly share: Share<KeyQueue>;
+  readonly dueAt: number;
+  tag = 0;
+  order = 0;
   place = -1;
   first: Waiter | null = null;
   last: Waiter | null = null;
   /** The next waiter to be evaluated in a pass. */
   cursor: Waiter | null = null;
+  /** Load of its waiters. */
+  readonly load: UsageVector = emptyLoad();
 
-  constructor(capability: string, group: LaneGroup) {
-    this.capability = capability;
-    this.group = group;
+  constructor(lane: Lane, share: Share<KeyQueue>, priority: number) {
+    this.lane = lane;
+    this.share = share;
+    this.dueAt = -priority;
   }
 
-  get order(): number {
-    return this.cursor?.order ?? Infinity;
+  /** Counts the load of a waiter, or with `sign` -1 no longer. */
+  count({ load }: Waiter, sign: 1 | -1): void {
+    if (load === null) return;
+    addTo(this.load, load, sign);
+    this.lane.count(load, sign);
+  }
+
+  /** Moves it to its turn, after its cursor or its tag changed. */
+  update(): void {
+    if (this.cursor === null) this.lane.remove(this);
+    else {
+      this.tag = this.share.tag;
+      this.order = this.cursor.order;
+      this.lane.put(this);
+    }
   }
 
   /** Adds the waiter in the order of arrival: last, unless its call has waited before. */
@@ -111,13 +215,14 @@ export class Lane implements Due {
     if (this.last !== null && this.last.order > waiter.order) {
       for (next = this.first; next!.order < waiter.order; ) next = next!.next;
     }
-    waiter.lane = this;
+    waiter.queue = this;
     waiter.next = next;
     waiter.previous = next === null ? this.last : next.previous;
     if (waiter.previous === null) this.first = waiter;
     else waiter.previous.next = waiter;
     if (next === null) this.last = waiter;
     else next.previous = waiter;
+    this.count(waiter, 1);
   }
 
   remove(waiter: Waiter): void {
@@ -127,32 +232,48 @@ export class Lane implements Due {
     else previous.next = next;
     if (next === null) this.last = previous;
     else next.previous = previous;
-    waiter.lane = null;
+    waiter.queue = null;
     waiter.next = null;
+    this.count(waiter, -1);
+    this.update();
   }
 }
 
-/** The lanes of one kind and priority that share a list of providers. */
-export class LaneGroup implements Due {
+/** The waiters of one capability, kind and priority. */
+export class Lane extends Tier<KeyQueue> {
+  readonly key: string;
+  readonly group: LaneGroup;
+  readonly priority: number;
+  readonly queues: Map<Share<KeyQueue>, KeyQueue> = new Map();
+
+  constructor(key: string, group: LaneGroup, priority: number) {
+    super(group);
+    this.key = key;
+    this.group = group;
+    this.priority = priority;
+  }
+}
+
+/** The lanes of one kind that share a list of providers. */
+export class LaneGroup extends Tier<Lane> {
   readonly key: string;
   readonly list: ProviderList | null;
-  readonly dueAt: number;
-  place = -1;
   readonly lanes: Map<string, Lane> = new Map();
-  /** The lanes that this pass can still evaluate, by the order of their next waiters. */
-  readonly waiting: TimerHeap<Lane> = new TimerHeap();
   /** Bounds of the demands of all waiters, and perhaps of some that have left; null: not computed. */
   bounds: DemandBounds | null = null;
-  /** True if the bounds were computed in this pass. */
-  hasNewBounds = false;
+  /** The pass in which the bounds were computed. */
+  boundsOfPass = 0;
 
-  constructor(key: string, list: ProviderList | null, priority: number) {
+  constructor(key: string, list: ProviderList | null, parent: LaneGroups) {
+    super(parent);
     this.key = key;
     this.list = list;
-    this.dueAt = -priority;
   }
+}
 
-  get order(): number {
-    return this.waiting.first?.order ?? Infinity;
+/** The groups of a wait queue. */
+export class LaneGroups extends Tier<LaneGroup> {
+  constructor() {
+    super(null);
   }
 }

@@ -1,5 +1,6 @@
 import type { Metrics } from "./metrics.ts";
 import type { QuotaForecast } from "./quota-forecast.ts";
+import type { RefusalReason } from "./refusal.ts";
 
 /** Current state of one provider. */
 export interface ProviderInspection<P extends string = string> {
@@ -20,11 +21,24 @@ export interface ProviderInspection<P extends string = string> {
   readonly quotas: readonly QuotaForecast[];
 }
 
+/** State of the wait queue. */
+export interface QueueInspection<P extends string = string> {
+  /** Number of queued calls by priority. */
+  readonly byPriority: { readonly [priority: string]: number };
+  /** The 20 fairness keys with the most queued calls; null: calls without a key. */
+  readonly byKey: readonly { readonly key: string | null; readonly waiting: number }[];
+  /** Wait so far of the call that waits longest; null: no call waits. */
+  readonly oldestMs: number | null;
+  /** By capability: the reasons why the call that is served next waits. */
+  readonly waitsFor: { readonly [capability: string]: readonly RefusalReason<P>[] };
+}
+
 /** State of a limiter as JSON-safe data. */
 export interface Inspection<P extends string = string> {
   readonly providers: readonly ProviderInspection<P>[];
   /** Number of queued calls by capability. */
   readonly waiting: { readonly [capability: string]: number };
+  readonly queue: QueueInspection<P>;
   /** Age of the oldest open lease; null: none is open. */
   readonly oldestLeaseMs: number | null;
   readonly metrics: Metrics;

@@ -75,6 +75,8 @@ export interface GrateLimiterOptions<P extends string = string, Routes extends R
   skewCapMs?: number | undefined;
   /** Capacity of the wait queue; default 10_000. Items of `map` never fill it. */
   maxWaiting?: number | undefined;
+  /** Most calls of one fairness key in the wait queue; default no limit. */
+  maxWaitingPerKey?: number | undefined;
   /**
    * Retries that calls may add per minute to the requests of one provider, while it is not known to work again: `perMinute`
    * (default 10) + `ratio` (default 0.2) x requests. A call waits while the budget is empty. Infinity or false: no limit.

@@ -36,8 +36,16 @@ export interface RunDefaults {
   classify?: ((result: TaskResult) => StatusClass | number | Settlement | undefined) | undefined;
 }
 
+/** Share of a call in the capacity that the calls of one priority wait for. */
+export interface FairnessOptions {
+  /** Calls of one priority share capacity fairly between their keys. Calls without a key share one. */
+  fairnessKey?: string | undefined;
+  /** Capacity of the key relative to others, above 0; default 1. */
+  fairnessWeight?: number | undefined;
+}
+
 /** Needs of one `acquire`, and its waiting. */
-export interface AcquireOptions<P extends string = string> extends SelectOptions<P> {
+export interface AcquireOptions<P extends string = string> extends SelectOptions<P>, FairnessOptions {
   /** Ends the wait: `acquire` rejects with the signal's reason. */
   signal?: AbortSignal | undefined;
   /** Longest wait for capacity in milliseconds; default 60_000. 0: never wait. Infinity: no limit. */

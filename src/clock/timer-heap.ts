@@ -42,18 +42,22 @@ export class TimerHeap<T extends Due> {
     this.first = this.#heap[0];
   }
 
+  protected isBefore(a: T, b: T): boolean {
+    return a.dueAt === b.dueAt ? a.order < b.order : a.dueAt < b.dueAt;
+  }
+
   #settle(item: T): void {
     const heap = this.#heap;
     const { place: from } = item;
     let place = from;
-    for (let parent = (place - 1) >> 1; place > 0 && isBefore(item, heap[parent]!); parent = (place - 1) >> 1) {
+    for (let parent = (place - 1) >> 1; place > 0 && this.isBefore(item, heap[parent]!); parent = (place - 1) >> 1) {
       this.#set(heap[parent]!, place);
       place = parent;
     }
     for (;;) {
       let child = 2 * place + 1;
-      if (child + 1 < heap.length && isBefore(heap[child + 1]!, heap[child]!)) child++;
-      if (child >= heap.length || !isBefore(heap[child]!, item)) break;
+      if (child + 1 < heap.length && this.isBefore(heap[child + 1]!, heap[child]!)) child++;
+      if (child >= heap.length || !this.isBefore(heap[child]!, item)) break;
       this.#set(heap[child]!, place);
       place = child;
     }
@@ -65,8 +69,4 @@ export class TimerHeap<T extends Due> {
     this.#heap[place] = item;
     item.place = place;
   }
-}
-
-function isBefore(a: Due, b: Due): boolean {
-  return a.dueAt === b.dueAt ? a.order < b.order : a.dueAt < b.dueAt;
 }

@@ -16,6 +16,16 @@ import { BYTES, CONCURRENCY, COST_USD, INPUT_TOKENS, OUTPUT_TOKENS, REQUESTS, TO
 /** Amounts of one request by index of dimension: whole numbers >= 0, or `UNSPECIFIED`. */
 export type UsageVector = number[];
 
+/** Returns a vector of zeros. */
+export function emptyLoad(): UsageVector {
+  return [0, 0, 0, 0, 0, 0, 0];
+}
+
+/** Adds amounts to a sum in place, or with `sign` -1 subtracts them. */
+export function addTo(sum: UsageVector, amounts: UsageVector, sign: 1 | -1 = 1): void {
+  for (let i = 0; i < sum.length; i++) sum[i] = sum[i]! + sign * amounts[i]!;
+}
+
 /** Amounts that one request needs, and the uncertainty of their estimates. */
 export interface Demand {
   readonly amounts: UsageVector;

@@ -167,6 +167,7 @@ const optionsShape: Shape = {
   leaseTimeoutMs: positiveNumber,
   skewCapMs: fromZeroToInfinity,
   maxWaiting: wholeNumber,
+  maxWaitingPerKey: wholeNumber,
   retryBudget: (value, problems) => {
     if (value !== false) retryBudget(value, problems);
   },
@@ -180,8 +181,10 @@ const needs: Shape = {
   ...each(["only", "exclude"], listOf(name)),
 };
 const signal = objectWith("addEventListener", "an AbortSignal");
+const fairness: Shape = { fairnessKey: name, fairnessWeight: positiveNumber };
 const acquires: Shape = {
   ...needs,
+  ...fairness,
   maxWaitMs: fromZeroToInfinity,
   priority: allowed("a finite number", Number.isFinite),
   leaseTimeoutMs: positiveNumber,

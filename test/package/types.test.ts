@@ -162,16 +162,20 @@ const DUE_TYPES = [
   ...["Alternative", "Attempt", "CapabilityConfig", "CapabilityProvider", "Clock", "Decision", "GrateLimiterOptions"],
   ...["HealthOptions", "Inspection", "LimiterEvents", "Limits", "Metrics", "Observation", "Outcome", "PoolConfig"],
   ...["Price", "ProviderConfig", "ProviderInspection", "ProviderPatch", "ProviderScoreContext", "QuotaConfig"],
-  ...["QuotaForecast", "Refusal", "RefusalReason", "ScoreBreakdown", "ScoringStrategy"],
+  ...["QueueInspection", "QuotaForecast", "Refusal", "RefusalReason", "ScoreBreakdown", "ScoringStrategy"],
   ...["ClientUsage", "ScoringWeights", "SelectOptions", "Usage", "Verdict", "WindowSpec"],
 ];
 /** Types that only running requests needs; some of them are already part of the options. */
 const LATER_TYPES = [
   ...[
     "AcquireOptions",
+    "FairnessOptions",
     "Lease",
     "CloseOptions",
     "Explanation",
+    "KeptLease",
+    "ReportedQuota",
+    "ResponseReport",
     "MapOptions",
     "MapProgress",
     "MapResult",

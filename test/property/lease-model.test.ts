@@ -58,6 +58,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
       ...wish,
       maxWaitMs: fc.constantFrom(0, 50, 3_000, 20_000, 70_000),
       priority: fc.constantFrom(0, 0, 0, 1, 2.5),
+      fairnessKey: fc.constantFrom(undefined, undefined, "x", "y"),
     }),
   },
   {

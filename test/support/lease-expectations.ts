@@ -1,6 +1,6 @@
 // The answers that the model of leases allows: grants, refusals and forecasts. Each check throws at a difference.
 import type { GrateLimiter, Lease, Refusal } from "../../src/index.ts";
-import type { Demand, Model, ModelProvider, ModelQuota } from "./lease-model.ts";
+import { type Demand, DIMENSIONS, type Model, type ModelProvider, type ModelQuota } from "./lease-model.ts";
 import { LISTED, needsOf, type RequestedAmounts, type Waiter } from "./lease-scenario.ts";
 
 export class LeaseExpectations {
@@ -32,32 +32,46 @@ export class LeaseExpectations {
     });
   }
 
-  /** The first waiter (before `end`) that can be served and needs nothing that a waiter ahead can claim. */
+  /** True if the first one is served before the second one whatever happens. */
+  #isAhead(x: Waiter, y: Waiter): boolean {
+    return x.priority > y.priority || (this.#mayBeAhead(x, y) && x.fairnessKey === y.fairnessKey);
+  }
+
+  /** True if the first one can be served before the second one. Keys of one priority take turns. */
+  #mayBeAhead(x: Waiter, y: Waiter): boolean {
+    if (x === y || x.priority !== y.priority) return x.priority > y.priority;
+    return x.fairnessKey !== y.fairnessKey || x.order < y.order;
+  }
+
+  /** The first waiter that can be served and needs nothing that a waiter ahead can claim. `end`: only waiters ahead of it. */
   passedOver(now: number, end: Waiter | null): Waiter | null {
+    const ahead = this.#inOrder().filter((waiter) => end === null || this.#isAhead(waiter, end));
+    return ahead.find((waiter) => this.#isFree(waiter, now)) ?? null;
+  }
+
+  #isFree(waiter: Waiter, now: number): boolean {
     const claimed = new Set<ModelQuota | ModelProvider>();
     // If a quota has capacity for all waiters ahead, their claims are exactly their demands.
     const reserved = new Map<ModelQuota, number>();
     const isShort = (quota: ModelQuota, need: number) =>
       claimed.has(quota) || !quota.hasRoom(need + (reserved.get(quota) ?? 0), now);
-    for (const waiter of this.#inOrder()) {
-      if (waiter === end) return null;
-      for (const name of this.#candidates(waiter.wish)) {
-        if (this.#model.obstacles(name, waiter.needs, now).length > 0) continue;
-        const provider = this.#model.providers.get(name)!;
-        const isGated = provider.isGatedAt(now) && claimed.has(provider);
-        const isBehind = provider.quotas.some((quota) => {
-          const need = waiter.needs[quota.dimension];
-          return need > 0 && isShort(quota, need);
-        });
-        if (!isGated && !isBehind) return waiter;
-      }
-      for (const what of this.#claims(waiter)) {
-        const need = "dimension" in what ? waiter.needs[what.dimension] : 0;
+    for (const other of this.#inOrder()) {
+      if (!this.#mayBeAhead(other, waiter)) continue;
+      for (const what of this.#claims(other)) {
+        const need = "dimension" in what ? other.needs[what.dimension] : 0;
         if (!("dimension" in what) || isShort(what, need)) claimed.add(what);
         else reserved.set(what, need + (reserved.get(what) ?? 0));
       }
     }
-    return null;
+    return this.#candidates(waiter.wish).some((name) => {
+      if (this.#model.obstacles(name, waiter.needs, now).length > 0) return false;
+      const provider = this.#model.providers.get(name)!;
+      if (provider.isGatedAt(now) && claimed.has(provider)) return false;
+      return provider.quotas.every((quota) => {
+        const need = waiter.needs[quota.dimension];
+        return need === 0 || !isShort(quota, need);
+      });
+    });
   }
 
   /** A waiter is served within a millisecond of the first possible instant. */
@@ -65,8 +79,7 @@ export class LeaseExpectations {
     const before = at - 1;
     if (before <= lastActivity) return;
     this.#model.read(before);
-    const passed = this.passedOver(before, null);
-    if (passed === waiter) throw new Error(`granted late, at ${at}`);
+    if (this.#isFree(waiter, before)) throw new Error(`granted late, at ${at}`);
   }
 
   checkGrant(lease: Lease, wish: RequestedAmounts, waiter: Waiter | null, at: number): void {
@@ -80,8 +93,10 @@ export class LeaseExpectations {
     if (passed !== null && passed !== waiter) throw new Error(`${describe()} overtook ${JSON.stringify(passed.wish)}`);
     // No other request takes the capacity that a waiter ahead waits for.
     const taken = this.#model.providers.get(lease.provider)!.quotas.filter(({ dimension }) => needs[dimension] > 0);
-    for (const ahead of this.#inOrder()) {
-      if (ahead === waiter) break;
+    const waiting = this.#inOrder();
+    for (const ahead of waiting) {
+      if (waiter !== null && !this.#isAhead(ahead, waiter)) continue;
+      const isFirst = !waiting.some((other) => this.#mayBeAhead(other, ahead));
       for (const name of this.#candidates(ahead.wish)) {
         const against = this.#model.obstacles(name, ahead.needs, at);
         if (against.some((obstacle) => obstacle !== "quota" && obstacle !== "concurrency")) continue;
@@ -89,7 +104,7 @@ export class LeaseExpectations {
           .get(name)!
           // The claims of the first waiter also include quotas with capacity that would otherwise lose it.
           .quotas.filter((quota) => {
-            const also = ahead === this.#inOrder()[0] && taken.includes(quota) ? needs[quota.dimension] : 0;
+            const also = isFirst && taken.includes(quota) ? needs[quota.dimension] : 0;
             const need = ahead.needs[quota.dimension];
             return need > 0 && !quota.hasRoom(need + also, at);
           });
@@ -165,24 +180,58 @@ export class LeaseExpectations {
       return provider.quotas.every((quota) => {
         const need = needs[quota.dimension];
         if (need === 0) return true;
-        let stays = 0;
-        for (const part of quota.parts) {
-          const lease = this.#model.leases.find((one) => one.parts.get(quota) === part);
-          const isOpen = lease?.isOpen === true;
-          // An answered request has used at least one request.
-          const isAnswered = quota.dimension === "requests" && isOpen && !Number.isNaN(lease.stampedAt);
-          const left = isAnswered ? Math.min(1, part.amount) : isOpen ? 0 : part.amount;
-          const freeAt =
-            quota.windowMs === null
-              ? lease!.freeAt
-              : Number.isNaN(part.stamp)
-                ? lease!.stampDueAt + quota.windowMs
-                : (part.entry?.last ?? part.stamp) + quota.windowMs;
-          if (freeAt > deadline) stays += left;
-        }
-        return stays + need <= quota.limit;
+        return this.#staying(quota, deadline) + need <= quota.limit;
       });
     });
+  }
+
+  /** True if a call can be served by `deadline` behind the waiters that it cannot overtake, if everything goes well. */
+  mayServeBehind(waiter: Waiter, deadline: number, now: number): boolean {
+    const providers = this.#candidates(waiter.wish).flatMap((name) => this.#model.providers.get(name) ?? []);
+    const fits = ({ needs }: Waiter) =>
+      providers.every(({ quotas }) => quotas.every((quota) => needs[quota.dimension] <= quota.limit));
+    const isLike = ({ wish, needs }: Waiter) =>
+      wish.capability === waiter.wish.capability &&
+      wish.exclude.join() === waiter.wish.exclude.join() &&
+      DIMENSIONS.every((dimension) => Math.sign(needs[dimension]) === Math.sign(waiter.needs[dimension]));
+    const ahead = this.#inOrder().filter((other) => this.#isAhead(other, waiter) && isLike(other) && fits(other));
+    return DIMENSIONS.every((dimension) => {
+      const load = [...ahead, waiter].reduce((sum, { needs }) => sum + needs[dimension], 0);
+      if (waiter.needs[dimension] === 0) return true;
+      const supplies = new Map<ModelQuota, number>();
+      for (const { quotas } of providers) {
+        const limiting = quotas.filter((quota) => quota.dimension === dimension && quota.windowMs !== null);
+        if (limiting.length === 0) return true;
+        const supply = (quota: ModelQuota) => {
+          const windows = Math.floor((deadline - now) / quota.windowMs!);
+          const at = deadline - windows * quota.windowMs!;
+          return windows * quota.limit + Math.max(0, quota.limit - this.#staying(quota, at));
+        };
+        const [scarcest] = limiting.sort((x, y) => supply(x) - supply(y));
+        supplies.set(scarcest!, supply(scarcest!));
+      }
+      return load <= [...supplies.values()].reduce((sum, supply) => sum + supply, 0);
+    });
+  }
+
+  /** The amount that still counts at an instant, after the best endings of requests in flight. */
+  #staying(quota: ModelQuota, at: number): number {
+    let sum = 0;
+    for (const part of quota.parts) {
+      const lease = this.#model.leases.find((one) => one.parts.get(quota) === part);
+      const isOpen = lease?.isOpen === true;
+      // An answered request has used at least one request.
+      const isAnswered = quota.dimension === "requests" && isOpen && !Number.isNaN(lease.stampedAt);
+      const left = isAnswered ? Math.min(1, part.amount) : isOpen ? 0 : part.amount;
+      const freeAt =
+        quota.windowMs === null
+          ? lease!.freeAt
+          : Number.isNaN(part.stamp)
+            ? lease!.stampDueAt + quota.windowMs
+            : (part.entry?.last ?? part.stamp) + quota.windowMs;
+      if (freeAt > at) sum += left;
+    }
+    return sum;
   }
 
   /** Compares the forecasts of the limiter with the exact lists of the model. */

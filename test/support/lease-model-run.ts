@@ -252,21 +252,33 @@ export class LeaseModelRun {
     if (!answer.granted) this.#expectations.checkRefusal(answer, wish, this.#begin());
   }
 
-  async #acquire({
-    maxWaitMs,
-    priority,
-    ...wish
-  }: RequestedAmounts & { maxWaitMs: number; priority: number }): Promise<void> {
+  async #acquire({ maxWaitMs, priority, fairnessKey, ...wish }: Extract<Step, { do: "acquire" }>): Promise<void> {
     const now = this.#now;
     const controller = new AbortController();
     const { requests, tokens, exclude } = wish;
     const waiter: Waiter = {
-      ...{ wish, needs: needsOf(wish), priority, order: this.#order++, deadline: now + maxWaitMs, controller },
+      ...{
+        wish,
+        needs: needsOf(wish),
+        priority,
+        fairnessKey,
+        order: this.#order++,
+        deadline: now + maxWaitMs,
+        controller,
+      },
       ...{ lease: null, error: null, isGone: false },
     };
     const wasWaiting = this.waiters.length;
     this.limiter
-      .acquire(wish.capability, { requests, tokens, exclude, maxWaitMs, priority, signal: controller.signal })
+      .acquire(wish.capability, {
+        requests,
+        tokens,
+        exclude,
+        maxWaitMs,
+        priority,
+        fairnessKey,
+        signal: controller.signal,
+      })
       .then(
         (lease) => {
           waiter.lease = lease;
@@ -290,7 +302,9 @@ export class LeaseModelRun {
       if (kind === "queue_full") {
         if (wasWaiting < this.#scenario.maxWaiting) throw new Error(`queue_full with ${wasWaiting} waiting`);
       } else if (kind === "refused") {
-        if (this.#expectations.mayCome(wish, waiter.deadline - 1, now))
+        const latest = waiter.deadline - 1;
+        const mayCome = this.#expectations.mayCome(wish, latest, now);
+        if (mayCome && this.#expectations.mayServeBehind(waiter, latest, now))
           throw new Error(`refused immediately, although capacity can come by ${waiter.deadline}`);
       } else if (maxWaitMs > 0) throw new Error(`rejected immediately with ${kind}`);
     } else if (waiter.lease === null && waiter.error === null) {

@@ -18,7 +18,12 @@ export interface RequestedAmounts {
 export type Step =
   | { readonly do: "advance" | "back"; readonly ms: number }
   | ({ readonly do: "tryAcquire" } & RequestedAmounts)
-  | ({ readonly do: "acquire"; readonly maxWaitMs: number; readonly priority: number } & RequestedAmounts)
+  | ({
+      readonly do: "acquire";
+      readonly maxWaitMs: number;
+      readonly priority: number;
+      readonly fairnessKey: string | undefined;
+    } & RequestedAmounts)
   | { readonly do: "headers" | "release" | "dispose" | "abort"; readonly which: number }
   | { readonly do: "report"; readonly which: number; readonly tokens: number }
   | {
@@ -57,6 +62,7 @@ export interface Waiter {
   readonly wish: RequestedAmounts;
   readonly needs: Demand;
   readonly priority: number;
+  readonly fairnessKey: string | undefined;
   readonly order: number;
   readonly deadline: number;
   readonly controller: AbortController;

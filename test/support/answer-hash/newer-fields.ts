@@ -18,6 +18,8 @@ export function comparableMetrics(metrics: Metrics): unknown {
 export function comparableInspection(inspection: Inspection): unknown {
   return {
     ...inspection,
+    // It repeats what the answers contain: the calls, their waits, and the refusals.
+    queue: undefined,
     providers: inspection.providers.map(withoutZeros),
     metrics: comparableMetrics(inspection.metrics),
   };

@@ -1,8 +1,10 @@
 // The order in which a pass evaluates waiters, whatever makes room.
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { FairShares } from "../../../src/admission/fair-shares.ts";
 import { type Verdict, WaitQueue } from "../../../src/admission/wait-queue.ts";
-import { Waiter } from "../../../src/admission/waiter.ts";
+import { type KeyQueue, Waiter } from "../../../src/admission/waiter.ts";
+import { Capability } from "../../../src/provider/capability.ts";
 import { ProviderList } from "../../../src/provider/provider-list.ts";
 import { RequestSpec } from "../../../src/selection/request-spec.ts";
 
@@ -13,6 +15,7 @@ const listOf = (capability: string) => LISTS[capability < "c" ? 0 : 1]!;
 class QueueFixture {
   readonly evaluated: number[] = [];
   readonly queue: WaitQueue;
+  readonly shares = new FairShares<KeyQueue>({ providers: new Map() });
   verdict: (waiter: Waiter) => Verdict = () => "lane stays";
   #orders = 0;
 
@@ -25,10 +28,17 @@ class QueueFixture {
     });
   }
 
-  add(capability: string, options: { priority?: number; tokens?: number } = {}): Waiter {
+  add(capability: string, options: { priority?: number; tokens?: number; fairnessKey?: string } = {}): Waiter {
     const request = new RequestSpec(options.tokens === undefined ? {} : { tokens: options.tokens });
-    const waiter = new Waiter(capability, request, options, 1_000, this.#orders++, 0, undefined);
-    this.queue.add(waiter, listOf(capability));
+    const list = listOf(capability);
+    const share = this.shares.join(
+      new Capability(capability, list),
+      request,
+      options.priority ?? 0,
+      options.fairnessKey,
+    );
+    const waiter = new Waiter(capability, request, options, 1_000, this.#orders++, 0, undefined, share);
+    this.queue.add(waiter, list);
     return waiter;
   }
 
