@@ -175,7 +175,7 @@ export class QueueScheduler {
         if (share !== undefined) this.#shares.charge(share, lease, options.fairnessWeight);
         return lease;
       }
-      if (isFull || !this.#reserver.mayComeBy(deadline, capability, request, now)) {
+      if (isFull || !this.#reserver.mayComeBy(deadline, capability, request, now, caller?.failures)) {
         throw this.#reserver.refuseCall(capability, request, isFull ? "queue_full" : "refused", now, caller);
       }
     }
@@ -246,7 +246,11 @@ export class QueueScheduler {
     let { evaluateAt } = prospect;
     // A wait without an end can be hopeless, too.
     const isLate = soonestAt > deadline || soonestAt === Infinity;
-    if (deadline > now && isLate && !this.#reserver.mayComeBy(deadline, capability, request, now)) {
+    if (
+      deadline > now &&
+      isLate &&
+      !this.#reserver.mayComeBy(deadline, capability, request, now, waiter.caller?.failures)
+    ) {
       return this.#giveUp(waiter, now, "refused");
     }
     this.#claims.add(targets, priority, now);
