@@ -191,10 +191,15 @@ export class QueueScheduler {
     if (caller !== undefined) caller.withdraw = (error) => void this.#reject(waiter, error);
     waiter.unwatch = this.#context.watch(options.signal, deadline, () => this.#end(waiter));
     const group = queue.add(waiter, capability.list);
-    if (ranking !== null && group.bounds !== null) addToBounds(group.bounds, waiter, capability, this.#parts.registry);
-    if (hasTurn) this.#hasRoom = true;
+    if (ranking !== null && group.bounds !== null) addToBounds(group.bounds, waiter, capability, registry);
+    const isFirst = waiter.queue!.first === waiter && group.lanes.size > 1 && this.#parts.weighted !== null;
+    if (isFirst && queue.isDeferred(group) && isShutOut(waiter, this.#claims, registry)) {
+      queue.defer(waiter);
+      // Its hope depends on the reservations.
+      this.#nextEvaluationAt = Math.min(this.#nextEvaluationAt, this.#nextDueAt());
+    } else if (hasTurn || (isFirst && queue.isOneGroup)) this.#hasRoom = true;
     else if (ranking !== null) {
-      if (queue.hasDeferred && !isShutOut(waiter, this.#claims, this.#parts.registry)) {
+      if (queue.hasDeferred && !isShutOut(waiter, this.#claims, registry)) {
         queue.resume(now);
         ranking = rank(capability, request, this.#parts, now, true);
       }

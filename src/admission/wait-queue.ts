@@ -141,6 +141,22 @@ export class WaitQueue {
     return this.#deferred !== null && !this.#isInPass;
   }
 
+  isDeferred(group: LaneGroup): boolean {
+    return this.#deferred === group && !this.#isInPass;
+  }
+
+  /** True if all waiters are of one group. */
+  get isOneGroup(): boolean {
+    const [groups] = this.#groups.values();
+    return this.#groups.size === 1 && groups!.size === 1;
+  }
+
+  /** Lets a new first waiter of a deferred group be evaluated with the group. */
+  defer({ queue }: Waiter): void {
+    queue!.cursor = queue!.first;
+    queue!.update();
+  }
+
   /** Evaluates the lanes that the last pass has deferred. */
   resume(now: number): void {
     if (!this.hasDeferred) return;
