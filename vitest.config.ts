@@ -25,7 +25,12 @@ const config: ViteUserConfigFnObject = defineConfig(({ mode }) => ({
     projects: [
       {
         extends: true,
-        test: { name: "unit", include: ["test/**/*.test.ts"], exclude: REAL_TIME, env: { TEST_EFFORT: mode } },
+        test: {
+          name: "unit",
+          include: ["test/**/*.test.ts"],
+          exclude: [...REAL_TIME, "**/node_modules/**"],
+          env: { TEST_EFFORT: mode },
+        },
       },
       {
         extends: true,

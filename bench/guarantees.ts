@@ -1,7 +1,8 @@
 // Measures the promises of the README and prints one line per number: `npm run bench:guarantees`. The random numbers are seeded,
-// so another run prints the same numbers except for the times.
+// so another run prints the same numbers except for the times. `-- --seed N` takes other numbers for the reported limits.
 import { GrateLimiter, MockClock } from "grate-limiter";
 import { SlidingWindow } from "../src/quota/sliding-window.ts";
+import { printReportedLimits } from "./reported-limits.ts";
 import { seededRandom } from "./seeded-random.ts";
 
 const MINUTE_MS = 60_000;
@@ -151,3 +152,5 @@ for (const server of servers) console.log(saturate(server));
 console.log(lateness());
 for (const load of [0.5, 0.8, 0.95]) console.log(pressureAt(load));
 for (const providers of [2, 8, 100, 1_000]) console.log(decisionNs(providers));
+const seedAt = process.argv.indexOf("--seed");
+printReportedLimits(seedAt < 0 ? 1 : Number(process.argv[seedAt + 1]));

@@ -15,8 +15,13 @@ type ErrorCode =
   | "unsupported";
 
 function hasCode(value: unknown, code?: ErrorCode): boolean {
-  const error = value as { readonly [brand]?: unknown; readonly code?: unknown } | null | undefined;
-  return error?.[brand] === true && (code === undefined || error.code === code);
+  try {
+    const error = value as { readonly [brand]?: unknown; readonly code?: unknown } | null | undefined;
+    return error?.[brand] === true && (code === undefined || error.code === code);
+  } catch {
+    // A revoked proxy, for example.
+    return false;
+  }
 }
 
 /** Base class of all errors of this package. `code` distinguishes them, also across two copies of the package. */
@@ -104,13 +109,21 @@ export class NoAvailableProviders extends GrateLimiterError {
       "no_available_providers",
       `no provider available for ${valueText(capability)}: ${explain(kind, refusal.reasons, attempts, answer)}`,
     );
-    if ("cause" in how) this.cause = how.cause;
+    // As the field of a built-in error.
+    if ("cause" in how) Object.defineProperty(this, "cause", { value: how.cause, configurable: true, writable: true });
     this.kind = kind;
     this.attempts = attempts;
     this.capability = capability;
     this.retryAfterMs = refusal.retryAfterMs;
     this.retryAfterSeconds = refusal.retryAfterSeconds;
     this.reasons = refusal.reasons;
+  }
+
+  /** Names, statuses and times, without the errors of the attempts and their texts. */
+  toJSON(): object {
+    const { name, code, kind, capability, retryAfterMs, retryAfterSeconds, reasons } = this;
+    const attempts = this.attempts.map(({ provider, status }) => ({ provider, status }));
+    return { name, code, kind, capability, retryAfterMs, retryAfterSeconds, reasons, attempts };
   }
 
   static override is(value: unknown): value is NoAvailableProviders {

@@ -2,6 +2,9 @@ import type { LimiterEvents } from "./api/events.ts";
 
 type Listener = (event: never) => unknown;
 
+/** Longest chain of events that are raised by listeners of the one before. */
+const MAX_ROUNDS = 1_000;
+
 /** Wraps a listener, so that each registration has an identity of its own, also if one function is registered twice. */
 interface Registration {
   readonly listener: Listener;
@@ -44,15 +47,30 @@ export class Events {
     // see the same order.
     if (this.#isDelivering) return;
     this.#isDelivering = true;
+    const pending = this.#pending;
+    let rounds = 0;
+    let roundEnd = pending.length;
     // The list can grow in this loop.
-    for (let index = 0; index < this.#pending.length; index++) {
-      const { name, event } = this.#pending[index]!;
-      // A copy: listeners can be added and removed by listeners, which takes effect with the next event.
-      for (const { listener } of [...(this.#registrations.get(name) ?? [])]) deliver(listener, event as never);
+    for (let index = 0; index < pending.length; index++) {
+      const { name, event } = pending[index]!;
+      if (index === roundEnd) {
+        roundEnd = pending.length;
+        if (++rounds === MAX_ROUNDS) {
+          const error = new Error(`listeners raised events ${MAX_ROUNDS} times in a row, the last one "${name}"`);
+          this.#deliver("listenerError", { event: name, error });
+          break;
+        }
+      }
+      this.#deliver(name, event);
     }
-    this.#pending.length = 0;
+    pending.length = 0;
     this.hasPending = false;
     this.#isDelivering = false;
+  }
+
+  #deliver(name: keyof LimiterEvents, event: unknown): void {
+    // A copy: listeners can be added and removed by listeners, which takes effect with the next event.
+    for (const { listener } of [...(this.#registrations.get(name) ?? [])]) deliver(listener, event as never);
   }
 }
 

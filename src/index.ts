@@ -1,10 +1,11 @@
-export type { Attempt, MapResult, RunResult, TaskContext } from "./api/attempt.ts";
+export type { Attempt, MapProgress, MapResult, MapResults, RunResult, TaskContext } from "./api/attempt.ts";
 export type { Clock } from "./api/clock.ts";
 export type { Alternative, Decision } from "./api/decision.ts";
 export { Dimension } from "./api/dimension.ts";
 export type { LimiterEvents } from "./api/events.ts";
+export type { Explanation } from "./api/explanation.ts";
 export type { Inspection, ProviderInspection, QueueInspection } from "./api/inspection.ts";
-export type { Lease, Settlement } from "./api/lease.ts";
+export type { KeptLease, Lease, Settlement } from "./api/lease.ts";
 export type { Metrics } from "./api/metrics.ts";
 export type { Observation, Outcome } from "./api/observation.ts";
 export type { GrateLimiterOptions, HealthOptions, ScoringWeights } from "./api/options.ts";
@@ -20,8 +21,10 @@ export type {
 } from "./api/provider-config.ts";
 export type { QuotaForecast } from "./api/quota-forecast.ts";
 export type { Refusal, RefusalReason } from "./api/refusal.ts";
+export type { ReportedQuota, ResponseReport } from "./api/reported-quota.ts";
 export type {
   AcquireOptions,
+  CloseOptions,
   FairnessOptions,
   MapOptions,
   RunDefaults,
@@ -32,7 +35,7 @@ export type {
 } from "./api/run-options.ts";
 export type { ProviderScoreContext, ScoreBreakdown, ScoringStrategy } from "./api/scoring-strategy.ts";
 export { StatusClass } from "./api/status-class.ts";
-export type { Usage } from "./api/usage.ts";
+export type { ClientUsage, Usage } from "./api/usage.ts";
 export type { Verdict } from "./api/verdict.ts";
 export type { WindowSpec } from "./api/window.ts";
 export { Window } from "./api/window.ts";
@@ -46,7 +49,7 @@ export {
   UnknownProvider,
 } from "./errors.ts";
 export { GrateLimiter } from "./limiter.ts";
-export { classifyResult } from "./run/classify.ts";
-export { parseRetryAfter } from "./run/retry-after.ts";
+export { classifyResult } from "./run/classification/classify.ts";
+export { parseRetryAfter } from "./run/classification/waits.ts";
 export { PriorityScorer } from "./scoring/priority-scorer.ts";
 export { WeightedScorer } from "./scoring/weighted-scorer.ts";

@@ -1,24 +1,26 @@
-import { Admission, closed } from "./admission/admission.ts";
+import { Admission } from "./admission/admission.ts";
 import { Reconfiguration } from "./admission/reconfiguration.ts";
-import type { MapResult, RunResult, TaskContext } from "./api/attempt.ts";
+import type { MapResults, RunResult, TaskContext } from "./api/attempt.ts";
 import type { Decision } from "./api/decision.ts";
 import type { Dimension } from "./api/dimension.ts";
 import type { LimiterEvents } from "./api/events.ts";
+import type { Explanation } from "./api/explanation.ts";
 import type { Inspection } from "./api/inspection.ts";
 import type { Lease } from "./api/lease.ts";
 import type { Metrics } from "./api/metrics.ts";
 import type { Observation } from "./api/observation.ts";
 import type { GrateLimiterOptions } from "./api/options.ts";
-import type {
-  CapabilityConfig,
-  CapabilityProvider,
-  PoolConfig,
-  ProviderConfig,
-  ProviderPatch,
-} from "./api/provider-config.ts";
+import type { CapabilityConfig, PoolConfig, ProviderConfig, ProviderPatch } from "./api/provider-config.ts";
 import type { QuotaForecast } from "./api/quota-forecast.ts";
 import type { Refusal } from "./api/refusal.ts";
-import type { AcquireOptions, MapOptions, RunOptions, SelectOptions, StreamOptions } from "./api/run-options.ts";
+import type {
+  AcquireOptions,
+  CloseOptions,
+  MapOptions,
+  RunOptions,
+  SelectOptions,
+  StreamOptions,
+} from "./api/run-options.ts";
 import type { WindowSpec } from "./api/window.ts";
 import { classic } from "./classic/classic-profile.ts";
 import { EngineTime } from "./clock/engine-time.ts";
@@ -92,11 +94,7 @@ export class GrateLimiter<P extends string = string, Routes extends Record<strin
     const { defaults } = options;
     this.#calls = new Calls({ admission: this.#admission, time, random, maxWaiting, leaseTimeoutMs }, defaults);
     this.#inspector = new Inspector(this.#admission);
-    const { now } = time;
-    for (const [name, pool] of Object.entries(options.pools ?? {})) registry.upsertPool({ ...pool, name }, now);
-    for (const provider of options.providers ?? []) registry.upsertProvider(provider, now);
-    const capabilities: [string, readonly CapabilityProvider[]][] = Object.entries(options.capabilities ?? {});
-    for (const [name, providers] of capabilities) registry.upsertCapability({ name, providers });
+    this.#configuration.declare(options as GrateLimiterOptions, time.now);
   }
 
   /**
@@ -147,7 +145,7 @@ export class GrateLimiter<P extends string = string, Routes extends Record<strin
    * errors of a scoring strategy.
    */
   select<C extends keyof Routes & string>(capability: C, options?: SelectOptions<Routes[C]>): Decision<Routes[C]> {
-    if (this.#admission.isClosed) throw closed();
+    if (!this.#admission.isOpen) throw this.#admission.closedError();
     const known = requestedCapability(checks.select, capability, options, this.#context);
     const request = requestSpecFor(options);
     try {
@@ -155,6 +153,14 @@ export class GrateLimiter<P extends string = string, Routes extends Record<strin
     } finally {
       this.#admission.endStep();
     }
+  }
+
+  /**
+   * What would happen to such an `acquire` now: the provider that it would get, or why it would wait, and behind how many
+   * calls. Takes nothing. Throws as `tryAcquire`.
+   */
+  explain<C extends keyof Routes & string>(capability: C, options?: AcquireOptions<Routes[C]>): Explanation<Routes[C]> {
+    return this.#calls.explain(capability, options) as Explanation<Routes[C]>;
   }
 
   /**
@@ -214,9 +220,9 @@ export class GrateLimiter<P extends string = string, Routes extends Record<strin
     items: Iterable<Item> | AsyncIterable<Item>,
     task: (item: Item, context: TaskContext<Routes[C]>) => T | PromiseLike<T>,
     options?: MapOptions<Item, Routes[C]>,
-  ): AsyncIterableIterator<MapResult<Item, T, Routes[C]>> {
+  ): MapResults<Item, T, Routes[C]> {
     const results: unknown = this.#calls.map(capability, items, task as never, options as MapOptions<Item>);
-    return results as AsyncIterableIterator<MapResult<Item, T, Routes[C]>>;
+    return results as MapResults<Item, T, Routes[C]>;
   }
 
   /**
@@ -293,9 +299,14 @@ export class GrateLimiter<P extends string = string, Routes extends Record<strin
     return this.#context.events.on(event, listener);
   }
 
-  /** Rejects all queued and all later calls with code "closed". Leases, `observe`, queries and configuration keep working. */
-  close(): void {
-    this.#admission.close();
+  /**
+   * Rejects all queued and all later calls with code "closed". Leases, `observe`, queries and configuration keep working. With
+   * `drain` calls that have begun go on, and the promise resolves when nothing waits and no lease is open, or after
+   * `timeoutMs`. Throws InvalidConfig.
+   */
+  close(options?: CloseOptions): Promise<void> {
+    if (options !== undefined) this.#validate(checks.close, options);
+    return this.#admission.close(options);
   }
 
   #validate(check: Check, value: unknown, pools?: Registry["pools"]): void {

@@ -18,5 +18,7 @@ export function newCounters(): Counters {
     refusals: 0,
     failovers: 0,
     invalidUsages: 0,
+    unrecognizedOutcomes: 0,
+    unmatchedReports: 0,
   };
 }

@@ -13,30 +13,46 @@ export interface Abortable {
 
 /** Lets any number of acts wait for a signal with one listener, for runtimes warn of more than ten. */
 export class AbortSignals {
-  readonly #waiting = new WeakMap<AbortSignal, { readonly acts: Set<() => void>; readonly listener: () => void }>();
+  readonly #waiting = new WeakMap<AbortSignal, Listening>();
 
   /** Calls `act` once when the signal, which has not aborted yet, does; returns its cancel. */
   on(signal: AbortSignal, act: () => void): () => void {
     const abortable = signal as Abortable;
-    const { acts, listener } = this.#waiting.get(signal) ?? this.#newlyOn(signal);
+    const listening = this.#waiting.get(signal) ?? this.#newlyOn(signal);
+    const { acts, listener } = listening;
     // Each call is one of its own, also of the same function.
     const own = () => act();
-    if (acts.size === 0) abortable.addEventListener("abort", listener);
+    if (!listening.isOn) abortable.addEventListener("abort", listener);
+    listening.isOn = true;
     acts.add(own);
     return () => {
-      if (acts.delete(own) && acts.size === 0) abortable.removeEventListener("abort", listener);
+      if (acts.delete(own) && acts.size === 0) stop(abortable, listening);
     };
   }
 
-  #newlyOn(signal: AbortSignal): { readonly acts: Set<() => void>; readonly listener: () => void } {
+  #newlyOn(signal: AbortSignal): Listening {
     const acts = new Set<() => void>();
     const listener = () => {
-      (signal as Abortable).removeEventListener("abort", listener);
+      stop(signal as Abortable, listening);
       // One act may cancel another.
       for (const act of [...acts]) if (acts.delete(act)) act();
     };
-    const waiting = { acts, listener };
-    this.#waiting.set(signal, waiting);
-    return waiting;
+    const listening: Listening = { acts, listener, isOn: false };
+    this.#waiting.set(signal, listening);
+    return listening;
   }
+}
+
+interface Listening {
+  readonly acts: Set<() => void>;
+  readonly listener: () => void;
+  /** True while the signal has the listener. It keeps the listener if its `removeEventListener` is missing or throws. */
+  isOn: boolean;
+}
+
+function stop(signal: Abortable, listening: Listening): void {
+  try {
+    signal.removeEventListener("abort", listening.listener);
+    listening.isOn = false;
+  } catch {}
 }

@@ -6,8 +6,10 @@
 // Regimes: nothing runs between calls except that timer, and it is set only while a call waits. The instants of leases need no
 // timer: the next call makes up for them before anything else.
 
+import type { Explanation } from "../api/explanation.ts";
 import type { Lease } from "../api/lease.ts";
 import type { Refusal } from "../api/refusal.ts";
+import type { CloseOptions } from "../api/run-options.ts";
 import type { EngineTime } from "../clock/engine-time.ts";
 import { type Due, TimerHeap } from "../clock/timer-heap.ts";
 import { GrateLimiterError } from "../errors.ts";
@@ -26,6 +28,7 @@ import { QueueScheduler } from "./queue-scheduler.ts";
 import { type AdmissionOptions, Reserver } from "./reserver.ts";
 import type { WaitQueue } from "./wait-queue.ts";
 import type { Caller, LeaseOptions, WaitOptions } from "./waiter.ts";
+import { waitersAhead } from "./waiters-ahead.ts";
 
 // Behind all waiters, whatever their priority.
 const BEHIND_ALL: LeaseOptions = { priority: -Infinity };
@@ -48,8 +51,13 @@ export class Admission implements LeaseContext {
   readonly #scheduler: QueueScheduler;
   readonly #alarms = new TimerHeap<Alarm>();
   readonly #signals = new AbortSignals();
+  readonly #closedErrors = new WeakSet<object>();
   #order = 0;
   #isClosed = false;
+  /** Calls that have begun, and have not ended. */
+  #calls = 0;
+  /** Ends the drain; null: the limiter is not drained. */
+  #endDrain: (() => void) | null = null;
   #timerAt = Infinity;
   #cancelTimer: (() => void) | null = null;
 
@@ -66,6 +74,12 @@ export class Admission implements LeaseContext {
     return this.#parts;
   }
 
+  /** True if calls can begin. */
+  get isOpen(): boolean {
+    return !this.#isClosed && this.#endDrain === null;
+  }
+
+  /** True if no call goes on. */
   get isClosed(): boolean {
     return this.#isClosed;
   }
@@ -124,7 +138,6 @@ export class Admission implements LeaseContext {
     // In the order in which they count, because trackers take no earlier instants.
     for (const lease of leases.sort((a, b) => a.countsFrom - b.countsFrom)) lease.migrateTo(quotas, now);
     for (const quota of quotas) quota.inheritedFrom = null;
-    this.waiters.forgetLoads();
     this.capacityFreed();
   }
 
@@ -143,7 +156,8 @@ export class Admission implements LeaseContext {
     const { isIdle } = this.#scheduler;
     if (!isIdle) this.#scheduler.serve(this.#time.now);
     if (this.#parts.events.hasPending) this.#parts.events.flush();
-    if (!isIdle || this.#alarms.first !== undefined || this.#timerAt < Infinity) this.#setTimer();
+    if (this.#endDrain !== null && this.#isDrained) this.#endDrain();
+    if (!isIdle || this.#alarms.first !== undefined || this.#timerAt < Infinity || this.#endDrain) this.#setTimer();
   }
 
   /** Grants a lease now or returns a refusal; never waits, overtakes no waiter. */
@@ -160,6 +174,21 @@ export class Admission implements LeaseContext {
     }
   }
 
+  /** What `acquire` would do now. Takes nothing. */
+  explain(capability: Capability, request: RequestSpec, { priority = 0 }: LeaseOptions): Explanation {
+    const now = this.beginStep();
+    try {
+      const ranking = this.#scheduler.rank(capability, request, priority, now);
+      const best = this.#reserver.best(request, ranking, priority, now);
+      const usable = this.#parts.registry.listed(capability).filter(({ name }) => !request.excludes(name));
+      const ahead = waitersAhead(this.#scheduler.waiters, priority, usable, this.#parts.registry);
+      if (best >= 0) return { decision: ranking.decision(best), refusal: null, ahead };
+      return { decision: null, refusal: this.#reserver.refusal(capability, request, now), ahead };
+    } finally {
+      this.endStep();
+    }
+  }
+
   /**
    * Grants a lease now, or waits. Throws or rejects with NoAvailableProviders, the reason of the signal, or code "closed".
    * `caller`: the call that asks, if it can ask again.
@@ -171,7 +200,7 @@ export class Admission implements LeaseContext {
     maxWaitMs: number,
     caller?: Caller,
   ): ActiveLease | Promise<ActiveLease> {
-    this.requireOpen();
+    if (this.#isClosed || caller?.order === undefined) this.requireOpen();
     const signal = asked.signal as Abortable | undefined;
     if (signal?.aborted) throw signal.reason;
     requireCost(capability, request, this.#parts.registry);
@@ -203,22 +232,74 @@ export class Admission implements LeaseContext {
     return cancel;
   }
 
-  /** Rejects all queued and all later calls. */
-  close(): void {
+  /** A call of `run`, `stream` or `map` has begun, of which a drain waits for the end. */
+  callBegan(): void {
+    this.#calls++;
+  }
+
+  callEnded(): void {
+    this.#calls--;
+    if (this.#endDrain !== null) this.endStep();
+  }
+
+  /** Rejects all queued and all later calls; with `drain`, those that have begun go on for at most `timeoutMs`. */
+  close({ drain = false, timeoutMs = Infinity }: CloseOptions = {}): Promise<void> {
+    if (!drain || this.#isClosed) {
+      this.#closeNow();
+      return Promise.resolve();
+    }
+    const now = this.beginStep();
+    return new Promise((resolve) => {
+      const cancel = this.watch(undefined, now + timeoutMs, () => this.#endDrain?.());
+      const others = this.#endDrain;
+      this.#endDrain = () => {
+        this.#endDrain = null;
+        cancel();
+        resolve();
+        if (others === null) this.#closeNow();
+        else others();
+      };
+      this.endStep();
+    });
+  }
+
+  #closeNow(): void {
     this.#isClosed = true;
-    this.#scheduler.rejectAll(closed);
+    this.#scheduler.rejectAll(() => this.closedError());
     for (const alarm of [...this.#alarms]) if (alarm.isPause) alarm.ring();
+    this.#endDrain?.();
     this.endStep();
+  }
+
+  get #isDrained(): boolean {
+    const { leasesGranted, leasesSettled, leasesReleased, leasesExpired } = this.counters;
+    return (
+      this.#calls === 0 && this.#scheduler.isIdle && leasesGranted === leasesSettled + leasesReleased + leasesExpired
+    );
   }
 
   /** Throws if nothing is granted any more, or ever. */
   requireOpen(): void {
     this.#parts.profile.requireLeases();
-    if (this.#isClosed) throw closed();
+    if (!this.isOpen) throw this.closedError();
+  }
+
+  /** Error of every call after `close`, except `observe`, queries and configuration. */
+  closedError(): GrateLimiterError {
+    const error = new GrateLimiterError("closed", "the limiter was closed");
+    this.#closedErrors.add(error);
+    return error;
+  }
+
+  /** True for a `closedError` of this limiter. */
+  isOwnClosed(error: unknown): boolean {
+    return this.#closedErrors.has(error as object);
   }
 
   #setTimer(): void {
-    const at = Math.min(this.#scheduler.nextEvaluationAt, this.#alarms.first?.dueAt ?? Infinity);
+    // A drain waits for leases that expire.
+    const expiryAt = this.#endDrain === null ? Infinity : (this.leases.first?.dueAt ?? Infinity);
+    const at = Math.min(this.#scheduler.nextEvaluationAt, this.#alarms.first?.dueAt ?? Infinity, expiryAt);
     if (at === this.#timerAt) return;
     this.#cancelTimer?.();
     this.#timerAt = at;
@@ -234,9 +315,4 @@ export class Admission implements LeaseContext {
     }
     this.endStep();
   }
-}
-
-/** Error of every call after `close`, except `observe`, queries and configuration. */
-export function closed(): GrateLimiterError {
-  return new GrateLimiterError("closed", "the limiter was closed");
 }

@@ -4,6 +4,7 @@ import type { ObservationContext } from "../observation/apply-observation.ts";
 import type { Capability } from "../provider/capability.ts";
 import type { Provider, ProviderState } from "../provider/provider.ts";
 import type { Demand } from "../quota/usage-vector.ts";
+import type { RequestSpec } from "../selection/request-spec.ts";
 import type { OpenLeasesByName } from "./open-leases.ts";
 
 /** A provider that a lease is granted on, and the request that it is granted for. */
@@ -13,6 +14,7 @@ export interface Candidate {
   readonly state: ProviderState;
   readonly needs: Demand;
   readonly decision: Decision;
+  readonly request: RequestSpec;
 }
 
 /** The parts of a limiter that its leases and its wait queue use. */

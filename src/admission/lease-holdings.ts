@@ -1,6 +1,7 @@
 import type { Events } from "../events.ts";
 import { raiseLimitReached } from "../observation/apply-observation.ts";
 import type { Quota } from "../quota/quota.ts";
+import type { Report } from "../quota/reported-limits.ts";
 import type { Reservation } from "../quota/reservation.ts";
 import { type Demand, demandFor, type UsageVector, varianceOf } from "../quota/usage-vector.ts";
 import {
@@ -41,7 +42,7 @@ export class LeaseHoldings {
   get charge(): number {
     if (this.#isCancelled) return 0;
     if (this.#reservations.length === 0) return 1;
-    return Math.max(...this.#reservations.map(({ quota, amount }) => (amount > 0 ? amount / quota.limit : 0)));
+    return Math.max(...this.#reservations.map(({ quota, amount }) => (amount > 0 ? amount / quota.spec.limit : 0)));
   }
 
   reserve(quota: Quota, state: LeaseState, now: number): void {
@@ -52,7 +53,7 @@ export class LeaseHoldings {
     this.#reservations.push(reservation);
     if (state.kind === "answered") reservation.confirmAnswer();
     if (!isOpen(state)) {
-      if (!canStillEnd(quota, state)) reservation.close();
+      if (!canStillEnd(quota, state)) reservation.close(now);
       reservation.isAbandoned = quota.isHeldToEnd && hasOutlasted(state);
     }
     if (remaining > 0 && amount >= remaining) raiseLimitReached(this.#events, this.#provider, quota);
@@ -74,7 +75,7 @@ export class LeaseHoldings {
       } else {
         if (!isInherited && (source !== undefined || isOpen(state))) quota.amend(amount, from, now);
         const reservation = quota.adopt(amount, this.#variance(quota, state), this.#grantedAt, from);
-        if (!isOpen(state)) reservation.close();
+        if (!isOpen(state)) reservation.close(now);
         this.#reservations.push(reservation);
       }
     }
@@ -95,8 +96,22 @@ export class LeaseHoldings {
   }
 
   /** The request was answered. */
-  confirmAnswer(): void {
-    for (const reservation of this.#reservations) reservation.confirmAnswer();
+  confirmAnswer(now: number): void {
+    for (const reservation of this.#reservations) {
+      reservation.confirmAnswer();
+      if (!reservation.quota.isHeldToEnd) reservation.answered(now);
+    }
+  }
+
+  /** Applies a report about one of the quotas. */
+  applyReport(quota: Quota, report: Report, now: number): void {
+    const reservation = this.#reservations.find((each) => each.quota === quota);
+    if (reservation === undefined) return;
+    const { mark, amount, grantedAt } = reservation;
+    // The provider has not counted yet what it counts at the end.
+    const own = quota.isHeldToEnd ? 0 : amount;
+    const isCovered = quota.applyReport(report, mark, own, grantedAt, now);
+    reservation.isCovered ||= isCovered && !quota.isHeldToEnd;
   }
 
   /** The request was never sent. */
@@ -112,17 +127,17 @@ export class LeaseHoldings {
       const reservation = reservations[i]!;
       const { quota } = reservation;
       if (quota.isHeldToEnd !== isHeldToEnd || !reservation.isReserved) continue;
-      if (quota.spec.strategy === "concurrency") reservation.release();
+      if (quota.spec.strategy === "concurrency") reservation.release(at);
       else reservation.commit(at);
     }
   }
 
   /** The lease has ended with that state. Reservations that a running task holds stay open. */
-  close(state: LeaseState): void {
+  close(state: LeaseState, now: number): void {
     for (const reservation of this.#reservations) {
       const { quota } = reservation;
       if (canStillEnd(quota, state)) continue;
-      reservation.close();
+      reservation.close(now);
       if (reservation.isReserved) reservation.schedule(scheduledEnd(quota, state));
     }
   }

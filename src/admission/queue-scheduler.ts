@@ -187,10 +187,11 @@ export class QueueScheduler {
     const joined = this.#shares.join(capability, request, priority, key);
     const waiter = new Waiter(capability.name, request, options, deadline, order, now, caller, joined);
     if (waiter.trialRank > 0) this.#ranked++;
-    if (waiter.trialRank === 0) waiter.load = load;
+    else waiter.load = load;
     if (caller !== undefined) caller.withdraw = (error) => void this.#reject(waiter, error);
     waiter.unwatch = this.#context.watch(options.signal, deadline, () => this.#end(waiter));
     const group = queue.add(waiter, capability.list);
+    this.#reserver.reportWait(capability, request, now);
     if (ranking !== null && group.bounds !== null) addToBounds(group.bounds, waiter, capability, registry);
     const isFirst = waiter.queue!.first === waiter && group.lanes.size > 1 && this.#parts.weighted !== null;
     if (isFirst && queue.isDeferred(group) && isShutOut(waiter, this.#claims, registry)) {

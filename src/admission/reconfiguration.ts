@@ -1,3 +1,4 @@
+import type { GrateLimiterOptions } from "../api/options.ts";
 import type { CapabilityConfig, PoolConfig, ProviderConfig, ProviderPatch } from "../api/provider-config.ts";
 import type { Provider } from "../provider/provider.ts";
 import type { Registry } from "../provider/registry.ts";
@@ -11,6 +12,14 @@ export class Reconfiguration {
   constructor(registry: Registry, admission: Admission) {
     this.#registry = registry;
     this.#admission = admission;
+  }
+
+  /** Registers what the options of the constructor declare. */
+  declare({ pools = {}, providers = [], capabilities = {} }: GrateLimiterOptions, now: number): void {
+    const registry = this.#registry;
+    for (const [name, pool] of Object.entries(pools)) registry.upsertPool({ ...pool, name }, now);
+    for (const provider of providers) registry.upsertProvider(provider, now);
+    for (const [name, listed] of Object.entries(capabilities)) registry.upsertCapability({ name, providers: listed });
   }
 
   upsertProvider(config: ProviderConfig): void {

@@ -95,6 +95,7 @@ export class Reserver {
       state: state === "cooldown" ? "trial" : state,
       needs: ranking.demand(best),
       decision: ranking.decision(best),
+      request,
     };
     const timeoutMs = leaseTimeoutMs ?? this.#options.leaseTimeoutMs;
     const lease = new ActiveLease(this.#context, candidate, this.#orders++, now, timeoutMs);
@@ -136,12 +137,28 @@ export class Reserver {
    * ahead leave nothing.
    */
   refuse(capability: Capability, request: RequestSpec, now: number, asksAgain = false, behindMs = 0): Refusal {
-    let refusal = this.#refusal(capability, request, now);
+    let refusal = this.refusal(capability, request, now);
     if (behindMs > 0) refusal = refusalOf(refusal.reasons.map((reason) => later(reason, behindMs)));
     if (asksAgain) return refusal;
     this.#parts.counters.refusals++;
+    this.#emitBudgets(capability, refusal);
     this.#parts.events.emit("refused", { capability: capability.name, refusal });
     return refusal;
+  }
+
+  /** The request begins to wait. */
+  reportWait(capability: Capability, request: RequestSpec, now: number): void {
+    if (!this.#parts.events.hasListener("budgetExhausted")) return;
+    this.#emitBudgets(capability, this.refusal(capability, request, now));
+  }
+
+  #emitBudgets(capability: Capability, { reasons }: Refusal): void {
+    for (const reason of reasons) {
+      if (!("needed" in reason) || reason.dimension !== "cost_usd") continue;
+      const { provider, window, pool, limit, remaining, needed, retryAfterMs } = reason;
+      const amounts = { window, pool, limit, remaining, needed, retryAfterMs };
+      this.#parts.events.emit("budgetExhausted", { provider, capability: capability.name, ...amounts });
+    }
   }
 
   /** The error of a call that is refused. `behindMs` as in `refuse`. */
@@ -157,14 +174,15 @@ export class Reserver {
     return new NoAvailableProviders(capability.name, refusal, { kind });
   }
 
-  #refusal(capability: Capability, request: RequestSpec, now: number): Refusal {
+  /** The refusal of the request as of now, which nothing counts. */
+  refusal(capability: Capability, request: RequestSpec, now: number): Refusal {
     return refusalOf(refusalReasonsFor(capability, request, this.#parts, now, true));
   }
 
   /** True if a known release, or the end of a request in flight, can make room by the deadline. */
   mayComeBy(deadline: number, capability: Capability, request: RequestSpec, now: number): boolean {
     if (deadline <= now) return false;
-    const { retryAfterMs, reasons } = this.#refusal(capability, request, now);
+    const { retryAfterMs, reasons } = this.refusal(capability, request, now);
     // The time of a refusal is rounded up to whole ms.
     if (retryAfterMs !== null && now + retryAfterMs < deadline + 1) return true;
     const { registry, minimumHealth } = this.#parts;

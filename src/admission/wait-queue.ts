@@ -116,16 +116,7 @@ export class WaitQueue {
     const waiters = [...this].filter((waiter) => waiter.capability === capability);
     for (const waiter of waiters.sort((a, b) => a.order - b.order)) {
       this.remove(waiter);
-      waiter.load = null;
       this.add(waiter, list);
-    }
-  }
-
-  /** Limits have changed, so that waiters can be too large for a provider now, and be overtaken. */
-  forgetLoads(): void {
-    for (const waiter of this) {
-      waiter.queue!.count(waiter, -1);
-      waiter.load = null;
     }
   }
 

@@ -1,4 +1,4 @@
-import type { Lease } from "./lease.ts";
+import type { KeptLease, Lease } from "./lease.ts";
 import type { StatusClass } from "./status-class.ts";
 
 /** One try of a request on one provider. */
@@ -11,7 +11,7 @@ export interface Attempt<P extends string = string> {
   readonly latencyMs: number;
   /**
    * Error that the task threw, or the value that was classified as a failure; null: none. The body of a response is
-   * cancelled when another attempt follows.
+   * cancelled when another attempt follows. Not enumerable, because errors of clients can contain keys.
    */
   readonly error: unknown;
 }
@@ -20,6 +20,32 @@ export interface Attempt<P extends string = string> {
 export type MapResult<Item, T, P extends string = string> =
   | { readonly ok: true; readonly item: Item; readonly index: number; readonly value: T; readonly provider: P }
   | { readonly ok: false; readonly item: Item; readonly index: number; readonly error: unknown };
+
+/** State of a batch. Items that are stopped before their first attempt count as not pulled. */
+export interface MapProgress {
+  /** Items that the source has; null: unknown, because it is no array, set or map. */
+  readonly total: number | null;
+  /** Items with a value. */
+  readonly completed: number;
+  /** Items with an error. */
+  readonly failed: number;
+  /** Items of which the task runs. */
+  readonly inFlight: number;
+  /** Items that were pulled, and wait for capacity, or between two attempts. */
+  readonly waiting: number;
+  /** Items per second that ended since the first pull; null: none yet. */
+  readonly perSecond: number | null;
+  /** Milliseconds until the last item ends at that rate; null: unknown. */
+  readonly etaMs: number | null;
+}
+
+/** Results of `map`, in order of completion. */
+export interface MapResults<Item, T, P extends string = string> extends AsyncIterableIterator<MapResult<Item, T, P>> {
+  /** Current state of the batch. */
+  readonly progress: MapProgress;
+  /** Reads all results that are left. Rejects as `next`. */
+  toArray(): Promise<MapResult<Item, T, P>[]>;
+}
 
 /** Result of `run` and `stream`: the value of the task, the provider that served it, and all attempts, the last one included. */
 export interface RunResult<T, P extends string = string> {
@@ -37,4 +63,9 @@ export interface TaskContext<P extends string = string> {
   readonly signal: AbortSignal;
   /** Lease of the attempt, for `report` and `headersReceived`. It is settled when the task ends. */
   readonly lease: Lease<P>;
+  /**
+   * Keeps the lease beyond the end of the task, for a response that is read later. The attempt has succeeded, whatever its
+   * value, and the caller settles the lease. `stream` settles it at the end of the stream if the caller has not.
+   */
+  keep(): KeptLease<P>;
 }

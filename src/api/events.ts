@@ -31,6 +31,39 @@ export interface LimiterEvents<P extends string = string> {
     readonly window: WindowSpec | null;
     readonly pool: string | null;
   };
+  /**
+   * A request was refused, or began to wait, because a dollar quota has too little left for it. Amounts are in micro-USD.
+   * `retryAfterMs` is null if time alone never makes room.
+   */
+  budgetExhausted: {
+    readonly provider: P;
+    readonly capability: string;
+    readonly window: WindowSpec | null;
+    readonly pool: string | null;
+    readonly limit: number;
+    readonly remaining: number;
+    readonly needed: number;
+    readonly retryAfterMs: number | null;
+  };
+  /**
+   * `run`, `stream` or `map` got an error or a value that no rule recognizes and handed it back, or `settle` one that it
+   * cannot read. Null: it has no such name. Names are cut at 40 characters.
+   */
+  unrecognizedOutcome: {
+    readonly provider: P;
+    readonly capability: string;
+    readonly name: string | null;
+    readonly code: string | number | null;
+    /** Name of the constructor. */
+    readonly className: string | null;
+  };
+  /** 20 requests of the capability in a row were `unsuitable` for the provider, so it costs a round trip each time. */
+  repeatedlyUnsuitable: { readonly provider: P; readonly capability: string; readonly count: number };
+  /**
+   * Listeners raised the next events 1,000 times in a row, so that the limiter dropped the rest. `event`: the first event that
+   * was dropped.
+   */
+  listenerError: { readonly event: keyof LimiterEvents; readonly error: Error };
 }
 
 /** Names of all events. */
@@ -45,4 +78,8 @@ export const EVENT_NAMES: readonly string[] = Object.keys({
   providerDead: null,
   providerRevived: null,
   limitReached: null,
+  budgetExhausted: null,
+  unrecognizedOutcome: null,
+  repeatedlyUnsuitable: null,
+  listenerError: null,
 } satisfies { [event in keyof LimiterEvents]: null });

@@ -18,4 +18,8 @@ export interface Metrics {
   readonly failovers: number;
   /** Invalid amounts, latencies, waiting times and statuses that were reported after a request, and ignored. */
   readonly invalidUsages: number;
+  /** Outcomes that no rule recognizes, and settlements that cannot be read. */
+  readonly unrecognizedOutcomes: number;
+  /** Reported limits that belong to none of the provider's quotas, or to several equally. */
+  readonly unmatchedReports: number;
 }

@@ -1,5 +1,6 @@
+import type { ReportedQuota } from "./reported-quota.ts";
 import type { StatusClass } from "./status-class.ts";
-import type { Usage } from "./usage.ts";
+import type { ClientUsage, Usage } from "./usage.ts";
 
 /** Outcome of a request. */
 export interface Outcome {
@@ -9,6 +10,8 @@ export interface Outcome {
   latencyMs?: number | undefined;
   /** Milliseconds for which the provider asks to get no more requests (Retry-After is in seconds). Ignored after a success. */
   retryAfterMs?: number | undefined;
+  /** Limits that the provider reported with the response. Invalid ones are counted in `metrics.invalidUsages`. */
+  reported?: readonly ReportedQuota[] | undefined;
 }
 
 /** Report about one request that had no lease. */
@@ -17,6 +20,6 @@ export interface Observation<P extends string = string> {
   /** Capability of the request. The limiter learns the usual size of its requests. */
   capability?: string | undefined;
   /** Amounts that were used; default one request. */
-  usage?: Usage | undefined;
+  usage?: Usage | ClientUsage | undefined;
   outcome: Outcome;
 }

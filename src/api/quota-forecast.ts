@@ -8,14 +8,15 @@ export interface QuotaForecast {
   /** Pool of the quota; null: the quota is the provider's own. */
   readonly pool: string | null;
   readonly limit: number;
-  /** Limit in force: `burst` of a token bucket, else `limit`. */
+  /** Limit in force: `burst` of a token bucket, else `limit`, or a lower one that the provider reported. */
   readonly ceiling: number;
-  readonly ceilingSource: "config";
+  /** "header": the provider reported it. "config": it was declared. */
+  readonly ceilingSource: "config" | "header";
   /** Amount counted in the window. It exceeds `ceiling` if more was used than allowed. */
   readonly used: number;
   /** Amount reserved by open leases. */
   readonly inFlight: number;
-  /** Amount that can be granted now: whole, at least 0. */
+  /** Amount that can be granted now: whole, at least 0. It can be more than `ceiling - used - inFlight` after a report. */
   readonly remaining: number;
   readonly burnPerSecond: number;
   /** Milliseconds until the burn rate fills the quota, releases included; null: it does not. */

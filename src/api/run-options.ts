@@ -67,17 +67,30 @@ export interface StreamOptions<P extends string = string> extends RunOptions<P> 
   chunkTimeoutMs?: number | undefined;
 }
 
+/** How `close` ends. */
+export interface CloseOptions {
+  /** true: calls that have begun, and leases that are open, end by themselves. Default false. */
+  drain?: boolean | undefined;
+  /** Longest drain in milliseconds, after which the queued calls are rejected. Default Infinity. */
+  timeoutMs?: number | undefined;
+}
+
 /** Options of one `map`. */
 export interface MapOptions<Item, P extends string = string> extends RunOptions<P> {
   /** Returns the needs of one item. */
   needs?: ((item: Item, index: number) => SelectOptions<P>) | undefined;
   /** Most items in progress, whatever the quotas allow. Default 1_000. */
   concurrency?: number | undefined;
+  /**
+   * Stops the batch without losing anything: no more items are pulled, items without an attempt are dropped, and all others
+   * end and are yielded. Default none.
+   */
+  stopSignal?: AbortSignal | undefined;
 }
 
 /**
  * Needs of one request. Amounts that are not given are estimated from earlier requests. Before the first one, `select` counts
- * them as 1, and a lease reserves a tenth of the limit.
+ * them as 1, and a lease reserves a tenth of the limit, or of a minute's share if all windows are longer.
  */
 export interface SelectOptions<P extends string = string> extends Usage {
   /** Upper limit of the estimated output tokens (the API's max_tokens). */

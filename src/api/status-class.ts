@@ -9,6 +9,8 @@ export const StatusClass = {
   Unauthorized: "unauthorized",
   Overloaded: "overloaded",
   QuotaExhausted: "quota_exhausted",
+  /** Not for this provider, and not its fault: its model is unknown there, or the request is too large for it. */
+  Unsuitable: "unsuitable",
   Cancelled: "cancelled",
 } as const;
 /** Class of an outcome, as a string. */

@@ -13,6 +13,29 @@ export interface Usage {
   costMicroUsd?: number | undefined;
 }
 
+/** Usage as a client states it, or a result that contains it. OpenAI, Anthropic, Gemini, Mistral, Cohere, Bedrock, AI SDK. */
+export interface ClientUsage {
+  usage?: unknown;
+  usageMetadata?: unknown;
+  meta?: unknown;
+  prompt_tokens?: unknown;
+  completion_tokens?: unknown;
+  input_tokens?: unknown;
+  output_tokens?: unknown;
+  total_tokens?: unknown;
+  promptTokens?: unknown;
+  completionTokens?: unknown;
+  totalTokens?: unknown;
+  promptTokenCount?: unknown;
+  candidatesTokenCount?: unknown;
+  totalTokenCount?: unknown;
+  inputTokens?: object | undefined;
+  outputTokens?: object | undefined;
+  billedUnits?: unknown;
+  billed_units?: unknown;
+  tokens?: object | undefined;
+}
+
 /** Fields of `Usage`. */
 export const USAGE_FIELDS: readonly (keyof Usage)[] = [
   "requests",

@@ -13,4 +13,8 @@ export interface Verdict {
   readonly settlement: Settlement;
   /** True if no connection was made, so that the provider certainly did no work. */
   readonly neverConnected: boolean;
+  /** False for a result that no rule recognizes. */
+  readonly isRecognized: boolean;
+  /** False if the provider says that a repetition is pointless (`x-should-retry: false`). */
+  readonly isRepeatable: boolean;
 }

@@ -21,7 +21,7 @@ export const classic: Profile = {
       ...["pools", "spread", "price", "paused", "itpm", "otpm"],
       ...["strategy", "burst", "resetEpochMs", "countsAtEnd"],
       ...["recoveredHealth", "ewmaAlpha", "cooldownThreshold", "recheckDeadAfterMs"],
-      ...["maxOutputTokens", "only", "exclude", ...USAGE_FIELDS],
+      ...["maxOutputTokens", "only", "exclude", "reported", ...USAGE_FIELDS],
     ],
     why: "in the classic profile",
   },

@@ -1,8 +1,10 @@
 import type { Clock } from "../api/clock.ts";
-import { LONGEST_DELAY_MS, runtime } from "./real-clock.ts";
+import { LONGEST_DELAY_MS, RealClock, runtime } from "./real-clock.ts";
 
 /** Time of one limiter: the time of its clock, but it never goes back. Also knows the offset between it and Unix time. */
 export class EngineTime {
+  /** True if it is the time of the runtime. */
+  readonly isReal: boolean;
   readonly #clock: Clock;
   #now = 0;
   #epochAhead = 0;
@@ -10,6 +12,7 @@ export class EngineTime {
 
   constructor(clock: Clock) {
     this.#clock = clock;
+    this.isReal = clock instanceof RealClock;
     const now: unknown = clock.now();
     if (Number.isFinite(now)) this.#now = now as number;
     this.epochAt(this.#now);

@@ -74,5 +74,6 @@ export const HEALTH_EFFECTS: { readonly [status in StatusClass]: HealthEffect } 
   overloaded: SERVER_ERROR,
   timeout: { kind: "failure", penalty: "penaltyTimeout" },
   unauthorized: { kind: "death", penalty: null },
+  unsuitable: NOTHING,
   cancelled: NOTHING,
 };

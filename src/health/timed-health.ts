@@ -12,8 +12,8 @@
 //             For a request without another eligible provider, max(5 s, cooldownSeconds) after the start of a cooldown of
 //             the failure kind without a stated wait.
 //
-// Regimes: (1) Available: outcomes change the score. Failures and rate limits have a streak each, and a success ends both.
-// (2) Cooldown: only the outcomes of requests that were granted after its start, which are trials, do more than change the
+// Regimes: (1) Available: outcomes change the score. Failures and rate limits have a streak each. A success ends both if its
+// request was granted after the first failure, because older requests do not show that a broken provider works again. (2) Cooldown: only the outcomes of requests that were granted after its start, which are trials, do more than change the
 // score. Of the others, a later stated wait lengthens the cooldown. (3) Trial: one request, scored as healthy. A success
 // raises the score to at least recoveredHealth. A failure starts the next cooldown. (4) Dead: after recheckDeadAfterMs one
 // request tries again, and each further failure doubles that time up to an hour. A success ends the death.
@@ -37,6 +37,8 @@ const STREAK = 3;
 const RECENT_MS = 500;
 // Bounds the memory.
 const MOST_RECENT = 64;
+/** Most that the first latency counts. */
+const FIRST_LATENCY_MS = 60_000;
 const PROBE_AFTER_MS = 5_000;
 const MAX_SECONDS = 60;
 const EXHAUSTED_SECONDS = 60;
@@ -67,6 +69,8 @@ export class TimedHealth implements Health {
   #latencyMs = NaN;
   #rateLimits = 0;
   #failures = 0;
+  /** First failure of either streak. */
+  #streakSince = NEVER;
   #phase: Phase = AVAILABLE;
   #key: Key = ACCEPTED;
   /** Start of the last cooldown. Requests that were granted before decide nothing. */
@@ -156,7 +160,7 @@ export class TimedHealth implements Health {
     this.#healedAt = NaN;
     if (penalty === null) {
       if (isRecheck) this.#key = ACCEPTED;
-      return this.#succeed(outcome.latencyMs, isStale, now);
+      return this.#succeed(outcome.latencyMs, isStale, grantedAt, now);
     }
     this.#score = Math.max(0, this.#score - this.#settings[penalty]);
     return this.#fail(outcome, kind === "rate_limit", terms, isStale, now);
@@ -184,17 +188,23 @@ export class TimedHealth implements Health {
     this.#phase = AVAILABLE;
     this.#rateLimits = 0;
     this.#failures = 0;
+    this.#streakSince = NEVER;
     this.#failedTrials = 0;
   }
 
-  #succeed(latencyMs: number | null, isStale: boolean, now: number): HealthChange {
+  #succeed(latencyMs: number | null, isStale: boolean, grantedAt: number, now: number): HealthChange {
     this.#score = Math.min(1, this.#score + this.#settings.boostSuccess);
     if (latencyMs !== null) {
       const weight = this.#settings.ewmaAlpha;
-      this.#latencyMs = Number.isNaN(this.#latencyMs) ? latencyMs : weight * latencyMs + (1 - weight) * this.#latencyMs;
+      const before = this.#latencyMs;
+      // A single latency must not hide time-outs for long.
+      this.#latencyMs = Number.isNaN(before)
+        ? Math.min(latencyMs, FIRST_LATENCY_MS)
+        : before + weight * (Math.min(latencyMs, 4 * before + 1_000) - before);
     }
     if (isStale) return "nothing";
     this.#successes[this.#successCount++ % MOST_RECENT] = now;
+    if (grantedAt < this.#streakSince) return "success";
     const isTrial = this.#phase.kind === "cooldown";
     if (isTrial) this.#score = Math.max(this.#score, this.#settings.recoveredHealth);
     this.#endCooldown();
@@ -211,6 +221,7 @@ export class TimedHealth implements Health {
       this.#startCooldown(statedUntil, true, Infinity, now);
       return cooldownUntil > now ? "lengthened" : "cooldown";
     }
+    if (this.#streakSince === NEVER) this.#streakSince = now;
     const streak = isRateLimit ? ++this.#rateLimits : ++this.#failures;
     const isTrial = this.#phase.kind === "cooldown";
     if (isTrial) this.#failedTrials++;

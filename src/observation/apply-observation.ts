@@ -3,10 +3,12 @@ import type { Outcome } from "../health/health.ts";
 import type { Counters } from "../metrics.ts";
 import type { Profile } from "../profile/profile.ts";
 import type { Provider } from "../provider/provider.ts";
-import type { SizeEstimate } from "../provider/size-estimate.ts";
+import { NOTHING_STATED, type SizeEstimate } from "../provider/size-estimate.ts";
+import { REQUESTS } from "../quota/dimension-index.ts";
 import type { Quota } from "../quota/quota.ts";
 import { UNSPECIFIED } from "../quota/usage-vector.ts";
 import type { ObservationReader } from "./observation-reader.ts";
+import { readReports } from "./reported-quotas.ts";
 import { UNSERVED } from "./status-code.ts";
 
 /** Parts of a limiter that an observation changes. */
@@ -26,7 +28,9 @@ export function applyObservation(
 ): void {
   context.counters.observations++;
   context.counters.invalidUsages += observed.invalid;
-  if (size !== null && observed.status === "success") size.learn(observed.amounts, UNSPECIFIED);
+  if (size !== null && observed.status === "success") {
+    size.learn(observed.amounts, NOTHING_STATED, provider.quotas, now);
+  }
   countUsage(provider, observed, context, now);
   // The request began its latency ago, as far as that is known.
   updateHealth(provider, observed, now - (observed.latencyMs ?? 0), context, now);
@@ -35,12 +39,18 @@ export function applyObservation(
 function countUsage(provider: Provider, observed: ObservationReader, context: ObservationContext, now: number): void {
   const { amounts, status } = observed;
   const { price } = provider.settings;
+  if (status === "unsuitable" && amounts[REQUESTS] === UNSPECIFIED) amounts[REQUESTS] = 0;
   // A request that was rejected before any work costs nothing.
   context.profile.countObserved(amounts, price !== null && UNSERVED.includes(status) ? null : price);
   const { quotas } = provider;
+  const covered = observed.reported === undefined ? null : new Set<Quota>();
+  readReports(observed.reported, quotas, context.counters, context.profile.vocabulary, (quota, report) => {
+    if (quota.applyObserved(report, Math.max(0, amounts[quota.index]!), now)) covered?.add(quota);
+  });
   for (let i = 0; i < quotas.length; i++) {
     const quota = quotas[i]!;
-    if (quota.record(amounts[quota.index]!, now)) raiseLimitReached(context.events, provider.name, quota);
+    if (quota.record(amounts[quota.index]!, now, covered?.has(quota)))
+      raiseLimitReached(context.events, provider.name, quota);
   }
 }
 

@@ -15,7 +15,7 @@ const usageCheck: Check = (value, problems) => {
   if (isRecord(value)) usageKeys(value, problems);
 };
 
-const outcomeShape = { status: statusCheck, latencyMs: anything, retryAfterMs: anything };
+const outcomeShape = { status: statusCheck, latencyMs: anything, retryAfterMs: anything, reported: anything };
 const outcomeCheck: Check = (value, problems) => {
   if (!isRecord(value) || Object.hasOwn(value, "status")) objectOf(outcomeShape, "status")(value, problems);
   else if ("headers" in value) problems.add("{ status, retryAfterMs } copied from the response", value);

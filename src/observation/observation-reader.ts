@@ -8,7 +8,7 @@ import { observationCheck } from "./observation-check.ts";
 import { hasOnlyKnownKeys, readDuration, readUsage, statusNamed } from "./outcome-fields.ts";
 
 const OBSERVATION_KEYS: ReadonlySet<string> = new Set(["provider", "capability", "usage", "outcome"]);
-const OUTCOME_KEYS: ReadonlySet<string> = new Set(["status", "latencyMs", "retryAfterMs"]);
+const OUTCOME_KEYS: ReadonlySet<string> = new Set(["status", "latencyMs", "retryAfterMs", "reported"]);
 
 /** Reads one observation after the other into its own fields, so that reading allocates no memory. */
 export class ObservationReader implements Outcome {
@@ -16,6 +16,8 @@ export class ObservationReader implements Outcome {
   latencyMs: number | null = null;
   retryAfterMs: number | null = null;
   readonly knownResetAt = null;
+  /** Reported limits, not read yet. */
+  reported: unknown;
   readonly amounts: UsageVector = unspecifiedUsage();
   /** Number of amounts and durations that were ignored because they are invalid. */
   invalid = 0;
@@ -34,7 +36,9 @@ export class ObservationReader implements Outcome {
     const usage = isShaped ? observation.usage : undefined;
     this.invalid = usage === undefined ? 0 : readUsage(usage, amounts);
     // The full check takes a hundred times as long, and nearly every observation is valid.
-    if (status === null || this.invalid > 0) {
+    this.reported = isShaped ? observation.outcome.reported : undefined;
+    const isForeign = this.reported !== undefined && this.#vocabulary.without.includes("reported");
+    if (status === null || this.invalid > 0 || isForeign) {
       const problems = new Problems(this.#vocabulary);
       observationCheck(observation, problems);
       problems.throwIfAny();
@@ -52,11 +56,14 @@ export class ObservationReader implements Outcome {
 
 /** True if the observation has the required fields, and no unknown ones. */
 function isWellShaped(observation: Observation): boolean {
-  if (!isRecord(observation) || !isRecord(observation.outcome)) return false;
+  if (!isRecord(observation) || !isRecord(observation.outcome) || "headers" in observation.outcome) {
+    return false;
+  }
   const { provider, usage, capability, outcome } = observation;
-  const { latencyMs, retryAfterMs } = outcome;
+  const { latencyMs, retryAfterMs, reported } = outcome;
   const given = 2 + (usage === undefined ? 0 : 1) + (capability === undefined ? 0 : 1);
-  const givenOfOutcome = 1 + (latencyMs === undefined ? 0 : 1) + (retryAfterMs === undefined ? 0 : 1);
+  const givenOfOutcome =
+    1 + (latencyMs === undefined ? 0 : 1) + (retryAfterMs === undefined ? 0 : 1) + (reported === undefined ? 0 : 1);
   return (
     typeof provider === "string" &&
     provider !== "" &&

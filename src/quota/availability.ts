@@ -45,16 +45,42 @@ export function earliestFit(quota: Quota, demand: Demand, now: number, options: 
   const others = reservations === "may-end" ? 0 : quota.estimateVariance;
   const excess = excessOf(quota, need + claimed, variance, others, now);
   if (excess <= 0) return now;
+  const { reported } = quota;
+  if (reported === null) return fitsByCount(quota, excess, reservations, now);
+  const most = quota.taken(now) - excess;
+  const refunds = reservations === "may-end" ? refundable(quota) : 0;
+  if (excess <= refunds) return now;
+  // A report gives capacity only to the present. Resets, refills and the own count give it to the future.
+  const own = quota.ownTaken(now) - most;
+  const foreign = reported.others(now);
+  return Math.min(
+    reported.takenAtMostFrom(most + refunds, now),
+    fitsByCount(quota, own + foreign, reservations, now),
+    foreign > 0 ? Math.max(reported.othersUntil, fitsByCount(quota, own, reservations, now)) : Infinity,
+  );
+}
+
+/** The first instant at which the own count has released `excess`. */
+function fitsByCount(quota: Quota, excess: number, reservations: FitOptions["reservations"], now: number): number {
+  if (excess <= 0) return now;
   if (reservations === "may-end") return fitsAfterEndings(quota, excess, now);
   if (reservations === "commit" && !isReleasedFirst(quota, excess, now)) return fitsAfterCommits(quota, excess, now);
   return quota.tracker.releaseAt(excess, now);
+}
+
+/** The most that all open leases together can return. */
+function refundable({ openReserved, pinned, adjustable }: Quota): number {
+  let sum = openReserved - pinned;
+  for (let each = adjustable.first; each !== null; each = each.next) sum += each.maxRefund;
+  return sum;
 }
 
 /** Whole ms until the demand fits. 0: it fits now. */
 export function fitsInMs(quota: Quota, demand: Demand, now: number, options: FitOptions = STAY): number {
   const at = earliestFit(quota, demand, now, options);
   const need = demandFor(demand.amounts, quota.index);
-  if (need === 0 || at === Infinity || quota.tracker.refillPerMs === 0) return wholeMsUntil(at, now);
+  const isExact = quota.reported !== null || quota.tracker.refillPerMs === 0;
+  if (need === 0 || at === Infinity || isExact) return wholeMsUntil(at, now);
   const amount = need + (options.claimed ?? 0);
   const excess = excessOf(quota, amount, varianceOf(demand, quota.index), quota.estimateVariance, now);
   if (excess <= 0) return 0;
@@ -75,7 +101,10 @@ export function releaseInMs(tracker: Tracker, amount: number, now: number): numb
 function excessOf(quota: Quota, amount: number, variance: number, others: number, now: number): number {
   // A single request always fits, whatever its margin.
   const margin = Math.min(Math.ceil(safetyMargin(variance, others + variance)), quota.capacity - amount);
-  return quota.taken(now) + amount + (variance > 0 ? margin : 0) - quota.capacity;
+  const taken = quota.taken(now);
+  const excess = taken - quota.capacity + amount + (variance > 0 ? margin : 0);
+  // A sum above the largest exact integer rounds, and more than everything is never released.
+  return amount <= quota.capacity ? Math.min(excess, taken) : excess;
 }
 
 /**
@@ -91,13 +120,13 @@ function isReleasedFirst({ tracker, reserved }: Quota, excess: number, now: numb
 function fitsAfterCommits(quota: Quota, excess: number, now: number): number {
   const { tracker, reserved } = quota;
   const ahead = tracker.copy?.() ?? tracker;
-  return fitsAtMost(quota.taken(now) - excess, tracker, ahead, reserved, quota.scheduled.first, false, now);
+  return fitsAtMost(quota.ownTaken(now) - excess, tracker, ahead, reserved, quota.scheduled.first, false, now);
 }
 
 function fitsAfterEndings(quota: Quota, excess: number, now: number): number {
   const { tracker, reserved, openReserved, pinned } = quota;
   if (excess <= openReserved - pinned) return now;
-  const most = quota.taken(now) - excess;
+  const most = quota.ownTaken(now) - excess;
   const ahead = tracker.copy?.() ?? tracker;
   const ending = reserved - openReserved;
   if (ahead !== tracker) {

@@ -4,7 +4,7 @@ import type { Quota } from "./quota.ts";
 
 /** All that `forecast()` returns of a quota; times are null if none is known. */
 export function quotaForecast(quota: Quota, now: number): QuotaForecast {
-  const { spec, pool, limit, tracker, reserved } = quota;
+  const { spec, pool, tracker, reserved } = quota;
   const used = tracker.used(now);
   const exhaustedInMs = quota.exhaustedInMs(now);
   const nextReleaseInMs = used > 0 ? releaseInMs(tracker, 1, now) : Infinity;
@@ -15,9 +15,9 @@ export function quotaForecast(quota: Quota, now: number): QuotaForecast {
     dimension: spec.dimension,
     window: spec.window,
     pool,
-    limit,
+    limit: spec.limit,
     ceiling: quota.capacity,
-    ceilingSource: "config",
+    ceilingSource: quota.capacity < spec.capacity ? "header" : "config",
     used: used - places,
     inFlight: reserved + places,
     remaining: quota.remaining(now),

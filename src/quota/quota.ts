@@ -4,8 +4,10 @@ import { exhaustedInMs } from "./exhaustion.ts";
 import { CALM_SHARE, horizonMs, pressureOf } from "./pressure.ts";
 import type { QuotaReading } from "./quota-reading.ts";
 import type { QuotaSpec } from "./quota-spec.ts";
+import { type Mark, type Report, ReportedLimits } from "./reported-limits.ts";
 import { Account, Reservation } from "./reservation.ts";
 import type { Tracker } from "./tracker.ts";
+import { longestMs } from "./window.ts";
 
 /** One quota: its account, and the facts that scores and forecasts read. */
 export class Quota extends Account {
@@ -51,6 +53,7 @@ export class Quota extends Account {
     const { capacity } = tracker;
     const taken = this.taken(now);
     let validUntil = tracker.unchangedUntil;
+    if (this.reported !== null) validUntil = Math.min(validUntil, this.reported.unchangedUntil(now));
     const left = capacity > taken ? capacity - taken : 0;
     let share = left > 0 ? 1 - taken / capacity : 0;
     // Rates only fall until the next amount, and time only releases: a quota without pressure stays without it.
@@ -73,7 +76,9 @@ export class Quota extends Account {
   #pressure(taken: number, now: number): number {
     const { capacity } = this.tracker;
     const seconds = this.#horizonSeconds;
-    const rest = taken - this.tracker.releasedBy(now + this.#horizonMs, now);
+    const at = now + this.#horizonMs;
+    let rest = this.ownTaken(now) - this.tracker.releasedBy(at, now);
+    if (this.reported !== null) rest = this.reported.taken(at, rest);
     if (pressureOf(rest + this.burn.bound * seconds, taken, capacity) === 0) return 0;
     return pressureOf(rest + this.burn.perSecond(now) * seconds, taken, capacity);
   }
@@ -84,7 +89,9 @@ export class Quota extends Account {
    */
   get isFixedInTime(): boolean {
     const { strategy } = this.spec;
-    return this.reserved === 0 && (strategy === "sliding_window" || strategy === "concurrency");
+    return (
+      this.reserved === 0 && this.reported === null && (strategy === "sliding_window" || strategy === "concurrency")
+    );
   }
 
   /** Share of the quota that is left, 0 to 1. */
@@ -95,14 +102,50 @@ export class Quota extends Account {
 
   /** Time (ms) in which the burn rate fills the quota; Infinity: it never does. */
   exhaustedInMs(now: number): number {
-    return exhaustedInMs(this.tracker, this.reserved, this.burn.perSecond(now), now);
+    const taken = this.taken(now) - this.tracker.used(now);
+    return exhaustedInMs(this.tracker, taken, this.burn.perSecond(now), now);
   }
 
   /** Changes the limit and keeps what is counted. */
   resize(spec: QuotaSpec, now: number): void {
-    this.tracker.resize(spec.limit, spec.capacity, now);
     this.spec = spec;
+    this.#fitLimit(now);
     this.changed();
+  }
+
+  /** Applies a report of a request of the amount `own`; true if it contains the request (see reported-limits.ts). */
+  applyReport(report: Report, mark: Mark | null, own: number, grantedAt: number, now: number): boolean {
+    const { spec, tracker } = this;
+    // A burst is neither the limit nor what a reset restores.
+    const hasResets = spec.strategy !== "concurrency" && spec.capacity === spec.limit;
+    this.reported ??= new ReportedLimits(tracker.used(now), this.reserved, longestMs(spec.window), hasResets);
+    const { reported } = this;
+    if (spec.capacity === spec.limit && reported.applyLimit(report, grantedAt)) this.#fitLimit(now);
+    const known = hasResets ? report : { ...report, limit: undefined };
+    const isCovered = reported.apply(
+      known,
+      mark ?? reported.earlierMark(this.ownTaken(now)),
+      own,
+      grantedAt,
+      this.capacity,
+      now,
+    );
+    this.changed();
+    return isCovered;
+  }
+
+  /** Applies a report of a request without a lease. */
+  applyObserved(report: Report, amount: number, now: number): boolean {
+    const mark = this.reported?.mark(this.ownTaken(now) + amount) ?? null;
+    return this.applyReport(report, mark, amount, now, now);
+  }
+
+  /** Sets the limit in force: the declared one, or a lower one that was reported. */
+  #fitLimit(now: number): void {
+    const { limit, capacity, windowMs } = this.spec;
+    const most = this.reported?.limit ?? Infinity;
+    this.tracker.resize(Math.min(limit, most), Math.min(capacity, most), now);
+    if (this.reported !== null) this.reported.ratePerMs = Math.min(limit, most) / (windowMs ?? Infinity);
   }
 
   /** Counts the usage of another quota as if it had been recorded now. */

@@ -17,6 +17,8 @@
 import type { BurnMeter } from "./burn-rate.ts";
 import { REQUESTS } from "./dimension-index.ts";
 import type { QuotaSpec } from "./quota-spec.ts";
+import type { Mark, ReportedLimits } from "./reported-limits.ts";
+import { ReservationList } from "./reservation-list.ts";
 import type { Tracker } from "./tracker.ts";
 
 /** Usage and reservations of one quota. */
@@ -26,14 +28,16 @@ export class Account {
   readonly burn: BurnMeter;
   /** Index of its dimension. */
   readonly index: number;
+  /** Limits that its provider reported; null: none so far. */
+  reported: ReportedLimits | null = null;
   /** Providers that draw from it; each is invalidated when it changes. */
   readonly dependents: { invalidate(): void }[] = [];
   /** Reservations that are committed or released at a known instant if nothing more is heard, earliest first. */
-  readonly scheduled: ReservationList = new ReservationList();
+  readonly scheduled: ReservationList<Reservation> = new ReservationList();
   /** Committed reservations that the end of their lease might lower. */
-  readonly adjustable: ReservationList = new ReservationList();
+  readonly adjustable: ReservationList<Reservation> = new ReservationList();
   /** Reservations without a known end, in the order in which they were made. */
-  readonly held: ReservationList = new ReservationList();
+  readonly held: ReservationList<Reservation> = new ReservationList();
   /** Sum of all reservations. This field and the three that follow are written by reservations alone. */
   reserved = 0;
   /** Part of `reserved` that belongs to open leases. */
@@ -50,18 +54,24 @@ export class Account {
     this.index = spec.index;
   }
 
-  /** The limit in force, which requests are measured against. */
+  /** The limit in force. */
   get capacity(): number {
     return this.tracker.capacity;
   }
 
-  /** The limit as it was declared. */
-  get limit(): number {
-    return this.spec.limit;
+  /** Most that one report counts: a bucket would need several windows to pay a larger debt. */
+  get largest(): number {
+    return this.spec.strategy === "token_bucket" ? this.capacity : Infinity;
   }
 
-  /** Used and reserved together. */
+  /** Amount that cannot be granted: used and reserved together, or less if reports prove that the provider has more left. */
   taken(now: number): number {
+    const own = this.ownTaken(now);
+    return this.reported === null ? own : this.reported.taken(now, own);
+  }
+
+  /** Used and reserved together, by the own count. */
+  ownTaken(now: number): number {
     const { tracker } = this;
     return (now < tracker.unchangedUntil ? tracker.usedNow : tracker.used(now)) + this.reserved;
   }
@@ -71,26 +81,29 @@ export class Account {
     return left > 0 ? left : 0;
   }
 
-  /** Counts the usage of a request without a lease; true if that used up what had remained. */
-  record(amount: number, now: number): boolean {
+  /** Counts the usage of a request without a lease; true if that used up what had remained. `isCovered`: by a report. */
+  record(amount: number, now: number, isCovered = false): boolean {
     if (amount <= 0) return false;
     const before = this.tracker.capacity - this.taken(now);
-    this.tracker.record(amount, now);
-    this.burn.count(amount, now);
+    this.tracker.record(Math.min(amount, this.largest), now);
+    this.reported?.counted(amount, isCovered, now);
+    // One report must not press on the score for longer than a window.
+    this.burn.count(Math.min(amount, this.capacity), now);
     this.changed();
     return before > 0 && amount >= before;
   }
 
   /** Changes by `delta` what was counted from `countedFrom` on. */
-  amend(delta: number, countedFrom: number, now: number): void {
+  amend(delta: number, countedFrom: number, now: number, isInFlight = false): void {
     this.tracker.amend?.(delta, countedFrom, now);
+    if (isInFlight) this.reported?.changeInFlight(delta);
+    else if (delta > 0) this.reported?.counted(delta, false, now);
     this.changed();
   }
 
   /** Makes all dependents read it again. */
   changed(): void {
-    const { dependents } = this;
-    for (let i = 0; i < dependents.length; i++) dependents[i]!.invalidate();
+    for (let i = 0; i < this.dependents.length; i++) this.dependents[i]!.invalidate();
   }
 }
 
@@ -101,11 +114,15 @@ export class Reservation<Q extends Account = Account> {
   readonly grantedAt: number;
   /** True if a task holds it that still runs although its call gave up. */
   isAbandoned = false;
+  /** State of the reports at the grant; null: there was none. */
+  readonly mark: Mark | null = null;
+  /** True if a report contains the request. */
+  isCovered = false;
   // Both are for the list that the reservation is in.
   previous: Reservation | null = null;
   next: Reservation | null = null;
   readonly #variance: number;
-  #list: ReservationList | null = null;
+  #list: ReservationList<Reservation> | null = null;
   #amount: number;
   /** While it is reserved: when it ends by itself; once it is committed: from when on it counts. */
   #at: number;
@@ -113,6 +130,8 @@ export class Reservation<Q extends Account = Account> {
   #isOpen = true;
   /** What stays counted however the lease ends. */
   #floor = 0;
+  /** True if the provider has counted the request, as far as reports are concerned. */
+  #isAnswered: boolean;
 
   /** Reserves at `now`. With `countedFrom`, it is a handle for usage that is counted from then on already. */
   constructor(
@@ -129,10 +148,12 @@ export class Reservation<Q extends Account = Account> {
     this.#amount = amount;
     this.#variance = variance;
     this.#isReserved = countedFrom === null;
+    this.#isAnswered = countedFrom !== null;
     this.#at = countedFrom ?? scheduledAt;
     if (variance > 0) this.#addVariance(variance);
     if (countedFrom === null) {
       this.#reserve(amount, now);
+      this.mark = quota.reported?.mark(quota.ownTaken(now)) ?? null;
       quota.openReserved += amount;
       this.#enter(scheduledAt < Infinity ? quota.scheduled : quota.held);
     } else {
@@ -183,33 +204,45 @@ export class Reservation<Q extends Account = Account> {
     const { quota } = this;
     quota.tracker.record(this.#amount, at);
     this.#return();
+    if (this.mark === null || !this.#isOpen) this.answered(at);
     this.#at = at;
     if (quota.index === REQUESTS) this.#floor = 1;
     if (this.maxRefund > 0) this.#enter(quota.adjustable);
   }
 
   /** Returns the amount: the place is free again. */
-  release(): void {
+  release(now: number): void {
     this.#return();
+    this.answered(now);
   }
 
   /** Returns the amount as if it had never been reserved. */
   cancel(now: number): void {
     if (this.#amount > 0) this.quota.burn.count(-this.#amount, now, this.grantedAt);
     this.#return();
+    this.quota.reported?.changeInFlight(-this.#amount);
+    this.#isAnswered = true;
+  }
+
+  /** The provider has counted the request. */
+  answered(now: number): void {
+    if (this.#isAnswered) return;
+    this.#isAnswered = true;
+    this.quota.reported?.answered(this.#amount, this.isCovered, now);
   }
 
   /** Replaces the amount, reserved or counted; true if that used up what had remained. */
-  adjust(amount: number, now: number): boolean {
+  adjust(reported: number, now: number): boolean {
     const { quota } = this;
+    const amount = Math.min(reported, Math.max(this.#amount, quota.largest));
     const delta = amount - this.#amount;
     if (delta === 0) return false;
     if (!this.#isReserved) {
       const before = quota.remaining(now);
-      quota.burn.count(delta, now, this.grantedAt);
+      quota.burn.count(Math.min(delta, quota.capacity), now, this.grantedAt);
       this.#amount = amount;
       if (this.#list === null && this.maxRefund > 0) this.#enter(quota.adjustable);
-      quota.amend(delta, this.#at, now);
+      quota.amend(delta, this.#at, now, !this.#isAnswered);
       return before > 0 && quota.remaining(now) === 0;
     }
     const pinned = this.#pinned;
@@ -232,7 +265,8 @@ export class Reservation<Q extends Account = Account> {
   }
 
   /** The lease has ended. */
-  close(): void {
+  close(now: number): void {
+    if (!this.#isReserved) this.answered(now);
     if (!this.#isOpen) return;
     const { quota } = this;
     if (this.#isReserved) {
@@ -250,8 +284,9 @@ export class Reservation<Q extends Account = Account> {
   #reserve(delta: number, now: number): void {
     if (delta === 0) return;
     const { quota } = this;
-    quota.burn.count(delta, now, this.grantedAt);
+    quota.burn.count(Math.min(delta, quota.capacity), now, this.grantedAt);
     quota.reserved = Math.max(0, quota.reserved + delta);
+    quota.reported?.changeInFlight(delta);
     quota.changed();
   }
 
@@ -273,7 +308,7 @@ export class Reservation<Q extends Account = Account> {
     quota.changed();
   }
 
-  #enter(list: ReservationList): void {
+  #enter(list: ReservationList<Reservation>): void {
     list.add(this);
     this.#list = list;
   }
@@ -281,33 +316,5 @@ export class Reservation<Q extends Account = Account> {
   #exit(): void {
     this.#list?.remove(this);
     this.#list = null;
-  }
-}
-
-/** Reservations in order of instant. Adding takes as many steps as there are later ones, which is hardly ever any. */
-export class ReservationList {
-  first: Reservation | null = null;
-  last: Reservation | null = null;
-
-  add(reservation: Reservation): void {
-    let after = this.last;
-    while (after !== null && after.scheduledAt > reservation.scheduledAt) after = after.previous;
-    const before = after === null ? this.first : after.next;
-    reservation.previous = after;
-    reservation.next = before;
-    if (after === null) this.first = reservation;
-    else after.next = reservation;
-    if (before === null) this.last = reservation;
-    else before.previous = reservation;
-  }
-
-  remove(reservation: Reservation): void {
-    const { previous, next } = reservation;
-    if (previous === null) this.first = next;
-    else previous.next = next;
-    if (next === null) this.last = previous;
-    else next.previous = previous;
-    reservation.previous = null;
-    reservation.next = null;
   }
 }

@@ -1,4 +1,4 @@
-import type { Window, WindowSpec } from "../api/window.ts";
+import type { CalendarPeriod, Window, WindowSpec } from "../api/window.ts";
 import { zoneName } from "../clock/calendar.ts";
 import { omitUndefined } from "../validation/omit-undefined.ts";
 
@@ -30,4 +30,12 @@ export function windowKey(window: WindowSpec | null): string {
   if (window === null) return "none";
   if (typeof window === "string" || "seconds" in window) return `${rollingWindowMs(window)} ms`;
   return `${window.calendar} ${zoneName(window.timeZone ?? "UTC")}`;
+}
+
+const CALENDAR_DAYS = { day: 1, week: 7, month: 31 } as const;
+
+/** Longest length of a window in ms; of quotas without a window, the time for which reports of their use are remembered. */
+export function longestMs(window: WindowSpec | null): number {
+  if (window === null) return WINDOW_MS.minute;
+  return rollingWindowMs(window) ?? CALENDAR_DAYS[(window as { calendar: CalendarPeriod }).calendar] * WINDOW_MS.day;
 }

@@ -1,7 +1,14 @@
 import type { ActiveLease } from "../admission/active-lease.ts";
 import type { TaskContext } from "../api/attempt.ts";
-
+import type { TaskResult } from "../api/run-options.ts";
+import type { Verdict } from "../api/verdict.ts";
 import { type Controller, newController } from "./abort-controller.ts";
+import { UNKNOWN } from "./classification/classify.ts";
+
+/** Classifier of an attempt that keeps its lease: it stays open unless the task throws. */
+export function classifyKept({ ok }: TaskResult): Verdict | null {
+  return ok ? null : UNKNOWN;
+}
 
 /** One attempt: the context that its task gets, and the state of its abort. */
 export class AttemptContext implements TaskContext {
@@ -10,6 +17,8 @@ export class AttemptContext implements TaskContext {
   readonly lease: ActiveLease;
   readonly startedAt: number;
   isAborted = false;
+  /** True if the task has kept the lease. */
+  isKept = false;
   reason: unknown;
   /** Called by `abort`. */
   onAbort: (() => void) | undefined;
@@ -29,6 +38,12 @@ export class AttemptContext implements TaskContext {
       if (this.isAborted) this.#controller.abort(this.reason);
     }
     return this.#controller.signal;
+  }
+
+  keep(): ActiveLease {
+    this.isKept = true;
+    this.lease.read();
+    return this.lease;
   }
 
   abort(reason: unknown): void {

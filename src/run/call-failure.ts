@@ -1,10 +1,10 @@
 import type { Attempt } from "../api/attempt.ts";
 import { NoAvailableProviders } from "../errors.ts";
+import { safeGet } from "../observation/safe-get.ts";
 import type { Capability } from "../provider/capability.ts";
 import type { RequestSpec } from "../selection/request-spec.ts";
 import { refusalNow } from "./refusal-reasons.ts";
 import type { RunDependencies } from "./run-dependencies.ts";
-import { safeGet } from "./safe-get.ts";
 
 // A provider can answer with a whole page.
 const MAX_MESSAGE = 200;

@@ -1,4 +1,5 @@
-import type { MapResult, TaskContext } from "../api/attempt.ts";
+import type { MapResults, TaskContext } from "../api/attempt.ts";
+import type { Explanation } from "../api/explanation.ts";
 import type { Lease } from "../api/lease.ts";
 import type { AcquireOptions, MapOptions, RunDefaults, RunOptions, SelectOptions } from "../api/run-options.ts";
 import type { Capability } from "../provider/capability.ts";
@@ -6,7 +7,7 @@ import { requestedCapability } from "../selection/known-names.ts";
 import { type RequestSpec, requestSpecFor } from "../selection/request-spec.ts";
 import type { Check } from "../validation/problems.ts";
 import * as checks from "../validation/schemas.ts";
-import { MAX_WAIT_MS } from "./failover-loop.ts";
+import { MAX_WAIT_MS } from "./lease-source.ts";
 import { map } from "./map.ts";
 import type { RunDependencies } from "./run-dependencies.ts";
 
@@ -43,6 +44,14 @@ export class Calls {
     }
   }
 
+  /** Throws if an argument is invalid. */
+  explain(name: string, options: AcquireOptions | undefined): Explanation {
+    const { admission } = this.#parts;
+    admission.requireOpen();
+    const capability = this.#check(checks.acquire, name, options);
+    return admission.explain(capability, requestSpecFor(options), options ?? NO_OPTIONS);
+  }
+
   /** Starts `run` or `stream`. Rejects also if an argument is invalid. */
   start<Task, Options extends RunOptions, Result>(
     start: Start<Task, Options, Result>,
@@ -69,7 +78,7 @@ export class Calls {
     items: Iterable<Item> | AsyncIterable<Item>,
     task: (item: Item, context: TaskContext) => T | PromiseLike<T>,
     options: MapOptions<Item> | undefined,
-  ): AsyncIterableIterator<MapResult<Item, T>> {
+  ): MapResults<Item, T> {
     const { admission, defaults } = this.#parts;
     admission.requireOpen();
     const capability = this.#check(checks.map, name, options);

@@ -1,4 +1,4 @@
-import { safeGet } from "./safe-get.ts";
+import { safeGet } from "../observation/safe-get.ts";
 
 /** Cancels the body of a response that the caller does not get, so that its connection becomes free. Ignores other values. */
 export function cancelBody(value: unknown): void {

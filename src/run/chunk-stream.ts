@@ -1,8 +1,9 @@
 import type { Settlement } from "../api/lease.ts";
 import type { TaskResult } from "../api/run-options.ts";
+import { safeGet } from "../observation/safe-get.ts";
 import type { AttemptContext } from "./attempt-context.ts";
-import { TIMEOUT, UNKNOWN } from "./classify.ts";
-import { closeIterator } from "./close-iterator.ts";
+import { TIMEOUT, UNKNOWN } from "./classification/classify.ts";
+import { closeIterator, pullFrom } from "./close-iterator.ts";
 import type { FailoverLoop } from "./failover-loop.ts";
 import { timeoutError } from "./timeout-error.ts";
 
@@ -57,8 +58,8 @@ export class ChunkStream<Chunk> implements AsyncIterableIterator<Chunk> {
     this.#latencyMs = call.parts.time.now - context.startedAt;
     this.#isOver = first.done === true;
     if (this.#isOver) return;
-    this.#unwatch = call.watch(call.deadline, () => {
-      const { signal } = call;
+    this.#unwatch = call.leases.watch(call.leases.deadline, () => {
+      const { signal } = call.leases;
       this.#abort(UNKNOWN.settlement, signal?.aborted ? signal.reason : timeoutError("the call"));
     });
   }
@@ -79,21 +80,21 @@ export class ChunkStream<Chunk> implements AsyncIterableIterator<Chunk> {
     return next;
   }
 
-  /** Leaves the stream: calls the `return` of the source and aborts the signal of the task. */
+  /** Leaves the stream: aborts the signal of the task and calls the `return` of the source. */
   async return(value?: unknown): Promise<IteratorResult<Chunk>> {
     this.#unseenAbort = null;
     if (!this.#isOver) {
       const pull = this.#pull;
       this.#leave(UNKNOWN.settlement);
-      const closed = closeIterator(this.#source);
-      closed.catch(() => {});
       // A generator runs its `return` only after the pending `next`, which might never settle.
       pull?.resolve(DONE);
-      try {
-        if (pull === null) await closed;
-      } finally {
-        this.#context.abort(undefined);
-      }
+      // Aborted first, because the `return` might wait for the request.
+      this.#context.abort(undefined);
+      const closed = closeIterator(this.#source).catch((error: unknown) => {
+        // The abort is the wish of the consumer, and no error.
+        if (pull === null && safeGet(error, "name") !== "AbortError") throw error;
+      });
+      if (pull === null) await closed;
     }
     return { done: true, value };
   }
@@ -134,7 +135,7 @@ export class ChunkStream<Chunk> implements AsyncIterableIterator<Chunk> {
             if (this.#isLeft) this.#context.lease.endTask();
           };
         this.#pull = { resolve, reject };
-        Promise.resolve(this.#source.next()).then(ended(resolve), ended(reject));
+        pullFrom(this.#source).then(ended(resolve), ended(reject));
       });
     } finally {
       this.#pull = null;
@@ -148,7 +149,9 @@ export class ChunkStream<Chunk> implements AsyncIterableIterator<Chunk> {
   #endWith(result: TaskResult): void {
     let { settlement } = UNKNOWN;
     try {
-      settlement = this.#call.classify(result).settlement;
+      const verdict = this.#call.classify(result);
+      ({ settlement } = verdict);
+      if (!verdict.isRecognized) this.#call.reportUnrecognized(result);
     } finally {
       this.#finish(settlement);
     }

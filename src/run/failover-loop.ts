@@ -2,36 +2,32 @@
 //
 //   acquire -> begin -> run the task -> classify -> settle -> decide -> acquire ...
 //
-//   acquire    the first attempt as any `acquire`; later ones as the retry policy plans: wait in the queue for the providers
-//              that can be used, in the order of the first arrival, or outside of it until another one can
+//   acquire    a lease of the lease source
 //   decide     success, client_error and cancelled are final: the caller gets the value or the error untouched;
 //              everything else is up to the retry policy
 //
-// Regimes: without a signal and a time limit no timer is set, and a free provider is granted without a promise.
+// Regimes: without a signal and a time limit no timer is set.
 
-import type { ActiveLease } from "../admission/active-lease.ts";
-import type { Caller } from "../admission/waiter.ts";
+import { ActiveLease } from "../admission/active-lease.ts";
 import type { Attempt, RunResult } from "../api/attempt.ts";
 import type { RunOptions, TaskResult } from "../api/run-options.ts";
 import type { StatusClass } from "../api/status-class.ts";
 import type { Verdict } from "../api/verdict.ts";
-import { NoAvailableProviders } from "../errors.ts";
+import { reportUnrecognized } from "../observation/unrecognized-outcome.ts";
 import type { Capability } from "../provider/capability.ts";
-import { RequestSpec } from "../selection/request-spec.ts";
-import { AttemptContext } from "./attempt-context.ts";
-import { callFailure } from "./call-failure.ts";
+import type { RequestSpec } from "../selection/request-spec.ts";
+import { AttemptContext, classifyKept } from "./attempt-context.ts";
 import { cancelBody } from "./cancel-body.ts";
-import { classifyBy, UNKNOWN } from "./classify.ts";
+import { classifyBy, classifyEvent, UNKNOWN } from "./classification/classify.ts";
 import { emitFailover } from "./failover-event.ts";
+import { LeaseSource } from "./lease-source.ts";
 import type { MapTurns } from "./map-turns.ts";
-import { ANY_PROVIDER, RetryPolicy, retryTerms } from "./retry-policy.ts";
-import type { RunDependencies, Signal } from "./run-dependencies.ts";
+import { withResultUsage } from "./result-usage.ts";
+import type { RunDependencies } from "./run-dependencies.ts";
 import { runTask, type Task } from "./run-task.ts";
-import { watchPlaces } from "./stuck-items.ts";
 import { timeoutVerdict } from "./timeout-verdict.ts";
+import { UnsuitableAnswer } from "./unsuitable-answer.ts";
 
-/** Default of `maxWaitMs`. */
-export const MAX_WAIT_MS = 60_000;
 const FINAL_STATUSES: readonly StatusClass[] = ["success", "client_error", "cancelled"];
 
 // Awaited if no lease had to be waited for, so that the task is called after `run` has returned.
@@ -42,29 +38,14 @@ type Ending<T> = { readonly ok: true; readonly value: T } | { readonly ok: false
 type Classifier = (result: TaskResult) => Verdict | null;
 
 /** One call of `run` or `stream`, or one item of `map`. */
-export class FailoverLoop implements Caller {
+export class FailoverLoop {
   readonly parts: RunDependencies;
-  readonly signal: Signal | undefined;
-  /** Instant at which the call times out; Infinity: never. Known from the first acquire on. */
-  deadline: number = Infinity;
-  order: number | undefined;
-  failures = 0;
-  asksAgain = false;
-  withdraw: ((error: unknown) => void) | undefined;
-  #capability: Capability;
-  readonly #options: RunOptions;
-  readonly #request: RequestSpec;
-  readonly #turns: MapTurns | undefined;
-  readonly #timeoutMs: number;
-  readonly #attempts: Attempt[] = [];
-  #retryPolicy: RetryPolicy | undefined;
-  #waitedMs = 0;
-  #remainingWaitMs: number;
+  readonly leases: LeaseSource;
+  #unsuitable: UnsuitableAnswer | undefined;
+  /** Lease of the latest attempt. */
+  #lease: ActiveLease | undefined;
 
-  /**
-   * `options` must have passed the validation, and `request` is made from them. `turns` limits how many calls wait for
-   * capacity simultaneously.
-   */
+  /** As the constructor of `LeaseSource`. */
   constructor(
     parts: RunDependencies,
     capability: Capability,
@@ -73,23 +54,7 @@ export class FailoverLoop implements Caller {
     turns?: MapTurns,
   ) {
     this.parts = parts;
-    this.signal = options.signal as Signal | undefined;
-    this.#capability = capability;
-    this.#options = options;
-    this.#request = request;
-    this.#turns = turns;
-    this.#timeoutMs = options.timeoutMs ?? parts.defaults.timeoutMs ?? Infinity;
-    this.#remainingWaitMs = options.maxWaitMs ?? parts.defaults.maxWaitMs ?? MAX_WAIT_MS;
-  }
-
-  /** A call that would lose by a failed trial goes to one only if no other call waits. */
-  get trialRank(): number {
-    const { maxAttempts, idempotent } = retryTerms(this.#options, this.parts.defaults);
-    return idempotent === false || maxAttempts === 1 ? Infinity : this.failures;
-  }
-
-  get mayOverfill(): boolean {
-    return this.#turns !== undefined || this.failures > 0;
+    this.leases = new LeaseSource(parts, capability, options, request, turns);
   }
 
   /**
@@ -97,135 +62,59 @@ export class FailoverLoop implements Caller {
    * signal's reason, or with NoAvailableProviders.
    */
   async serve<T>(task: Task<T>, classifier?: Classifier): Promise<RunResult<T>> {
-    for (;;) {
-      let lease = this.#acquire();
-      if (lease instanceof Promise) lease = await lease;
-      else await RETURNED;
-      const context = this.#begin(lease);
-      let ending: Ending<T>;
-      try {
-        ending = { ok: true, value: await this.#runTask(task, context) };
-      } catch (error) {
-        ending = { ok: false, error };
+    const { admission } = this.parts;
+    admission.callBegan();
+    try {
+      for (;;) {
+        let lease = this.leases.acquire();
+        if (lease instanceof ActiveLease) await RETURNED;
+        else lease = await lease;
+        const context = this.#begin(lease);
+        let ending: Ending<T>;
+        try {
+          ending = { ok: true, value: await this.#runTask(task, context) };
+        } catch (error) {
+          ending = { ok: false, error };
+        }
+        if (context.isAborted) ending = { ok: false, error: context.reason };
+        const verdict = this.#settle(context, ending, context.isKept ? classifyKept : classifier);
+        const served = this.#decide(context, ending, verdict);
+        if (served !== null) return served;
       }
-      if (context.isAborted) ending = { ok: false, error: context.reason };
-      const verdict = this.#settle(context, ending, classifier);
-      const served = this.#decide(context, ending, verdict);
-      if (served !== null) return served;
+    } catch (error) {
+      if (this.#unsuitable === undefined) throw error;
+      return this.#unsuitable.resultOf(error, this.leases.attempts);
+    } finally {
+      admission.callEnded();
     }
+  }
+
+  /** Ends the call with that error unless an attempt has begun. */
+  stop(error: unknown): void {
+    if (this.#lease === undefined) this.leases.stop(error);
   }
 
   /** Verdict on the result of an attempt. Throws what the classifier of the caller throws. */
   classify(result: TaskResult): Verdict {
     const { defaults, time } = this.parts;
-    return classifyBy(this.#options.classify ?? defaults.classify, result, time.readEpoch);
+    return classifyBy(
+      this.leases.options.classify ?? defaults.classify,
+      result,
+      time.readEpoch,
+      () => this.#lease!.reserved,
+    );
   }
 
-  /** Calls `act` once, when the signal aborts or at `atMs`. Returns the function that cancels it. */
-  watch(atMs: number, act: () => void, isPause = false): () => void {
-    const { admission } = this.parts;
-    const cancel = admission.watch(this.signal, atMs, act, isPause);
-    // Sets the timer.
-    admission.endStep();
-    return cancel;
+  /** True for the first chunk of a stream if it is an error event, after which another provider can serve. */
+  isErrorEvent({ done, value }: IteratorResult<unknown>): boolean {
+    const verdict = done ? undefined : classifyEvent(value, this.parts.time.readEpoch);
+    return verdict !== undefined && !FINAL_STATUSES.includes(verdict.status);
   }
 
-  #acquire(): ActiveLease | Promise<ActiveLease> {
-    this.#waitedMs = 0;
-    if (this.mayOverfill) return this.#acquireInTurns();
-    // Without a promise if a provider is free, which saves an eighth of a call.
-    const lease = this.#requestLease(this.#request, Infinity);
-    // `acquire` has just read the clock.
-    const since = this.parts.time.now;
-    if (!(lease instanceof Promise)) return lease;
-    return lease.then((granted) => {
-      this.#spendWait(since);
-      return granted;
-    });
-  }
-
-  /** Acquires a lease for an item of `map` or a retry. Asks again whenever the retry policy allows another provider. */
-  async #acquireInTurns(): Promise<ActiveLease> {
-    const { admission, time } = this.parts;
-    const { registry } = admission.selection;
-    const isFirst = this.failures === 0;
-    const policy = this.#retryPolicy;
-    const turns = this.#turns?.[isFirst ? "first" : "later"];
-    for (;;) {
-      this.#requireTime(this.deadline - time.now);
-      const hasTurn = await turns?.acquire(
-        (giveUp) => (isFirst ? undefined : this.watch(this.deadline, giveUp)),
-        this.order,
-      );
-      if (hasTurn === false) this.#requireTime(0);
-      // The list of the capability can have been replaced since the call began.
-      this.#capability = registry.capabilities.get(this.#capability.name) ?? this.#capability;
-      const since = time.read();
-      const end = Math.min(this.deadline, since + this.#remainingWaitMs);
-      const plan = policy?.plan(registry.providers, end, since) ?? ANY_PROVIDER;
-      this.asksAgain = plan.until < end || (plan.isShort && since < end);
-      let lease: ActiveLease | null = null;
-      let isAccepted: boolean;
-      try {
-        const request = isFirst ? this.#request : this.#retryRequest(plan.without);
-        const granted = this.#requestLease(request, plan.until - since);
-        lease =
-          granted instanceof Promise && this.#turns
-            ? await this.#whilePlacesAreFreed(granted, this.#turns)
-            : await granted;
-      } catch (error) {
-        if (isFirst || !NoAvailableProviders.is(error)) throw error;
-        const kind = error.kind === "refused" ? "attempts_failed" : error.kind;
-        if (!this.asksAgain) throw this.#failure(plan.isShort ? "retry_budget" : kind);
-      } finally {
-        turns?.release();
-        this.#spendWait(since);
-        isAccepted = policy?.settle(plan, lease, registry.providers, time.now) ?? true;
-      }
-      if (lease === null) await this.#pause(plan.until);
-      else if (isAccepted) return lease;
-      else lease.release();
-    }
-  }
-
-  #retryRequest(without: readonly string[]): RequestSpec {
-    const { exclude = [], ...options } = this.#options;
-    return new RequestSpec({ ...options, exclude: [...exclude, ...without] }, this.#retryPolicy!.failed);
-  }
-
-  /** Requests a lease, and waits for at most `waitMs` and the patience of the call. */
-  #requestLease(request: RequestSpec, waitMs: number): ActiveLease | Promise<ActiveLease> {
-    const { admission, time } = this.parts;
-    const isFirst = this.deadline === Infinity;
-    const leftMs = isFirst ? this.#timeoutMs : this.deadline - time.now;
-    const maxWaitMs = Math.min(waitMs, leftMs, this.#remainingWaitMs);
-    const lease = admission.acquire(this.#capability, request, this.#options, maxWaitMs, this);
-    // `acquire` has just read the clock.
-    if (isFirst) this.deadline = time.now + this.#timeoutMs;
-    return lease;
-  }
-
-  /** Waits outside of the queue. */
-  async #pause(until: number): Promise<void> {
-    const { admission, time } = this.parts;
-    const since = time.now;
-    if (admission.isClosed) return;
-    await new Promise<void>((resolve) => {
-      this.watch(Math.min(until, this.deadline), resolve, true);
-    });
-    this.#spendWait(since);
-  }
-
-  #whilePlacesAreFreed(granted: Promise<ActiveLease>, turns: MapTurns): Promise<ActiveLease> {
-    const giveUp = () => this.withdraw!(this.#failure("timed_out"));
-    return granted.finally(watchPlaces(this.parts, this.#capability, this.#request, turns, giveUp));
-  }
-
-  /** Counts the time since then as waiting. */
-  #spendWait(since: number): void {
-    const waitedMs = this.parts.time.now - since;
-    this.#waitedMs += waitedMs;
-    this.#remainingWaitMs -= waitedMs;
+  /** Counts a result that no rule recognizes. */
+  reportUnrecognized(result: TaskResult): void {
+    const outcome = result.ok ? result.value : result.error;
+    reportUnrecognized(outcome, this.#lease!, this.parts.admission);
   }
 
   /** Emits `failover` if the provider is another one than before. Throws, and releases the lease, if the call is over. */
@@ -233,38 +122,45 @@ export class FailoverLoop implements Caller {
     const { admission, time } = this.parts;
     const { selection } = admission;
     const { now } = time;
-    const previous = this.#attempts.at(-1);
+    const previous = this.leases.attempts.at(-1);
     try {
-      this.#requireTime(this.deadline - now);
+      this.leases.requireTime(this.leases.deadline - now);
       if (previous === undefined) selection.registry.providers.get(lease.provider)?.retryBudget.countRequest(now);
       else if (previous.provider !== lease.provider) {
-        emitFailover(admission, this.#capability.name, previous, lease.provider);
+        emitFailover(admission, this.leases.capability.name, previous, lease.provider);
         // A listener can have aborted the call.
-        this.#requireTime(this.deadline - time.now);
+        this.leases.requireTime(this.leases.deadline - time.now);
       }
     } catch (error) {
       lease.release();
       throw error;
     }
+    this.#lease = lease;
     lease.startTask();
-    return new AttemptContext(lease, this.#attempts.length + 1, now);
+    return new AttemptContext(lease, this.leases.attempts.length + 1, now);
   }
 
   #runTask<T>(task: Task<T>, context: AttemptContext): T | PromiseLike<T> {
-    const attemptMs = this.#options.attemptTimeoutMs ?? this.parts.defaults.attemptTimeoutMs ?? Infinity;
-    return runTask(task, context, this, Math.min(this.deadline, context.startedAt + attemptMs));
+    const attemptMs = this.leases.options.attemptTimeoutMs ?? this.parts.defaults.attemptTimeoutMs ?? Infinity;
+    return runTask(task, context, this.leases, Math.min(this.leases.deadline, context.startedAt + attemptMs));
   }
 
   /** Settles the lease by the verdict, which it returns; null: the lease stays open. Settles it also if it throws. */
   #settle(context: AttemptContext, ending: TaskResult, classifier: Classifier | undefined): Verdict | null {
     let verdict: Verdict | null = UNKNOWN;
     try {
-      if (this.signal?.aborted) throw this.signal.reason;
+      const { signal } = this.leases;
+      if (signal?.aborted) throw signal.reason;
       if (context.isAborted) verdict = this.#timeoutVerdict(context);
       else verdict = classifier === undefined ? this.classify(ending) : classifier(ending);
+    } catch (error) {
+      if (ending.ok) cancelBody(ending.value);
+      throw error;
     } finally {
-      if (verdict !== null) context.lease.settle(verdict.settlement);
-      else this.parts.admission.endStep();
+      if (verdict?.isRecognized === false) this.reportUnrecognized(ending);
+      if (verdict !== null) {
+        context.lease.settle(withResultUsage(verdict.settlement, ending, context.lease.hasReported));
+      } else this.parts.admission.endStep();
     }
     return verdict;
   }
@@ -273,48 +169,31 @@ export class FailoverLoop implements Caller {
   #decide<T>(context: AttemptContext, ending: Ending<T>, verdict: Verdict | null): RunResult<T> | null {
     const { provider, startedAt } = context;
     // A stream has succeeded so far, and its lease stays open.
-    const { status, neverConnected } = verdict ?? { status: "success", neverConnected: false };
+    const { status } = verdict ?? { status: "success" };
     const isFinal = FINAL_STATUSES.includes(status) && !context.isAborted;
     const error = !ending.ok ? ending.error : isFinal ? null : ending.value;
     const latencyMs = this.parts.time.now - startedAt;
-    const made = { provider, status, waitedMs: this.#waitedMs, latencyMs, error };
-    const attempts = this.#attempts;
-    this.failures = attempts.push(made);
+    const made = { provider, status, waitedMs: this.leases.waitedMs, latencyMs };
+    const attempts = this.leases.attempts;
+    // Loggers print enumerable fields, and errors of clients can contain keys.
+    attempts.push(Object.defineProperty(made as Attempt, "error", { value: error }));
     if (isFinal) {
+      this.#unsuitable?.drop();
       if (ending.ok) return { value: ending.value, provider, attempts };
       throw ending.error;
     }
-    this.#requireRetry(context, { status, neverConnected });
-    if (ending.ok) cancelBody(ending.value);
+    this.#unsuitable ??= new UnsuitableAnswer();
+    this.#unsuitable.afterFailure(ending, provider, status);
+    this.leases.afterFailure(context.lease, verdict!);
+    this.#unsuitable.cancel(ending);
     return null;
-  }
-
-  #requireRetry({ provider, lease }: AttemptContext, outcome: Pick<Verdict, "status" | "neverConnected">): void {
-    const { admission, time, defaults, random } = this.parts;
-    const { now } = time;
-    this.#requireTime(this.deadline - now);
-    this.#retryPolicy ??= new RetryPolicy(retryTerms(this.#options, defaults), random);
-    const { registry } = admission.selection;
-    const isCoolingDown = (registry.providers.get(provider)?.cooldownMs(now) ?? 0) > 0;
-    const candidates = registry.listed(this.#capability).filter(({ name }) => !this.#request.excludes(name)).length;
-    const failed = { provider, outcome, isTrial: lease.isTrial, isCoolingDown, candidates };
-    if (!this.#retryPolicy.afterFailure(failed, now)) throw this.#failure("attempts_failed");
   }
 
   #timeoutVerdict({ startedAt, provider }: AttemptContext): Verdict {
     const { admission, time } = this.parts;
     const hadMs = time.now - startedAt;
-    const callTimeoutMs = time.now >= this.deadline ? this.#timeoutMs : null;
+    const callTimeoutMs = time.now >= this.leases.deadline ? this.leases.timeoutMs : null;
     const { latencyMs = null } = admission.selection.registry.providers.get(provider)?.health ?? {};
     return timeoutVerdict({ hadMs, callTimeoutMs, usualMs: latencyMs });
-  }
-
-  #requireTime(leftMs: number): void {
-    if (this.signal?.aborted) throw this.signal.reason;
-    if (leftMs <= 0) throw this.#failure("timed_out");
-  }
-
-  #failure(kind: NoAvailableProviders["kind"]): NoAvailableProviders {
-    return callFailure(this.parts, this.#capability, this.#request, kind, this.#attempts);
   }
 }

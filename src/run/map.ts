@@ -1,17 +1,22 @@
-import type { MapResult, TaskContext } from "../api/attempt.ts";
+import type { MapProgress, MapResult, MapResults, TaskContext } from "../api/attempt.ts";
 import type { MapOptions } from "../api/run-options.ts";
-import { GrateLimiterError } from "../errors.ts";
+import { LoopTurns } from "../clock/loop-turns.ts";
 import type { Capability } from "../provider/capability.ts";
 import { type RequestSpec, requestSpecFor } from "../selection/request-spec.ts";
 import { omitUndefined } from "../validation/omit-undefined.ts";
 import { newController } from "./abort-controller.ts";
-import { closeIterator } from "./close-iterator.ts";
+import { BatchProgress } from "./batch-progress.ts";
+import { closeIterator, pullFrom } from "./close-iterator.ts";
 import { FailoverLoop } from "./failover-loop.ts";
 import { type MapTurns, mapTurns } from "./map-turns.ts";
+import { oneAnswer } from "./one-answer.ts";
 import { Queue } from "./queue.ts";
 import type { RunDependencies, Signal } from "./run-dependencies.ts";
+import { watchWeakly } from "./watch-weakly.ts";
 
 const CONCURRENCY = 1_000;
+/** Error of an item that was stopped before its first attempt. */
+const STOPPED = {};
 
 /**
  * `run` for many items, as fast as the quotas allow. Yields results in order of completion, errors of items included.
@@ -27,7 +32,7 @@ export function map<Item, T>(
   options: MapOptions<Item>,
   request: RequestSpec,
   stuckAfterMs: number,
-): AsyncIterableIterator<MapResult<Item, T>> {
+): MapResults<Item, T> {
   return new MapIterator(parts, capability, items, task, options, request, stuckAfterMs);
 }
 
@@ -37,13 +42,17 @@ interface Pull<Result> {
   reject(reason: unknown): void;
 }
 
-class MapIterator<Item, T> implements AsyncIterableIterator<MapResult<Item, T>> {
+class MapIterator<Item, T> implements MapResults<Item, T> {
   readonly #parts: RunDependencies;
   readonly #source: Iterator<Item> | AsyncIterator<Item>;
   readonly #serve: (item: Item, index: number) => Promise<MapResult<Item, T>>;
   readonly #concurrency: number;
   readonly #signal: Signal | undefined;
+  readonly #stopSignal: Signal | undefined;
   readonly #turns: MapTurns;
+  readonly #progress: BatchProgress;
+  /** Items without an attempt so far. */
+  readonly #notBegun = new Set<FailoverLoop>();
   readonly #controller = newController();
   readonly #results = new Queue<MapResult<Item, T>>();
   readonly #pulls = new Queue<Pull<MapResult<Item, T>>>();
@@ -58,14 +67,14 @@ class MapIterator<Item, T> implements AsyncIterableIterator<MapResult<Item, T>> 
   /** Reason with which the iteration ends; thrown once. */
   #failure: { readonly reason: unknown } | null = null;
   #resume: (() => void) | undefined;
-  #unwatch: (() => void) | undefined;
+  readonly #unwatch: (() => void)[] = [];
 
   constructor(
     parts: RunDependencies,
     capability: Capability,
     items: Iterable<Item> | AsyncIterable<Item>,
     task: (item: Item, context: TaskContext) => T | PromiseLike<T>,
-    { concurrency = CONCURRENCY, needs, ...options }: MapOptions<Item>,
+    { concurrency = CONCURRENCY, needs, stopSignal, ...options }: MapOptions<Item>,
     request: RequestSpec,
     stuckAfterMs: number,
   ) {
@@ -76,20 +85,38 @@ class MapIterator<Item, T> implements AsyncIterableIterator<MapResult<Item, T>> 
       (items as AsyncIterable<Item>)[Symbol.asyncIterator]?.() ?? (items as Iterable<Item>)[Symbol.iterator]();
     this.#concurrency = concurrency;
     this.#signal = options.signal as Signal | undefined;
+    this.#stopSignal = stopSignal as Signal | undefined;
     this.#turns = turns;
+    this.#progress = new BatchProgress(items);
     const shared = { ...options, signal };
     this.#serve = async (item, index) => {
       const ownNeeds = needs?.(item, index);
       const itemOptions = ownNeeds === undefined ? shared : { ...shared, ...omitUndefined(ownNeeds), signal };
       const itemRequest = ownNeeds === undefined ? request : requestSpecFor(itemOptions);
       const call = new FailoverLoop(parts, capability, itemOptions, itemRequest, turns);
-      const { value, provider } = await call.serve((context) => task(item, context));
-      return { ok: true, item, index, value, provider };
+      const attempt = (context: TaskContext) => this.#attempt(call, () => task(item, context));
+      this.#notBegun.add(call);
+      try {
+        const { value, provider } = await call.serve(attempt, oneAnswer(call));
+        return { ok: true, item, index, value, provider };
+      } finally {
+        this.#notBegun.delete(call);
+      }
     };
+  }
+
+  get progress(): MapProgress {
+    return this.#progress.at(this.#parts.time.read());
   }
 
   [Symbol.asyncIterator](): this {
     return this;
+  }
+
+  async toArray(): Promise<MapResult<Item, T>[]> {
+    const results: MapResult<Item, T>[] = [];
+    for await (const result of this) results.push(result);
+    return results;
   }
 
   next(): Promise<IteratorResult<MapResult<Item, T>>> {
@@ -111,22 +138,50 @@ class MapIterator<Item, T> implements AsyncIterableIterator<MapResult<Item, T>> 
     return { done: true, value };
   }
 
+  async #attempt(call: FailoverLoop, task: () => T | PromiseLike<T>): Promise<T> {
+    this.#notBegun.delete(call);
+    this.#progress.taskBegan();
+    try {
+      return await task();
+    } finally {
+      this.#progress.taskEnded();
+    }
+  }
+
   #start(): void {
     this.#hasStarted = true;
+    this.#progress.started(this.#parts.time.read());
     const signal = this.#signal;
-    const abort = () => {
-      this.#failure = { reason: signal!.reason };
-      this.#closeSource();
-      this.#abort(signal!.reason);
-    };
-    if (signal?.aborted) abort();
+    const stopSignal = this.#stopSignal;
+    if (signal?.aborted) this.#abortBy(signal);
+    else if (stopSignal?.aborted) this.#stop();
     else {
-      this.#unwatch = this.#parts.admission.watch(signal, Infinity, abort);
+      if (signal !== undefined) this.#watch(signal, (iterator) => iterator.#abortBy(signal));
+      if (stopSignal !== undefined) this.#watch(stopSignal, (iterator) => iterator.#stop());
       this.#feed();
     }
   }
 
+  #watch(signal: Signal, act: (iterator: MapIterator<Item, T>) => void): void {
+    this.#unwatch.push(watchWeakly(this.#parts.admission, signal, this, act));
+  }
+
+  /** Pulls no more items, drops those without an attempt, and lets the others end. */
+  #stop(): void {
+    this.#closeSource();
+    for (const call of this.#notBegun) call.stop(STOPPED);
+    this.#yieldResults();
+  }
+
+  #abortBy({ reason }: Signal): void {
+    this.#failure = { reason };
+    this.#closeSource();
+    this.#abort(reason);
+  }
+
   async #feed(): Promise<void> {
+    // A simulated clock waits for promises, and not for the event loop.
+    const turns = this.#parts.time.isReal ? new LoopTurns() : null;
     try {
       for (let index = 0; ; index++) {
         if (this.#held >= this.#concurrency) {
@@ -134,20 +189,25 @@ class MapIterator<Item, T> implements AsyncIterableIterator<MapResult<Item, T>> 
             this.#resume = resolve;
           });
         }
+        // Tasks that end synchronously would leave no time to anything else.
+        const turn = turns?.wait() ?? null;
+        if (turn !== null) await turn;
         // An item is pulled only when it may wait for capacity.
         await this.#turns.first.acquire();
         this.#turns.first.release();
         if (this.#isFed) break;
         this.#isPulling = true;
-        const { done, value } = await this.#source.next();
+        const { done, value } = await pullFrom(this.#source);
         this.#isPulling = false;
         if (done || this.#isFed) break;
         this.#held++;
+        this.#progress.pulled();
         this.#run(value, index);
       }
     } catch (reason) {
       this.#failure ??= { reason };
     }
+    turns?.close();
     this.#isFed = true;
     this.#yieldResults();
   }
@@ -157,13 +217,14 @@ class MapIterator<Item, T> implements AsyncIterableIterator<MapResult<Item, T>> 
     try {
       result = await this.#serve(item, index);
     } catch (error) {
-      const isClosed = GrateLimiterError.is(error) && error.code === "closed";
-      if (!isClosed) result = { ok: false, item, index, error };
+      // A task can throw such an error of another limiter.
+      if (error !== STOPPED && !this.#parts.admission.isOwnClosed(error)) result = { ok: false, item, index, error };
       else if (!this.#isFed) {
         this.#failure = { reason: error };
         this.#closeSource();
       }
     }
+    this.#progress.ended(result?.ok ?? null);
     if (this.#isOver) return;
     if (result === null) this.#held--;
     else this.#results.push(result);
@@ -195,7 +256,7 @@ class MapIterator<Item, T> implements AsyncIterableIterator<MapResult<Item, T>> 
     if (this.#held < this.#concurrency) this.#resume?.();
     if (!this.#isFed || this.#held > 0) return;
     this.#isOver = true;
-    this.#unwatch?.();
+    for (const unwatch of this.#unwatch) unwatch();
     for (let pull = this.#pulls.shift(); pull !== undefined; pull = this.#pulls.shift()) {
       const failure = this.#failure;
       this.#failure = null;

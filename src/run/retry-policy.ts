@@ -2,10 +2,12 @@
 //
 //   outcome on a provider p                     counts   p in later attempts of the call
 //   unauthorized, quota_exhausted, forbidden    no       never
+//   unsuitable                                  no       never
 //   rate_limited                                no       after its cooldown; without one, after backoff
 //   never connected                             no       after backoff
 //   any other failure                           yes      after backoff; if p is unproven, one retry of its budget as well
 //   the same in a trial, default maxAttempts    no       the same
+//   any of them with "should-retry: false"      as is    never
 //
 //   stop      counted attempts >= maxAttempts (default 3, or one more than the candidates if that is more), or the attempt
 //             may have done work and `idempotent` is false
@@ -50,7 +52,7 @@ type Targets = Pick<ReadonlyMap<string, RetryTarget>, "get">;
 /** A failed attempt. */
 export interface FailedAttempt {
   readonly provider: string;
-  readonly outcome: Pick<Verdict, "status" | "neverConnected">;
+  readonly outcome: Pick<Verdict, "status" | "neverConnected"> & Partial<Pick<Verdict, "isRepeatable">>;
   /** True if the attempt was the trial after a cooldown. */
   readonly isTrial: boolean;
   /** True if the provider is in a cooldown now. */
@@ -119,9 +121,10 @@ export class RetryPolicy {
     else if (didWork) this.#counted++;
     const count = this.#failures.get(provider)?.count ?? 0;
     const until = now + backoffMs(didWork ? this.#counted + this.#uncounted - 1 : count, this.#random);
-    let readyAt = NEVER_AGAIN.includes(status) ? Infinity : until;
+    const isFinal = NEVER_AGAIN.includes(status) || outcome.isRepeatable === false;
+    let readyAt = isFinal ? Infinity : until;
     // The wait queue waits for the end of the cooldown.
-    if (status === "rate_limited" && isCoolingDown) readyAt = now;
+    if (status === "rate_limited" && isCoolingDown && !isFinal) readyAt = now;
     this.#failures.set(provider, { count: count + 1, workedAt: didWork ? now : NaN, readyAt, isShort: false });
     if (didWork) for (const failure of this.#failures.values()) failure.readyAt = Math.max(failure.readyAt, until);
     return this.#counted < max && (!didWork || this.#isIdempotent);

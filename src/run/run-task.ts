@@ -1,4 +1,5 @@
 import type { AttemptContext } from "./attempt-context.ts";
+import { cancelBody } from "./cancel-body.ts";
 import type { Signal } from "./run-dependencies.ts";
 import { timeoutError } from "./timeout-error.ts";
 
@@ -30,6 +31,7 @@ export function runTask<T>(task: Task<T>, context: AttemptContext, limits: Limit
       <V>(settle: (value: V) => void) =>
       (value: V) => {
         cancel();
+        if (context.isAborted) cancelBody(value);
         settle(value);
         if (context.isAborted) lease.endTask();
       };

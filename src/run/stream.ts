@@ -1,14 +1,14 @@
 import type { RunResult, TaskContext } from "../api/attempt.ts";
 import type { StreamOptions } from "../api/run-options.ts";
+import { safeGet } from "../observation/safe-get.ts";
 import type { Capability } from "../provider/capability.ts";
 import type { RequestSpec } from "../selection/request-spec.ts";
 import type { AttemptContext } from "./attempt-context.ts";
 import { ChunkStream } from "./chunk-stream.ts";
-import { UNKNOWN } from "./classify.ts";
-import { closeIterator } from "./close-iterator.ts";
+import { UNKNOWN } from "./classification/classify.ts";
+import { closeIterator, pullFrom } from "./close-iterator.ts";
 import { FailoverLoop } from "./failover-loop.ts";
 import type { RunDependencies } from "./run-dependencies.ts";
-import { safeGet } from "./safe-get.ts";
 
 /**
  * `run` for streams: fails over until the first chunk arrives and never after, and holds the lease until the stream ends.
@@ -33,9 +33,13 @@ export async function stream<Chunk>(
     }
     // Otherwise a source that never yields would stay open after an abort.
     context.onAbort = () => closeIterator(source).catch(() => {});
-    const first = await source.next();
+    const first = await pullFrom(source);
     context.onAbort = undefined;
     if (context.isAborted) return iterable;
+    if (call.isErrorEvent(first)) {
+      closeIterator(source).catch(() => {});
+      throw first.value;
+    }
     return new ChunkStream(call, context, iterable, source, first, options.chunkTimeoutMs);
   };
   const result = await call.serve<unknown>(begin, (result) => {

@@ -1,5 +1,8 @@
 import type { Verdict } from "../api/verdict.ts";
-import { TIMEOUT, UNKNOWN } from "./classify.ts";
+import { TIMEOUT, UNKNOWN } from "./classification/classify.ts";
+
+/** Shortest time (ms) that says anything about a provider. */
+const SECOND_MS = 1_000;
 
 /** An attempt that was ended by a time limit. */
 interface TimedOutAttempt {
@@ -10,9 +13,14 @@ interface TimedOutAttempt {
   readonly usualMs: number | null;
 }
 
-/** Verdict on it. Blames the provider for a time-out of the call only if the attempt had at least half of the call's time. */
+/**
+ * Verdict on it. Blames the provider for a time-out of the call only if the attempt had at least half of the call's time, 1 s
+ * and twice the usual latency; for a time-out of the attempt, if it had the usual latency. Other time-outs that a caller chose
+ * prove nothing.
+ */
 export function timeoutVerdict({ hadMs, callTimeoutMs, usualMs }: TimedOutAttempt): Verdict {
-  if (callTimeoutMs !== null && hadMs * 2 < callTimeoutMs) return UNKNOWN;
-  // The provider usually takes longer, so a time-out that the caller chose proves nothing.
-  return hadMs < (usualMs ?? 0) ? { ...TIMEOUT, settlement: UNKNOWN.settlement } : TIMEOUT;
+  const isOfCall = callTimeoutMs !== null;
+  if (isOfCall && hadMs * 2 < callTimeoutMs) return UNKNOWN;
+  const leastMs = isOfCall ? Math.max(SECOND_MS, 2 * (usualMs ?? 0)) : (usualMs ?? SECOND_MS);
+  return hadMs < leastMs ? { ...TIMEOUT, settlement: UNKNOWN.settlement } : TIMEOUT;
 }

@@ -3,7 +3,7 @@ import type { SelectOptions } from "../api/run-options.ts";
 import type { Capability } from "../provider/capability.ts";
 import type { Provider } from "../provider/provider.ts";
 import type { ListedProvider } from "../provider/provider-list.ts";
-import type { SizeEstimate } from "../provider/size-estimate.ts";
+import { NOTHING_STATED, type SizeEstimate, type StatedSize } from "../provider/size-estimate.ts";
 import {
   BYTES,
   CONCURRENCY,
@@ -25,6 +25,7 @@ import {
   type UsageVector,
   unspecifiedUsage,
 } from "../quota/usage-vector.ts";
+import { WINDOW_MS } from "../quota/window.ts";
 
 /** A request for a provider: its specified amounts, and the providers that can serve it. */
 export class RequestSpec {
@@ -141,7 +142,7 @@ export class RequestSpec {
         const { index } = spec;
         if (!SIZE_DIMENSIONS.includes(index) || this.#specified[index] !== UNSPECIFIED) continue;
         // The smallest limit of a dimension decides, but the amount that follows from the specified ones is the minimum.
-        const estimate = Math.max(size.unknownAmount(tracker.capacity), known[index]!);
+        const estimate = Math.max(size.unknownAmount(tracker.capacity, shortestWindowMs(quotas, index)), known[index]!);
         if (amounts[index] === known[index] || estimate < amounts[index]!) amounts[index] = estimate;
       }
     }
@@ -149,6 +150,23 @@ export class RequestSpec {
     const { usdPerMillionInputTokens = 0, usdPerMillionOutputTokens = 0 } = settings.price ?? {};
     const costPerToken = Math.max(usdPerMillionInputTokens, usdPerMillionOutputTokens);
     return { amounts, variance: isLearned ? size.variance : 0, costPerToken };
+  }
+
+  /** Amounts that are known of a request that has ended without a report. `isServed`: it was answered in full. */
+  knownUsage({ settings, quotas }: Provider, size: SizeEstimate, isServed: boolean): UsageVector {
+    const amounts = this.#specified.slice();
+    // An upper limit is no usage of a request that failed.
+    const isEstimated = size.estimateMissing(amounts, isServed || size.isKnown ? this.#maxOutputTokens : undefined);
+    completeUsage(amounts, settings.price);
+    if (isEstimated || isServed) this.#capEstimates(amounts, quotas, settings.price);
+    return amounts;
+  }
+
+  /** The stated parts of its size; none if the whole size is stated. */
+  get statedSize(): StatedSize {
+    const maxOutputTokens = this.#maxOutputTokens ?? Infinity;
+    if (this.isFullySpecified) return { ...NOTHING_STATED, maxOutputTokens };
+    return { input: this.#specified[INPUT_TOKENS]!, output: this.#specified[OUTPUT_TOKENS]!, maxOutputTokens };
   }
 
   /**
@@ -173,6 +191,11 @@ export class RequestSpec {
     completeUsage(amounts, price);
     return amounts[COST_USD]!;
   }
+}
+
+/** Length of the shortest window of that dimension; a calendar period counts as a day at least. */
+function shortestWindowMs(quotas: readonly Quota[], index: number): number {
+  return Math.min(...quotas.map(({ spec }) => (spec.index === index ? (spec.windowMs ?? WINDOW_MS.day) : Infinity)));
 }
 
 const ANY_REQUEST: RequestSpec = new RequestSpec({});

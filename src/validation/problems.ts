@@ -44,6 +44,11 @@ export class Problems {
     this.#lines.set(path, path ? `${path}: ${line}` : line);
   }
 
+  /** True if nothing was reported. */
+  get isEmpty(): boolean {
+    return this.#lines.size === 0;
+  }
+
   /** Throws InvalidConfig if anything was reported. */
   throwIfAny(): void {
     if (this.#lines.size > 0) throw new InvalidConfig(this.#problems, [...this.#lines.values()]);

@@ -180,6 +180,7 @@ const needs: Shape = {
   ...each([...USAGE_FIELDS, "maxOutputTokens"], numberFrom(0, Number.MAX_SAFE_INTEGER)),
   ...each(["only", "exclude"], listOf(name)),
 };
+const signal = objectWith("addEventListener", "an AbortSignal");
 const fairness: Shape = { fairnessKey: name, fairnessWeight: positiveNumber };
 const acquires: Shape = {
   ...needs,
@@ -187,9 +188,25 @@ const acquires: Shape = {
   maxWaitMs: fromZeroToInfinity,
   priority: allowed("a finite number", Number.isFinite),
   leaseTimeoutMs: positiveNumber,
-  signal: objectWith("addEventListener", "an AbortSignal"),
+  signal,
 };
 const runs: Shape = { ...acquires, ...waits };
+
+/** Accepts lists of providers that are among `names`. Other checks report what is no list. */
+function declaredProviders(names: ReadonlySet<unknown> = new Set()): Check {
+  const declared = [...names].filter((name) => typeof name === "string");
+  const known: Check = (value, problems) => {
+    const name = isRecord(value) ? value["provider"] : value;
+    if (typeof name !== "string" || name === "" || names.has(name)) return;
+    problems.add("a declared provider", name, `unknown provider ${valueText(name)}${meantOf(name, declared)}`);
+  };
+  return (value, problems) => {
+    if (!isRecord(value)) return;
+    for (const [name, list] of Object.entries(value)) {
+      if (Array.isArray(list)) problems.at(name, listOf(known), list);
+    }
+  };
+}
 
 /** Check of the options of a limiter; `profiles` are the names of the known profiles. */
 export function optionsFor(profiles: readonly string[]): Check {
@@ -198,6 +215,9 @@ export function optionsFor(profiles: readonly string[]): Check {
     const pools = isRecord(value) && value["pools"];
     problems.pools = new Set(isRecord(pools) ? Object.keys(pools) : []);
     shape(value, problems);
+    // An invalid name of a provider must not make its name in a list invalid, too.
+    if (isRecord(value) && problems.isEmpty)
+      problems.at("capabilities", declaredProviders(problems.names), value["capabilities"]);
   };
 }
 
@@ -211,7 +231,8 @@ export const select: Check = objectOf(needs);
 export const acquire: Check = objectOf(acquires);
 export const run: Check = objectOf(runs);
 export const stream: Check = objectOf({ ...runs, chunkTimeoutMs: positiveNumber });
-export const map: Check = objectOf({ ...runs, needs: anyFunction, concurrency: positiveWhole });
+export const map: Check = objectOf({ ...runs, needs: anyFunction, concurrency: positiveWhole, stopSignal: signal });
+export const close: Check = objectOf({ drain: trueOrFalse, timeoutMs: fromZeroToInfinity });
 export const task: Check = objectOf({ task: anyFunction }, "task");
 export const batch: Check = objectOf({ items: allowed("an iterable", isIterable), task: anyFunction }, "items", "task");
 export const query: Check = objectOf({ dimension: oneOf(DIMENSIONS), window });

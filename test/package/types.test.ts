@@ -163,7 +163,7 @@ const DUE_TYPES = [
   ...["HealthOptions", "Inspection", "LimiterEvents", "Limits", "Metrics", "Observation", "Outcome", "PoolConfig"],
   ...["Price", "ProviderConfig", "ProviderInspection", "ProviderPatch", "ProviderScoreContext", "QuotaConfig"],
   ...["QueueInspection", "QuotaForecast", "Refusal", "RefusalReason", "ScoreBreakdown", "ScoringStrategy"],
-  ...["ScoringWeights", "SelectOptions", "Usage", "Verdict", "WindowSpec"],
+  ...["ClientUsage", "ScoringWeights", "SelectOptions", "Usage", "Verdict", "WindowSpec"],
 ];
 /** Types that only running requests needs; some of them are already part of the options. */
 const LATER_TYPES = [
@@ -171,8 +171,15 @@ const LATER_TYPES = [
     "AcquireOptions",
     "FairnessOptions",
     "Lease",
+    "CloseOptions",
+    "Explanation",
+    "KeptLease",
+    "ReportedQuota",
+    "ResponseReport",
     "MapOptions",
+    "MapProgress",
     "MapResult",
+    "MapResults",
     "RunDefaults",
     "RunOptions",
     "RunResult",
@@ -185,7 +192,7 @@ const DUE_MEMBERS = [
   ...["providerQuotaRemaining", "remainingQuota", "removeCapability", "removeProvider", "reviveProvider", "select"],
   ...["updateProvider", "upsertCapability", "upsertPool", "upsertProvider"],
 ];
-const LATER_MEMBERS = ["acquire", "map", "run", "snapshot", "stream", "tryAcquire"];
+const LATER_MEMBERS = ["acquire", "map", "run", "snapshot", "stream", "explain", "tryAcquire"];
 
 describe("the public list", () => {
   const exported = compiled.exports("../../src/index.ts");

@@ -98,8 +98,8 @@ describe("the classic profile", () => {
           profile: "classic",
           clock,
           providers: configs,
-          capabilities: { chat: list },
         });
+        limiter.upsertCapability({ name: "chat", providers: list });
         const ported = configs.map((config): PortedProvider => {
           const quotas = config.quotas.map((one) => ({ ...one, windowMs: WINDOWS[one.window] }));
           return { ...config, quotas };

@@ -9,6 +9,7 @@ import {
 } from "../../src/index.ts";
 import { seededRandom, withSeed } from "../support/seeded-random.ts";
 import { propertyRuns } from "../support/test-effort.ts";
+import { withLists } from "../support/with-lists.ts";
 
 // The same events, clock and `random` give the same answers, byte for byte. Returned answers never change.
 
@@ -50,13 +51,13 @@ function providers(): ProviderConfig[] {
 }
 
 function newLimiter(clock: MockClock, seed: number): GrateLimiter {
-  return new GrateLimiter({
+  const options = {
     clock,
     random: seededRandom(seed),
     pools: { org: { limits: { rph: 400 } } },
     providers: providers(),
-    capabilities: { chat: ["a", "b", { provider: "c", priority: 12 }, "nobody"] },
-  });
+  };
+  return withLists(new GrateLimiter(options), { chat: ["a", "b", { provider: "c", priority: 12 }, "nobody"] });
 }
 
 /** Performs an event and returns its result or error as text. */

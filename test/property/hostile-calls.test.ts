@@ -162,7 +162,7 @@ describe("bad amounts after a call", () => {
       // 1e308 and 2^53 ms are valid, although very long.
       const isTime = odd === 2 ** 53 || odd === 1e308;
       expect(limiter.metrics.invalidUsages).toBe(isTime ? 2 : 4);
-      expect(limiter.inspect().providers[0]?.latencyMs).toBe(isTime ? odd : null);
+      expect(limiter.inspect().providers[0]?.latencyMs).toBe(isTime ? Math.min(odd as number, 60_000) : null);
     },
   );
 

@@ -108,7 +108,7 @@ export class HealthModel {
   observe({ status, latencyMs, retryAfterMs = 0 }: ReportedOutcome, now: number): void {
     this.read(now);
     const begunAt = now - (latencyMs ?? 0);
-    if (status === "cancelled" || status === "client_error") return;
+    if (status === "cancelled" || status === "unsuitable" || status === "client_error") return;
     const isRecheck = this.#deadUntil !== null && begunAt >= this.#deadUntil;
     if (status === "unauthorized") {
       if (this.#deadUntil === null) this.events.push({ event: "providerDead" });
@@ -125,7 +125,7 @@ export class HealthModel {
     if (status === "success") {
       this.#score = Math.min(1, health + this.settings.boostSuccess);
       this.#sample(latencyMs);
-      if (!isOld) this.#succeed(now);
+      if (!isOld) this.#succeed(begunAt, now);
       if (isRecheck) this.#revived();
       return;
     }
@@ -166,12 +166,17 @@ export class HealthModel {
   #sample(latencyMs: number | undefined): void {
     if (latencyMs === undefined) return;
     const { ewmaAlpha } = this.settings;
-    this.latencyMs = this.latencyMs === null ? latencyMs : ewmaAlpha * latencyMs + (1 - ewmaAlpha) * this.latencyMs;
+    const before = this.latencyMs;
+    const most = before === null ? 60_000 : 4 * before + 1_000;
+    const sample = Math.min(latencyMs, most);
+    this.latencyMs = before === null ? sample : ewmaAlpha * sample + (1 - ewmaAlpha) * before;
   }
 
-  #succeed(now: number): void {
-    this.#history.push({ kind: "success", at: now });
+  #succeed(begunAt: number, now: number): void {
     this.#successes.push(now);
+    const first = this.#history[this.#history.findLastIndex((past) => past.kind === "success") + 1];
+    if (first !== undefined && begunAt < first.at) return;
+    this.#history.push({ kind: "success", at: now });
     if (this.#cooldown === null) return;
     this.#score = Math.max(this.#score, this.settings.recoveredHealth);
     this.#cooldown = null;

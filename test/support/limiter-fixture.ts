@@ -117,6 +117,9 @@ export class LimiterFixture {
     for (const event of ["cooldownStarted", "cooldownEnded", "providerDead", "providerRevived"] as const) {
       this.limiter.on(event, (data: unknown) => recorded.push({ event, data: data as never }));
     }
+    for (const event of ["unrecognizedOutcome", "repeatedlyUnsuitable"] as const) {
+      this.limiter.on(event, (data: unknown) => recorded.push({ event, data: data as never }));
+    }
     return recorded;
   }
 }

@@ -12,6 +12,7 @@ import {
   StatusClass,
   type Usage,
 } from "../../src/index.ts";
+import { withLists } from "./with-lists.ts";
 
 export const NAMES = ["a", "b", "c", "d"] as const;
 
@@ -103,13 +104,8 @@ export const histories: fc.Arbitrary<LimiterHistory> = fc.record({
 /** Creates a limiter, applies the steps of the history, and then advances the clock by `laterMs`. */
 export function buildLimiter(history: LimiterHistory, laterMs = 0, more: Partial<GrateLimiterOptions> = {}) {
   const clock = new MockClock({ startMs: 5_000 });
-  const limiter = new GrateLimiter({
-    clock,
-    providers: history.providers,
-    capabilities: { chat: history.listed },
-    minimumHealthScore: history.minimumHealthScore,
-    ...more,
-  });
+  const options = { clock, providers: history.providers, minimumHealthScore: history.minimumHealthScore };
+  const limiter = withLists(new GrateLimiter({ ...options, ...more }), { chat: history.listed });
   for (const { advanceMs, provider: name, usage, ...outcome } of history.steps) {
     clock.advanceMs(advanceMs);
     if (limiter.providerHealth(name) !== null) limiter.observe({ provider: name, usage, outcome });

@@ -12,6 +12,7 @@ import {
   UnknownCapability,
   UnknownProvider,
 } from "../../src/index.ts";
+import { withLists } from "../support/with-lists.ts";
 
 type ErrorClasses = Pick<
   typeof here,
@@ -36,7 +37,7 @@ function caught(call: () => unknown): unknown {
 
 /** One error of each class and one plain GrateLimiterError, all thrown by a limiter. */
 function oneOfEach(): { [code: string]: unknown } {
-  const limiter: GrateLimiter = new GrateLimiter({ clock: new MockClock(), capabilities: { chat: ["ghost"] } });
+  const limiter = withLists(new GrateLimiter({ clock: new MockClock() }), { chat: ["ghost"] });
   const errors = {
     unknown_capability: caught(() => limiter.select("speech")),
     unknown_provider: caught(() => limiter.reviveProvider("nobody")),

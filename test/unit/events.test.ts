@@ -7,17 +7,14 @@ import {
   MockClock,
   type StatusClass,
 } from "../../src/index.ts";
+import { withLists } from "../support/with-lists.ts";
 
 const EVENTS = ["cooldownStarted", "cooldownEnded", "providerDead", "providerRevived", "limitReached"] as const;
 
 function listening(more: Partial<GrateLimiterOptions> = {}) {
   const clock = new MockClock();
-  const limiter: GrateLimiter = new GrateLimiter({
-    clock,
-    providers: [{ name: "a", cooldownSeconds: 30 }, { name: "b" }],
-    capabilities: { chat: ["a", "b"], other: ["b"] },
-    ...more,
-  });
+  const providers = [{ name: "a", cooldownSeconds: 30 }, { name: "b" }];
+  const limiter = withLists(new GrateLimiter({ clock, providers, ...more }), { chat: ["a", "b"], other: ["b"] });
   const recorded: [keyof LimiterEvents, unknown][] = [];
   for (const event of EVENTS) limiter.on(event, (emitted) => recorded.push([event, emitted]));
   const ended = (status: StatusClass, retryAfterMs?: number, provider = "a") =>

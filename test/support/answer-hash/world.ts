@@ -6,6 +6,7 @@ import {
   type LimiterEvents,
   NoAvailableProviders,
 } from "../../../src/index.ts";
+import { withLists } from "../with-lists.ts";
 import { Calls, type Ended, type OpenCall } from "./calls.ts";
 import { Encoder } from "./canonical.ts";
 import { Configs, type ProfileName } from "./configs.ts";
@@ -81,9 +82,10 @@ export class World {
     const [hour, minute] = random.chance(50) ? [23, 58] : [random.int(0, 23), random.int(0, 59)];
     const epochMs = Date.UTC(2026, random.int(2, 3), random.int(1, 31), hour, minute, 30);
     this.clock = new SteppedClock({ startMs: random.pick([0, 0, 1_234.5, -7_000, 1e9 + 0.125]), epochMs });
-    const options = limiterOptions(this.configs);
+    const { capabilities = {}, ...options } = limiterOptions(this.configs);
     this.strategy = options.scoring instanceof RecordingStrategy ? options.scoring : null;
-    this.limiter = new GrateLimiter({ ...options, clock: this.clock });
+    // A list can name providers that are not registered, which the constructor rejects.
+    this.limiter = withLists(new GrateLimiter({ ...options, clock: this.clock }), capabilities);
     this.calls = new Calls(this.limiter, this.configs, this.clock);
     for (const name of EVENTS) this.limiter.on(name, (event: object) => this.#told(name, event));
   }

@@ -186,21 +186,23 @@ export function noticeMs(models: readonly ProviderModel[]): number {
  * Calls that were lost although the oracle serves them in time: with notice if the caller has little patience, because only
  * the oracle knows the future. Calls that ended after `maxAttempts` counted failures, and poisonous ones, are not lost.
  */
-export function lostCalls({ plan, calls }: ScenarioReport): CallReport[] {
+export function lostCalls(report: ScenarioReport): CallReport[] {
+  return unserved(report).filter((call) => !isExhausted(report, call));
+}
+
+/** Calls that ended after `maxAttempts` counted failures although the oracle serves them in time. */
+export function exhaustedCalls(report: ScenarioReport): CallReport[] {
+  return unserved(report).filter((call) => isExhausted(report, call));
+}
+
+function unserved({ plan, calls }: ScenarioReport): CallReport[] {
   const patienceMs = plan.patienceMs ?? (plan.kind === "map" ? Infinity : DEFAULT_PATIENCE_MS);
   return calls.filter(
-    ({ index, at, oracleAt, noticedAt, isServed, isPoisonous, countedFailures }) =>
-      !isServed &&
-      !isPoisonous &&
-      countedFailures < (plan.callOptions?.maxAttempts ?? maxAttemptsOf(plan, index)) &&
-      (patienceMs < DEFAULT_PATIENCE_MS ? noticedAt : oracleAt) <= at + patienceMs,
+    ({ at, oracleAt, noticedAt, isServed, isPoisonous }) =>
+      !isServed && !isPoisonous && (patienceMs < DEFAULT_PATIENCE_MS ? noticedAt : oracleAt) <= at + patienceMs,
   );
 }
 
-/** Calls that ended after `maxAttempts` counted failures. */
-export function exhaustedCalls({ plan, calls }: ScenarioReport): CallReport[] {
-  return calls.filter(
-    ({ index, isServed, isPoisonous, countedFailures }) =>
-      !isServed && !isPoisonous && countedFailures >= (plan.callOptions?.maxAttempts ?? maxAttemptsOf(plan, index)),
-  );
+function isExhausted({ plan }: ScenarioReport, { index, countedFailures }: CallReport): boolean {
+  return countedFailures >= (plan.callOptions?.maxAttempts ?? maxAttemptsOf(plan, index));
 }

@@ -29,7 +29,8 @@ describe("claims", () => {
   /** Two models with requests quotas of their own share a pool of tokens. */
   beforeEach(() => {
     claims = new Claims();
-    const registry = new Registry(anticipatory, new EngineTime(new MockClock()), healthSettings(undefined), 60);
+    const health = healthSettings(undefined, anticipatory.healthDefaults);
+    const registry = new Registry(anticipatory, new EngineTime(new MockClock()), health, 60, undefined);
     registry.upsertPool({ name: "key", limits: { tpm: 100 } }, 0);
     model = registry.upsertProvider({ name: "model", limits: { rpm: 5 }, pools: ["key"] }, 0);
     sibling = registry.upsertProvider({ name: "sibling", limits: { rpm: 5 }, pools: ["key"] }, 0);

@@ -127,8 +127,9 @@ describe("immediate rejection", () => {
     async (why) => {
       const fixture = new LimiterFixture({
         providers: [{ name: "a", limits: { tpm: 10 }, paused: why === "paused" }],
-        capabilities: { chat: why === "empty" ? [] : why === "not registered" ? ["nobody"] : ["a"] },
+        capabilities: { chat: why === "empty" || why === "not registered" ? [] : ["a"] },
       });
+      if (why === "not registered") fixture.limiter.upsertCapability({ name: "chat", providers: ["nobody"] });
       if (why === "dead") fixture.limiter.observe({ provider: "a", outcome: { status: "unauthorized" } });
       const exclude = why === "excluded" ? ["a"] : undefined;
       expect(await kinds(fixture, { tokens: why === "too large" ? 11 : 1, exclude, maxWaitMs: Infinity })).toBe(

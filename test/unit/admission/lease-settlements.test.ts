@@ -76,25 +76,52 @@ describe("invalid settlements", () => {
     },
   );
 
-  it.each([
-    429,
-    "rate_limited",
-    null,
-    [],
-    { code: 429 },
-    { statusCode: 429 },
-    { outcome: { status: 429 } },
-    { ok: true },
-  ])("a lease that is settled with %j ends as cancelled, and a metric counts it", (settlement) => {
+  it.each([429, "rate_limited"] as const)("a lease can be settled with the status %s alone", (status) => {
     const fixture = endingFixture();
-    fixture.limiter.observe({ provider: "a", usage: { requests: 0, tokens: 0 }, outcome: { status: "server_error" } });
-    const before = fixture.limiter.providerHealth("a");
     const recorded = fixture.recordEvents();
-    expect(() => fixture.grant(ESTIMATE).settle(settlement as never)).not.toThrow();
-    expect(recorded.find(({ event }) => event === "leaseSettled")!.data).toMatchObject({ status: "cancelled" });
-    expect(fixture.limiter.providerHealth("a")).toBe(before);
-    expect(fixture.limiter.metrics).toMatchObject({ invalidUsages: 1, leasesSettled: 1 });
+    fixture.grant(ESTIMATE).settle(status);
+    expect(recorded.find(({ event }) => event === "leaseSettled")!.data).toMatchObject({ status: "rate_limited" });
+    expect(fixture.limiter.metrics).toMatchObject({ invalidUsages: 0, unrecognizedOutcomes: 0, leasesSettled: 1 });
   });
+
+  it("a settlement that cannot be read is counted and emitted without its content", () => {
+    const { proxy, revoke } = Proxy.revocable({}, {});
+    revoke();
+    const throwing = {
+      get status() {
+        throw new Error("trap");
+      },
+    };
+    const secret = Object.assign(new Error("secret"), { code: `E${"x".repeat(100)}` });
+    for (const settlement of [42, "nonsense", null, { code: 429 }, proxy, throwing, secret]) {
+      const fixture = endingFixture();
+      const recorded = fixture.recordEvents();
+      expect(() => fixture.grant(ESTIMATE).settle(settlement as never)).not.toThrow();
+      expect(fixture.limiter.metrics).toMatchObject({ unrecognizedOutcomes: 1, leasesSettled: 1 });
+      const { data } = recorded.find(({ event }) => event === "unrecognizedOutcome")!;
+      expect(data).toMatchObject({ provider: "a", capability: "chat" });
+      expect(JSON.stringify(data)).not.toContain("secret");
+      expect(JSON.stringify(data).length).toBeLessThan(200);
+    }
+  });
+
+  it.each([null, [], { code: 429 }, { statusCode: 429 }, { outcome: { status: 429 } }, { ok: true }])(
+    "a lease that is settled with %j ends as cancelled, and a metric counts it",
+    (settlement) => {
+      const fixture = endingFixture();
+      fixture.limiter.observe({
+        provider: "a",
+        usage: { requests: 0, tokens: 0 },
+        outcome: { status: "server_error" },
+      });
+      const before = fixture.limiter.providerHealth("a");
+      const recorded = fixture.recordEvents();
+      expect(() => fixture.grant(ESTIMATE).settle(settlement as never)).not.toThrow();
+      expect(recorded.find(({ event }) => event === "leaseSettled")!.data).toMatchObject({ status: "cancelled" });
+      expect(fixture.limiter.providerHealth("a")).toBe(before);
+      expect(fixture.limiter.metrics).toMatchObject({ invalidUsages: 1, leasesSettled: 1 });
+    },
+  );
 
   it.each([new Error("x"), Promise.resolve(1), new Map(), new Date(0)])(
     "a lease that is settled with the object %s ends as cancelled, and a metric counts it",
@@ -123,7 +150,7 @@ describe("invalid settlements", () => {
     const recorded = fixture.recordEvents();
     fixture.grant(ESTIMATE).settle({ status: 500, retryAfter: 3 } as never);
     fixture.grant(ESTIMATE).settle({ status: undefined, usage: undefined });
-    fixture.grant(ESTIMATE).settle({ status: undefined, usage: undefined, reported: [] } as never);
+    fixture.grant(ESTIMATE).settle({ status: undefined, usage: undefined, remaining: 3 } as never);
     expect(recorded.filter(({ event }) => event === "leaseSettled").map(({ data }) => data)).toMatchObject([
       { status: "server_error" },
       { status: "success" },

@@ -187,7 +187,10 @@ describe("candidates", () => {
         { name: "small", limits: { tpm: 3 } },
         { name: "barred" },
       ],
-      capabilities: { chat: ["nowhere", "dead", "paused", "cooling", "sick", "full", "busy", "small", "barred"] },
+    });
+    fixture.limiter.upsertCapability({
+      name: "chat",
+      providers: ["nowhere", "dead", "paused", "cooling", "sick", "full", "busy", "small", "barred"],
     });
     fixture.limiter.observe({ provider: "dead", outcome: { status: "unauthorized" } });
     fixture.limiter.observe({ provider: "cooling", outcome: { status: "rate_limited", retryAfterMs: 5_000.25 } });

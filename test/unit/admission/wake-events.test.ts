@@ -9,6 +9,7 @@ import {
   occupiedFixture,
   statesOf,
 } from "../../support/limiter-fixture.ts";
+import { withLists } from "../../support/with-lists.ts";
 
 describe("events that wake a waiter", () => {
   const wakes = async (fixture: LimiterFixture, asked: AcquireState, by: () => void) => {
@@ -151,10 +152,8 @@ describe("events that wake a waiter", () => {
     const fixture = chatFixture({ limits: { rpm: 1 } });
     fixture.limiter.observe({ provider: "a", outcome: { status: "success" } });
     await wakes(fixture, fixture.acquire(), () => fixture.limiter.upsertProvider({ name: "a", limits: { rpm: 2 } }));
-    const two = new LimiterFixture({
-      providers: [{ name: "b", limits: { concurrency: 1 } }],
-      capabilities: { chat: ["a", "b"] },
-    });
+    const two = new LimiterFixture({ providers: [{ name: "b", limits: { concurrency: 1 } }] });
+    withLists(two.limiter, { chat: ["a", "b"] });
     two.grant();
     await wakes(two, two.acquire(), () => two.limiter.upsertProvider({ name: "a" }));
     const three = new LimiterFixture({

@@ -23,8 +23,9 @@ function classOf(code: number): StatusClass {
   if (code === 402) return "quota_exhausted";
   if (code === 403) return "forbidden";
   if (code === 408 || code === 504) return "timeout";
-  if (code === 429) return "rate_limited";
-  if (code === 503 || code === 529) return "overloaded";
+  if ([420, 429, 430].includes(code)) return "rate_limited";
+  if (code === 413) return "unsuitable";
+  if ([421, 425, 498, 499, 503, 529].includes(code)) return "overloaded";
   return code >= 500 ? "server_error" : "client_error";
 }
 

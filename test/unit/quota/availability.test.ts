@@ -94,7 +94,7 @@ describe("earliestFit", () => {
       const quota = new Quota(spec!, null, new Concurrency(1), new BurnRate());
       const place = quota.reserve(1, 0, 0, 0, Infinity);
       expect(earliestFit(quota, tokens(1), 0, { reservations })).toBe(Infinity);
-      place.close();
+      place.close(0);
       place.schedule(1_000);
       expect(earliestFit(quota, tokens(1), 0, { reservations })).toBe(1_000);
     });
@@ -124,7 +124,7 @@ describe("earliestFit", () => {
       const quota = quotaOf(10);
       quota.record(5, 0);
       expect(earliestFit(quota, tokens(10), 10, { reservations })).toBe(WINDOW_MS);
-      quota.reserve(5, 0, 10, 10, 1_010).close();
+      quota.reserve(5, 0, 10, 10, 1_010).close(0);
       expect(earliestFit(quota, tokens(10), 10, { reservations })).toBe(WINDOW_MS + 1_010);
     });
 

@@ -51,10 +51,12 @@ describe("the quota part of the score", () => {
   function modelPart(uses: readonly Use[], now: number, limit: number, windowMs: number): number {
     const horizon = Math.min(10_000, windowMs / 6);
     const counted = (from: number) => uses.reduce((sum, { at, amount }) => (at > from ? sum + amount : sum), 0);
+    // One amount presses no more than a full quota does.
+    const burned = uses.map(({ at, amount }) => ({ at, amount: Math.min(amount, limit) }));
     const rate = (scale: number) =>
-      uses.reduce((sum, { at, amount }) => sum + (amount / scale) * Math.exp((at - now) / 1_000 / scale), 0);
+      burned.reduce((sum, { at, amount }) => sum + (amount / scale) * Math.exp((at - now) / 1_000 / scale), 0);
     const elapsed = uses.length === 0 ? 0 : (now - uses[0]!.at) / 1_000;
-    const warm = Math.max(rate(3), uses.reduce((sum, { amount }) => sum + amount, 0) / Math.max(elapsed, 3));
+    const warm = Math.max(rate(3), burned.reduce((sum, { amount }) => sum + amount, 0) / Math.max(elapsed, 3));
     const burn = uses.length < 2 ? 0 : elapsed < 5 ? warm : (rate(3) + rate(30)) / 2;
     const used = counted(now - windowMs);
     const expiring = used - counted(now + horizon - windowMs);

@@ -28,7 +28,7 @@ describe("a reservation", () => {
     const quota = quotaOf("tokens");
     const reservation = quota.reserve(30, 0, 0, 0, 1_000);
     expect([quota.reserved, quota.remaining(0), quota.tracker.used(0)]).toEqual([30, 70, 0]);
-    reservation.release();
+    reservation.release(0);
     expect([quota.reserved, quota.remaining(0), reservation.isReserved]).toEqual([0, 100, false]);
   });
 
@@ -72,10 +72,10 @@ describe("a reservation", () => {
     const [first, second] = [quota.reserve(10, 9, 0, 0, 1_000), quota.reserve(10, 16, 0, 0, 1_000)];
     first.commit(5);
     expect(quota.estimateVariance).toBe(25);
-    first.close();
+    first.close(0);
     expect(quota.estimateVariance).toBe(16);
-    first.close();
-    second.close();
+    first.close(0);
+    second.close(0);
     expect(quota.estimateVariance).toBe(0);
   });
 
@@ -83,7 +83,7 @@ describe("a reservation", () => {
     const quota = quotaOf("tokens");
     const [late, early, never] = [900, 300, Infinity].map((at) => quota.reserve(1, 0, 0, 0, at));
     expect(scheduled(quota)).toEqual([early, late]);
-    late!.close();
+    late!.close(0);
     never!.schedule(600);
     expect(scheduled(quota)).toEqual([early, never, late]);
     early!.commit(300);
@@ -103,7 +103,7 @@ describe("a reservation", () => {
     size.commit(1);
     expect([answered, counted, size].map(({ maxRefund }) => maxRefund)).toEqual([2, 2, 3]);
     expect([requests.openReserved, requests.pinned]).toEqual([3, 1]);
-    for (const each of [answered, counted, size]) each.close();
+    for (const each of [answered, counted, size]) each.close(0);
     expect([answered, counted, size].map(({ maxRefund }) => maxRefund)).toEqual([0, 0, 0]);
     expect([requests.openReserved, requests.pinned]).toEqual([0, 0]);
   });
@@ -122,10 +122,10 @@ describe("a reservation", () => {
     const quota = new Quota(spec!, null, new Concurrency(2), new BurnRate());
     const place = quota.reserve(1, 0, 0, 0, Infinity);
     expect([quota.remaining(0), quota.scheduled.first, quota.held.first]).toEqual([1, null, place]);
-    place.close();
+    place.close(0);
     place.schedule(1_000);
     expect(scheduled(quota)).toEqual([place]);
-    place.release();
+    place.release(0);
     expect([quota.remaining(0), quota.scheduled.first, quota.held.first]).toEqual([2, null, null]);
   });
 });
@@ -148,13 +148,13 @@ describe("the sums of a quota", () => {
             all.push(quota.reserve(amount, amount, now, now, at % 3 === 0 ? Infinity : now + at));
             variances.set(all.at(-1)!, amount);
           } else if (act === 1 && each.isReserved) each.commit(now);
-          else if (act === 2 && each.isReserved) each.release();
+          else if (act === 2 && each.isReserved) each.release(0);
           else if (act === 3 && each.isReserved) each.cancel(now);
           else if (act === 4 && each.isOpen && (each.isReserved || quota.adjustable.first !== null)) {
             if (each.isReserved) each.adjust(amount, now);
           } else if (act === 5) each.confirmAnswer();
           else if (act === 6) {
-            each.close();
+            each.close(0);
             if (each.isReserved) each.schedule(now + at);
           }
         }

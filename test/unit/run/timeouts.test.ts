@@ -58,8 +58,8 @@ describe("attemptTimeoutMs", () => {
           reject(new HttpError(400));
         });
       });
-    const call = watch(fixture.limiter.run("chat", task, { attemptTimeoutMs: 100, maxAttempts: 2 }));
-    await fixture.clock.advanceMsAsync(200);
+    const call = watch(fixture.limiter.run("chat", task, { attemptTimeoutMs: 1_000, maxAttempts: 2 }));
+    await fixture.clock.advanceMsAsync(2_600);
     expect(call.error).toMatchObject({ kind: "attempts_failed", cause: { name: "TimeoutError" } });
     expect(reasons).toMatchObject([{ name: "TimeoutError" }, { name: "TimeoutError" }]);
     expect(reasons[0]).toBeInstanceOf(Error);

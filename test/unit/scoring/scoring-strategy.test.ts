@@ -7,16 +7,13 @@ import {
   type ProviderScoreContext,
   type ScoringStrategy,
 } from "../../../src/index.ts";
+import { withLists } from "../../support/with-lists.ts";
 
 function limiterWith(scoring: ScoringStrategy, more: Partial<GrateLimiterOptions> = {}) {
   const clock = new MockClock();
-  const limiter: GrateLimiter = new GrateLimiter({
-    clock,
-    scoring,
-    providers: ["a", "b", "c"].map((name) => ({ name })),
-    capabilities: { chat: ["a", "b", "c"] },
-    ...more,
-  });
+  const providers = ["a", "b", "c"].map((name) => ({ name }));
+  const { capabilities = { chat: ["a", "b", "c"] }, ...options } = more;
+  const limiter = withLists(new GrateLimiter({ clock, scoring, providers, ...options }), capabilities);
   return { clock, limiter };
 }
 

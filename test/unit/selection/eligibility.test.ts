@@ -3,6 +3,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { GrateLimiter, MockClock, type ProviderConfig, UnknownCapability } from "../../../src/index.ts";
 import { buildLimiter, demands, histories, listedNames, trySelect } from "../../support/random-limiter.ts";
+import { withLists } from "../../support/with-lists.ts";
 
 function one(provider: Omit<ProviderConfig, "name"> = {}, minimumHealthScore?: number) {
   const clock = new MockClock();
@@ -59,7 +60,7 @@ describe("a refusal", () => {
   });
 
   it("an unregistered provider has the reason not_registered, and is used once it is registered", () => {
-    const limiter = new GrateLimiter({ clock: new MockClock(), capabilities: { chat: ["ghost"] } });
+    const limiter = withLists(new GrateLimiter({ clock: new MockClock() }), { chat: ["ghost"] });
     expect(trySelect(limiter).refusal?.reasons).toEqual([
       { provider: "ghost", reason: "not_registered", retryAfterMs: null },
     ]);

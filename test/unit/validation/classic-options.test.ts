@@ -96,7 +96,7 @@ describe("options that both profiles accept", () => {
         { name: "huge", limits: { rpm: 2 ** 60 }, quotas: [{ dimension: "cost_usd", limit: 5, window: "hour" }] },
         { name: "bare" },
       ],
-      capabilities: { empty: [], unborn: ["ghost"], chat: ["bare", "ghost", { provider: "huge", priority: 0 }] },
+      capabilities: { empty: [], chat: ["bare", { provider: "huge", priority: 0 }] },
       scoring: { quota: 9, health: 0, priority: 0, latency: 0.5 },
       health: {
         ...{ decayHalfLifeSeconds: 0, penalty429: 2, boostSuccess: 0 },
@@ -106,6 +106,8 @@ describe("options that both profiles accept", () => {
       maxWaiting: 0,
       defaultCooldownSeconds: 0,
     });
+    limiter.upsertCapability({ name: "unborn", providers: ["ghost"] });
+    limiter.upsertCapability({ name: "chat", providers: ["bare", "ghost", { provider: "huge", priority: 0 }] });
     expect(limiter.select("chat").provider).toBe("bare");
     expect(() => limiter.select("empty")).toThrow(expect.objectContaining({ code: "no_available_providers" }));
     expect(() => limiter.select("unborn")).toThrow(expect.objectContaining({ code: "no_available_providers" }));

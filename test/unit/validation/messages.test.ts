@@ -88,7 +88,7 @@ it.each<[string, object]>([
 });
 
 const STATUSES = `success, rate_limited, forbidden, server_error, timeout, client_error, unauthorized, overloaded, \
-quota_exhausted, cancelled`;
+quota_exhausted, unsuitable, cancelled`;
 
 it.each<[string, (limiter: GrateLimiter) => unknown]>([
   ["priority: expected a finite number, got NaN", (l) => l.acquire("chat", { priority: Number.NaN })],

@@ -9,12 +9,13 @@ it.each(["anticipatory", "classic"] as const)("the %s profile reports the option
   }
 });
 
-it.each(["anticipatory", "classic"] as const)(
-  "observe of the %s profile reports outcome.reported as unknown",
-  (profile) => {
-    const limiter = new GrateLimiter({ profile, providers: [{ name: "a" }] });
-    const outcome = { status: "success", reported: [] } as const;
-    expect(problemPaths(() => limiter.observe({ provider: "a", outcome }))).toEqual(["outcome.reported"]);
-    expect(limiter.metrics.observations).toBe(0);
-  },
-);
+it.each([
+  ["anticipatory", "headers"],
+  ["classic", "headers"],
+  ["classic", "reported"],
+] as const)("observe of the %s profile reports outcome.%s as unknown or not allowed", (profile, key) => {
+  const limiter = new GrateLimiter({ profile, providers: [{ name: "a" }] });
+  const outcome = { status: "success", [key]: [] } as const;
+  expect(problemPaths(() => limiter.observe({ provider: "a", outcome }))).toEqual([`outcome.${key}`]);
+  expect(limiter.metrics.observations).toBe(0);
+});
