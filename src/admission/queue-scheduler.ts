@@ -161,11 +161,9 @@ export class QueueScheduler {
       (hasReturned || (own === undefined && (key !== undefined || this.#shares.haveKeys)));
     const order = caller?.order ?? this.#orders++;
     if (caller !== undefined) caller.order = order;
-    const { maxWaiting, maxWaitingPerKey } = this.#options;
-    const isCrowded = queue.size >= maxWaiting || this.#shares.waitingFor(key) >= maxWaitingPerKey;
-    const isFull = !caller?.mayOverfill && deadline > now && isCrowded;
-    let ranking: Ranking | null = null;
+    const isFull = !caller?.mayOverfill && deadline > now && this.#isFullFor(key);
     const { registry } = this.#parts;
+    let ranking: Ranking | null = null;
     const equal = own?.last?.hasVerdictOf(request, deadline) ? own.last : null;
     // Behind an equal waiter the answer is known.
     if (isFull || hasTurn || equal === null) {
@@ -210,6 +208,11 @@ export class QueueScheduler {
     return waiter.result;
   }
 
+  #isFullFor(key: string | undefined): boolean {
+    const { maxWaiting, maxWaitingPerKey } = this.#options;
+    return this.#queue.size >= maxWaiting || this.#shares.waitingFor(key) >= maxWaitingPerKey;
+  }
+
   /** Serves, rejects, or keeps a waiter. With `only` it is served by that provider, or its turn comes later. */
   #evaluate(waiter: Waiter, group: LaneGroup | null, now: number, only?: Provider): Verdict {
     const { request, deadline } = waiter;
@@ -239,15 +242,8 @@ export class QueueScheduler {
   /** Claims the demand of the waiter and finds when to evaluate it again; rejects it if nothing can come in time. */
   #stay(waiter: Waiter, group: LaneGroup, capability: Capability, ranking: Ranking, now: number): Verdict {
     const { request, priority, deadline } = waiter;
-    const { soonestAt, targets, isTooLarge, isReserved, ...prospect } = prospectOf(
-      waiter,
-      capability,
-      ranking,
-      this.#parts,
-      this.#claims,
-      this.#nextDueAt(),
-      now,
-    );
+    const prospect = prospectOf(waiter, capability, ranking, this.#parts, this.#claims, this.#nextDueAt(), now);
+    const { soonestAt, targets, isTooLarge, isReserved } = prospect;
     let { evaluateAt } = prospect;
     // A wait without an end can be hopeless, too.
     const isLate = soonestAt > deadline || soonestAt === Infinity;
