@@ -138,7 +138,6 @@ export class Admission implements LeaseContext {
     // In the order in which they count, because trackers take no earlier instants.
     for (const lease of leases.sort((a, b) => a.countsFrom - b.countsFrom)) lease.migrateTo(quotas, now);
     for (const quota of quotas) quota.inheritedFrom = null;
-    this.waiters.forgetLoads();
     this.capacityFreed();
   }
 

@@ -59,6 +59,8 @@ export function waitBehind(group: LaneGroup, call: Newcomer, registry: Registry,
   });
   const isServable = (ahead: UsageVector, ms: number) =>
     load.every((need, index) => need === 0 || need + ahead[index]! <= supplyOf(providers, index, now + ms, now));
+  // A waiter that has become too large for a provider can be overtaken.
+  if (!providers.every((provider) => fits(group.largest, provider))) return 0;
   // The times of refusals are rounded up. The load of the whole group is known, that of the waiters ahead must be added up.
   if (isServable(group.load, maxWaitMs + 1)) return 0;
   const ahead = loadAhead(group, call);

@@ -161,11 +161,9 @@ export class QueueScheduler {
       (hasReturned || (own === undefined && (key !== undefined || this.#shares.haveKeys)));
     const order = caller?.order ?? this.#orders++;
     if (caller !== undefined) caller.order = order;
-    const { maxWaiting, maxWaitingPerKey } = this.#options;
-    const isCrowded = queue.size >= maxWaiting || this.#shares.waitingFor(key) >= maxWaitingPerKey;
-    const isFull = !caller?.mayOverfill && deadline > now && isCrowded;
-    let ranking: Ranking | null = null;
+    const isFull = !caller?.mayOverfill && deadline > now && this.#isFullFor(key);
     const { registry } = this.#parts;
+    let ranking: Ranking | null = null;
     const equal = own?.last?.hasVerdictOf(request, deadline) ? own.last : null;
     // Behind an equal waiter the answer is known.
     if (isFull || hasTurn || equal === null) {
@@ -187,15 +185,20 @@ export class QueueScheduler {
     const joined = this.#shares.join(capability, request, priority, key);
     const waiter = new Waiter(capability.name, request, options, deadline, order, now, caller, joined);
     if (waiter.trialRank > 0) this.#ranked++;
-    if (waiter.trialRank === 0) waiter.load = load;
+    else waiter.load = load;
     if (caller !== undefined) caller.withdraw = (error) => void this.#reject(waiter, error);
     waiter.unwatch = this.#context.watch(options.signal, deadline, () => this.#end(waiter));
     const group = queue.add(waiter, capability.list);
     this.#reserver.reportWait(capability, request, now);
-    if (ranking !== null && group.bounds !== null) addToBounds(group.bounds, waiter, capability, this.#parts.registry);
-    if (hasTurn) this.#hasRoom = true;
+    if (ranking !== null && group.bounds !== null) addToBounds(group.bounds, waiter, capability, registry);
+    const isFirst = waiter.queue!.first === waiter && group.lanes.size > 1 && this.#parts.weighted !== null;
+    if (isFirst && queue.isDeferred(group) && isShutOut(waiter, this.#claims, registry)) {
+      queue.defer(waiter);
+      // Its hope depends on the reservations.
+      this.#nextEvaluationAt = Math.min(this.#nextEvaluationAt, this.#nextDueAt());
+    } else if (hasTurn || (isFirst && queue.isOneGroup)) this.#hasRoom = true;
     else if (ranking !== null) {
-      if (queue.hasDeferred && !isShutOut(waiter, this.#claims, this.#parts.registry)) {
+      if (queue.hasDeferred && !isShutOut(waiter, this.#claims, registry)) {
         queue.resume(now);
         ranking = rank(capability, request, this.#parts, now, true);
       }
@@ -203,6 +206,11 @@ export class QueueScheduler {
       this.#stay(waiter, group, capability, ranking, now);
     }
     return waiter.result;
+  }
+
+  #isFullFor(key: string | undefined): boolean {
+    const { maxWaiting, maxWaitingPerKey } = this.#options;
+    return this.#queue.size >= maxWaiting || this.#shares.waitingFor(key) >= maxWaitingPerKey;
   }
 
   /** Serves, rejects, or keeps a waiter. With `only` it is served by that provider, or its turn comes later. */
@@ -234,15 +242,8 @@ export class QueueScheduler {
   /** Claims the demand of the waiter and finds when to evaluate it again; rejects it if nothing can come in time. */
   #stay(waiter: Waiter, group: LaneGroup, capability: Capability, ranking: Ranking, now: number): Verdict {
     const { request, priority, deadline } = waiter;
-    const { soonestAt, targets, isTooLarge, isReserved, ...prospect } = prospectOf(
-      waiter,
-      capability,
-      ranking,
-      this.#parts,
-      this.#claims,
-      this.#nextDueAt(),
-      now,
-    );
+    const prospect = prospectOf(waiter, capability, ranking, this.#parts, this.#claims, this.#nextDueAt(), now);
+    const { soonestAt, targets, isTooLarge, isReserved } = prospect;
     let { evaluateAt } = prospect;
     // A wait without an end can be hopeless, too.
     const isLate = soonestAt > deadline || soonestAt === Infinity;

@@ -116,16 +116,7 @@ export class WaitQueue {
     const waiters = [...this].filter((waiter) => waiter.capability === capability);
     for (const waiter of waiters.sort((a, b) => a.order - b.order)) {
       this.remove(waiter);
-      waiter.load = null;
       this.add(waiter, list);
-    }
-  }
-
-  /** Limits have changed, so that waiters can be too large for a provider now, and be overtaken. */
-  forgetLoads(): void {
-    for (const waiter of this) {
-      waiter.queue!.count(waiter, -1);
-      waiter.load = null;
     }
   }
 
@@ -139,6 +130,22 @@ export class WaitQueue {
   /** True if the last pass has deferred lanes, so that their claims are missing. */
   get hasDeferred(): boolean {
     return this.#deferred !== null && !this.#isInPass;
+  }
+
+  isDeferred(group: LaneGroup): boolean {
+    return this.#deferred === group && !this.#isInPass;
+  }
+
+  /** True if all waiters are of one group. */
+  get isOneGroup(): boolean {
+    const [groups] = this.#groups.values();
+    return this.#groups.size === 1 && groups!.size === 1;
+  }
+
+  /** Lets a new first waiter of a deferred group be evaluated with the group. */
+  defer({ queue }: Waiter): void {
+    queue!.cursor = queue!.first;
+    queue!.update();
   }
 
   /** Evaluates the lanes that the last pass has deferred. */

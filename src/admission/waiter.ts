@@ -259,6 +259,8 @@ export class LaneGroup extends Tier<Lane> {
   readonly key: string;
   readonly list: ProviderList | null;
   readonly lanes: Map<string, Lane> = new Map();
+  /** Largest load of a waiter, perhaps of one that has left. */
+  readonly largest: UsageVector = emptyLoad();
   /** Bounds of the demands of all waiters, and perhaps of some that have left; null: not computed. */
   bounds: DemandBounds | null = null;
   /** The pass in which the bounds were computed. */
@@ -268,6 +270,11 @@ export class LaneGroup extends Tier<Lane> {
     super(parent);
     this.key = key;
     this.list = list;
+  }
+
+  override count(load: UsageVector, sign: 1 | -1): void {
+    super.count(load, sign);
+    for (const [index, amount] of load.entries()) this.largest[index] = Math.max(this.largest[index]!, amount);
   }
 }
 

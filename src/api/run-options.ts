@@ -77,8 +77,8 @@ export interface CloseOptions {
 
 /** Options of one `map`. */
 export interface MapOptions<Item, P extends string = string> extends RunOptions<P> {
-  /** Returns the needs of one item. */
-  needs?: ((item: Item, index: number) => SelectOptions<P>) | undefined;
+  /** Returns the needs of one item, and its fairness key. */
+  needs?: ((item: Item, index: number) => SelectOptions<P> & FairnessOptions) | undefined;
   /** Most items in progress, whatever the quotas allow. Default 1_000. */
   concurrency?: number | undefined;
   /**

@@ -4,7 +4,8 @@
 //   fixed window:    resets x limit + max(0, limit - used)                      resets: number of resets until t
 //   token bucket:    refill x t + max(0, limit - used)
 //
-// Regimes: reservations take nothing, and open leases return as much as they can. A place can be free at every instant:
+// Regimes: a quota with reports counts one limit more, because a reported reset or refill can release all of it before the own
+// count does. Reservations take nothing, and open leases return as much as they can. A place can be free at every instant:
 // Infinity. Calendar periods after the next reset count as 10 % shorter, because months and days differ.
 // Source of the first line: a window ending at t, t - w, t - 2w ... contains at most the limit each; x is left of now + w.
 
@@ -16,8 +17,10 @@ const SHORTEST_PERIOD = 0.9;
 export function maxSupply(quota: Quota, at: number, now: number): number {
   const { tracker, capacity, spec } = quota;
   if (spec.strategy === "concurrency") return Infinity;
-  let left = capacity - tracker.used(now);
+  // What was reported counts if it is less.
+  let left = capacity - quota.taken(now) + quota.reserved;
   for (let each = quota.adjustable.first; each !== null; each = each.next) left += each.maxRefund;
+  if (quota.reported !== null) left += capacity;
   const resets = tracker.resets?.(now);
   if (resets !== undefined) {
     const { at: next, nextAt } = resets;

@@ -1,7 +1,14 @@
 import type { MapResults, TaskContext } from "../api/attempt.ts";
 import type { Explanation } from "../api/explanation.ts";
 import type { Lease } from "../api/lease.ts";
-import type { AcquireOptions, MapOptions, RunDefaults, RunOptions, SelectOptions } from "../api/run-options.ts";
+import type {
+  AcquireOptions,
+  FairnessOptions,
+  MapOptions,
+  RunDefaults,
+  RunOptions,
+  SelectOptions,
+} from "../api/run-options.ts";
 import type { Capability } from "../provider/capability.ts";
 import { requestedCapability } from "../selection/known-names.ts";
 import { type RequestSpec, requestSpecFor } from "../selection/request-spec.ts";
@@ -100,8 +107,8 @@ export class Calls {
     return requestedCapability(check, name, options, this.#parts.admission.selection);
   }
 
-  #validNeeds(needs: SelectOptions): SelectOptions {
-    if (needs !== undefined) this.#validate(checks.select, needs);
+  #validNeeds(needs: SelectOptions & FairnessOptions): SelectOptions & FairnessOptions {
+    if (needs !== undefined) this.#validate(checks.itemNeeds, needs);
     return needs;
   }
 

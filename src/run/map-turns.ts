@@ -1,7 +1,8 @@
 import { Semaphore } from "./semaphore.ts";
 
 // First attempts that wait for capacity simultaneously. One is enough if all items have the same needs, because the wait
-// queue is first come, first served. Otherwise an item that must wait would delay items that need not.
+// queue is first come, first served. Otherwise an item that must wait would delay items that need not. A fairness key gets its
+// share only if enough of its items wait.
 const WAITING_ALIKE = 1;
 const WAITING_DIFFERENT = 32;
 
@@ -14,6 +15,33 @@ export interface MapTurns {
   readonly startedAt: number;
   /** Longest time (ms) for which items wait for places of which none is freed. */
   readonly stuckAfterMs: number;
+}
+
+/** Turns of the fairness keys that `needs` returns, so that no item waits for a turn of another key. */
+export class KeyTurns {
+  readonly #create: () => MapTurns;
+  /** Keys with items in progress. */
+  readonly #keys = new Map<string, { readonly turns: MapTurns; items: number }>();
+
+  constructor(create: () => MapTurns) {
+    this.#create = create;
+  }
+
+  get isEmpty(): boolean {
+    return this.#keys.size === 0;
+  }
+
+  /** Turns for an item of that key. `leave` must follow. */
+  enter(key: string): MapTurns {
+    const own = this.#keys.get(key) ?? { turns: this.#create(), items: 0 };
+    own.items++;
+    this.#keys.set(key, own);
+    return own.turns;
+  }
+
+  leave(key: string): void {
+    if (--this.#keys.get(key)!.items === 0) this.#keys.delete(key);
+  }
 }
 
 /** Turns for items that have the same needs or not, in a wait queue for at most `maxWaiting`. */

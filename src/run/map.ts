@@ -8,7 +8,7 @@ import { newController } from "./abort-controller.ts";
 import { BatchProgress } from "./batch-progress.ts";
 import { closeIterator, pullFrom } from "./close-iterator.ts";
 import { FailoverLoop } from "./failover-loop.ts";
-import { type MapTurns, mapTurns } from "./map-turns.ts";
+import { KeyTurns, type MapTurns, mapTurns } from "./map-turns.ts";
 import { oneAnswer } from "./one-answer.ts";
 import { Queue } from "./queue.ts";
 import type { RunDependencies, Signal } from "./run-dependencies.ts";
@@ -50,6 +50,7 @@ class MapIterator<Item, T> implements MapResults<Item, T> {
   readonly #signal: Signal | undefined;
   readonly #stopSignal: Signal | undefined;
   readonly #turns: MapTurns;
+  readonly #keyTurns: KeyTurns;
   readonly #progress: BatchProgress;
   /** Items without an attempt so far. */
   readonly #notBegun = new Set<FailoverLoop>();
@@ -78,7 +79,10 @@ class MapIterator<Item, T> implements MapResults<Item, T> {
     request: RequestSpec,
     stuckAfterMs: number,
   ) {
-    const turns = mapTurns(needs === undefined, parts.maxWaiting, parts.time.read(), stuckAfterMs);
+    const startedAt = parts.time.read();
+    const areAlike = needs === undefined && options.fairnessKey === undefined;
+    const turns = mapTurns(areAlike, parts.maxWaiting, startedAt, stuckAfterMs);
+    const keyTurns = new KeyTurns(() => mapTurns(false, parts.maxWaiting, startedAt, stuckAfterMs));
     const { signal } = this.#controller;
     this.#parts = parts;
     this.#source =
@@ -87,19 +91,23 @@ class MapIterator<Item, T> implements MapResults<Item, T> {
     this.#signal = options.signal as Signal | undefined;
     this.#stopSignal = stopSignal as Signal | undefined;
     this.#turns = turns;
+    this.#keyTurns = keyTurns;
     this.#progress = new BatchProgress(items);
     const shared = { ...options, signal };
     this.#serve = async (item, index) => {
       const ownNeeds = needs?.(item, index);
       const itemOptions = ownNeeds === undefined ? shared : { ...shared, ...omitUndefined(ownNeeds), signal };
       const itemRequest = ownNeeds === undefined ? request : requestSpecFor(itemOptions);
-      const call = new FailoverLoop(parts, capability, itemOptions, itemRequest, turns);
+      const key = ownNeeds?.fairnessKey;
+      const ownTurns = key === undefined ? turns : keyTurns.enter(key);
+      const call = new FailoverLoop(parts, capability, itemOptions, itemRequest, ownTurns);
       const attempt = (context: TaskContext) => this.#attempt(call, () => task(item, context));
       this.#notBegun.add(call);
       try {
         const { value, provider } = await call.serve(attempt, oneAnswer(call));
         return { ok: true, item, index, value, provider };
       } finally {
+        if (key !== undefined) keyTurns.leave(key);
         this.#notBegun.delete(call);
       }
     };
@@ -192,9 +200,11 @@ class MapIterator<Item, T> implements MapResults<Item, T> {
         // Tasks that end synchronously would leave no time to anything else.
         const turn = turns?.wait() ?? null;
         if (turn !== null) await turn;
-        // An item is pulled only when it may wait for capacity.
-        await this.#turns.first.acquire();
-        this.#turns.first.release();
+        // An item is pulled only when it may wait for capacity, unless the next one can be of another key.
+        if (this.#keyTurns.isEmpty) {
+          await this.#turns.first.acquire();
+          this.#turns.first.release();
+        }
         if (this.#isFed) break;
         this.#isPulling = true;
         const { done, value } = await pullFrom(this.#source);

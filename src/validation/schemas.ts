@@ -229,6 +229,7 @@ const poolShape = objectOf({ name, ...draws }, "name");
 export const pool: Check = (value, problems) => checkOf({ pools: poolShape }, "pools", problems)(value, problems);
 export const capability: Check = objectOf({ name, providers: listed }, "name", "providers");
 export const select: Check = objectOf(needs);
+export const itemNeeds: Check = objectOf({ ...needs, ...fairness });
 export const acquire: Check = objectOf(acquires);
 export const run: Check = objectOf(runs);
 export const stream: Check = objectOf({ ...runs, chunkTimeoutMs: positiveNumber });

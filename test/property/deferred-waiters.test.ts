@@ -43,6 +43,7 @@ type Step =
       readonly tokens: number;
       readonly waitMs: number;
       readonly priority: number;
+      readonly fairnessKey: string | undefined;
     }
   | { readonly act: "tryAcquire"; readonly capability: number; readonly tokens: number }
   | { readonly act: "settle"; readonly lease: number; readonly status: number; readonly tokens: number }
@@ -62,7 +63,8 @@ const step: fc.Arbitrary<Step> = fc.oneof(
       capability,
       tokens,
       waitMs: fc.constantFrom(500, 5_000, 60_000, 60_000),
-      priority: fc.constantFrom(0, 0, 0, 1),
+      priority: fc.constantFrom(0, 0, 0, 1, 2, -1),
+      fairnessKey: fc.constantFrom(undefined, undefined, "x", "y"),
     }),
   },
   { weight: 5, arbitrary: fc.record({ act: fc.constant("tryAcquire" as const), capability, tokens }) },
@@ -92,8 +94,8 @@ async function play(steps: readonly Step[], isWithPool: boolean, isDeferring: bo
     // Runs a pass: the claims of deferred waiters are as old as those of evaluated ones.
     limiter.updateProvider("a", {});
     if (each.act === "acquire") {
-      const { tokens: amount, waitMs, priority } = each;
-      limiter.acquire(`c${each.capability}`, { maxWaitMs: waitMs, priority, tokens: amount }).then(
+      const { tokens: amount, waitMs, priority, fairnessKey } = each;
+      limiter.acquire(`c${each.capability}`, { maxWaitMs: waitMs, priority, fairnessKey, tokens: amount }).then(
         (lease) => take(call, lease),
         (error) => {
           const { kind, retryAfterMs } = error as NoAvailableProviders;

@@ -3,7 +3,14 @@
 // requests in flight return as much as they can, no other call comes, and every granted request ends immediately.
 import fc from "fast-check";
 import { expect, it } from "vitest";
-import { GrateLimiter, type Lease, MockClock, NoAvailableProviders, type QuotaConfig } from "../../src/index.ts";
+import {
+  GrateLimiter,
+  type Lease,
+  MockClock,
+  NoAvailableProviders,
+  type QuotaConfig,
+  type ReportedQuota,
+} from "../../src/index.ts";
 import { flushPromises } from "../support/limiter-fixture.ts";
 import { propertyRuns } from "../support/test-effort.ts";
 
@@ -17,7 +24,7 @@ interface Ask {
 
 type Step =
   | { readonly act: "acquire"; readonly ask: Ask; readonly count: number }
-  | { readonly act: "headers" | "settle"; readonly which: number }
+  | { readonly act: "headers" | "settle"; readonly which: number; readonly report: ReportedQuota | undefined }
   | { readonly act: "limit"; readonly rpm: number }
   | { readonly act: "advance"; readonly ms: number };
 
@@ -51,6 +58,17 @@ const ask: fc.Arbitrary<Ask> = fc.record({
   fairnessKey: fc.constantFrom(undefined, undefined, "x", "y"),
   exclude: fc.constantFrom(undefined, undefined, undefined, ["a"]),
 });
+const report: fc.Arbitrary<ReportedQuota | undefined> = fc.option(
+  fc.record({
+    dimension: fc.constantFrom("requests" as const, "tokens" as const),
+    window,
+    limit: fc.constantFrom(2, 20, 50),
+    remaining: fc.constantFrom(0, 1, 20),
+    resetMs: fc.constantFrom(0, 500, 4_000),
+    resetKind: fc.constantFrom("full" as const, "window" as const, undefined),
+  }),
+  { nil: undefined },
+);
 const step: fc.Arbitrary<Step> = fc.oneof(
   {
     weight: 10,
@@ -58,7 +76,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   },
   {
     weight: 8,
-    arbitrary: fc.record({ act: fc.constantFrom("headers" as const, "settle" as const), which: fc.nat() }),
+    arbitrary: fc.record({ act: fc.constantFrom("headers" as const, "settle" as const), which: fc.nat(), report }),
   },
   { weight: 1, arbitrary: fc.record({ act: fc.constant("limit" as const), rpm: fc.constantFrom(2, 5) }) },
   {
@@ -98,8 +116,9 @@ async function play([pool, a, b]: World, steps: readonly Step[]) {
     else if (each.act === "limit") limiter.updateProvider("a", { limits: { rpm: each.rpm } });
     else if (open.length > 0) {
       const at = each.which % open.length;
-      if (each.act === "headers") open[at]!.headersReceived();
-      else open.splice(at, 1)[0]!.settle();
+      const reported = each.report && [each.report];
+      if (each.act === "headers") open[at]!.headersReceived(reported && { reported });
+      else open.splice(at, 1)[0]!.settle({ reported });
     }
     await flushPromises();
   }

@@ -95,6 +95,41 @@ it("serving one of 30,000 waiters costs only the work for that waiter", async ()
   await flushPromises();
 });
 
+it.each<[string, (i: number) => { readonly capability?: string; readonly [option: string]: unknown }]>([
+  ["priorities", (i) => ({ priority: (i * 7_919) % 3_000 })],
+  ["rising priorities", (i) => ({ priority: i })],
+  ["falling priorities", (i) => ({ priority: -i })],
+  ["demands", (i) => ({ tokens: 1 + ((i * 7_919) % 3_000) })],
+  ["keys", (i) => ({ fairnessKey: `key ${i}` })],
+  ["keys and priorities", (i) => ({ fairnessKey: `key ${i % 50}`, priority: (i * 7_919) % 3_000 })],
+  ["deadlines", (i) => ({ maxWaitMs: 1e6 + ((i * 7_919) % 3_000) })],
+  ["capabilities", (i) => ({ capability: `c${i}` })],
+])("3,000 waiters with different %s are served cheaply", async (_, optionsOf) => {
+  const names = Array.from({ length: 3_000 }, (_, i) => `c${i}`);
+  const fixture = new LimiterFixture({
+    leaseTimeoutMs: 1e9,
+    providers: [{ name: "a", limits: { concurrency: 1, tpm: 1e9 } }],
+    capabilities: { chat: ["a"], ...Object.fromEntries(names.map((name) => [name, ["a"]])) },
+  });
+  let lease: Lease = fixture.grant({ tokens: 1 });
+  let served = 0;
+  const ms = await cpuMs(async () => {
+    for (let i = 0; i < 3_000; i++) {
+      const { capability = "chat", ...options } = optionsOf(i);
+      fixture.limiter.acquire(capability, { maxWaitMs: 1e6, tokens: 1, ...options }).then((got) => {
+        served++;
+        lease = got;
+      });
+    }
+    for (let i = 0; i < 3_000; i++) {
+      lease.settle();
+      await flushPromises();
+    }
+  });
+  expect(served).toBe(3_000);
+  expect(ms).toBeLessThan(3_000);
+});
+
 it("12,000 waiters of different sizes and priorities can be aborted one at a time from the middle", async () => {
   const fixture = fullFixture();
   fixture.grant();
