@@ -96,8 +96,7 @@ export class QueueScheduler {
   }
 
   #reset(): void {
-    this.#hasRoom = false;
-    this.#wasFreed = false;
+    this.#hasRoom = this.#wasFreed = false;
     this.#nextEvaluationAt = Infinity;
   }
 
