@@ -9,7 +9,7 @@
 // Regimes: without a signal and a time limit no timer is set.
 
 import { ActiveLease } from "../admission/active-lease.ts";
-import type { Attempt, RunResult } from "../api/attempt.ts";
+import type { RunResult } from "../api/attempt.ts";
 import type { RunOptions, TaskResult } from "../api/run-options.ts";
 import type { StatusClass } from "../api/status-class.ts";
 import type { Verdict } from "../api/verdict.ts";
@@ -17,6 +17,7 @@ import { reportUnrecognized } from "../observation/unrecognized-outcome.ts";
 import type { Capability } from "../provider/capability.ts";
 import type { RequestSpec } from "../selection/request-spec.ts";
 import { AttemptContext, classifyKept } from "./attempt-context.ts";
+import { AttemptRecord } from "./attempt-record.ts";
 import { cancelBody } from "./cancel-body.ts";
 import { classifyBy, classifyEvent, UNKNOWN } from "./classification/classify.ts";
 import { emitFailover } from "./failover-event.ts";
@@ -173,10 +174,8 @@ export class FailoverLoop {
     const isFinal = FINAL_STATUSES.includes(status) && !context.isAborted;
     const error = !ending.ok ? ending.error : isFinal ? null : ending.value;
     const latencyMs = this.parts.time.now - startedAt;
-    const made = { provider, status, waitedMs: this.leases.waitedMs, latencyMs };
-    const attempts = this.leases.attempts;
-    // Loggers print enumerable fields, and errors of clients can contain keys.
-    attempts.push(Object.defineProperty(made as Attempt, "error", { value: error }));
+    const { attempts, waitedMs } = this.leases;
+    attempts.push(new AttemptRecord(provider, status, waitedMs, latencyMs, error));
     if (isFinal) {
       this.#unsuitable?.drop();
       if (ending.ok) return { value: ending.value, provider, attempts };
