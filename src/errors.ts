@@ -132,13 +132,20 @@ export class NoAvailableProviders extends GrateLimiterError {
 }
 nameErrors(NoAvailableProviders, "NoAvailableProviders");
 
-/** Error of a call with invalid arguments. `problems` lists all of them. The call has changed nothing. */
+const PROBLEMS_SHOWN = 20;
+
+function problemsText(lines: readonly string[]): string {
+  if (lines.length === 1) return lines[0]!;
+  return `${lines.length} problems:\n  ${listText(lines, (line) => line, "\n  ", PROBLEMS_SHOWN)}`;
+}
+
+/** Error of a call with invalid arguments. `problems` lists all of them, the message the first 20. The call has changed nothing. */
 export class InvalidConfig extends GrateLimiterError {
   declare readonly code: "invalid_config";
   declare readonly problems: readonly Problem[];
 
   constructor(problems: readonly Problem[], lines: readonly string[]) {
-    super("invalid_config", lines.length === 1 ? lines[0]! : `${lines.length} problems:\n  ${lines.join("\n  ")}`);
+    super("invalid_config", problemsText(lines));
     this.problems = problems;
   }
 

@@ -88,9 +88,14 @@ export function wordsOf(word: string): string {
 const ITEMS_SHOWN = 8;
 
 /** Texts of the first items, and the number of the others. */
-export function listText<Item>(items: readonly Item[], textOf: (item: Item) => string, separator: string): string {
-  const texts = items.slice(0, ITEMS_SHOWN).map(textOf);
-  if (items.length > ITEMS_SHOWN) texts.push(`and ${items.length - ITEMS_SHOWN} more`);
+export function listText<Item>(
+  items: readonly Item[],
+  textOf: (item: Item) => string,
+  separator: string,
+  shown: number = ITEMS_SHOWN,
+): string {
+  const texts = items.slice(0, shown).map(textOf);
+  if (items.length > shown) texts.push(`and ${items.length - shown} more`);
   return texts.join(separator);
 }
 

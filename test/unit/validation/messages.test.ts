@@ -151,3 +151,17 @@ it("the problems of an error have the expected and the received value as data", 
     }),
   );
 });
+
+it("the message of many problems has the first 20, and `problems` has all of them", () => {
+  const providers = Array.from({ length: 300 }, (_, index) => ({ name: `p${index}`, priority: -1 }));
+  try {
+    new GrateLimiter({ providers });
+    expect.unreachable();
+  } catch (error) {
+    expect((error as InvalidConfig).problems).toHaveLength(300);
+    const lines = String(error).split("\n");
+    expect(lines).toHaveLength(22);
+    expect(lines[20]).toBe("  providers[19].priority: expected a finite number >= 0, got -1");
+    expect(lines[21]).toBe("  and 280 more");
+  }
+});
