@@ -61,6 +61,10 @@ export function prospectOf(
       continue;
     }
     const state = provider.state(now, minimumHealth);
+    if (state === "paused") {
+      soonestAt = Math.min(soonestAt, provider.settings.pausedUntil);
+      continue;
+    }
     if (state !== "cooldown" && state !== "unhealthy") continue;
     // Ranked above.
     if (provider.isOpenForTrial(state, ranking.isProbing, now)) continue;

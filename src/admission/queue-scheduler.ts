@@ -95,8 +95,7 @@ export class QueueScheduler {
   }
 
   #reset(): void {
-    this.#hasRoom = false;
-    this.#wasFreed = false;
+    this.#hasRoom = this.#wasFreed = false;
     this.#nextEvaluationAt = Infinity;
   }
 
@@ -180,7 +179,7 @@ export class QueueScheduler {
         if (share !== undefined) this.#shares.charge(share, lease, options.fairnessWeight);
         return lease;
       }
-      if (isFull || !this.#reserver.mayComeBy(deadline, capability, request, now)) {
+      if (isFull || !this.#reserver.mayComeBy(deadline, capability, request, now, caller?.failures)) {
         throw this.#reserver.refuseCall(capability, request, isFull ? "queue_full" : "refused", now, caller);
       }
     }
@@ -251,9 +250,8 @@ export class QueueScheduler {
     let { evaluateAt } = prospect;
     // A wait without an end can be hopeless, too.
     const isLate = soonestAt > deadline || soonestAt === Infinity;
-    const { hasDeferred } = this.#queue;
-    const isHopeful = deadline <= now || !(isLate || hasDeferred);
-    if (!isHopeful && !this.#reserver.mayComeBy(deadline, capability, request, now)) {
+    const isSafe = deadline <= now || !(isLate || this.#queue.hasDeferred);
+    if (!isSafe && !this.#reserver.mayComeBy(deadline, capability, request, now, waiter.caller?.failures)) {
       // Behind the claims of the deferred waiters it might be late.
       return isLate ? this.#giveUp(waiter, now, "refused") : "restart";
     }

@@ -180,7 +180,7 @@ export class Reserver {
   }
 
   /** True if a known release, or the end of a request in flight, can make room by the deadline. */
-  mayComeBy(deadline: number, capability: Capability, request: RequestSpec, now: number): boolean {
+  mayComeBy(deadline: number, capability: Capability, request: RequestSpec, now: number, failures = 0): boolean {
     if (deadline <= now) return false;
     const { retryAfterMs, reasons } = this.refusal(capability, request, now);
     // The time of a refusal is rounded up to whole ms.
@@ -191,6 +191,8 @@ export class Reserver {
       const { reason, retryAfterMs: knownMs } = reasons[place]!;
       if (reason === "waiters_ahead" || (reason === "ramping" && knownMs === null)) return true;
       const { provider } = entry;
+      // Without a known end the user can end the pause at any time. A call that has failed elsewhere does not wait for that.
+      if (reason === "paused") return knownMs === null && failures === 0;
       if (provider === null || !ENDS_HELP.includes(reason) || provider.health.opensAt(isOnlyChoice) > deadline)
         return false;
       const open = this.#context.openLeases.of(provider);

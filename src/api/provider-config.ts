@@ -82,8 +82,10 @@ export interface ProviderConfig<P extends string = string> {
   priority?: number | undefined;
   /** Factor from 0 on the score of WeightedScorer; other strategies read it from the context. Classic ignores it. Default 1. */
   weight?: number | undefined;
-  /** true: gets no new requests; those in flight finish. Default false. */
+  /** true: gets no new requests; those in flight finish, and waiting calls go on waiting. Default false. */
   paused?: boolean | undefined;
+  /** Unix time in milliseconds at which a pause ends; the wall clock is read once. Default: `paused` alone decides. */
+  pausedUntil?: number | undefined;
   /** Length of the first cooldown; default `defaultCooldownSeconds`. */
   cooldownSeconds?: number | undefined;
 }

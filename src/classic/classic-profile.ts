@@ -18,7 +18,7 @@ export const classic: Profile = {
     windows: ["named"],
     windowByDefault: "minute",
     without: [
-      ...["pools", "spread", "price", "paused", "itpm", "otpm"],
+      ...["pools", "spread", "price", "paused", "pausedUntil", "itpm", "otpm"],
       ...["strategy", "burst", "resetEpochMs", "countsAtEnd"],
       ...["recoveredHealth", "ewmaAlpha", "cooldownThreshold", "recheckDeadAfterMs"],
       ...["maxOutputTokens", "only", "exclude", "reported", ...USAGE_FIELDS],

@@ -13,7 +13,8 @@ import type { RetryBudget } from "./retry-budget.ts";
 export interface ProviderSettings {
   readonly priority: number;
   readonly weight: number;
-  readonly paused: boolean;
+  /** Instant at which the pause ends. -Infinity: it is not paused. */
+  readonly pausedUntil: number;
   readonly price: Price | null;
   readonly cooldownSeconds: number;
 }
@@ -122,7 +123,7 @@ export class Provider implements CooldownTerms {
 
   state(now: number, minimumHealth: number): ProviderState {
     const state = this.health.state(now, minimumHealth);
-    if (this.settings.paused && state !== "dead") return "paused";
+    if (now < this.settings.pausedUntil && state !== "dead") return "paused";
     return state === "available" && this.ramp.isOn(now) ? "ramping" : state;
   }
 

@@ -52,7 +52,7 @@ export class Registry {
     const { name } = config;
     const previous = this.providers.get(name);
     // All new parts are created before anything is changed, so that an error changes nothing.
-    const settings = this.#settings(config);
+    const settings = this.#settings(config, now);
     const specs = this.#specs(config);
     const pools = this.#poolsOf(config.pools ?? []);
     const create = (spec: QuotaSpec) => this.#quota(spec, null, now);
@@ -73,7 +73,7 @@ export class Registry {
     const changed = {
       priority: patch.priority ?? settings.priority,
       weight: patch.weight === undefined ? settings.weight : this.#profile.weight(patch.weight),
-      paused: patch.paused ?? settings.paused,
+      pausedUntil: this.#pauseEnd(patch, now) ?? settings.pausedUntil,
       price: priceOf(patch) ?? settings.price,
       cooldownSeconds: patch.cooldownSeconds ?? settings.cooldownSeconds,
     };
@@ -139,11 +139,18 @@ export class Registry {
     else this.unpricedProviders.add(provider);
   }
 
-  #settings(config: ProviderConfig): ProviderSettings {
+  /** Instant at which the pause ends. -Infinity: there is none. undefined: not specified. */
+  #pauseEnd({ paused, pausedUntil }: Pick<ProviderConfig, "paused" | "pausedUntil">, now: number): number | undefined {
+    if (paused === false) return -Infinity;
+    if (pausedUntil !== undefined) return now + pausedUntil - this.#time.epochAt(now);
+    return paused && Infinity;
+  }
+
+  #settings(config: ProviderConfig, now: number): ProviderSettings {
     return {
       priority: config.priority ?? DEFAULT_PRIORITY,
       weight: this.#profile.weight(config.weight),
-      paused: config.paused ?? false,
+      pausedUntil: this.#pauseEnd(config, now) ?? -Infinity,
       price: priceOf(config),
       cooldownSeconds: this.#profile.cooldownSeconds(config.cooldownSeconds, this.#defaultCooldownSeconds),
     };

@@ -25,6 +25,7 @@ export function refreshRow(provider: Provider, context: RowContext, now: number)
   row.priority = settings.priority + 0;
   row.weight = settings.weight;
   let validUntil = Math.min(health.unchangedUntil(now), provider.cooldownEndDueAt);
+  if (now < settings.pausedUntil) validUntil = Math.min(validUntil, settings.pausedUntil);
   if (row.isEligible || row.isOpenForProbe) {
     // A trial is scored as healthy, because the cooldown before it was the penalty already.
     row.healthScore = state === "trial" || row.isOpenForProbe ? 1 : health.score(now);

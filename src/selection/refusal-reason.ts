@@ -62,7 +62,8 @@ function refusalReasonFor(
   if (request.excludes(name)) return plainReason("excluded", NaN);
   let state = provider.state(now, minimumHealth);
   if (provider.isOpenForTrial(state, isOnlyChoice, now)) state = "trial";
-  if (state === "dead" || state === "paused") return plainReason(state, NaN);
+  if (state === "dead") return plainReason(state, NaN);
+  if (state === "paused") return plainReason(state, Math.ceil(provider.settings.pausedUntil - now));
   const demand = request.demandOn(capability, entry, isLease);
   const { quotas } = provider;
   const waitsMs = quotas.map((quota) => profile.waitMs([quota], demand, now, true));

@@ -100,6 +100,7 @@ const providerShape = {
   pools: listOf(declaredPool),
   price: objectOf(each(["usdPerRequest", "usdPerMillionInputTokens", "usdPerMillionOutputTokens"], fromZero)),
   paused: trueOrFalse,
+  pausedUntil: unixMs,
 };
 
 const uniqueName: Check = (value, problems) => {

@@ -174,7 +174,9 @@ export class LeaseExpectations {
     const needs = needsOf(wish);
     return this.#candidates(wish).some((name) => {
       const provider = this.#model.providers.get(name);
-      if (provider === undefined || provider.dead || provider.paused || provider.cooldownUntil > deadline) return false;
+      if (provider === undefined || provider.dead) return false;
+      if (provider.paused) return true;
+      if (provider.cooldownUntil > deadline) return false;
       if (provider.quotas.some((quota) => needs[quota.dimension] > quota.limit)) return false;
       if (this.#model.mayRamp(provider, deadline)) return isLenient;
       return provider.quotas.every((quota) => {

@@ -19,7 +19,6 @@ describe.each([Number.POSITIVE_INFINITY, 120_000])("a hopeless waiter with maxWa
     readonly [how: string]: (fixture: LimiterFixture, lease: ReturnType<LimiterFixture["grant"]>) => void;
   } = {
     "its key is dead": (_, lease) => lease.settle({ status: 401 }),
-    "it is paused": (fixture) => fixture.limiter.updateProvider("a", { paused: true }),
     "its limit is 0": (fixture) => fixture.limiter.updateProvider("a", { limits: { concurrency: 0 } }),
     "its pool's limit is too small": (fixture) => fixture.limiter.upsertPool({ name: "org", limits: { tpm: 4 } }),
     "it is removed": (fixture) => fixture.limiter.removeProvider("a"),

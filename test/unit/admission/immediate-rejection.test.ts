@@ -122,11 +122,11 @@ describe("immediate rejection", () => {
     expect(await kinds(fixture, { maxWaitMs: 90_001 })).toBe("waiting");
   });
 
-  it.each(["too large", "dead", "excluded", "empty", "not registered", "paused"])(
+  it.each(["too large", "dead", "excluded", "empty", "not registered"])(
     "a call is rejected immediately if no provider can ever serve it: %s",
     async (why) => {
       const fixture = new LimiterFixture({
-        providers: [{ name: "a", limits: { tpm: 10 }, paused: why === "paused" }],
+        providers: [{ name: "a", limits: { tpm: 10 } }],
         capabilities: { chat: why === "empty" || why === "not registered" ? [] : ["a"] },
       });
       if (why === "not registered") fixture.limiter.upsertCapability({ name: "chat", providers: ["nobody"] });

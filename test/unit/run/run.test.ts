@@ -219,7 +219,7 @@ describe("calls that cannot start", () => {
     expect(await rejection(limiter.run("chatt", task))).toSatisfy(UnknownCapability.is);
     expect(await rejection(limiter.run("chat", task, { tokens: Number.NaN }))).toSatisfy(InvalidConfig.is);
     expect(await rejection(limiter.run("chat", task, { retries: 3 } as never))).toSatisfy(InvalidConfig.is);
-    const empty = new GrateLimiter({ providers: [{ name: "a", paused: true }], capabilities: { chat: ["a"] } });
+    const empty = new GrateLimiter({ providers: [{ name: "a" }], capabilities: { chat: [] } });
     expect(await refusalOf(empty.run("chat", task))).toMatchObject({ kind: "refused", attempts: [] });
     limiter.close();
     expect(await rejection(limiter.run("chat", task))).toMatchObject({ code: "closed" });
