@@ -53,15 +53,23 @@ interface Scope<Queue> {
   readonly resources: Set<unknown>;
 }
 
+/** Most waiters, and most of one key. */
+interface QueueLimits {
+  readonly maxWaiting: number;
+  readonly maxWaitingPerKey: number;
+}
+
 /** The shares of one wait queue. */
 export class FairShares<Queue extends { update(): void }> {
   readonly #registry: Pick<Registry, "providers">;
+  readonly #limits: QueueLimits;
   readonly #scopes = new Map<ProviderList, Scope<Queue>>();
   /** Number of waiters by key. */
   readonly #counts = new Map<string | undefined, number>();
 
-  constructor(registry: Pick<Registry, "providers">) {
+  constructor(registry: Pick<Registry, "providers">, limits: QueueLimits) {
     this.#registry = registry;
+    this.#limits = limits;
   }
 
   /** True if a call with a key waits. */
@@ -69,8 +77,14 @@ export class FairShares<Queue extends { update(): void }> {
     return this.#counts.size > 0;
   }
 
+  /** True if no further call with that key can join the queue. `size`: number of all waiters. */
+  isFullFor(key: string | undefined, size: number): boolean {
+    const { maxWaiting, maxWaitingPerKey } = this.#limits;
+    return size >= maxWaiting || this.#waitingFor(key) >= maxWaitingPerKey;
+  }
+
   /** Number of waiters with that key; 0 for calls without a key. */
-  waitingFor(key: string | undefined): number {
+  #waitingFor(key: string | undefined): number {
     return this.#counts.get(key) ?? 0;
   }
 
@@ -95,7 +109,7 @@ export class FairShares<Queue extends { update(): void }> {
     }
     share.waiting++;
     level.waiting++;
-    if (key !== undefined) this.#counts.set(key, this.waitingFor(key) + 1);
+    if (key !== undefined) this.#counts.set(key, this.#waitingFor(key) + 1);
     return share;
   }
 
@@ -104,7 +118,7 @@ export class FairShares<Queue extends { update(): void }> {
     const { level, key } = share;
     share.waiting--;
     level.waiting--;
-    const count = this.waitingFor(key) - 1;
+    const count = this.#waitingFor(key) - 1;
     if (count > 0) this.#counts.set(key, count);
     else this.#counts.delete(key);
     if (level.waiting === 0) level.drop();

@@ -1,12 +1,27 @@
 import type { Capability } from "../provider/capability.ts";
 import type { Registry } from "../provider/registry.ts";
 import { DemandBounds } from "./demand-bounds.ts";
-import type { Waiter } from "./waiter.ts";
+import { waitersOf } from "./wait-queue.ts";
+import type { LaneGroup, Waiter } from "./waiter.ts";
 
-/** Bounds of the demands of several waiters. */
-export function boundsOf(waiters: Iterable<Waiter>, registry: Registry): DemandBounds {
+/** True if bounds of all waiters of a group pass the check. They are computed again at most once in each pass. */
+export function isWithinBounds(
+  group: LaneGroup,
+  registry: Registry,
+  pass: number,
+  check: (bounds: DemandBounds) => boolean,
+): boolean {
+  if (group.bounds !== null && check(group.bounds)) return true;
+  if (group.boundsOfPass === pass) return false;
+  // The bounds of waiters that have left are gone now.
+  group.bounds = boundsOf(group, registry);
+  group.boundsOfPass = pass;
+  return check(group.bounds);
+}
+
+function boundsOf(group: LaneGroup, registry: Registry): DemandBounds {
   const bounds = new DemandBounds();
-  for (const waiter of waiters) {
+  for (const waiter of waitersOf(group)) {
     const capability = registry.capabilities.get(waiter.capability);
     if (capability !== undefined) addToBounds(bounds, waiter, capability, registry);
   }

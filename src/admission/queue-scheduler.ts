@@ -19,14 +19,15 @@ import type { Abortable } from "./abort-signals.ts";
 import type { ActiveLease } from "./active-lease.ts";
 import { loadOf, waitBehind } from "./backlog.ts";
 import type { Claims, ClaimTarget } from "./claims.ts";
+import type { DemandBounds } from "./demand-bounds.ts";
 import { FairShares } from "./fair-shares.ts";
-import { addToBounds, boundsOf } from "./group-bounds.ts";
+import { addToBounds, isWithinBounds } from "./group-bounds.ts";
 import type { LeaseContext } from "./lease-context.ts";
 import { prospectOf } from "./prospect.ts";
 import type { AdmissionOptions, Reserver } from "./reserver.ts";
 import { isShutOut } from "./shut-out.ts";
 import { trialsOutOfTurn } from "./trial-turn.ts";
-import { queueIn, type Verdict, WaitQueue, waitersOf } from "./wait-queue.ts";
+import { queueIn, type Verdict, WaitQueue } from "./wait-queue.ts";
 import { type Caller, type KeyQueue, type LaneGroup, Waiter, type WaitOptions } from "./waiter.ts";
 
 /** Serves the wait queue of one limiter. */
@@ -35,7 +36,6 @@ export class QueueScheduler {
   readonly #parts: SelectionContext;
   readonly #claims: Claims;
   readonly #reserver: Reserver;
-  readonly #options: Pick<AdmissionOptions, "maxWaiting" | "maxWaitingPerKey">;
   readonly #shares: FairShares<KeyQueue>;
   readonly #queue: WaitQueue = new WaitQueue((waiter, group, now) => this.#evaluate(waiter, group, now));
   /** Capacity might have become available since the last pass. */
@@ -53,14 +53,13 @@ export class QueueScheduler {
     parts: SelectionContext,
     claims: Claims,
     reserver: Reserver,
-    options: Pick<AdmissionOptions, "maxWaiting" | "maxWaitingPerKey">,
+    options: AdmissionOptions,
   ) {
     this.#context = context;
     this.#parts = parts;
     this.#claims = claims;
     this.#reserver = reserver;
-    this.#options = options;
-    this.#shares = new FairShares(parts.registry);
+    this.#shares = new FairShares(parts.registry, options);
   }
 
   /** True if nothing waits, and no claim is left of a former waiter. */
@@ -111,11 +110,12 @@ export class QueueScheduler {
     try {
       if (!this.isIdle) {
         this.#claims.clear();
+        this.#queue.reopen();
         if (this.#ranked > 0) {
           const turns = trialsOutOfTurn(this.#queue, this.#parts, now);
           for (const [provider, waiter] of turns) this.#evaluate(waiter, null, now, provider);
         }
-        this.#queue.pass(now);
+        if (!this.#queue.pass(now, true)) this.#evaluateAll(now);
       }
     } finally {
       this.#isServing = false;
@@ -126,11 +126,18 @@ export class QueueScheduler {
     }
   }
 
+  /** Renews all claims, those of deferred lanes too. */
+  #evaluateAll(now: number): void {
+    this.#claims.clear();
+    this.#queue.pass(now, false);
+  }
+
   /** Ranks the providers for a lease, after all claims were renewed that might prevent it. */
   rank(capability: Capability, request: RequestSpec, priority: number, now: number): Ranking {
     const ranking = rank(capability, request, this.#parts, now, true);
-    if (!this.#queue.hasDeferred || this.#reserver.best(request, ranking, priority, now) < 0) return ranking;
-    this.#queue.resume(now);
+    if (this.#isServing || !this.#queue.hasDeferred) return ranking;
+    if (this.#reserver.best(request, ranking, priority, now) < 0) return ranking;
+    this.#evaluateAll(now);
     return rank(capability, request, this.#parts, now, true);
   }
 
@@ -160,7 +167,7 @@ export class QueueScheduler {
       (hasReturned || (own === undefined && (key !== undefined || this.#shares.haveKeys)));
     const order = caller?.order ?? this.#orders++;
     if (caller !== undefined) caller.order = order;
-    const isFull = !caller?.mayOverfill && deadline > now && this.#isFullFor(key);
+    const isFull = !caller?.mayOverfill && deadline > now && this.#shares.isFullFor(key, queue.size);
     const { registry } = this.#parts;
     let ranking: Ranking | null = null;
     const equal = own?.last?.hasVerdictOf(request, deadline) ? own.last : null;
@@ -195,21 +202,16 @@ export class QueueScheduler {
       queue.defer(waiter);
       // Its hope depends on the reservations.
       this.#nextEvaluationAt = Math.min(this.#nextEvaluationAt, this.#nextDueAt());
-    } else if (hasTurn || (isFirst && queue.isOneGroup)) this.#hasRoom = true;
+    } else if (hasTurn || (isFirst && queue.canDefer)) this.#hasRoom = true;
     else if (ranking !== null) {
-      if (queue.hasDeferred && !isShutOut(waiter, this.#claims, registry)) {
-        queue.resume(now);
+      if (!this.#isServing && queue.hasDeferred && !isShutOut(waiter, this.#claims, registry)) {
+        this.#evaluateAll(now);
         ranking = rank(capability, request, this.#parts, now, true);
       }
       // A provider for which a larger request ahead of it in its lane is too large is not claimed yet.
       this.#stay(waiter, group, capability, ranking, now);
     }
     return waiter.result;
-  }
-
-  #isFullFor(key: string | undefined): boolean {
-    const { maxWaiting, maxWaitingPerKey } = this.#options;
-    return this.#queue.size >= maxWaiting || this.#shares.waitingFor(key) >= maxWaitingPerKey;
   }
 
   /** Serves, rejects, or keeps a waiter. With `only` it is served by that provider, or its turn comes later. */
@@ -225,6 +227,8 @@ export class QueueScheduler {
     if (isOver && waiter.expectedAt > deadline) return this.#giveUp(waiter, now, "timed_out");
     try {
       const ranking = rank(capability, request, this.#parts, now, true);
+      if (this.#queue.hasDeferred && this.#reserver.best(request, ranking, waiter.priority, now, only) >= 0)
+        return "restart";
       const lease = this.#reserver.grant(capability, request, ranking, waiter, waiter.since, now, only);
       if (lease === null && isOver) return this.#giveUp(waiter, now, "timed_out");
       if (lease === null) return group === null ? "stays" : this.#stay(waiter, group, capability, ranking, now);
@@ -246,12 +250,10 @@ export class QueueScheduler {
     let { evaluateAt } = prospect;
     // A wait without an end can be hopeless, too.
     const isLate = soonestAt > deadline || soonestAt === Infinity;
-    if (
-      deadline > now &&
-      isLate &&
-      !this.#reserver.mayComeBy(deadline, capability, request, now, waiter.caller?.failures)
-    ) {
-      return this.#giveUp(waiter, now, "refused");
+    const isSafe = deadline <= now || !(isLate || this.#queue.hasDeferred);
+    if (!isSafe && !this.#reserver.mayComeBy(deadline, capability, request, now, waiter.caller?.failures)) {
+      // Behind the claims of the deferred waiters it might be late.
+      return isLate ? this.#giveUp(waiter, now, "refused") : "restart";
     }
     this.#claims.add(targets, priority, now);
     waiter.hasClaims = true;
@@ -264,18 +266,14 @@ export class QueueScheduler {
     return canDefer ? "group stays" : "lane stays";
   }
 
-  /** True if the claims made so far shut out the whole group, and none of its waiters can have lost hope. */
+  /** True if the other lanes of the group can be deferred. */
   #canDefer(group: LaneGroup, targets: readonly ClaimTarget[], priority: number, now: number): boolean {
     // A strategy of the caller has to be asked for each waiter.
-    if (group.lanes.size < 2 || targets.length === 0 || this.#parts.weighted === null) return false;
+    if (group.lanes.size < 2 || this.#parts.weighted === null) return false;
     if (!targets.every(({ provider, needs }) => this.#claims.isShut(provider, needs, priority))) return false;
-    const isHopeful = ({ provider }: ClaimTarget) => this.#reserver.isHopeful(provider, group.bounds!, now);
-    if (group.bounds !== null && targets.some(isHopeful)) return true;
-    if (group.boundsOfPass === this.#queue.passes) return false;
-    // The bounds of waiters that have left are gone now.
-    group.bounds = boundsOf(waitersOf(group), this.#parts.registry);
-    group.boundsOfPass = this.#queue.passes;
-    return targets.some(isHopeful);
+    const isHopeful = (bounds: DemandBounds) =>
+      targets.some(({ provider }) => this.#reserver.isHopeful(provider, bounds, now));
+    return isWithinBounds(group, this.#parts.registry, this.#queue.passes, isHopeful);
   }
 
   /** When the next reservation or lease ends by itself. Infinity: none does. */

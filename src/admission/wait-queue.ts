@@ -7,8 +7,8 @@
 //   pass:   evaluates the first waiters of the lanes, in order, until none of the remaining ones can be served
 //
 // Regimes: if a waiter claims capacity at every provider that it might go to, the waiters behind it in its lane are not
-// evaluated. If that shuts out its whole group, and only lanes of that group are left, they are deferred, so that a pass takes
-// as long as there are waiters served. Deferred lanes have not renewed their claims: they are resumed before a call is
+// evaluated. If that shuts out its whole group, the other lanes of the group are deferred, so that a pass takes as long as there
+// are waiters served. Deferred lanes have not renewed their claims: a pass that defers none comes before a waiter or a call is
 // granted anything that the other claims leave. If a waiter is too large for one of the providers, the next smaller one of
 // its key might fit there and is evaluated.
 
@@ -17,8 +17,11 @@ import type { RequestSpec } from "../selection/request-spec.ts";
 import type { Share } from "./fair-shares.ts";
 import { KeyQueue, Lane, LaneGroup, LaneGroups, type Waiter } from "./waiter.ts";
 
-/** Result of the evaluation of a waiter: it left the queue, or it stays alone, with its lane, or with its group. */
-export type Verdict = "gone" | "stays" | "lane stays" | "group stays";
+/**
+ * Result of the evaluation of a waiter: it left the queue, or it stays alone, with its lane, or with its
+ * group; or it could be served before deferred lanes, so that the pass must begin again and defer none.
+ */
+export type Verdict = "gone" | "stays" | "lane stays" | "group stays" | "restart";
 
 /** Evaluates a waiter at an instant: serves it, rejects it, or claims capacity for it. */
 type Evaluate = (waiter: Waiter, group: LaneGroup, now: number) => Verdict;
@@ -33,8 +36,10 @@ export class WaitQueue {
   passes = 0;
   readonly #evaluate: Evaluate;
   #isInPass = false;
-  /** The group that the last pass has not finished; null: none. */
-  #deferred: LaneGroup | null = null;
+  /** The groups that the last pass has not finished. */
+  readonly #deferred = new Set<LaneGroup>();
+  /** True if the last pass had to evaluate all lanes. */
+  #hasRestarted = false;
   /** Lanes that the last pass has finished, and queues of which it has evaluated the first waiter. */
   #finished: (Lane | KeyQueue)[] = [];
 
@@ -87,7 +92,7 @@ export class WaitQueue {
     queue.add(waiter);
     if (queue.first === waiter) {
       // The call that added it evaluates the new first waiter, or the next pass does.
-      if (this.#isInPass || this.#deferred !== null) this.#finished.push(queue);
+      if (this.#isInPass || this.#deferred.size > 0) this.#finished.push(queue);
       else {
         queue.cursor = waiter;
         queue.update();
@@ -116,30 +121,44 @@ export class WaitQueue {
     const waiters = [...this].filter((waiter) => waiter.capability === capability);
     for (const waiter of waiters.sort((a, b) => a.order - b.order)) {
       this.remove(waiter);
-      this.add(waiter, list);
+      this.add(waiter, list).bounds = null;
     }
   }
 
-  /** Evaluates the waiters in order. */
-  pass(now: number): void {
-    this.#reopen();
+  /** Evaluates the waiters in order, in lanes that can be deferred or not. False: it must be repeated without. */
+  pass(now: number, canDefer: boolean): boolean {
+    this.reopen();
     this.passes++;
-    this.#run(true, now);
+    this.#isInPass = true;
+    this.#hasRestarted = !canDefer;
+    const open = this.#open;
+    try {
+      for (let group = open.first; group !== undefined; group = open.first) {
+        const verdict = this.#step(group.first!.first!, now);
+        if (verdict === "restart") return false;
+        if (verdict !== "group stays" || !canDefer || group.first === undefined) continue;
+        group.block(true);
+        this.#deferred.add(group);
+      }
+    } finally {
+      this.#isInPass = false;
+      if (this.#deferred.size === 0) this.reopen();
+    }
+    return true;
   }
 
-  /** True if the last pass has deferred lanes, so that their claims are missing. */
+  /** True if the pass has deferred lanes, so that their claims are missing. */
   get hasDeferred(): boolean {
-    return this.#deferred !== null && !this.#isInPass;
+    return this.#deferred.size > 0;
   }
 
   isDeferred(group: LaneGroup): boolean {
-    return this.#deferred === group && !this.#isInPass;
+    return this.#deferred.has(group) && !this.#isInPass;
   }
 
-  /** True if all waiters are of one group. */
-  get isOneGroup(): boolean {
-    const [groups] = this.#groups.values();
-    return this.#groups.size === 1 && groups!.size === 1;
+  /** True if a pass could defer the lanes of a group. */
+  get canDefer(): boolean {
+    return !this.#hasRestarted;
   }
 
   /** Lets a new first waiter of a deferred group be evaluated with the group. */
@@ -148,37 +167,12 @@ export class WaitQueue {
     queue!.update();
   }
 
-  /** Evaluates the lanes that the last pass has deferred. */
-  resume(now: number): void {
-    if (!this.hasDeferred) return;
-    this.#deferred!.block(false);
-    this.#run(false, now);
-  }
-
-  #run(canDefer: boolean, now: number): void {
-    const open = this.#open;
-    this.#isInPass = true;
-    this.#deferred = null;
-    try {
-      for (let group = open.first; group !== undefined; group = open.first) {
-        const verdict = this.#step(group.first!.first!, now);
-        // Lanes of other groups come after the claims of the lanes ahead of them.
-        if (verdict !== "group stays" || !canDefer || open.size !== 1 || open.first !== group) continue;
-        group.block(true);
-        this.#deferred = group;
-      }
-    } finally {
-      this.#isInPass = false;
-      if (this.#deferred === null) this.#reopen();
-    }
-  }
-
   #step(queue: KeyQueue, now: number): Verdict {
     const { lane } = queue;
     const waiter = queue.cursor!;
     const { next } = waiter;
     const verdict = this.#evaluate(waiter, lane.group, now);
-    if (verdict === "gone") return verdict;
+    if (verdict === "gone" || verdict === "restart") return verdict;
     if (verdict === "stays") {
       let cursor = next;
       // A waiter that needs at least as much of everything cannot be served either.
@@ -194,9 +188,10 @@ export class WaitQueue {
     return verdict;
   }
 
-  #reopen(): void {
-    this.#deferred?.block(false);
-    this.#deferred = null;
+  /** Includes all lanes in the next evaluation. */
+  reopen(): void {
+    for (const group of this.#deferred) group.block(false);
+    this.#deferred.clear();
     for (const part of this.#finished) {
       if (part instanceof Lane) part.block(false);
       else {

@@ -17,7 +17,7 @@ const SHORTEST_PERIOD = 0.9;
 export function maxSupply(quota: Quota, at: number, now: number): number {
   const { tracker, capacity, spec } = quota;
   if (spec.strategy === "concurrency") return Infinity;
-  // What was reported counts if it is less.
+  // Includes the reported usage, if that is less.
   let left = capacity - quota.taken(now) + quota.reserved;
   for (let each = quota.adjustable.first; each !== null; each = each.next) left += each.maxRefund;
   if (quota.reported !== null) left += capacity;

@@ -117,7 +117,8 @@ async function play(steps: readonly Step[], isWithPool: boolean, isDeferring: bo
   await clock.advanceMsAsync(120_000);
   log.push(JSON.stringify(limiter.inspect()));
   limiter.close();
-  return log;
+  // A call that times out at the instant of a grant can be rejected before or after it.
+  return log.sort();
 }
 
 it("answers are the same whether waiters are deferred or evaluated in every pass", async () => {

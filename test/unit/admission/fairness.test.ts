@@ -172,7 +172,7 @@ describe("a key", () => {
     await flushPromises();
   });
 
-  it("that waits at another provider is not held back by what it was served there", async () => {
+  it("that waits at two providers is charged for each of them separately", async () => {
     const fixture = new LimiterFixture({
       providers: [
         { name: "a", limits: { rps: 100 } },

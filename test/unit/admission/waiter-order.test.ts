@@ -15,8 +15,10 @@ const listOf = (capability: string) => LISTS[capability < "c" ? 0 : 1]!;
 class QueueFixture {
   readonly evaluated: number[] = [];
   readonly queue: WaitQueue;
-  readonly shares = new FairShares<KeyQueue>({ providers: new Map() });
+  readonly shares = new FairShares<KeyQueue>({ providers: new Map() }, { maxWaiting: 100, maxWaitingPerKey: 100 });
   verdict: (waiter: Waiter) => Verdict = () => "lane stays";
+  /** Result of the latest pass. */
+  isComplete = true;
   #orders = 0;
 
   constructor() {
@@ -42,9 +44,9 @@ class QueueFixture {
     return waiter;
   }
 
-  pass(): number[] {
+  pass(canDefer = true): number[] {
     this.evaluated.length = 0;
-    this.queue.pass(0);
+    this.isComplete = this.queue.pass(0, canDefer);
     return [...this.evaluated];
   }
 }
@@ -83,19 +85,29 @@ describe("a pass", () => {
     expect(fixture.pass()).toEqual([0, 1, 2]);
   });
 
-  it("defers the other lanes of the last group once it stays, and resumes them in order", () => {
+  it("defers the other lanes of each group that stays, until a pass that defers none", () => {
     const fixture = new QueueFixture();
     for (const capability of ["a", "b", "c", "b", "a2", "a3"]) fixture.add(capability);
     fixture.verdict = () => "group stays";
-    // The lane of "c" is of another group, and comes after the claims of the lanes ahead of it.
-    expect(fixture.pass()).toEqual([0, 1, 2, 4]);
+    // The lane of "c" is of another group, and has no other lanes.
+    expect(fixture.pass()).toEqual([0, 2]);
     expect(fixture.queue.hasDeferred).toBe(true);
     fixture.add("a4");
-    fixture.queue.resume(0);
-    expect(fixture.evaluated).toEqual([0, 1, 2, 4, 5]);
+    expect(fixture.pass(false)).toEqual([0, 1, 2, 4, 5, 6]);
     expect(fixture.queue.hasDeferred).toBe(false);
     fixture.verdict = () => "lane stays";
     expect(fixture.pass()).toEqual([0, 1, 2, 4, 5, 6]);
+  });
+
+  it("ends if a waiter can be served before deferred lanes", () => {
+    const fixture = new QueueFixture();
+    for (const capability of ["a", "b", "c", "d"]) fixture.add(capability);
+    fixture.verdict = ({ order }) => (order === 2 ? "restart" : "group stays");
+    expect(fixture.pass()).toEqual([0, 2]);
+    expect(fixture.isComplete).toBe(false);
+    fixture.verdict = ({ order }) => (order === 2 ? "gone" : "group stays");
+    expect(fixture.pass(false)).toEqual([0, 1, 2, 3]);
+    expect(fixture.isComplete).toBe(true);
   });
 
   it("begins anew with all lanes, also after lanes were deferred", () => {
