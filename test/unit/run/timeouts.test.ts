@@ -69,11 +69,17 @@ describe("attemptTimeoutMs", () => {
 
   it("a rejection after the time-out is handled", async () => {
     const fixture = runFixture();
+    let rejectLate = (_: Error) => {};
     const task = ({ attempt }: TaskContext) =>
-      attempt === 1 ? new Promise((_, reject) => setTimeout(() => reject(new Error("late")), 1)) : 1;
+      attempt === 1
+        ? new Promise((_, reject) => {
+            rejectLate = reject;
+          })
+        : 1;
     const call = watch(fixture.limiter.run("chat", task, { attemptTimeoutMs: 100 }));
     await fixture.clock.advanceMsAsync(200);
-    await new Promise((resolve) => setTimeout(resolve, 20));
+    rejectLate(new Error("late"));
+    await new Promise((resolve) => setImmediate(resolve));
     expect(call.state).toBe("resolved");
   });
 
