@@ -40,10 +40,13 @@ export class AttemptContext implements TaskContext {
     return this.#controller.signal;
   }
 
-  keep(): ActiveLease {
-    this.isKept = true;
-    this.lease.read();
-    return this.lease;
+  // A getter, because tasks take the function out of the context.
+  get keep(): () => ActiveLease {
+    return () => {
+      this.isKept = true;
+      this.lease.read();
+      return this.lease;
+    };
   }
 
   abort(reason: unknown): void {

@@ -6,21 +6,28 @@ import {
   type Attempt,
   type CapabilityConfig,
   type CapabilityProvider,
+  type ClientUsage,
   type Clock,
+  type CloseOptions,
   classifyResult,
   type Decision,
   Dimension,
+  type Explanation,
+  type FairnessOptions,
   GrateLimiter,
   GrateLimiterError,
   type GrateLimiterOptions,
   type HealthOptions,
   type Inspection,
   InvalidConfig,
+  type KeptLease,
   type Lease,
   type LimiterEvents,
   type Limits,
   type MapOptions,
+  type MapProgress,
   type MapResult,
+  type MapResults,
   type Metrics,
   MockClock,
   NoAvailableProviders,
@@ -34,11 +41,14 @@ import {
   type ProviderPatch,
   type ProviderScoreContext,
   parseRetryAfter,
+  type QueueInspection,
   type QuotaConfig,
   type QuotaForecast,
   RealClock,
   type Refusal,
   type RefusalReason,
+  type ReportedQuota,
+  type ResponseReport,
   type RunDefaults,
   type RunOptions,
   type RunResult,
@@ -266,3 +276,27 @@ const batch = async () => {
   }
 };
 batch();
+
+// ---- fairness, explanations, batches, reported limits, closing
+const fair: FairnessOptions = { fairnessKey: "tenant", fairnessWeight: 2 };
+const explained: Explanation<"left" | "right"> = leased.explain("ask", { ...fair, tokens: 1 });
+expect(explained.decision !== null && explained.refusal === null && explained.ahead === 0, "a free provider");
+const queue: QueueInspection<"left" | "right"> = leased.inspect().queue;
+expect(queue.byKey.length === 0 && queue.oldestMs === null, "nothing that waits");
+const results: MapResults<number, number, "left" | "right"> = leased.map("ask", [1, 2], (item) => item, fair);
+const progress: MapProgress = results.progress;
+expect(progress.total === 2 && progress.completed === 0, "a batch that has not started");
+const reported: ReportedQuota = { dimension: "requests", window: "minute", limit: 10, remaining: 5, resetMs: 1_000 };
+const responseReport: ResponseReport = { reported: [reported] };
+const clientUsage: ClientUsage = { prompt_tokens: 3, completion_tokens: 4 };
+const keeping = leased.run("ask", ({ keep }) => keep(), { only: ["left"] });
+const closing: CloseOptions = { drain: true, timeoutMs: 1_000 };
+keeping.then(async ({ value }) => {
+  const kept: KeptLease = value;
+  kept.headersReceived(responseReport);
+  kept.report(clientUsage);
+  kept.read();
+  kept.settle("success");
+  expect((await results.toArray()).length === 2, "two results");
+  await leased.close(closing);
+});
