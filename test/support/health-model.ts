@@ -177,10 +177,10 @@ export class HealthModel {
     const first = this.#history[this.#history.findLastIndex((past) => past.kind === "success") + 1];
     if (first !== undefined && begunAt < first.at) return;
     this.#history.push({ kind: "success", at: now });
+    this.#failedTrials = 0;
     if (this.#cooldown === null) return;
     this.#score = Math.max(this.#score, this.settings.recoveredHealth);
     this.#cooldown = null;
-    this.#failedTrials = 0;
     if (this.#endIsDue) this.#end();
   }
 
