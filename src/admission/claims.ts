@@ -73,15 +73,21 @@ export class Claims {
     return opensAt;
   }
 
-  /** Adds the claims of one waiter, which might go to any of the targets. */
-  add(targets: readonly ClaimTarget[], priority: number, now: number): void {
+  /**
+   * Adds the claims of one waiter, which might go to any of the targets. Returns when the first of its quotas has room, so
+   * that its claim there becomes smaller. Infinity: not before waiters ahead have gone.
+   */
+  add(targets: readonly ClaimTarget[], priority: number, now: number): number {
     const own = new Map<Quota | Provider, number>();
+    let smallerAt = Infinity;
     for (const { provider, needs, isGated } of targets) {
       if (isGated) own.set(provider, Infinity);
       for (const quota of provider.quotas) {
         const need = demandFor(needs.amounts, quota.index);
         if (need === 0) continue;
-        const isShort = earliestFit(quota, needs, now, { claimed: this.#ahead(quota, priority) }) > now;
+        const fitsAt = earliestFit(quota, needs, now, { claimed: this.#ahead(quota, priority) });
+        const isShort = fitsAt > now;
+        if (isShort) smallerAt = Math.min(smallerAt, fitsAt);
         own.set(quota, Math.max(isShort ? Infinity : need, own.get(quota) ?? 0));
       }
     }
@@ -94,6 +100,7 @@ export class Claims {
       }
       byPriority.set(priority, amount + (byPriority.get(priority) ?? 0));
     }
+    return smallerAt;
   }
 
   /** Amount that is claimed ahead of a request of that priority. */

@@ -247,7 +247,6 @@ export class QueueScheduler {
     const { request, priority, deadline } = waiter;
     const prospect = prospectOf(waiter, capability, ranking, this.#parts, this.#claims, this.#nextDueAt(), now);
     const { soonestAt, targets, isTooLarge, isReserved } = prospect;
-    let { evaluateAt } = prospect;
     // A wait without an end can be hopeless, too.
     const isLate = soonestAt > deadline || soonestAt === Infinity;
     const isSafe = deadline <= now || !(isLate || this.#queue.hasDeferred);
@@ -255,7 +254,7 @@ export class QueueScheduler {
       // Behind the claims of the deferred waiters it might be late.
       return isLate ? this.#giveUp(waiter, now, "refused") : "restart";
     }
-    this.#claims.add(targets, priority, now);
+    let evaluateAt = Math.min(prospect.evaluateAt, this.#claims.add(targets, priority, now));
     waiter.hasClaims = true;
     waiter.expectedAt = soonestAt;
     const canDefer = !isTooLarge && this.#canDefer(group, targets, priority, now);

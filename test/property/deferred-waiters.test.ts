@@ -79,16 +79,26 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 1, arbitrary: fc.record({ act: fc.constant("declare" as const), capability, list: fc.nat(2) }) },
 );
 
-async function play(steps: readonly Step[], isWithPool: boolean, isDeferring: boolean): Promise<string[]> {
+/** What happened, in order. A call that times out at the instant of a grant can be rejected before or after it. */
+interface Log {
+  readonly granted: string[];
+  readonly rejected: string[];
+  readonly refused: string[];
+  readonly end: unknown;
+}
+
+async function play(steps: readonly Step[], isWithPool: boolean, isDeferring: boolean): Promise<Log> {
   const clock = new MockClock();
   const scorer = new WeightedScorer();
   const scoring = isDeferring ? {} : { scoring: { score: (context: never) => scorer.score(context) } };
   const limiter = new GrateLimiter({ ...options(isWithPool), ...scoring, clock } as GrateLimiterOptions);
-  const log: string[] = [];
+  const granted: string[] = [];
+  const rejected: string[] = [];
+  const refused: string[] = [];
   const leases: Lease[] = [];
   const take = (call: number, lease: Lease) => {
     leases.push(lease);
-    log.push(`${clock.now()} ${call} granted ${lease.provider}`);
+    granted.push(`${clock.now()} ${call} ${lease.provider}`);
   };
   for (const [call, each] of steps.entries()) {
     // Runs a pass: the claims of deferred waiters are as old as those of evaluated ones.
@@ -99,13 +109,13 @@ async function play(steps: readonly Step[], isWithPool: boolean, isDeferring: bo
         (lease) => take(call, lease),
         (error) => {
           const { kind, retryAfterMs } = error as NoAvailableProviders;
-          log.push(`${clock.now()} ${call} ${NoAvailableProviders.is(error) ? `${kind} ${retryAfterMs}` : error}`);
+          rejected.push(`${clock.now()} ${call} ${NoAvailableProviders.is(error) ? `${kind} ${retryAfterMs}` : error}`);
         },
       );
     } else if (each.act === "tryAcquire") {
       const answer = limiter.tryAcquire(`c${each.capability}`, { tokens: each.tokens });
       if (answer.granted) take(call, answer);
-      else log.push(`${call} ${JSON.stringify(answer)}`);
+      else refused.push(`${call} ${JSON.stringify(answer)}`);
     } else if (each.act === "settle" && leases.length > 0) {
       const [lease] = leases.splice(each.lease % leases.length, 1);
       lease!.settle({ status: STATUSES[each.status]!, usage: { tokens: each.tokens } });
@@ -115,10 +125,9 @@ async function play(steps: readonly Step[], isWithPool: boolean, isDeferring: bo
     await flushPromises();
   }
   await clock.advanceMsAsync(120_000);
-  log.push(JSON.stringify(limiter.inspect()));
+  const end = limiter.inspect();
   limiter.close();
-  // A call that times out at the instant of a grant can be rejected before or after it.
-  return log.sort();
+  return { granted, rejected, refused, end };
 }
 
 it("answers are the same whether waiters are deferred or evaluated in every pass", async () => {

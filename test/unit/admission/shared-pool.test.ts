@@ -50,6 +50,26 @@ describe("a pool with capacity for a waiter that waits for another quota", () =>
     ]);
   });
 
+  it("a claim on the pool becomes smaller when the pool has room, although the place is still taken", async () => {
+    const fixture = new LimiterFixture({
+      pools: { organisation: { limits: { tpm: 60 } } },
+      providers: [
+        { name: "large", limits: { concurrency: 1 }, pools: ["organisation"] },
+        { name: "small", pools: ["organisation"] },
+      ],
+      capabilities: { hard: ["large"], easy: ["small"] },
+    });
+    fixture.grant({ tokens: 40 }, "easy").settle();
+    fixture.grant({ tokens: 0 }, "hard");
+    const ahead = fixture.acquire({ ...LONG, tokens: 40 }, "hard");
+    const behind = fixture.acquire({ ...LONG, tokens: 20 }, "easy");
+    await fixture.advanceTo(59_000);
+    // No call is made meanwhile: the queue finds the instant by itself.
+    expect([ahead.state, behind.state]).toEqual(["waiting", "waiting"]);
+    await fixture.advanceTo(60_000);
+    expect([ahead.state, behind.state]).toEqual(["waiting", "granted"]);
+  });
+
   it("the pool is evaluated again when it has capacity for both waiters", async () => {
     const fixture = pooledFixture(1_000);
     fixture.grant({ tokens: 500 }, "easy").settle();
