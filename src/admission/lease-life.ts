@@ -35,7 +35,7 @@ import {
 } from "./lease-state.ts";
 import type { OpenLeases } from "./open-leases.ts";
 
-/** The life of a lease: its state, what it holds of the quotas, and the instants at which something happens by itself. */
+/** The life of a lease: its state, its reservations, and the instants at which the state changes by itself. */
 export abstract class LeaseLife implements Due, LeaseTerms {
   readonly grantedAt: number;
   readonly order: number;

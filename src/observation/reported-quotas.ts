@@ -1,7 +1,7 @@
 // Reads reported limits, and finds the quota that each belongs to.
 //
 //   The dimension must be the same. With a window: the quota of that window. Without: the quota with the reported limit, else
-//   the one whose window a time to full shows. Own quotas come before those of pools; two that match equally are none.
+//   the one whose window a time to full shows. Own quotas come before those of pools; two equal matches count as no match.
 //
 // Regimes: "the only quota of that dimension" is no rule. Some providers report a limit per day and per minute under the same
 // name, and a day's report on a quota per minute would shut the provider out.

@@ -139,7 +139,7 @@ export class Registry {
     else this.unpricedProviders.add(provider);
   }
 
-  /** Instant at which the pause ends. -Infinity: there is none. undefined: not specified. */
+  /** Instant at which the pause ends. -Infinity: it is not paused. undefined: not specified. */
   #pauseEnd({ paused, pausedUntil }: Pick<ProviderConfig, "paused" | "pausedUntil">, now: number): number | undefined {
     if (paused === false) return -Infinity;
     if (pausedUntil !== undefined) return now + pausedUntil - this.#time.epochAt(now);

@@ -1,6 +1,6 @@
 // Leases for the attempts of one call.
 //
-//   first    as any `acquire`
+//   first    like a plain `acquire`
 //   later    as the retry policy plans: in the wait queue for the providers that can be used, in the order of the first
 //            arrival, or outside of it until another one can
 //

@@ -14,7 +14,7 @@ interface Limits {
 
 /**
  * Runs the task until it settles, the signal aborts, or `atMs` comes. In the last two cases it aborts the attempt and rejects
- * immediately; the lease is told when the task has ended.
+ * immediately; the lease keeps its place until the task has ended.
  */
 export function runTask<T>(task: Task<T>, context: AttemptContext, limits: Limits, atMs: number): T | PromiseLike<T> {
   const { signal } = limits;

@@ -39,7 +39,7 @@ describe("claims", () => {
   const claim = (provider: Provider, needs: Demand, priority = 0, isGated = false) =>
     claims.add([{ provider, needs, isGated }], priority, 0);
 
-  it("stop nothing as long as there are none, or after they were cleared", () => {
+  it("an empty list of claims stops no request, also after it was cleared", () => {
     expect([claims.isEmpty, claims.isBehind(model, demand(100), 0, 0)]).toEqual([true, false]);
     claim(model, demand(100));
     expect([claims.isEmpty, claims.isBehind(model, demand(1), 0, 0)]).toEqual([false, true]);

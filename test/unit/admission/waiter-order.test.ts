@@ -11,7 +11,7 @@ import { RequestSpec } from "../../../src/selection/request-spec.ts";
 const LISTS = [new ProviderList("one", []), new ProviderList("two", [])];
 const listOf = (capability: string) => LISTS[capability < "c" ? 0 : 1]!;
 
-/** A queue whose waiters get the verdicts of `verdict`, and the orders of those that a pass has evaluated. */
+/** A queue with a verdict for each waiter, and the orders of the waiters that a pass has evaluated. */
 class QueueFixture {
   readonly evaluated: number[] = [];
   readonly queue: WaitQueue;
@@ -110,7 +110,7 @@ describe("a pass", () => {
     expect(fixture.isComplete).toBe(true);
   });
 
-  it("begins anew with all lanes, also after lanes were deferred", () => {
+  it("a pass starts again with all lanes, also after lanes were deferred", () => {
     const fixture = new QueueFixture();
     for (const capability of ["a", "b", "b2"]) fixture.add(capability);
     fixture.verdict = () => "group stays";

@@ -63,7 +63,7 @@ describe("stopSignal of map", () => {
     );
   });
 
-  it("a batch whose stopSignal has aborted before yields nothing", async () => {
+  it("a batch with a stopSignal that has already aborted yields nothing", async () => {
     const fixture = runFixture([{ name: "a" }]);
     const results = fixture.limiter.map("chat", [1, 2], () => expect.unreachable(), {
       stopSignal: AbortSignal.abort(),
