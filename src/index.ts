@@ -35,7 +35,7 @@ export type {
 } from "./api/run-options.ts";
 export type { ProviderScoreContext, ScoreBreakdown, ScoringStrategy } from "./api/scoring-strategy.ts";
 export { StatusClass } from "./api/status-class.ts";
-export type { ClientUsage, Usage } from "./api/usage.ts";
+export type { ClientUsage, ReportedUsage, Usage } from "./api/usage.ts";
 export type { Verdict } from "./api/verdict.ts";
 export type { WindowSpec } from "./api/window.ts";
 export { Window } from "./api/window.ts";

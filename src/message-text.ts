@@ -14,9 +14,13 @@ const STATES: { readonly [reason: string]: string } = {
 
 function reasonText(reason: RefusalReason): string {
   const { retryAfterMs } = reason;
+  const statedMs = "statedWaitMs" in reason ? reason.statedWaitMs : undefined;
+  const stated = statedMs === undefined ? "" : `; it asked to wait ${durationText(statedMs)}`;
   const problem = "needed" in reason ? shortageText(reason) : ` is ${STATES[reason.reason] ?? wordsOf(reason.reason)}`;
   return (
-    valueText(reason.provider) + problem + (retryAfterMs === null ? "" : ` (retry in ${durationText(retryAfterMs)})`)
+    valueText(reason.provider) +
+    problem +
+    (retryAfterMs === null ? "" : ` (retry in ${durationText(retryAfterMs)}${stated})`)
   );
 }
 
@@ -73,11 +77,18 @@ export function periodText(window: WindowSpec): string {
   return "seconds" in window ? durationText(window.seconds * 1_000) : `calendar ${window.calendar}`;
 }
 
-// Rounded up, because a retry must not come too early. 61 s are not 1.1 min: minutes and hours begin at two.
+const UNITS: readonly (readonly [unit: string, lengthMs: number, belowMs: number])[] = [
+  ["ms", 1, 1_000],
+  ["s", 1_000, 120_000],
+  ["min", 60_000, 7_200_000],
+  ["h", 3_600_000, 172_800_000],
+  ["days", 86_400_000, Infinity],
+];
+
+// Rounded up, because a retry must not come too early. 61 s are not 1.1 min: each unit begins at two.
 function durationText(ms: number): string {
-  const [unit, length] =
-    ms < 1_000 ? ["ms", 1] : ms < 120_000 ? ["s", 1_000] : ms < 7_200_000 ? ["min", 60_000] : ["h", 3_600_000];
-  return `${Math.ceil((ms * 10) / (length as number)) / 10} ${unit}`;
+  const [unit, lengthMs] = UNITS.find(([, , belowMs]) => ms < belowMs) ?? UNITS[0]!;
+  return `${Math.ceil((ms * 10) / lengthMs) / 10} ${unit}`;
 }
 
 /** Text of a word with underscores. */

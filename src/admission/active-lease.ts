@@ -2,7 +2,7 @@ import type { Decision } from "../api/decision.ts";
 import type { KeptLease, Settlement } from "../api/lease.ts";
 import type { ResponseReport } from "../api/reported-quota.ts";
 import type { StatusClass } from "../api/status-class.ts";
-import type { ClientUsage, Usage } from "../api/usage.ts";
+import type { ClientUsage, ReportedUsage, Usage } from "../api/usage.ts";
 import type { Outcome } from "../health/health.ts";
 import { updateHealth } from "../observation/apply-observation.ts";
 import { readUsage } from "../observation/outcome-fields.ts";
@@ -64,7 +64,7 @@ export class ActiveLease extends LeaseLife implements KeptLease {
     this.context.endStep();
   }
 
-  report(usage: Usage | ClientUsage): void {
+  report(usage: ReportedUsage | ClientUsage): void {
     const now = this.context.beginStep();
     if (isOpen(this.state)) {
       this.reported = unspecifiedUsage();

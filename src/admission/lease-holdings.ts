@@ -3,7 +3,7 @@ import { raiseLimitReached } from "../observation/apply-observation.ts";
 import type { Quota } from "../quota/quota.ts";
 import type { Report } from "../quota/reported-limits.ts";
 import type { Reservation } from "../quota/reservation.ts";
-import { type Demand, demandFor, type UsageVector, varianceOf } from "../quota/usage-vector.ts";
+import { countedAmount, type Demand, demandFor, type UsageVector, varianceOf } from "../quota/usage-vector.ts";
 import {
   countsFrom,
   hasOutlasted,
@@ -46,7 +46,7 @@ export class LeaseHoldings {
   }
 
   reserve(quota: Quota, state: LeaseState, now: number): void {
-    const amount = demandFor(this.amounts, quota.index);
+    const amount = this.#amountOn(quota);
     const remaining = quota.remaining(now);
     const scheduledAt = scheduledEnd(quota, state);
     const reservation = quota.reserve(amount, this.#variance(quota, state), this.#grantedAt, now, scheduledAt);
@@ -64,7 +64,7 @@ export class LeaseHoldings {
     const before = new Map(this.#reservations.map((reservation) => [reservation.quota, reservation]));
     for (const quota of quotas) {
       if (before.has(quota)) continue;
-      const amount = demandFor(this.amounts, quota.index);
+      const amount = this.#amountOn(quota);
       const source = quota.inheritedFrom === null ? undefined : before.get(quota.inheritedFrom);
       // Usage that the new quota has inherited contains the amount already.
       const isInherited = source !== undefined && !source.isReserved;
@@ -88,7 +88,7 @@ export class LeaseHoldings {
     let isFreed = false;
     for (const reservation of this.#reservations) {
       const { quota, amount: before } = reservation;
-      const amount = demandFor(amounts, quota.index);
+      const amount = this.#amountOn(quota);
       if (reservation.adjust(amount, now)) raiseLimitReached(this.#events, this.#provider, quota);
       isFreed ||= amount < before;
     }
@@ -145,6 +145,10 @@ export class LeaseHoldings {
   /** The task of the abandoned request still holds places. */
   markAbandoned(): void {
     for (const reservation of this.#reservations) reservation.isAbandoned = reservation.quota.isHeldToEnd;
+  }
+
+  #amountOn({ index, spec }: Quota): number {
+    return countedAmount(demandFor(this.amounts, index), this.amounts, spec.isUncached);
   }
 
   #variance({ index }: Quota, state: LeaseState): number {

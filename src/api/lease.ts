@@ -1,14 +1,14 @@
 import type { Decision } from "./decision.ts";
 import type { ReportedQuota, ResponseReport } from "./reported-quota.ts";
 import type { StatusClass } from "./status-class.ts";
-import type { ClientUsage, Usage } from "./usage.ts";
+import type { ClientUsage, ReportedUsage, Usage } from "./usage.ts";
 
 /** Outcome and usage with which a lease ends. */
 export interface Settlement {
   /** Status class or HTTP status; default "success". An invalid one becomes "cancelled", counted in `metrics.invalidUsages`. */
   status?: StatusClass | number | undefined;
   /** Amounts that were used; default the last report, else the stated or learned ones. */
-  usage?: Usage | ClientUsage | undefined;
+  usage?: ReportedUsage | ClientUsage | undefined;
   /** Latency in milliseconds; default the time since the grant. */
   latencyMs?: number | undefined;
   /** Milliseconds for which the provider asks to get no more requests. Ignored after a success. */
@@ -34,7 +34,7 @@ export interface Lease<P extends string = string> {
    */
   headersReceived(report?: ResponseReport): void;
   /** Replaces the estimate by the usage so far. The lease stays open. Invalid amounts are counted in `metrics.invalidUsages`. */
-  report(usage: Usage | ClientUsage): void;
+  report(usage: ReportedUsage | ClientUsage): void;
   /**
    * Ends the lease with an outcome, or with only its status. Never throws: an outcome that cannot be read is "cancelled" and
    * emits `unrecognizedOutcome`.

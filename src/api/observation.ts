@@ -1,6 +1,6 @@
 import type { ReportedQuota } from "./reported-quota.ts";
 import type { StatusClass } from "./status-class.ts";
-import type { ClientUsage, Usage } from "./usage.ts";
+import type { ClientUsage, ReportedUsage } from "./usage.ts";
 
 /** Outcome of a request. */
 export interface Outcome {
@@ -20,6 +20,6 @@ export interface Observation<P extends string = string> {
   /** Capability of the request. The limiter learns the usual size of its requests. */
   capability?: string | undefined;
   /** Amounts that were used; default one request. */
-  usage?: Usage | ClientUsage | undefined;
+  usage?: ReportedUsage | ClientUsage | undefined;
   outcome: Outcome;
 }

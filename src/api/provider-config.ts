@@ -54,6 +54,8 @@ export type QuotaConfig =
       resetEpochMs?: number | undefined;
       /** true: the provider counts this amount when the response ends instead of when the request arrives. Default false. */
       countsAtEnd?: boolean | undefined;
+      /** "excluded": reported `cachedInputTokens` count nothing here. For tokens and input tokens. Default "included". */
+      cachedInput?: "included" | "excluded" | undefined;
     };
 
 /** Price of a provider's requests. Completes reservations and usage without `costMicroUsd`. */

@@ -29,6 +29,8 @@ export type RefusalReason<P extends string = string> =
         | "paused"
         | "not_registered"
         | "waiters_ahead";
+      /** Cooldown: time that the provider itself asked for, if one request is tried earlier (`retryAfterMs`). */
+      readonly statedWaitMs?: number;
       readonly retryAfterMs: number | null;
     };
 

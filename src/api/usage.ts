@@ -13,6 +13,12 @@ export interface Usage {
   costMicroUsd?: number | undefined;
 }
 
+/** Amounts that one request turned out to take. */
+export interface ReportedUsage extends Usage {
+  /** Part of the input tokens that was read from a prompt cache. Quotas with `cachedInput: "excluded"` do not count it. */
+  cachedInputTokens?: number | undefined;
+}
+
 /** Usage as a client states it, or a result that contains it. OpenAI, Anthropic, Gemini, Mistral, Cohere, Bedrock, AI SDK. */
 export interface ClientUsage {
   usage?: unknown;
@@ -45,3 +51,6 @@ export const USAGE_FIELDS: readonly (keyof Usage)[] = [
   "costMicroUsd",
   "bytes",
 ];
+
+/** Fields of `ReportedUsage`. */
+export const REPORTED_USAGE_FIELDS: readonly (keyof ReportedUsage)[] = [...USAGE_FIELDS, "cachedInputTokens"];

@@ -37,6 +37,8 @@ export class ClassicHealth implements Health {
     return this.#latencyMs === 0 ? null : this.#latencyMs;
   }
 
+  readonly statedUntil: number = -Infinity;
+
   get cooldownUntil(): number {
     return this.#cooldownUntil;
   }

@@ -1,4 +1,4 @@
-import { USAGE_FIELDS } from "../api/usage.ts";
+import { REPORTED_USAGE_FIELDS } from "../api/usage.ts";
 import { GrateLimiterError } from "../errors.ts";
 import { HEALTH_DEFAULTS } from "../health/health-settings.ts";
 import type { Profile } from "../profile/profile.ts";
@@ -19,9 +19,9 @@ export const classic: Profile = {
     windowByDefault: "minute",
     without: [
       ...["pools", "spread", "price", "paused", "pausedUntil", "itpm", "otpm"],
-      ...["strategy", "burst", "resetEpochMs", "countsAtEnd"],
+      ...["strategy", "burst", "resetEpochMs", "countsAtEnd", "cachedInput"],
       ...["recoveredHealth", "ewmaAlpha", "cooldownThreshold", "recheckDeadAfterMs"],
-      ...["maxOutputTokens", "only", "exclude", "reported", ...USAGE_FIELDS],
+      ...["maxOutputTokens", "only", "exclude", "reported", ...REPORTED_USAGE_FIELDS],
     ],
     why: "in the classic profile",
   },

@@ -39,6 +39,8 @@ export interface Health {
    * for the request, so it can probe. -Infinity: there was no cooldown since the last recovery.
    */
   opensAt(isOnlyChoice: boolean): number;
+  /** Instant until which the provider itself last asked not to be called; a cooldown ends earlier. -Infinity: it did not ask. */
+  readonly statedUntil: number;
   readonly isDead: boolean;
   state(now: number, minimum: number): HealthState;
   /** Milliseconds until time alone raises the score to `minimum`. Infinity: never. */

@@ -72,6 +72,7 @@ export class TimedHealth implements Health {
   /** First failure of either streak. */
   #streakSince = NEVER;
   #phase: Phase = AVAILABLE;
+  #statedUntil = NEVER;
   #key: Key = ACCEPTED;
   /** Start of the last cooldown. Requests that were granted before decide nothing. */
   #cooldownSince = NEVER;
@@ -92,6 +93,10 @@ export class TimedHealth implements Health {
 
   get cooldownUntil(): number {
     return this.#phase.kind === "cooldown" ? this.#phase.until : NEVER;
+  }
+
+  get statedUntil(): number {
+    return this.#statedUntil;
   }
 
   get isDead(): boolean {
@@ -186,6 +191,7 @@ export class TimedHealth implements Health {
 
   #endCooldown(): void {
     this.#phase = AVAILABLE;
+    this.#statedUntil = NEVER;
     this.#rateLimits = 0;
     this.#failures = 0;
     this.#streakSince = NEVER;
@@ -215,6 +221,7 @@ export class TimedHealth implements Health {
     const { status, retryAfterMs, knownResetAt } = outcome;
     const statedMs = Math.min(retryAfterMs ?? 0, MAX_RETRY_AFTER_MS) || Math.max(0, (knownResetAt ?? now) - now);
     const { cooldownUntil } = this;
+    if (retryAfterMs) this.#statedUntil = Math.max(isStale ? this.#statedUntil : NEVER, now + retryAfterMs);
     const statedUntil = statedMs > 0 ? now + statedMs : NEVER;
     if (isStale) {
       if (statedUntil <= Math.max(cooldownUntil, now)) return "nothing";

@@ -6,7 +6,7 @@ import type { Provider } from "../provider/provider.ts";
 import { NOTHING_STATED, type SizeEstimate } from "../provider/size-estimate.ts";
 import { REQUESTS } from "../quota/dimension-index.ts";
 import type { Quota } from "../quota/quota.ts";
-import { UNSPECIFIED } from "../quota/usage-vector.ts";
+import { countedAmount, UNSPECIFIED } from "../quota/usage-vector.ts";
 import type { ObservationReader } from "./observation-reader.ts";
 import { readReports } from "./reported-quotas.ts";
 import { UNSERVED } from "./status-code.ts";
@@ -44,12 +44,13 @@ function countUsage(provider: Provider, observed: ObservationReader, context: Ob
   context.profile.countObserved(amounts, price !== null && UNSERVED.includes(status) ? null : price);
   const { quotas } = provider;
   const covered = observed.reported === undefined ? null : new Set<Quota>();
+  const amountOn = ({ index, spec }: Quota) => countedAmount(amounts[index]!, amounts, spec.isUncached);
   readReports(observed.reported, quotas, context.counters, context.profile.vocabulary, (quota, report) => {
-    if (quota.applyObserved(report, Math.max(0, amounts[quota.index]!), now)) covered?.add(quota);
+    if (quota.applyObserved(report, Math.max(0, amountOn(quota)), now)) covered?.add(quota);
   });
   for (let i = 0; i < quotas.length; i++) {
     const quota = quotas[i]!;
-    if (quota.record(amounts[quota.index]!, now, covered?.has(quota)))
+    if (quota.record(amountOn(quota), now, covered?.has(quota)))
       raiseLimitReached(context.events, provider.name, quota);
   }
 }

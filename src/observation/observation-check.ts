@@ -1,4 +1,4 @@
-import { USAGE_FIELDS } from "../api/usage.ts";
+import { REPORTED_USAGE_FIELDS } from "../api/usage.ts";
 import { anything, each, name, objectOf, oneOf } from "../validation/check.ts";
 import { type Check, isRecord } from "../validation/problems.ts";
 import { statusNamed } from "./outcome-fields.ts";
@@ -9,7 +9,7 @@ const statusCheck: Check = (value, problems) => {
   oneOf(statuses, `one of ${statuses.join(", ")}, or the HTTP status code of one`)(value, problems);
 };
 
-const usageKeys = objectOf(each(USAGE_FIELDS, anything));
+const usageKeys = objectOf(each(REPORTED_USAGE_FIELDS, anything));
 // A usage that is not an object passes this check, because the reader ignores and counts it as an invalid amount.
 const usageCheck: Check = (value, problems) => {
   if (isRecord(value)) usageKeys(value, problems);

@@ -6,3 +6,5 @@ export const OUTPUT_TOKENS = 3;
 export const CONCURRENCY = 4;
 export const COST_USD = 5;
 export const BYTES = 6;
+/** Part of the input tokens, and no dimension of its own: tokens that were read from a prompt cache. */
+export const CACHED_INPUT = 7;

@@ -23,6 +23,8 @@ export interface QuotaSpec {
   /** A known reset instant of a fixed window, in Unix ms; null: none. */
   readonly resetEpochMs: number | null;
   readonly countsAtEnd: boolean;
+  /** True if it does not count input tokens that were read from a prompt cache. */
+  readonly isUncached: boolean;
   /** Key that is equal for quotas of the same dimension and window. */
   readonly key: string;
 }
@@ -52,6 +54,7 @@ function quotaSpec(quota: QuotaConfig, windowByDefault: WindowSpec | null): Quot
     burst,
     resetEpochMs,
     countsAtEnd,
+    cachedInput,
   }: Partial<WindowQuota> = dimension === "concurrency" ? {} : quota;
   const window = dimension === "concurrency" ? null : ownWindow((declaredWindow ?? windowByDefault)!);
   const windowMs = window && rollingWindowMs(window);
@@ -66,6 +69,7 @@ function quotaSpec(quota: QuotaConfig, windowByDefault: WindowSpec | null): Quot
     capacity: burst === undefined ? limit : wholeLimit(burst),
     resetEpochMs: resetEpochMs ?? null,
     countsAtEnd: countsAtEnd ?? false,
+    isUncached: cachedInput === "excluded",
     key: quotaKey(dimension, window),
   };
 }
@@ -79,8 +83,8 @@ export function quotaKey(dimension: Dimension, window: WindowSpec | null): strin
 
 /** True if the two differ in their limit at most, so that a quota can be resized and keep its usage. */
 export function isResizable(a: QuotaSpec, b: QuotaSpec): boolean {
-  const isSame = (field: "key" | "strategy" | "resetEpochMs" | "countsAtEnd") => a[field] === b[field];
-  return isSame("key") && isSame("strategy") && isSame("resetEpochMs") && isSame("countsAtEnd");
+  const fields = ["key", "strategy", "resetEpochMs", "countsAtEnd", "isUncached"] as const;
+  return fields.every((field) => a[field] === b[field]);
 }
 
 /** True if the two declare the same quota. */

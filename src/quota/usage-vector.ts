@@ -9,9 +9,18 @@
 // tokens, which is micro-USD per token.
 
 import type { Price } from "../api/provider-config.ts";
-import type { Usage } from "../api/usage.ts";
+import type { ReportedUsage, Usage } from "../api/usage.ts";
 import { ceilWithTolerance } from "./ceil-with-tolerance.ts";
-import { BYTES, CONCURRENCY, COST_USD, INPUT_TOKENS, OUTPUT_TOKENS, REQUESTS, TOKENS } from "./dimension-index.ts";
+import {
+  BYTES,
+  CACHED_INPUT,
+  CONCURRENCY,
+  COST_USD,
+  INPUT_TOKENS,
+  OUTPUT_TOKENS,
+  REQUESTS,
+  TOKENS,
+} from "./dimension-index.ts";
 
 /** Amounts of one request by index of dimension: whole numbers >= 0, or `UNSPECIFIED`. */
 export type UsageVector = number[];
@@ -49,7 +58,7 @@ export const UNSPECIFIED = -1;
 
 /** Returns a vector without any specified amount. */
 export function unspecifiedUsage(): UsageVector {
-  return [UNSPECIFIED, UNSPECIFIED, UNSPECIFIED, UNSPECIFIED, UNSPECIFIED, UNSPECIFIED, UNSPECIFIED];
+  return Array<number>(CACHED_INPUT + 1).fill(UNSPECIFIED);
 }
 
 /** Completes the specified amounts in place by the amounts that follow from them. `price` null: adds no cost. */
@@ -129,9 +138,17 @@ export function demandFor(amounts: UsageVector, index: number): number {
   return amount === UNSPECIFIED ? 1 : amount;
 }
 
-/** Writes the valid amounts of a `Usage` into `amounts`. Returns the number of invalid amounts. */
-export function readUsageFields(usage: { readonly [field in keyof Usage]?: unknown }, amounts: UsageVector): number {
-  const { requests, tokens, inputTokens, outputTokens, costMicroUsd, bytes } = usage;
+/** Part of `amount` that counts on a quota with that specification: tokens from a prompt cache might not. */
+export function countedAmount(amount: number, amounts: UsageVector, isUncached: boolean): number {
+  return isUncached ? Math.max(Math.min(0, amount), amount - Math.max(0, amounts[CACHED_INPUT] ?? 0)) : amount;
+}
+
+/** Writes the valid amounts of a `ReportedUsage` into `amounts`. Returns the number of invalid amounts. */
+export function readUsageFields(
+  usage: { readonly [field in keyof ReportedUsage]?: unknown },
+  amounts: UsageVector,
+): number {
+  const { requests, tokens, inputTokens, outputTokens, costMicroUsd, bytes, cachedInputTokens } = usage;
   let invalid = 0;
   if (requests !== undefined) invalid += writeAmount(requests, REQUESTS, amounts);
   if (tokens !== undefined) invalid += writeAmount(tokens, TOKENS, amounts);
@@ -139,6 +156,7 @@ export function readUsageFields(usage: { readonly [field in keyof Usage]?: unkno
   if (outputTokens !== undefined) invalid += writeAmount(outputTokens, OUTPUT_TOKENS, amounts);
   if (costMicroUsd !== undefined) invalid += writeAmount(costMicroUsd, COST_USD, amounts);
   if (bytes !== undefined) invalid += writeAmount(bytes, BYTES, amounts);
+  if (cachedInputTokens !== undefined) invalid += writeAmount(cachedInputTokens, CACHED_INPUT, amounts);
   return invalid;
 }
 
@@ -149,7 +167,7 @@ function writeAmount(value: unknown, index: number, amounts: UsageVector): numbe
   return 0;
 }
 
-/** Fields of `Usage`, each with the index of its dimension. */
+/** Fields of `ReportedUsage`, each with its index. */
 export const USAGE_INDEX: ReadonlyMap<string, number> = new Map([
   ["requests", REQUESTS],
   ["tokens", TOKENS],
@@ -157,6 +175,7 @@ export const USAGE_INDEX: ReadonlyMap<string, number> = new Map([
   ["outputTokens", OUTPUT_TOKENS],
   ["costMicroUsd", COST_USD],
   ["bytes", BYTES],
+  ["cachedInputTokens", CACHED_INPUT],
 ]);
 
 /** Returns the specified amounts as the public `Usage`. */

@@ -88,7 +88,10 @@ function refusalReasonFor(
     const healsInMs = state === "cooldown" ? health.opensAt(isOnlyChoice) - now : health.healsInMs(minimumHealth, now);
     // A ramp-up continues while health is bad.
     const rampMs = state === "cooldown" || !isLease ? 0 : provider.recoveryDelayMs("ramping", now);
-    return plainReason(state, Math.max(waitMs, rampMs, Math.ceil(healsInMs)));
+    const opensInMs = Math.max(waitMs, rampMs, Math.ceil(healsInMs));
+    const statedWaitMs = Math.ceil(health.statedUntil - now);
+    const isStated = state === "cooldown" && statedWaitMs > opensInMs && statedWaitMs < Infinity;
+    return { ...plainReason(state, opensInMs), ...(isStated && { statedWaitMs }) };
   }
   const recoveryMs = provider.recoveryDelayMs(state, now);
   waitMs = Math.max(waitMs, recoveryMs);

@@ -60,6 +60,7 @@ const quotaShape = objectOf(
     burst: fromZero,
     resetEpochMs: unixMs,
     countsAtEnd: trueOrFalse,
+    cachedInput: oneOf(["included", "excluded"]),
   },
   "dimension",
   "limit",
@@ -73,6 +74,9 @@ const quota: Check = (value, problems) => {
     for (const key of keys) if (value[key] !== undefined) problems.at(key, nothing(why), value[key]);
   };
   const { dimension, window, strategy } = value;
+  if (dimension !== "tokens" && dimension !== "input_tokens") {
+    refuse('unless dimension is "tokens" or "input_tokens"', "cachedInput");
+  }
   if (dimension === "concurrency") {
     return refuse("for concurrency, which has no window", "strategy", "burst", "resetEpochMs", "countsAtEnd");
   }

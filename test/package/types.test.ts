@@ -163,7 +163,7 @@ const DUE_TYPES = [
   ...["HealthOptions", "Inspection", "LimiterEvents", "Limits", "Metrics", "Observation", "Outcome", "PoolConfig"],
   ...["Price", "ProviderConfig", "ProviderInspection", "ProviderPatch", "ProviderScoreContext", "QuotaConfig"],
   ...["QueueInspection", "QuotaForecast", "Refusal", "RefusalReason", "ScoreBreakdown", "ScoringStrategy"],
-  ...["ClientUsage", "ScoringWeights", "SelectOptions", "Usage", "Verdict", "WindowSpec"],
+  ...["ClientUsage", "ReportedUsage", "ScoringWeights", "SelectOptions", "Usage", "Verdict", "WindowSpec"],
 ];
 /** Types that only running requests needs; some of them are already part of the options. */
 const LATER_TYPES = [

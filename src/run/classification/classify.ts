@@ -269,8 +269,11 @@ class Rules {
       const renewalMs = waits.renewalMs;
       if (renewalMs !== undefined) retryAfterMs = Math.max(retryAfterMs ?? 0, renewalMs);
     }
-    // A limit per day has a reset.
-    if (status === "quota_exhausted" && byStatus === "rate_limited") retryAfterMs ??= waits.reset(this.#tokens);
+    if (status === "quota_exhausted") {
+      retryAfterMs ??= waits.regained(bodies);
+      // A limit per day has a reset.
+      if (byStatus === "rate_limited") retryAfterMs ??= waits.reset(this.#tokens);
+    }
     return verdictOf(status, retryAfterMs, { isRepeatable: shouldRetry !== "false" });
   }
 

@@ -1,6 +1,8 @@
 // How long a provider asks not to be called, in milliseconds.
 //
 //   always            retry-after-ms, x-ms-retry-after-ms, x-amz-retry-after; else Retry-After; else a `retryAfter` field
+//   if a budget       "You will regain access on 2026-09-01 at 00:00 UTC" in a body
+//   is spent
 //   if it is limited  else the longest hint in a body: RetryInfo, "try again in 33s", `retry_after`
 //   or overloaded     else the latest reset of a limit of which nothing remains
 //
@@ -98,6 +100,14 @@ export class Waits {
   /** Longest wait that a body hints at. */
   hint({ objects, texts }: Bodies): number | undefined {
     return longest([this.field(objects), ...texts.map(waitIn)]);
+  }
+
+  /** Time until the date on which a spent budget is renewed. */
+  regained({ texts }: Bodies): number | undefined {
+    const dates = texts.map((text) => /regain access on (\d[\d-]{9})(?: at (\d\d:\d\d))?/i.exec(text));
+    return longest(
+      dates.map((found) => this.#untilMs(epochOfHttpDate(found?.slice(1).filter(Boolean).join(" "), this.#epochNow))),
+    );
   }
 
   /** Time until the latest reset of the limits of which nothing remains. `needs`: amounts of the request by dimension. */

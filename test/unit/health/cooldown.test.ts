@@ -212,6 +212,30 @@ describe("retryAfterMs", () => {
     expect(limiter.metrics.cooldownsTriggered).toBe(1);
   });
 
+  it("a refusal says for how long the provider asked to wait, until a later statement or the end of the cooldown", () => {
+    const { clock, limiter, ended } = one();
+    const reason = () => {
+      const answer = limiter.tryAcquire("chat");
+      return answer.granted ? answer.settle(503) : answer.reasons[0];
+    };
+    ended("rate_limited", 720 * HOUR_MS);
+    // One request is let through each hour.
+    expect(reason()).toMatchObject({ retryAfterMs: HOUR_MS, statedWaitMs: 720 * HOUR_MS });
+    expect(() => limiter.select("chat")).toThrow("in cooldown (retry in 60 min; it asked to wait 30 days)");
+    clock.advanceMs(HOUR_MS);
+    expect(reason()).toBeUndefined();
+    expect(reason()).toMatchObject({ retryAfterMs: HOUR_MS, statedWaitMs: 719 * HOUR_MS });
+    clock.advanceMs(HOUR_MS);
+    ended("rate_limited", 60_000);
+    expect(reason()).toEqual({ provider: "only", reason: "cooldown", retryAfterMs: 60_000 });
+    ended("rate_limited", Infinity);
+    expect(reason()).toMatchObject({ retryAfterMs: HOUR_MS });
+    expect(reason()).not.toHaveProperty("statedWaitMs");
+    limiter.reviveProvider("only");
+    ended("rate_limited");
+    expect(reason()).not.toHaveProperty("statedWaitMs");
+  });
+
   it("retryAfterMs is capped at 48 hours, also as an extension, and the event carries the capped value", () => {
     const { clock, ended, left, started } = one();
     ended("rate_limited", 48 * HOUR_MS + 1);

@@ -48,6 +48,7 @@ import {
   type Refusal,
   type RefusalReason,
   type ReportedQuota,
+  type ReportedUsage,
   type ResponseReport,
   type RunDefaults,
   type RunOptions,
@@ -288,6 +289,7 @@ const progress: MapProgress = results.progress;
 expect(progress.total === 2 && progress.completed === 0, "a batch that has not started");
 const reported: ReportedQuota = { dimension: "requests", window: "minute", limit: 10, remaining: 5, resetMs: 1_000 };
 const responseReport: ResponseReport = { reported: [reported] };
+const cachedUsage: ReportedUsage = { inputTokens: 3, cachedInputTokens: 2 };
 const clientUsage: ClientUsage = { prompt_tokens: 3, completion_tokens: 4 };
 const keeping = leased.run("ask", ({ keep }) => keep(), { only: ["left"] });
 const closing: CloseOptions = { drain: true, timeoutMs: 1_000 };
@@ -295,6 +297,7 @@ keeping.then(async ({ value }) => {
   const kept: KeptLease = value;
   kept.headersReceived(responseReport);
   kept.report(clientUsage);
+  kept.report(cachedUsage);
   kept.read();
   kept.settle("success");
   expect((await results.toArray()).length === 2, "two results");
