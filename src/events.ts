@@ -1,5 +1,7 @@
 import type { LimiterEvents } from "./api/events.ts";
+import type { Counters } from "./metrics.ts";
 
+type Counts = Pick<Counters, "listenerErrors">;
 type Listener = (event: never) => unknown;
 
 /** Longest chain of events that are raised by listeners of the one before. */
@@ -17,6 +19,11 @@ export class Events {
   /** True if there are events to deliver. */
   hasPending = false;
   #isDelivering = false;
+  readonly #counters: Counts;
+
+  constructor(counters: Counts) {
+    this.#counters = counters;
+  }
 
   /** Adds a listener. Returns the function that removes it. */
   on(name: keyof LimiterEvents, listener: Listener): () => void {
@@ -70,14 +77,19 @@ export class Events {
 
   #deliver(name: keyof LimiterEvents, event: unknown): void {
     // A copy: listeners can be added and removed by listeners, which takes effect with the next event.
-    for (const { listener } of [...(this.#registrations.get(name) ?? [])]) deliver(listener, event as never);
+    for (const { listener } of [...(this.#registrations.get(name) ?? [])]) this.#call(listener, event as never);
   }
-}
 
-/** Calls a listener. Ignores what it throws, and the rejection of a promise that it returns. */
-function deliver(listener: Listener, event: never): void {
-  try {
-    const result = listener(event) as { readonly then?: unknown } | null | undefined;
-    if (typeof result?.then === "function") Promise.resolve(result).catch(() => {});
-  } catch {}
+  /** Calls a listener. Counts what it throws, and the rejection of a promise that it returns. */
+  #call(listener: Listener, event: never): void {
+    const fail = () => {
+      this.#counters.listenerErrors++;
+    };
+    try {
+      const result = listener(event) as { readonly then?: unknown } | null | undefined;
+      if (typeof result?.then === "function") Promise.resolve(result).catch(fail);
+    } catch {
+      fail();
+    }
+  }
 }

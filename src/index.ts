@@ -2,7 +2,7 @@ export type { Attempt, MapProgress, MapResult, MapResults, RunResult, TaskContex
 export type { Clock } from "./api/clock.ts";
 export type { Alternative, Decision } from "./api/decision.ts";
 export { Dimension } from "./api/dimension.ts";
-export type { LimiterEvents } from "./api/events.ts";
+export type { CallEvent, CallOutcome, LimiterEvents } from "./api/events.ts";
 export type { Explanation } from "./api/explanation.ts";
 export type { Inspection, ProviderInspection, QueueInspection } from "./api/inspection.ts";
 export type { KeptLease, Lease, Settlement } from "./api/lease.ts";

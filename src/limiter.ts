@@ -78,6 +78,7 @@ export class GrateLimiter<P extends string = string, Routes extends Record<strin
     const strategy = strategyOf(options.scoring);
     const health = healthSettings(options.health, profile.healthDefaults);
     const registry = new Registry(profile, time, health, defaultCooldownSeconds, options.retryBudget);
+    const counters = newCounters();
     this.#context = {
       registry,
       profile,
@@ -85,8 +86,8 @@ export class GrateLimiter<P extends string = string, Routes extends Record<strin
       weighted: isBuiltInWeightedScorer(strategy) ? strategy : null,
       scoreCap: strategy instanceof WeightedScorer ? profile.scoreCap : Infinity,
       minimumHealth: options.minimumHealthScore ?? profile.minimumHealth,
-      counters: newCounters(),
-      events: new Events(),
+      counters,
+      events: new Events(counters),
     };
     const admissionOptions = { skewCapMs, leaseTimeoutMs, maxWaiting, maxWaitingPerKey, spread, random };
     this.#admission = new Admission(this.#context, time, admissionOptions);

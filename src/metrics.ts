@@ -20,5 +20,6 @@ export function newCounters(): Counters {
     invalidUsages: 0,
     unrecognizedOutcomes: 0,
     unmatchedReports: 0,
+    listenerErrors: 0,
   };
 }

@@ -56,6 +56,7 @@ export class Admission implements LeaseContext {
   #isClosed = false;
   /** Calls that have begun, and have not ended. */
   #calls = 0;
+  #begunCalls = 0;
   /** Ends the drain; null: the limiter is not drained. */
   #endDrain: (() => void) | null = null;
   #timerAt = Infinity;
@@ -232,9 +233,10 @@ export class Admission implements LeaseContext {
     return cancel;
   }
 
-  /** A call of `run`, `stream` or `map` has begun, of which a drain waits for the end. */
-  callBegan(): void {
+  /** A call of `run`, `stream` or `map` has begun, of which a drain waits for the end. Returns its number, from 1. */
+  callBegan(): number {
     this.#calls++;
+    return ++this.#begunCalls;
   }
 
   callEnded(): void {

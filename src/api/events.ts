@@ -1,8 +1,33 @@
 import type { Dimension } from "./dimension.ts";
 import type { Lease } from "./lease.ts";
-import type { Refusal } from "./refusal.ts";
+import type { Refusal, RefusalReason } from "./refusal.ts";
 import type { StatusClass } from "./status-class.ts";
 import type { WindowSpec } from "./window.ts";
+
+/** The call that an event is about: one `run`, one `stream`, or one item of `map`. */
+export interface CallEvent {
+  /** Number of the call, from 1, in the order in which the calls of this limiter began. */
+  readonly callId: number;
+  /** Option `label` of the call; null: none. */
+  readonly label: string | null;
+  readonly capability: string;
+}
+
+/**
+ * How a call ended. "value": with the value of its task. "error": with the error of its task. "aborted": by its signal.
+ * "stopped": by the `stopSignal` of its batch. "closed": by `close`. Others: with NoAvailableProviders of that `kind`.
+ */
+export type CallOutcome =
+  | "value"
+  | "error"
+  | "aborted"
+  | "stopped"
+  | "closed"
+  | "refused"
+  | "queue_full"
+  | "timed_out"
+  | "attempts_failed"
+  | "retry_budget";
 
 /** Events of a limiter and the data that their listeners receive. The data never changes later. */
 export interface LimiterEvents<P extends string = string> {
@@ -14,6 +39,24 @@ export interface LimiterEvents<P extends string = string> {
   leaseExpired: { readonly lease: Lease<P> };
   /** `tryAcquire` returned a refusal, or `acquire` rejected with one. */
   refused: { readonly capability: string; readonly refusal: Refusal<P> };
+  /** A call began to wait in the queue. `reasons`: why no provider can serve it now. */
+  queued: CallEvent & { readonly reasons: readonly RefusalReason<P>[] };
+  /** A lease was granted, and the task is called next. `attempt` counts from 1. `waitedMs`: time until the lease. */
+  attemptStarted: CallEvent & { readonly provider: P; readonly attempt: number; readonly waitedMs: number };
+  /** The task of an attempt ended, timed out or was aborted; of a stream, at its first chunk. */
+  attemptEnded: CallEvent & {
+    readonly provider: P;
+    readonly attempt: number;
+    readonly status: StatusClass;
+    readonly latencyMs: number;
+  };
+  /** A call ended; of a stream, at its first chunk. `provider`: the one of the last attempt; null: no attempt was made. */
+  callEnded: CallEvent & {
+    readonly outcome: CallOutcome;
+    readonly provider: P | null;
+    readonly attempts: number;
+    readonly durationMs: number;
+  };
   /** `run`, `stream` or `map` continues with another provider. */
   failover: { readonly capability: string; readonly from: P; readonly to: P; readonly status: StatusClass };
   /** A cooldown began, or a stated wait lengthened it. `durationMs` is the time from now to its end. */
@@ -72,6 +115,10 @@ export const EVENT_NAMES: readonly string[] = Object.keys({
   leaseSettled: null,
   leaseExpired: null,
   refused: null,
+  queued: null,
+  attemptStarted: null,
+  attemptEnded: null,
+  callEnded: null,
   failover: null,
   cooldownStarted: null,
   cooldownEnded: null,

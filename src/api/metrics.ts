@@ -22,4 +22,6 @@ export interface Metrics {
   readonly unrecognizedOutcomes: number;
   /** Reported limits that belong to none of the provider's quotas, or to several equally. */
   readonly unmatchedReports: number;
+  /** Exceptions that listeners threw, and rejections of promises that they returned. */
+  readonly listenerErrors: number;
 }

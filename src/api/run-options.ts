@@ -58,6 +58,8 @@ export interface AcquireOptions<P extends string = string> extends SelectOptions
 
 /** Options of one `run`. */
 export interface RunOptions<P extends string = string> extends AcquireOptions<P>, RunDefaults {
+  /** Name of the call in the events `queued`, `attemptStarted`, `attemptEnded` and `callEnded`. Default none. */
+  label?: string | undefined;
   maxWaitMs?: number | undefined;
 }
 
@@ -77,8 +79,10 @@ export interface CloseOptions {
 
 /** Options of one `map`. */
 export interface MapOptions<Item, P extends string = string> extends RunOptions<P> {
-  /** Returns the needs of one item, and its fairness key. */
-  needs?: ((item: Item, index: number) => SelectOptions<P> & FairnessOptions) | undefined;
+  /** Returns the needs of one item, its fairness key, and its label. */
+  needs?:
+    | ((item: Item, index: number) => SelectOptions<P> & FairnessOptions & { label?: string | undefined })
+    | undefined;
   /** Most items in progress, whatever the quotas allow. Default 1_000. */
   concurrency?: number | undefined;
   /**

@@ -107,7 +107,7 @@ export class Calls {
     return requestedCapability(check, name, options, this.#parts.admission.selection);
   }
 
-  #validNeeds(needs: SelectOptions & FairnessOptions): SelectOptions & FairnessOptions {
+  #validNeeds<Needs extends SelectOptions & FairnessOptions>(needs: Needs): Needs {
     if (needs !== undefined) this.#validate(checks.itemNeeds, needs);
     return needs;
   }

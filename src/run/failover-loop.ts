@@ -10,6 +10,7 @@
 
 import { ActiveLease } from "../admission/active-lease.ts";
 import type { RunResult } from "../api/attempt.ts";
+import type { CallOutcome } from "../api/events.ts";
 import type { RunOptions, TaskResult } from "../api/run-options.ts";
 import type { StatusClass } from "../api/status-class.ts";
 import type { Verdict } from "../api/verdict.ts";
@@ -18,6 +19,7 @@ import type { Capability } from "../provider/capability.ts";
 import type { RequestSpec } from "../selection/request-spec.ts";
 import { AttemptContext, classifyKept } from "./attempt-context.ts";
 import { AttemptRecord } from "./attempt-record.ts";
+import { emitAttemptEnded, emitAttemptStarted, emitCallEnded } from "./call-events.ts";
 import { cancelBody } from "./cancel-body.ts";
 import { classifyBy, classifyEvent, UNKNOWN } from "./classification/classify.ts";
 import { emitFailover } from "./failover-event.ts";
@@ -43,8 +45,7 @@ export class FailoverLoop {
   readonly parts: RunDependencies;
   readonly leases: LeaseSource;
   #unsuitable: UnsuitableAnswer | undefined;
-  /** Lease of the latest attempt. */
-  #lease: ActiveLease | undefined;
+  #latest: AttemptContext | undefined;
 
   /** As the constructor of `LeaseSource`. */
   constructor(
@@ -64,7 +65,8 @@ export class FailoverLoop {
    */
   async serve<T>(task: Task<T>, classifier?: Classifier): Promise<RunResult<T>> {
     const { admission } = this.parts;
-    admission.callBegan();
+    this.leases.callId = admission.callBegan();
+    let outcome: CallOutcome = "value";
     try {
       for (;;) {
         let lease = this.leases.acquire();
@@ -83,16 +85,22 @@ export class FailoverLoop {
         if (served !== null) return served;
       }
     } catch (error) {
-      if (this.#unsuitable === undefined) throw error;
-      return this.#unsuitable.resultOf(error, this.leases.attempts);
+      try {
+        if (this.#unsuitable === undefined) throw error;
+        return this.#unsuitable.resultOf(error, this.leases.attempts);
+      } catch (final) {
+        outcome = this.leases.outcomeOf(final);
+        throw final;
+      }
     } finally {
+      emitCallEnded(this.leases, outcome, this.#latest);
       admission.callEnded();
     }
   }
 
   /** Ends the call with that error unless an attempt has begun. */
   stop(error: unknown): void {
-    if (this.#lease === undefined) this.leases.stop(error);
+    if (this.#latest === undefined) this.leases.stop(error);
   }
 
   /** Verdict on the result of an attempt. Throws what the classifier of the caller throws. */
@@ -102,7 +110,7 @@ export class FailoverLoop {
       this.leases.options.classify ?? defaults.classify,
       result,
       time.readEpoch,
-      () => this.#lease!.reserved,
+      () => this.#latest!.lease.reserved,
     );
   }
 
@@ -115,7 +123,7 @@ export class FailoverLoop {
   /** Counts a result that no rule recognizes. */
   reportUnrecognized(result: TaskResult): void {
     const outcome = result.ok ? result.value : result.error;
-    reportUnrecognized(outcome, this.#lease!, this.parts.admission);
+    reportUnrecognized(outcome, this.#latest!.lease, this.parts.admission);
   }
 
   /** Emits `failover` if the provider is another one than before. Throws, and releases the lease, if the call is over. */
@@ -136,9 +144,16 @@ export class FailoverLoop {
       lease.release();
       throw error;
     }
-    this.#lease = lease;
     lease.startTask();
-    return new AttemptContext(lease, this.leases.attempts.length + 1, now);
+    const context = new AttemptContext(lease, this.leases.attempts.length + 1, now);
+    this.#latest = context;
+    emitAttemptStarted(this.leases, context);
+    // A listener can have aborted the call.
+    const { signal } = this.leases;
+    if (!signal?.aborted) return context;
+    lease.release();
+    emitAttemptEnded(this.leases, context, "cancelled");
+    throw signal.reason;
   }
 
   #runTask<T>(task: Task<T>, context: AttemptContext): T | PromiseLike<T> {
@@ -162,6 +177,7 @@ export class FailoverLoop {
       if (verdict !== null) {
         context.lease.settle(withResultUsage(verdict.settlement, ending, context.lease.hasReported));
       } else this.parts.admission.endStep();
+      emitAttemptEnded(this.leases, context, verdict?.status ?? "success");
     }
     return verdict;
   }

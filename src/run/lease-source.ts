@@ -9,12 +9,15 @@
 import { ActiveLease } from "../admission/active-lease.ts";
 import type { Caller } from "../admission/waiter.ts";
 import type { Attempt } from "../api/attempt.ts";
+import type { CallOutcome } from "../api/events.ts";
 import type { RunOptions } from "../api/run-options.ts";
 import { NoAvailableProviders } from "../errors.ts";
 import type { Capability } from "../provider/capability.ts";
 import { RequestSpec } from "../selection/request-spec.ts";
+import { emitCallEvent } from "./call-events.ts";
 import { callFailure } from "./call-failure.ts";
 import type { MapTurns } from "./map-turns.ts";
+import { refusalReasons } from "./refusal-reasons.ts";
 import { ANY_PROVIDER, type FailedAttempt, RetryPolicy, retryTerms } from "./retry-policy.ts";
 import type { RunDependencies, Signal } from "./run-dependencies.ts";
 import { watchPlaces } from "./stuck-items.ts";
@@ -30,6 +33,10 @@ export class LeaseSource implements Caller {
   readonly request: RequestSpec;
   readonly timeoutMs: number;
   readonly attempts: Attempt[] = [];
+  /** Number of the call. */
+  callId = 0;
+  /** Instant of the first acquire; NaN: it was refused immediately. */
+  startedAt: number = NaN;
   capability: Capability;
   /** Instant at which the call times out; Infinity: never. Known from the first acquire on. */
   deadline: number = Infinity;
@@ -98,6 +105,16 @@ export class LeaseSource implements Caller {
     if (this.signal?.aborted) throw this.signal.reason;
     if (this.#stopped !== null) throw this.#stopped.error;
     if (leftMs <= 0) throw this.failure("timed_out");
+  }
+
+  /** How the call ends with that error. */
+  outcomeOf(error: unknown): CallOutcome {
+    if (this.signal?.aborted && error === this.signal.reason) return "aborted";
+    if (this.parts.admission.isOwnClosed(error)) return "closed";
+    if (this.#stopped?.error === error) return "stopped";
+    // A task can throw such an error of another limiter.
+    const isOwn = NoAvailableProviders.is(error) && (error.attempts === this.attempts || this.failures === 0);
+    return isOwn ? error.kind : "error";
   }
 
   failure(kind: NoAvailableProviders["kind"]): NoAvailableProviders {
@@ -184,12 +201,18 @@ export class LeaseSource implements Caller {
   /** Requests a lease, and waits for at most `waitMs` and the patience of the call. */
   #requestLease(request: RequestSpec, waitMs: number): ActiveLease | Promise<ActiveLease> {
     const { admission, time } = this.parts;
-    const isFirst = this.deadline === Infinity;
+    const isFirst = Number.isNaN(this.startedAt);
     const leftMs = isFirst ? this.timeoutMs : this.deadline - time.now;
     const maxWaitMs = Math.min(waitMs, leftMs, this.#remainingWaitMs);
     const lease = admission.acquire(this.capability, request, this.options, maxWaitMs, this);
     // `acquire` has just read the clock.
-    if (isFirst) this.deadline = time.now + this.timeoutMs;
+    if (isFirst) {
+      this.startedAt = time.now;
+      this.deadline = this.startedAt + this.timeoutMs;
+    }
+    if (!(lease instanceof ActiveLease)) {
+      emitCallEvent(this, "queued", () => ({ reasons: refusalReasons(this.parts, this.capability, request) }));
+    }
     return lease;
   }
 

@@ -195,7 +195,7 @@ const acquires: Shape = {
   leaseTimeoutMs: positiveNumber,
   signal,
 };
-const runs: Shape = { ...acquires, ...waits };
+const runs: Shape = { ...acquires, ...waits, label: name };
 
 /** Accepts lists of providers that are among `names`. Other checks report what is no list. */
 function declaredProviders(names: ReadonlySet<unknown> = new Set()): Check {
@@ -233,7 +233,7 @@ const poolShape = objectOf({ name, ...draws }, "name");
 export const pool: Check = (value, problems) => checkOf({ pools: poolShape }, "pools", problems)(value, problems);
 export const capability: Check = objectOf({ name, providers: listed }, "name", "providers");
 export const select: Check = objectOf(needs);
-export const itemNeeds: Check = objectOf({ ...needs, ...fairness });
+export const itemNeeds: Check = objectOf({ ...needs, ...fairness, label: name });
 export const acquire: Check = objectOf(acquires);
 export const run: Check = objectOf(runs);
 export const stream: Check = objectOf({ ...runs, chunkTimeoutMs: positiveNumber });

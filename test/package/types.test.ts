@@ -171,6 +171,8 @@ const LATER_TYPES = [
     "AcquireOptions",
     "FairnessOptions",
     "Lease",
+    "CallEvent",
+    "CallOutcome",
     "CloseOptions",
     "Explanation",
     "KeptLease",

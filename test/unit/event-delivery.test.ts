@@ -31,7 +31,7 @@ function emit(events: Events): void {
 
 describe("a listener", () => {
   it("a listener is called before flush returns", () => {
-    const events = new Events();
+    const events = new Events({ listenerErrors: 0 });
     const heard: unknown[] = [];
     events.on("providerRevived", (event) => heard.push(event));
     emit(events);
@@ -47,7 +47,7 @@ describe("a listener", () => {
     ["returns an object with a hostile then", () => Object.defineProperty({}, THEN, { get: fail })],
     ["returns null", () => null],
   ])("a listener that %s disturbs no other listener and causes no unhandled rejection", async (_, hostile) => {
-    const events = new Events();
+    const events = new Events({ listenerErrors: 0 });
     const heard: string[] = [];
     events.on("providerRevived", hostile);
     events.on("providerRevived", () => heard.push("after"));
@@ -58,7 +58,7 @@ describe("a listener", () => {
   });
 
   it("a listener that is registered twice is called twice, and each registration is removed separately", () => {
-    const events = new Events();
+    const events = new Events({ listenerErrors: 0 });
     let calls = 0;
     const listener = () => {
       calls++;
@@ -79,7 +79,7 @@ describe("a listener", () => {
   });
 
   it("a listener that is removed during an event still receives it, and one that is added does not", () => {
-    const events = new Events();
+    const events = new Events({ listenerErrors: 0 });
     const heard: string[] = [];
     const offs: (() => void)[] = [];
     events.on("providerRevived", () => {
@@ -93,7 +93,7 @@ describe("a listener", () => {
   });
 
   it("a listener receives events of its own calls after the current one, in one order for all listeners", () => {
-    const events = new Events();
+    const events = new Events({ listenerErrors: 0 });
     const heard: string[] = [];
     events.on("providerDead", () => {
       emit(events);
@@ -107,7 +107,7 @@ describe("a listener", () => {
   });
 
   it("a listener is not called again by a later flush", () => {
-    const events = new Events();
+    const events = new Events({ listenerErrors: 0 });
     let calls = 0;
     events.on("providerRevived", () => {
       calls++;
@@ -120,7 +120,7 @@ describe("a listener", () => {
 });
 
 it("an event without a listener is dropped", () => {
-  const events = new Events();
+  const events = new Events({ listenerErrors: 0 });
   events.emit("providerRevived", REVIVED);
   let calls = 0;
   events.on("providerRevived", () => {

@@ -2,7 +2,13 @@
 // so that the hashes stay comparable, and one that is not 0 counts.
 import type { Inspection, Metrics } from "../../../src/index.ts";
 
-const NEWER: readonly string[] = ["tasksAbandoned", "abandonedTasks", "unrecognizedOutcomes", "unmatchedReports"];
+const NEWER: readonly string[] = [
+  "tasksAbandoned",
+  "abandonedTasks",
+  "unrecognizedOutcomes",
+  "unmatchedReports",
+  "listenerErrors",
+];
 
 function withoutZeros<T extends object>(fields: T): Partial<T> {
   const kept = Object.entries(fields).filter(([name, value]) => value !== 0 || !NEWER.includes(name));

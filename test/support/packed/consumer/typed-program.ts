@@ -4,6 +4,8 @@ import {
   type AcquireOptions,
   type Alternative,
   type Attempt,
+  type CallEvent,
+  type CallOutcome,
   type CapabilityConfig,
   type CapabilityProvider,
   type ClientUsage,
@@ -292,6 +294,8 @@ const responseReport: ResponseReport = { reported: [reported] };
 const cachedUsage: ReportedUsage = { inputTokens: 3, cachedInputTokens: 2 };
 const clientUsage: ClientUsage = { prompt_tokens: 3, completion_tokens: 4 };
 const keeping = leased.run("ask", ({ keep }) => keep(), { only: ["left"] });
+const ended: (CallEvent & { outcome: CallOutcome })[] = [];
+leased.on("callEnded", (event) => ended.push(event));
 const closing: CloseOptions = { drain: true, timeoutMs: 1_000 };
 keeping.then(async ({ value }) => {
   const kept: KeptLease = value;
