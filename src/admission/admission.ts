@@ -101,7 +101,6 @@ export class Admission implements LeaseContext {
     return this.#options.skewCapMs;
   }
 
-  /** The calls that wait, by capability, priority and key. */
   get waiters(): WaitQueue {
     return this.#scheduler.waiters;
   }
@@ -177,6 +176,7 @@ export class Admission implements LeaseContext {
 
   /** What `acquire` would do now. Takes nothing. */
   explain(capability: Capability, request: RequestSpec, { priority = 0 }: LeaseOptions): Explanation {
+    requireCost(capability, request, this.#parts.registry);
     const now = this.beginStep();
     try {
       const ranking = this.#scheduler.rank(capability, request, priority, now);

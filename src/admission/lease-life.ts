@@ -92,6 +92,18 @@ export abstract class LeaseLife implements Due, LeaseTerms {
     return this.candidate.state === "trial";
   }
 
+  get trialEndsAt(): number {
+    return this.grantedAt + this.#timeoutMs;
+  }
+
+  /** The provider has begun to answer, so that another trial can begin. */
+  leaveTrial(): void {
+    const { provider } = this.candidate;
+    if (provider.trial !== this) return;
+    provider.trial = null;
+    this.context.capacityFreed();
+  }
+
   /** Amounts that are reserved or counted. */
   get amounts(): UsageVector {
     return this.holdings.amounts;

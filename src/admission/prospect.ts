@@ -46,6 +46,8 @@ export function prospectOf(
       // Otherwise a reservation that ends by itself can be waited for, or the outcome of a trial.
       soonestAt = Math.min(soonestAt, opensAt < Infinity ? opensAt : nextDueAt);
     }
+    // Another trial can begin then.
+    if (gateMs === Infinity && provider.trialEndsAt > now) evaluateAt = Math.min(evaluateAt, provider.trialEndsAt);
     isReserved ||= fitsAt > now && provider.quotas.some((quota) => !quota.isHeldToEnd && quota.reserved > 0);
     targets.push({ provider, needs, isGated: isRoom && gateMs > 0 });
   }
@@ -65,6 +67,8 @@ export function prospectOf(
       soonestAt = Math.min(soonestAt, provider.settings.pausedUntil);
       continue;
     }
+    // The key of a dead provider is checked again then.
+    if (state === "dead") evaluateAt = Math.min(evaluateAt, provider.health.unchangedUntil(now));
     if (state !== "cooldown" && state !== "unhealthy") continue;
     // Ranked above.
     if (provider.isOpenForTrial(state, ranking.isProbing, now)) continue;

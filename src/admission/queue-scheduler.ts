@@ -150,7 +150,6 @@ export class QueueScheduler {
     caller: Caller | undefined,
     now: number,
   ): ActiveLease | Promise<ActiveLease> {
-    // Nothing was evaluated while the queue was idle.
     if (this.isIdle) this.#reset();
     const { priority = 0, fairnessKey: key } = options;
     const deadline = now + maxWaitMs;
@@ -190,17 +189,21 @@ export class QueueScheduler {
     }
     const joined = this.#shares.join(capability, request, priority, key);
     const waiter = new Waiter(capability.name, request, options, deadline, order, now, caller, joined);
+    try {
+      waiter.unwatch = this.#context.watch(options.signal, deadline, () => this.#end(waiter));
+    } catch (error) {
+      this.#shares.leave(joined);
+      throw error;
+    }
     if (waiter.trialRank > 0) this.#ranked++;
     else waiter.load = load;
     if (caller !== undefined) caller.withdraw = (error) => void this.#reject(waiter, error);
-    waiter.unwatch = this.#context.watch(options.signal, deadline, () => this.#end(waiter));
     const group = queue.add(waiter, capability.list);
     this.#reserver.reportWait(capability, request, now);
     if (ranking !== null && group.bounds !== null) addToBounds(group.bounds, waiter, capability, registry);
     const isFirst = waiter.queue!.first === waiter && group.lanes.size > 1 && this.#parts.weighted !== null;
     if (isFirst && queue.isDeferred(group) && isShutOut(waiter, this.#claims, registry)) {
       queue.defer(waiter);
-      // Its hope depends on the reservations.
       this.#nextEvaluationAt = Math.min(this.#nextEvaluationAt, this.#nextDueAt());
     } else if (hasTurn || (isFirst && queue.canDefer)) this.#hasRoom = true;
     else if (ranking !== null) {
@@ -218,7 +221,7 @@ export class QueueScheduler {
   #evaluate(waiter: Waiter, group: LaneGroup | null, now: number, only?: Provider): Verdict {
     const { request, deadline } = waiter;
     const signal = waiter.signal as Abortable | undefined;
-    // If one signal takes several waiters out of the queue, the first ones leave the capacity to waiters that stay.
+    // The first of several waiters with one signal leaves the capacity to those that stay.
     if (signal?.aborted) return this.#reject(waiter, signal.reason);
     const capability = this.#parts.registry.capabilities.get(waiter.capability);
     if (capability === undefined) return this.#giveUp(waiter, now, "refused");

@@ -30,7 +30,8 @@ export type ProviderState = "dead" | "paused" | "cooldown" | "trial" | "unhealth
 
 /** Lease that occupies the trial: a provider in a trial serves one request. */
 export interface Trial {
-  readonly grantedAt: number;
+  /** Instant from which the provider serves another trial, because this one hangs. */
+  readonly trialEndsAt: number;
 }
 
 /** One provider: its settings, quotas and health. */
@@ -132,9 +133,14 @@ export class Provider implements CooldownTerms {
     return state === "trial" || (state === "cooldown" && isOnlyChoice && now >= this.health.opensAt(true));
   }
 
+  /** Instant from which another trial can begin. -Infinity: no trial is open. */
+  get trialEndsAt(): number {
+    return this.trial?.trialEndsAt ?? -Infinity;
+  }
+
   /** Milliseconds until a trial or the ramp-up admits a lease. 0: now. Infinity: when a request in flight ends. */
   recoveryDelayMs(state: ProviderState, now: number): number {
-    if (state === "trial" || state === "cooldown") return this.trial === null ? 0 : Infinity;
+    if (state === "trial" || state === "cooldown") return this.trialEndsAt <= now ? 0 : Infinity;
     return state === "ramping" ? this.ramp.waitMs(this.leases, now) : 0;
   }
 

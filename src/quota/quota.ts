@@ -50,6 +50,10 @@ export class Quota extends Account {
    */
   read(reading: QuotaReading, now: number): number {
     const { tracker } = this;
+    if (this.reported !== null && now >= this.reported.limitUntil) {
+      this.reported.limit = Infinity;
+      this.#fitLimit(now);
+    }
     const { capacity } = tracker;
     const taken = this.taken(now);
     let validUntil = tracker.unchangedUntil;

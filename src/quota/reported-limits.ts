@@ -48,6 +48,8 @@ const VARIATION = 1.05;
 const ARRIVING = 0.02;
 /** Largest share of the window that a usable reset can be rounded by. */
 const COARSE = 0.05;
+/** Least time for which a reported limit lasts. One that is too low for every request would last for ever. */
+const LIMIT_LASTS_MS = 600_000;
 
 /** Reports of one quota. Constant memory, O(1). */
 export class ReportedLimits {
@@ -193,8 +195,13 @@ export class ReportedLimits {
   unchangedUntil(now: number): number {
     if (this.#kind === "full" && this.#debtBy(now) > 0) return -Infinity;
     const { othersUntil } = this;
-    const instants = [this.#resetAt, othersUntil - this.#windowMs, othersUntil];
+    const instants = [this.#resetAt, othersUntil - this.#windowMs, othersUntil, this.limitUntil];
     return Math.min(...instants.map((at) => (at > now ? at : Infinity)));
+  }
+
+  /** When the reported limit is forgotten if no further report states one. */
+  get limitUntil(): number {
+    return this.limit === Infinity ? Infinity : this.#limitAt + Math.max(LIMIT_LASTS_MS, 2 * this.#windowMs);
   }
 
   get #afterReset(): number {

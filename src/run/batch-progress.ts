@@ -5,7 +5,8 @@ export class BatchProgress {
   readonly #total: number | null;
   #startedAt = NaN;
   #pulled = 0;
-  #running = 0;
+  /** Items of which tasks run, with the number of those: a task can go on after its attempt has timed out. */
+  readonly #running = new Map<object, number>();
   #completed = 0;
   #failed = 0;
 
@@ -26,15 +27,23 @@ export class BatchProgress {
     this.#pulled++;
   }
 
-  taskBegan(): void {
-    this.#running++;
+  taskBegan(item: object): void {
+    this.#running.set(item, (this.#running.get(item) ?? 0) + 1);
   }
 
-  taskEnded(): void {
-    this.#running--;
+  taskEnded(item: object): void {
+    const tasks = this.#running.get(item);
+    // A task that goes on after the end of its item does not count.
+    if (tasks === undefined) return;
+    if (tasks === 1) this.#running.delete(item);
+    else this.#running.set(item, tasks - 1);
   }
 
-  /** `null`: the item was dropped. */
+  itemEnded(item: object): void {
+    this.#running.delete(item);
+  }
+
+  /** Counts an item that has ended. `null`: it was dropped. */
   ended(isServed: boolean | null): void {
     if (isServed === null) this.#pulled--;
     else if (isServed) this.#completed++;
@@ -49,8 +58,8 @@ export class BatchProgress {
       total: this.#total,
       completed: this.#completed,
       failed: this.#failed,
-      inFlight: this.#running,
-      waiting: this.#pulled - ended - this.#running,
+      inFlight: this.#running.size,
+      waiting: this.#pulled - ended - this.#running.size,
       perSecond: perMs && perMs * 1_000,
       etaMs: perMs === null || this.#total === null ? null : Math.max(0, this.#total - ended) / perMs,
     };

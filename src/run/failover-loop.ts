@@ -176,7 +176,10 @@ export class FailoverLoop {
       if (verdict?.isRecognized === false) this.reportUnrecognized(ending);
       if (verdict !== null) {
         context.lease.settle(withResultUsage(verdict.settlement, ending, context.lease.hasReported));
-      } else this.parts.admission.endStep();
+      } else {
+        context.lease.leaveTrial();
+        this.parts.admission.endStep();
+      }
       emitAttemptEnded(this.leases, context, verdict?.status ?? "success");
     }
     return verdict;

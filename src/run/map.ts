@@ -109,6 +109,7 @@ class MapIterator<Item, T> implements MapResults<Item, T> {
       } finally {
         if (key !== undefined) keyTurns.leave(key);
         this.#notBegun.delete(call);
+        this.#progress.itemEnded(call);
       }
     };
   }
@@ -148,11 +149,11 @@ class MapIterator<Item, T> implements MapResults<Item, T> {
 
   async #attempt(call: FailoverLoop, task: () => T | PromiseLike<T>): Promise<T> {
     this.#notBegun.delete(call);
-    this.#progress.taskBegan();
+    this.#progress.taskBegan(call);
     try {
       return await task();
     } finally {
-      this.#progress.taskEnded();
+      this.#progress.taskEnded(call);
     }
   }
 

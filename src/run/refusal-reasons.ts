@@ -43,9 +43,9 @@ export function refusalNow(parts: RunDependencies, capability: Capability, reque
 export function placesFreedAt(parts: RunDependencies, capability: Capability, request: RequestSpec): number {
   const { providers } = parts.admission.selection.registry;
   const instants = refusalReasons(parts, capability, request).flatMap((reason) => {
-    if (isUnable(reason)) return [];
+    if (isUnable(reason) && reason.reason !== "paused") return [];
     if (!("heldForMs" in reason)) return Infinity;
     return providers.get(reason.provider)!.quotas.map(({ held }) => held.last?.grantedAt ?? -Infinity);
   });
-  return Math.max(...instants);
+  return instants.length === 0 ? Infinity : Math.max(...instants);
 }

@@ -9,6 +9,9 @@ export interface Names {
   keys(): Iterable<string>;
 }
 
+/** Problems after these are left out. Bounds the time and the message of an error about a huge object. */
+const MOST_PROBLEMS = 300;
+
 /** Problems of one call, all of which are reported together. */
 export class Problems {
   /** Vocabulary of the profile; undefined if the checked value is the same in every profile. */
@@ -35,6 +38,7 @@ export class Problems {
 
   /** Reports the checked value as invalid. `text` is the message without the path. */
   add(expected: string, value: unknown, text?: string): void {
+    if (this.#problems.length >= MOST_PROBLEMS) return;
     const path = this.#path.map(step).join("").replace(/^\./, "");
     // One problem per path: an invalid value is not also reported as inconsistent with others.
     if (this.#lines.has(path)) return;

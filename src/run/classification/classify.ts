@@ -265,7 +265,8 @@ class Rules {
     if (status === "unauthorized" && !isOutermost) return undefined;
     let retryAfterMs = statedMs;
     if (LIMITED.includes(status)) {
-      retryAfterMs ??= waits.hint(bodies) ?? waits.reset(this.#tokens);
+      // 0 states no wait.
+      retryAfterMs = retryAfterMs || (waits.hint(bodies) ?? waits.reset(this.#tokens) ?? retryAfterMs);
       const renewalMs = waits.renewalMs;
       if (renewalMs !== undefined) retryAfterMs = Math.max(retryAfterMs ?? 0, renewalMs);
     }

@@ -78,9 +78,11 @@ export class Waits {
   header(): number | undefined {
     for (const name of MS_HEADERS) {
       const ms = this.#valueMs(this.read(name), 1);
-      if (ms !== undefined) return ms;
+      // Azure sends 0 beside a longer Retry-After.
+      if (ms) return ms;
     }
-    return this.#valueMs(this.read("retry-after"), 1e3);
+    // A header that was sent twice.
+    return this.#valueMs(this.read("retry-after")?.replace(/^(\d{1,9}), *\d.*$/, "$1"), 1e3);
   }
 
   /** Longest wait in the fields of these objects. */

@@ -2,6 +2,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { GrateLimiter, InvalidConfig, MockClock, NoAvailableProviders } from "../../../src/index.ts";
+import { LimiterFixture } from "../../support/limiter-fixture.ts";
 
 function limiterOf(random?: () => number) {
   const clock = new MockClock();
@@ -96,4 +97,14 @@ describe("explain", () => {
     limiter.close();
     expect(() => limiter.explain("chat")).toThrow("closed");
   });
+});
+
+it("explain refuses a call without a cost as acquire does", async () => {
+  const { limiter } = new LimiterFixture({
+    providers: [{ name: "a", limits: { usdPerDay: 5 } }],
+    capabilities: { chat: ["a"] },
+  });
+  expect(() => limiter.explain("chat")).toThrow(/costMicroUsd/);
+  await expect(limiter.acquire("chat")).rejects.toThrow(/costMicroUsd/);
+  expect(limiter.explain("chat", { costMicroUsd: 1 }).decision?.provider).toBe("a");
 });

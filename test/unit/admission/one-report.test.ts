@@ -1,7 +1,7 @@
 // One wrong report of usage, of any size, and how long it lowers the number of requests that are granted.
 import { describe, expect, it } from "vitest";
 import type { Lease, ProviderConfig, Usage } from "../../../src/index.ts";
-import { chatFixture, type LimiterFixture } from "../../support/limiter-fixture.ts";
+import { chatFixture, LimiterFixture } from "../../support/limiter-fixture.ts";
 import { seededRandom } from "../../support/seeded-random.ts";
 
 const EVERY_MS = 300;
@@ -89,4 +89,17 @@ describe("one wrong report", () => {
       }
     }
   });
+});
+
+it("a reported limit below every request is forgotten after ten minutes without another report", async () => {
+  const fixture = new LimiterFixture({
+    providers: [{ name: "a", limits: { tpm: 100_000 } }],
+    capabilities: { chat: ["a"] },
+  });
+  const reported = [{ dimension: "tokens", window: "minute", limit: 10, remaining: 5 }] as const;
+  fixture.grant({ tokens: 500 }).settle({ reported });
+  expect(fixture.refusal({ tokens: 500 }).reasons).toMatchObject([{ reason: "too_large", limit: 10 }]);
+  await fixture.advance(600_000);
+  expect(fixture.hasCapacity({ tokens: 500 })).toBe(true);
+  expect(fixture.quota("tokens").ceilingSource).toBe("config");
 });

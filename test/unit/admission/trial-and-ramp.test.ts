@@ -3,6 +3,7 @@
 import { describe, expect, it } from "vitest";
 import { type Lease, PriorityScorer, type ProviderConfig } from "../../../src/index.ts";
 import { chatFixture, flushPromises, LimiterFixture, rejection } from "../../support/limiter-fixture.ts";
+import { HttpError, never, runFixture, watch } from "../../support/run-fixture.ts";
 
 const HOUR = 3_600_000;
 
@@ -499,4 +500,50 @@ describe("the ramp of a provider without a requests quota", () => {
     expect(state(updated)).toBe("available");
     expect(widths(updated, 1)).toEqual([20]);
   });
+});
+
+const fails = () => Promise.reject(new HttpError(503));
+
+describe("a trial that hangs", () => {
+  it("another trial begins after leaseTimeoutMs, and wakes the calls that wait", async () => {
+    const { clock, limiter } = runFixture(["a"]);
+    const broken = [1, 2, 3].map(() => watch(limiter.run("chat", fails, { maxAttempts: 1 })));
+    await clock.advanceMsAsync(1_500);
+    expect(broken.map(({ state }) => state)).toEqual(["rejected", "rejected", "rejected"]);
+    const hangs = watch(limiter.run("chat", never));
+    const later = watch(limiter.run("chat", () => "served", { maxWaitMs: 3_600_000 }));
+    await clock.advanceMsAsync(599_000);
+    expect([hangs.state, later.state]).toEqual(["open", "open"]);
+    await clock.advanceMsAsync(1_000);
+    expect([hangs.state, later.state]).toEqual(["open", "resolved"]);
+  });
+
+  it("a stream that has begun lets the next trial begin", async () => {
+    const { clock, limiter } = runFixture(["a"]);
+    const broken = [1, 2, 3].map(() => watch(limiter.run("chat", fails, { maxAttempts: 1 })));
+    await clock.advanceMsAsync(1_500);
+    expect(broken.map(({ state }) => state)).toEqual(["rejected", "rejected", "rejected"]);
+    const stream = watch(
+      limiter.stream("chat", async function* () {
+        yield "first";
+        await never();
+      }),
+    );
+    await clock.advanceMsAsync(1);
+    expect(stream.state).toBe("resolved");
+    const later = watch(limiter.run("chat", () => "served"));
+    await clock.advanceMsAsync(1);
+    expect(later.state).toBe("resolved");
+  });
+});
+
+it("a call that waits is granted when the key of a dead provider is checked again", async () => {
+  const { clock, limiter } = runFixture(["a", { name: "b", limits: { concurrency: 1 } }], { leaseTimeoutMs: 1e8 });
+  await limiter.acquire("chat", { only: ["b"] });
+  limiter.observe({ provider: "a", outcome: { status: 401 } });
+  const waiting = watch(limiter.acquire("chat", { maxWaitMs: 1_800_000 }));
+  await clock.advanceMsAsync(599_999);
+  expect(waiting.state).toBe("open");
+  await clock.advanceMsAsync(1);
+  expect(waiting.value?.provider).toBe("a");
 });

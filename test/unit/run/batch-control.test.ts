@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { GrateLimiterError, InvalidConfig } from "../../../src/index.ts";
 import { flushPromises } from "../../support/limiter-fixture.ts";
-import { expectIdle, type RunFixture, rejection, runFixture } from "../../support/run-fixture.ts";
+import { expectIdle, never, type RunFixture, rejection, runFixture, watch } from "../../support/run-fixture.ts";
 
 function sleep({ clock }: RunFixture, ms: number): Promise<void> {
   return new Promise((resolve) => void clock.wakeAt(clock.now() + ms, resolve));
@@ -206,5 +206,30 @@ describe("close with drain", () => {
     const { limiter } = runFixture([{ name: "a" }]);
     expect(() => limiter.close({ drain: "yes", timeoutMs: -1 } as never)).toThrow(InvalidConfig);
     expect(limiter.tryAcquire("chat").granted).toBe(true);
+  });
+});
+
+describe("a batch beside tasks that go on", () => {
+  it("an item counts once, however many of its tasks still run", async () => {
+    const { clock, limiter } = runFixture(["a"]);
+    const batch = limiter.map("chat", [1], never, { attemptTimeoutMs: 2_000 });
+    const all = watch(batch.toArray());
+    for (let step = 0; step < 8; step++) {
+      await clock.advanceMsAsync(1_500);
+      const { inFlight, waiting, failed } = batch.progress;
+      expect(inFlight + waiting + failed).toBe(1);
+      expect(Math.min(inFlight, waiting)).toBe(0);
+    }
+    expect(all.state).toBe("resolved");
+  });
+
+  it("a pause longer than leaseTimeoutMs fails no item", async () => {
+    const { clock, limiter } = runFixture([{ name: "a", paused: true }]);
+    const all = watch(limiter.map("chat", [1, 2], (item) => item).toArray());
+    await clock.advanceMsAsync(3_600_000);
+    expect(all.state).toBe("open");
+    limiter.updateProvider("a", { paused: false });
+    await clock.advanceMsAsync(1);
+    expect(all.value).toMatchObject([{ ok: true }, { ok: true }]);
   });
 });

@@ -164,3 +164,26 @@ describe("should-retry", () => {
     expect(of(409, {}).status).toBe("client_error");
   });
 });
+
+describe("a stated wait of 0", () => {
+  const waitOf = (headers: object, message = "refused") =>
+    classifyResult({ ok: false, error: Object.assign(new Error(message), { status: 429, headers }) }, () => 0)
+      .settlement.retryAfterMs;
+
+  it.each([
+    [{ "retry-after": "0" }, "Rate limit reached, please try again in 33s", 33_000],
+    [{ "retry-after-ms": "0", "retry-after": "30" }, "refused", 30_000],
+    [{ "retry-after": "30, 30" }, "refused", 30_000],
+    [
+      {
+        ...{ "retry-after": "0", "x-ratelimit-limit-requests": "1", "x-ratelimit-remaining-requests": "0" },
+        "x-ratelimit-reset-requests": "30s",
+      },
+      "refused",
+      30_000,
+    ],
+    [{ "retry-after": "0" }, "refused", 0],
+  ])("%j with the message %j is read as %s ms", (headers, message, expected) => {
+    expect(waitOf(headers, message)).toBe(expected);
+  });
+});

@@ -165,3 +165,16 @@ it("the message of many problems has the first 20, and `problems` has all of the
     expect(lines[21]).toBe("  and 280 more");
   }
 });
+
+it("the error about an object with 100,000 unknown keys has the first 300 problems", () => {
+  const keys = Object.fromEntries(Array.from({ length: 100_000 }, (_, index) => [`key${index}`, 1]));
+  const limiter = new GrateLimiter({ providers: [{ name: "a" }], capabilities: { chat: ["a"] } });
+  const began = performance.now();
+  try {
+    limiter.select("chat", keys as never);
+    expect.unreachable();
+  } catch (error) {
+    expect(performance.now() - began).toBeLessThan(2_000);
+    expect((error as InvalidConfig).problems).toHaveLength(300);
+  }
+});
