@@ -33,7 +33,7 @@ export type {
   StreamOptions,
   TaskResult,
 } from "./api/run-options.ts";
-export type { ProviderScoreContext, ScoreBreakdown, ScoringStrategy } from "./api/scoring-strategy.ts";
+export type { ProviderScoreContext, QuotaState, ScoreBreakdown, ScoringStrategy } from "./api/scoring-strategy.ts";
 export { StatusClass } from "./api/status-class.ts";
 export type { ClientUsage, ReportedUsage, Usage } from "./api/usage.ts";
 export type { Verdict } from "./api/verdict.ts";

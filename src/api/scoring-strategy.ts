@@ -1,3 +1,9 @@
+import type { QuotaForecast } from "./quota-forecast.ts";
+import type { Usage } from "./usage.ts";
+
+/** State of one quota, as a scoring strategy reads it. `limit`: the limit in force. `inFlight`: reserved by open leases. */
+export type QuotaState = Pick<QuotaForecast, "dimension" | "window" | "pool" | "limit" | "remaining" | "inFlight">;
+
 /** Four parts of a score, each from 0 to 1; larger is better. */
 export interface ScoreBreakdown {
   readonly quotaScore: number;
@@ -8,7 +14,8 @@ export interface ScoreBreakdown {
 
 /**
  * Facts about one provider and its score parts. The limiter reuses one object for all providers: keep no reference.
- * `quotaRemainingRatio`, `predictedExhaustionSeconds`, `burnPerSecond` and `costMicroUsd` are computed when they are read.
+ * `demand`, `quotas`, `quotaRemainingRatio`,
+ * `predictedExhaustionSeconds`, `burnPerSecond` and `costMicroUsd` are computed when they are read.
  */
 export interface ProviderScoreContext extends ScoreBreakdown {
   readonly provider: string;
@@ -17,6 +24,10 @@ export interface ProviderScoreContext extends ScoreBreakdown {
   readonly maxPriority: number;
   /** Weight of the provider; 1 in the classic profile. */
   readonly weight: number;
+  /** Amounts that the request needs there, estimates included; `{}` in the classic profile. */
+  readonly demand: Usage;
+  /** Own quotas first, then those of the pools. */
+  readonly quotas: readonly QuotaState[];
   readonly quotaRemainingRatio: number;
   /** Infinity: never. */
   readonly predictedExhaustionSeconds: number;

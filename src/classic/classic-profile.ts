@@ -78,6 +78,8 @@ export const classic: Profile = {
     return -Infinity;
   },
 
+  quotaScoreFor: null,
+
   earliestFit: (_quotas, _needs, now) => now,
 
   requireLeases() {

@@ -79,11 +79,22 @@ export const anticipatory: Profile = {
     reading.quotaScore = 1;
     reading.requestsLeft = Infinity;
     reading.sizeLeft = Infinity;
+    reading.leastSize = Infinity;
     reading.openVariance = 0;
     let validUntil = Infinity;
     for (let i = 0; i < quotas.length; i++) validUntil = Math.min(validUntil, quotas[i]!.read(reading, now));
     reading.reportedQuotaScore = reading.quotaScore;
     return validUntil;
+  },
+
+  quotaScoreFor(quotas, amounts) {
+    let least = 1;
+    for (let i = 0; i < quotas.length; i++) {
+      const quota = quotas[i]!;
+      const share = quota.shareAfter(demandFor(amounts, quota.index));
+      if (share < least) least = share;
+    }
+    return least;
   },
 
   earliestFit(quotas, needs, now, options) {

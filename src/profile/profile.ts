@@ -58,6 +58,9 @@ export interface Profile {
    */
   readQuotas(quotas: readonly Quota[], reading: QuotaReading, now: number): number;
 
+  /** Quota part of the score for a request with these amounts, as of the latest `readQuotas`. null: it looks at no request. */
+  readonly quotaScoreFor: ((quotas: readonly Quota[], amounts: UsageVector) => number) | null;
+
   /** The first instant at which all of the quotas have room; see availability.ts. */
   earliestFit(quotas: readonly Quota[], needs: Demand, now: number, options?: FitOptions): number;
 

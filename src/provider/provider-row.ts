@@ -25,5 +25,6 @@ export class ProviderRow implements QuotaReading {
   reportedQuotaScore = 1;
   requestsLeft: number = Infinity;
   sizeLeft: number = Infinity;
+  leastSize: number = Infinity;
   openVariance = 0;
 }

@@ -1,13 +1,15 @@
 /** Summary of all quotas of a provider, as a selection reads it. */
 export interface QuotaReading {
-  /** Quota part of the score, 0 to 1, pressure included. */
+  /** Quota part of the score, 0 to 1, for a request of negligible size. */
   quotaScore: number;
-  /** Quota part that a decision reports. */
+  /** The same, as a decision reports it. */
   reportedQuotaScore: number;
   /** Smallest remaining amount of all quotas on requests and concurrency. */
   requestsLeft: number;
   /** Smallest remaining amount of all quotas on tokens, cost and bytes. */
   sizeLeft: number;
+  /** Smallest limit of those. Infinity: there is none. */
+  leastSize: number;
   /** Largest variance of the open estimates on one of the quotas on tokens, cost and bytes. */
   openVariance: number;
 }

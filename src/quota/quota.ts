@@ -19,6 +19,9 @@ export class Quota extends Account {
   readonly isHeldToEnd: boolean;
   /** True if it counts requests or places, whatever their size. */
   readonly isOfRequests: boolean;
+  // As of the latest `read`: the remaining amount, and the share of it that pressure leaves.
+  #left = 0;
+  #calm = 1;
   /** The quota that it inherited usage from, until the leases have migrated; null: none. */
   inheritedFrom: Quota | null = null;
 
@@ -45,8 +48,8 @@ export class Quota extends Account {
   }
 
   /**
-   * Lowers `reading` to the rest of this quota, and to the share of it that pressure leaves. Returns the instant
-   * until which time alone changes nothing of that; -Infinity: it changes at every instant.
+   * Lowers `reading` to the rest of this quota, and to the share of it that pressure leaves. Returns the instant until which
+   * time alone changes nothing of that, and of `shareAfter`; -Infinity: it changes at every instant.
    */
   read(reading: QuotaReading, now: number): number {
     const { tracker } = this;
@@ -59,21 +62,31 @@ export class Quota extends Account {
     let validUntil = tracker.unchangedUntil;
     if (this.reported !== null) validUntil = Math.min(validUntil, this.reported.unchangedUntil(now));
     const left = capacity > taken ? capacity - taken : 0;
-    let share = left > 0 ? 1 - taken / capacity : 0;
+    this.#left = left;
+    this.#calm = 1;
     // Rates only fall until the next amount, and time only releases: a quota without pressure stays without it.
     if (left > 0 && taken + this.burn.bound * this.#horizonSeconds > CALM_SHARE * capacity) {
       const pressure = this.#pressure(taken, now);
-      share *= 1 - pressure;
+      this.#calm = 1 - pressure;
       if (pressure > 0) validUntil = -Infinity;
     }
+    const share = left > 0 ? (left / capacity) * this.#calm : 0;
     if (share < reading.quotaScore) reading.quotaScore = share;
     if (this.isOfRequests) {
       if (left < reading.requestsLeft) reading.requestsLeft = left;
     } else {
       if (left < reading.sizeLeft) reading.sizeLeft = left;
+      if (capacity < reading.leastSize) reading.leastSize = capacity;
       if (this.estimateVariance > reading.openVariance) reading.openVariance = this.estimateVariance;
     }
     return validUntil;
+  }
+
+  /** Share of the limit, 0 to 1, that a request of that amount leaves, reduced by pressure. As of the latest `read`. */
+  shareAfter(amount: number): number {
+    // A single request costs nothing. Otherwise a limit of two a minute, or one place, would always lose.
+    const left = this.#left - (this.isOfRequests ? Math.max(0, amount - 1) : amount);
+    return left > 0 ? (left / this.tracker.capacity) * this.#calm : 0;
   }
 
   /** 0 calm to 1 running out; see pressure.ts. Bounds show for less where it is 0. */

@@ -1,6 +1,8 @@
-import type { ProviderScoreContext } from "../api/scoring-strategy.ts";
+import type { ProviderScoreContext, QuotaState } from "../api/scoring-strategy.ts";
+import type { Usage } from "../api/usage.ts";
 import type { Provider } from "../provider/provider.ts";
 import type { Quota } from "../quota/quota.ts";
+import { type Demand, usageOf } from "../quota/usage-vector.ts";
 import type { RequestSpec } from "./request-spec.ts";
 
 /** Facts of one candidate that the scoring strategy reads. One object serves all candidates of all calls in sequence. */
@@ -19,6 +21,7 @@ export class CandidateContext implements ProviderScoreContext {
   #request: RequestSpec | null = null;
   #now = 0;
   #candidate: Provider | null = null;
+  #demand: Demand | null = null;
 
   /** Sets the request and the facts of the whole list. */
   setRequest(capability: string, request: RequestSpec, maxPriority: number, maxLatencyMs: number, now: number): void {
@@ -30,14 +33,37 @@ export class CandidateContext implements ProviderScoreContext {
   }
 
   /** Sets the candidate. */
-  setCandidate(candidate: Provider, priority: number, quotaScore: number, healthScore: number): void {
+  setCandidate(
+    candidate: Provider,
+    priority: number,
+    quotaScore: number,
+    healthScore: number,
+    demand: Demand | null,
+  ): void {
     this.#candidate = candidate;
+    this.#demand = demand;
     this.provider = candidate.name;
     this.priority = priority;
     this.weight = candidate.settings.weight;
     this.latencyMs = candidate.health.latencyMs ?? 0;
     this.quotaScore = quotaScore;
     this.healthScore = healthScore;
+  }
+
+  get demand(): Usage {
+    return this.#demand === null ? {} : usageOf(this.#demand.amounts);
+  }
+
+  get quotas(): readonly QuotaState[] {
+    const now = this.#now;
+    return (this.#candidate?.quotas ?? []).map((quota) => ({
+      dimension: quota.spec.dimension,
+      window: quota.spec.window,
+      pool: quota.pool,
+      limit: quota.capacity,
+      remaining: quota.remaining(now),
+      inFlight: quota.reserved,
+    }));
   }
 
   get quotaRemainingRatio(): number {

@@ -23,6 +23,10 @@ export class RankedEntry {
   /** Revision of the row at the last scoring. -1: not scored. */
   scoredRevision = -1;
   score = 0;
+  /** Quota part of the score that a decision reports. */
+  quotaScore = 0;
+  /** True if that part depends on the request. */
+  isSized = false;
   // Parts of the score that depend on the whole list.
   priorityScore = 0;
   latencyScore = 0;

@@ -26,6 +26,8 @@ import type { SelectionContext } from "./selection-context.ts";
 
 // Up to this number of changed entries, moving each one is cheaper than sorting all.
 const MOVED_ONE_BY_ONE = 8;
+/** Share of the smallest limit up to which the score does not look at the size of a request, because it costs time. */
+const NEGLIGIBLE_SHARE = 0.001;
 
 /** Ranking of a list. One object serves all calls for the list in sequence; its result is valid until the next call. */
 export class Ranking {
@@ -93,9 +95,15 @@ export class Ranking {
       for (const entry of this.#entries) entry.size = capability.sizeOn(entry.listed.name);
     }
     let isDifferent = request !== this.#request || isLease !== this.#isLease || capability !== this.#capability;
+    const isSameSize =
+      !isDifferent || (isLease === this.#isLease && this.#request !== null && request.isSameSize(this.#request));
+    const isSameDemand = isSameSize && capability === this.#capability;
     this.#capability = capability;
     this.#request = request;
     this.#isLease = isLease;
+    if (!isSameDemand && context.profile.quotaScoreFor !== null) {
+      for (const entry of this.#entries) if (entry.isSized || this.#isSized(entry)) entry.scoredRevision = -1;
+    }
     isDifferent ||= this.isProbing || context.weighted === null;
     this.isProbing = false;
     this.#refresh(isDifferent, context, now);
@@ -128,7 +136,7 @@ export class Ranking {
     }
     const { row, waitMs } = best;
     const reasoning = {
-      quotaScore: row.reportedQuotaScore,
+      quotaScore: best.quotaScore,
       healthScore: row.healthScore,
       priorityScore: best.priorityScore,
       latencyScore: best.latencyScore,
@@ -241,8 +249,23 @@ export class Ranking {
     return Math.min(waitMs, NO_KNOWN_TIME);
   }
 
-  #score(entry: RankedEntry, { strategy, weighted, scoreCap }: SelectionContext, now: number): number {
-    const { row } = entry;
+  /** True if the request takes so much of a quota that the score has to look at what it leaves. */
+  #isSized({ provider, row, size }: RankedEntry): boolean {
+    const request = this.#request!;
+    if (request.maxRequests > 1) return true;
+    return request.maxSizeOn(provider, size!, this.#isLease) > NEGLIGIBLE_SHARE * row.leastSize;
+  }
+
+  #score(entry: RankedEntry, { strategy, weighted, scoreCap, profile }: SelectionContext, now: number): number {
+    const { row, provider } = entry;
+    const { quotaScoreFor } = profile;
+    let { quotaScore, reportedQuotaScore } = row;
+    entry.isSized = quotaScoreFor !== null && this.#isSized(entry);
+    if (entry.isSized) {
+      const { amounts } = this.#request!.demandOn(this.#capability!, entry.listed, this.#isLease);
+      quotaScore = reportedQuotaScore = quotaScoreFor!(provider.quotas, amounts);
+    }
+    entry.quotaScore = reportedQuotaScore;
     const priority = entry.ownPriority ?? row.priority;
     const maxLatencyMs = this.#maxLatencyMs > 0 ? this.#maxLatencyMs : 1;
     // The Rust and Python packages compute the two parts in this way too.
@@ -251,14 +274,15 @@ export class Ranking {
     entry.priorityScore = priorityScore;
     entry.latencyScore = latencyScore;
     if (weighted !== null) {
-      const score = weighted.combine(row.quotaScore, row.healthScore, priorityScore, latencyScore, row.weight);
+      const score = weighted.combine(quotaScore, row.healthScore, priorityScore, latencyScore, row.weight);
       return finiteScore(score > scoreCap ? scoreCap : score);
     }
     const context = this.#context;
     context.setRequest(this.#capability!.name, this.#request!, this.#maxPriority, maxLatencyMs, now);
     context.priorityScore = priorityScore;
     context.latencyScore = latencyScore;
-    context.setCandidate(entry.provider, priority, row.quotaScore, row.healthScore);
+    const demand = quotaScoreFor && this.#request!.demandOn(this.#capability!, entry.listed, this.#isLease);
+    context.setCandidate(provider, priority, quotaScore, row.healthScore, demand);
     return finiteScore(Math.min(scoreCap, strategy.score(context)));
   }
 

@@ -82,6 +82,14 @@ export class RequestSpec {
     return hasAmounts && maxOutput(this) >= maxOutput(other);
   }
 
+  /** True if both specify the same amounts. */
+  isSameSize(other: RequestSpec): boolean {
+    const amounts = other.#specified;
+    return (
+      this.#maxOutputTokens === other.#maxOutputTokens && this.#specified.every((amount, i) => amount === amounts[i])
+    );
+  }
+
   /** Key that is equal for requests that specify the same amounts and providers. */
   get key(): string {
     this.#key ??= this.#keyOf((amount) => amount);
