@@ -95,8 +95,7 @@ export class Ranking {
       for (const entry of this.#entries) entry.size = capability.sizeOn(entry.listed.name);
     }
     let isDifferent = request !== this.#request || isLease !== this.#isLease || capability !== this.#capability;
-    const isSameSize =
-      !isDifferent || (isLease === this.#isLease && this.#request !== null && request.isSameSize(this.#request));
+    const isSameSize = !isDifferent || (this.#request !== null && request.isSameSize(this.#request));
     const isSameDemand = isSameSize && capability === this.#capability;
     this.#capability = capability;
     this.#request = request;
@@ -249,11 +248,11 @@ export class Ranking {
     return Math.min(waitMs, NO_KNOWN_TIME);
   }
 
-  /** True if the request takes so much of a quota that the score has to look at what it leaves. */
+  /** True if the request takes so much of a quota that the score has to look at it. An invented estimate does not count. */
   #isSized({ provider, row, size }: RankedEntry): boolean {
     const request = this.#request!;
     if (request.maxRequests > 1) return true;
-    return request.maxSizeOn(provider, size!, this.#isLease) > NEGLIGIBLE_SHARE * row.leastSize;
+    return request.maxSizeOn(provider, size!, false) > NEGLIGIBLE_SHARE * row.leastSize;
   }
 
   #score(entry: RankedEntry, { strategy, weighted, scoreCap, profile }: SelectionContext, now: number): number {
@@ -262,7 +261,7 @@ export class Ranking {
     let { quotaScore, reportedQuotaScore } = row;
     entry.isSized = quotaScoreFor !== null && this.#isSized(entry);
     if (entry.isSized) {
-      const { amounts } = this.#request!.demandOn(this.#capability!, entry.listed, this.#isLease);
+      const { amounts } = this.#request!.demandOn(this.#capability!, entry.listed, false);
       quotaScore = reportedQuotaScore = quotaScoreFor!(provider.quotas, amounts);
     }
     entry.quotaScore = reportedQuotaScore;
@@ -281,7 +280,7 @@ export class Ranking {
     context.setRequest(this.#capability!.name, this.#request!, this.#maxPriority, maxLatencyMs, now);
     context.priorityScore = priorityScore;
     context.latencyScore = latencyScore;
-    const demand = quotaScoreFor && this.#request!.demandOn(this.#capability!, entry.listed, this.#isLease);
+    const demand = quotaScoreFor && this.#request!.demandOn(this.#capability!, entry.listed, false);
     context.setCandidate(provider, priority, quotaScore, row.healthScore, demand);
     return finiteScore(Math.min(scoreCap, strategy.score(context)));
   }

@@ -162,7 +162,15 @@ const DUE_TYPES = [
   ...["Alternative", "Attempt", "CapabilityConfig", "CapabilityProvider", "Clock", "Decision", "GrateLimiterOptions"],
   ...["HealthOptions", "Inspection", "LimiterEvents", "Limits", "Metrics", "Observation", "Outcome", "PoolConfig"],
   ...["Price", "ProviderConfig", "ProviderInspection", "ProviderPatch", "ProviderScoreContext", "QuotaConfig"],
-  ...["QueueInspection", "QuotaForecast", "Refusal", "RefusalReason", "ScoreBreakdown", "ScoringStrategy"],
+  ...[
+    "QueueInspection",
+    "QuotaForecast",
+    "QuotaState",
+    "Refusal",
+    "RefusalReason",
+    "ScoreBreakdown",
+    "ScoringStrategy",
+  ],
   ...["ClientUsage", "ReportedUsage", "ScoringWeights", "SelectOptions", "Usage", "Verdict", "WindowSpec"],
 ];
 /** Types that only running requests needs; some of them are already part of the options. */

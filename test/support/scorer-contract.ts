@@ -22,6 +22,8 @@ export const context: fc.Arbitrary<ProviderScoreContext> = fc.record({
   latencyMs: fc.constantFrom(0, 12.5, 1e5),
   maxLatencyMs: fc.constantFrom(1, 1e5),
   inFlight: fc.constantFrom(0, 3),
+  demand: fc.constant({}),
+  quotas: fc.constant([]),
   costMicroUsd: fc.constantFrom(null, 0, 5, 2 ** 53 - 1),
 });
 
@@ -42,6 +44,8 @@ export const PLAIN: ProviderScoreContext = {
   latencyMs: 0,
   maxLatencyMs: 1,
   inFlight: 0,
+  demand: {},
+  quotas: [],
   costMicroUsd: null,
 };
 

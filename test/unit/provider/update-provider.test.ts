@@ -183,13 +183,14 @@ describe("updateProvider", () => {
   it("priority, weight, paused and price can be changed separately", () => {
     const { update, limiter } = one({ price: { usdPerRequest: 0.5 }, limits: { usdPerHour: 100 } });
     update({ weight: 3 });
-    expect(limiter.select("chat").score).toBeCloseTo(3, 12);
+    // A request of half a dollar is half a hundredth of the limit, and the quota part counts 0.4 x 3.
+    expect(limiter.select("chat").score).toBeCloseTo(3 - 0.006, 12);
     update({ priority: 0 });
-    expect(limiter.select("chat").score).toBeCloseTo(2.7, 12);
+    expect(limiter.select("chat").score).toBeCloseTo(2.7 - 0.006, 12);
     update({ paused: true });
     expect(() => limiter.select("chat")).toThrow();
     update({ paused: false, price: { usdPerRequest: 2 } });
-    expect(limiter.select("chat").score).toBeCloseTo(2.7, 12);
+    expect(limiter.select("chat").score).toBeCloseTo(2.7 - 0.024, 12);
     limiter.observe({ provider: "only", outcome: { status: "success" } });
     expect(limiter.remainingQuota("only", "cost_usd")).toBe(98_000_000);
   });

@@ -27,6 +27,7 @@ function share(quota: Quota, now: number): number {
     reportedQuotaScore: 1,
     requestsLeft: Number.POSITIVE_INFINITY,
     sizeLeft: Number.POSITIVE_INFINITY,
+    leastSize: Number.POSITIVE_INFINITY,
     openVariance: 0,
   };
   quota.read(reading, now);

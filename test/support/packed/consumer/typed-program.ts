@@ -46,6 +46,7 @@ import {
   type QueueInspection,
   type QuotaConfig,
   type QuotaForecast,
+  type QuotaState,
   RealClock,
   type Refusal,
   type RefusalReason,
@@ -296,6 +297,15 @@ const clientUsage: ClientUsage = { prompt_tokens: 3, completion_tokens: 4 };
 const keeping = leased.run("ask", ({ keep }) => keep(), { only: ["left"] });
 const ended: (CallEvent & { outcome: CallOutcome })[] = [];
 leased.on("callEnded", (event) => ended.push(event));
+const quotaState: QuotaState = {
+  dimension: "tokens",
+  window: "minute",
+  pool: null,
+  limit: 10,
+  remaining: 5,
+  inFlight: 0,
+};
+expect(quotaState.remaining === 5, "the state of a quota");
 const closing: CloseOptions = { drain: true, timeoutMs: 1_000 };
 keeping.then(async ({ value }) => {
   const kept: KeptLease = value;
