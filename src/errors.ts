@@ -130,6 +130,12 @@ export class NoAvailableProviders extends GrateLimiterError {
     return hasCode(value, "no_available_providers");
   }
 }
+// Text in a console, without the cause: errors of clients can contain keys.
+Object.defineProperty(NoAvailableProviders.prototype, Symbol.for("nodejs.util.inspect.custom"), {
+  value(this: NoAvailableProviders): string {
+    return `${this.stack} ${JSON.stringify(this)}`;
+  },
+});
 nameErrors(NoAvailableProviders, "NoAvailableProviders");
 
 const PROBLEMS_SHOWN = 20;

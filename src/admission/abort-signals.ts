@@ -11,6 +11,16 @@ export interface Abortable {
   removeEventListener(type: "abort", listener: () => void): void;
 }
 
+/** The state of a signal. One that cannot be read has not aborted. */
+export function abortOf(signal: AbortSignal | undefined): { readonly reason: unknown } | null {
+  try {
+    const { aborted, reason } = (signal ?? {}) as Partial<Abortable>;
+    return aborted ? { reason } : null;
+  } catch {
+    return null;
+  }
+}
+
 /** Lets any number of acts wait for a signal with one listener, for runtimes warn of more than ten. */
 export class AbortSignals {
   readonly #waiting = new WeakMap<AbortSignal, Listening>();

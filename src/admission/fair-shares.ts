@@ -80,7 +80,7 @@ export class FairShares<Queue extends { update(): void }> {
   /** True if no further call with that key can join the queue. `size`: number of all waiters. */
   isFullFor(key: string | undefined, size: number): boolean {
     const { maxWaiting, maxWaitingPerKey } = this.#limits;
-    return size >= maxWaiting || this.#waitingFor(key) >= maxWaitingPerKey;
+    return size >= maxWaiting || (key !== undefined && this.#waitingFor(key) >= maxWaitingPerKey);
   }
 
   /** Number of waiters with that key; 0 for calls without a key. */

@@ -38,11 +38,14 @@ export class LeaseHoldings {
     return this.#reservations.some(({ quota }) => quotas.has(quota));
   }
 
-  /** Largest amount / limit over the quotas; 1 without quotas, 0 if the request was never sent. */
+  /** Largest amount / limit over the quotas, at most 1, because one report must not starve its key; 1 without quotas, 0 if the request was never sent. */
   get charge(): number {
     if (this.#isCancelled) return 0;
     if (this.#reservations.length === 0) return 1;
-    return Math.max(...this.#reservations.map(({ quota, amount }) => (amount > 0 ? amount / quota.spec.limit : 0)));
+    return Math.min(
+      1,
+      Math.max(...this.#reservations.map(({ quota, amount }) => (amount > 0 ? amount / quota.spec.limit : 0))),
+    );
   }
 
   reserve(quota: Quota, state: LeaseState, now: number): void {

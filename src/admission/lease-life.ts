@@ -39,6 +39,8 @@ import type { OpenLeases } from "./open-leases.ts";
 export abstract class LeaseLife implements Due, LeaseTerms {
   readonly grantedAt: number;
   readonly order: number;
+  readonly trialEndsAt: number;
+  readonly rampEpoch: number;
   dueAt: number;
   place = -1;
   taskMs = 0;
@@ -67,7 +69,8 @@ export abstract class LeaseLife implements Due, LeaseTerms {
     this.dueAt = nextInstantOf(this.state);
     this.#openLeases = context.openLeases.of(provider);
     this.#openLeases.add(candidate.capability.learning);
-    provider.leases++;
+    this.trialEndsAt = now + Math.min(timeoutMs, provider.hungAfterMs);
+    this.rampEpoch = provider.leaseGranted();
     provider.takeRecoverySlot(state, needs.amounts[REQUESTS]!, this, now);
     const { quotas } = provider;
     for (let i = 0; i < quotas.length; i++) this.holdings.reserve(quotas[i]!, this.state, now);
@@ -90,10 +93,6 @@ export abstract class LeaseLife implements Due, LeaseTerms {
   /** True for the one request after a cooldown. */
   get isTrial(): boolean {
     return this.candidate.state === "trial";
-  }
-
-  get trialEndsAt(): number {
-    return this.grantedAt + this.#timeoutMs;
   }
 
   /** The provider has begun to answer, so that another trial can begin. */
@@ -207,7 +206,7 @@ export abstract class LeaseLife implements Due, LeaseTerms {
     if (isUncounted(before) && !isUncounted(state)) this.holdings.commit(false, now);
     if (holdsPlace(before) && !holdsPlace(state)) {
       this.holdings.commit(true, now);
-      provider.leases--;
+      provider.leaseEnded(this.rampEpoch);
       if (hasOutlasted(before)) provider.abandonedTasks--;
       if (!isOpen(before)) this.holdings.close(state, now);
       this.context.capacityFreed();

@@ -15,7 +15,7 @@ import { refusalOf } from "../selection/refusal.ts";
 import type { RequestSpec } from "../selection/request-spec.ts";
 import { rank } from "../selection/select.ts";
 import type { SelectionContext } from "../selection/selection-context.ts";
-import type { Abortable } from "./abort-signals.ts";
+import { abortOf } from "./abort-signals.ts";
 import type { ActiveLease } from "./active-lease.ts";
 import { loadOf, waitBehind } from "./backlog.ts";
 import type { Claims, ClaimTarget } from "./claims.ts";
@@ -220,9 +220,9 @@ export class QueueScheduler {
   /** Serves, rejects, or keeps a waiter. With `only` it is served by that provider, or its turn comes later. */
   #evaluate(waiter: Waiter, group: LaneGroup | null, now: number, only?: Provider): Verdict {
     const { request, deadline } = waiter;
-    const signal = waiter.signal as Abortable | undefined;
+    const abort = abortOf(waiter.signal);
     // The first of several waiters with one signal leaves the capacity to those that stay.
-    if (signal?.aborted) return this.#reject(waiter, signal.reason);
+    if (abort !== null) return this.#reject(waiter, abort.reason);
     const capability = this.#parts.registry.capabilities.get(waiter.capability);
     if (capability === undefined) return this.#giveUp(waiter, now, "refused");
     const isOver = deadline < now;
@@ -285,8 +285,8 @@ export class QueueScheduler {
 
   /** The signal of the waiter has aborted, or its deadline has come, and with it a last evaluation. */
   #end(waiter: Waiter): void {
-    const signal = waiter.signal as Abortable | undefined;
-    if (signal?.aborted) this.#reject(waiter, signal.reason);
+    const abort = abortOf(waiter.signal);
+    if (abort !== null) this.#reject(waiter, abort.reason);
     const now = this.#context.beginStep();
     if (waiter.queue !== null) this.#giveUp(waiter, now, "timed_out");
   }

@@ -4,7 +4,8 @@
 //   step    = min(5 s, longest window / 12)
 //   a lease of r requests at t:  next = max(next, t) + r / rate(t);  the next lease starts at `next`, or at the end of the ramp
 //
-//   without a rate, after a rate limit:  requests in flight < width
+//   without a rate, after a rate limit:  requests in flight < width + whole 5 s without a change of the width
+//   5 s after the last rate limit, requests that were granted before it do not count, because they can take minutes
 //   width = 1; doubled by each `width` successes; halved by a rate limit during the ramp; the ramp ends at width >= peak,
 //   the number in flight at the rate limit that started it
 //
@@ -46,6 +47,9 @@ export class Ramp {
   /** Number of requests in flight that the ramp-up admits. Infinity: no ramp-up by that number. */
   #width = Infinity;
   #peak = 0;
+  #limitedAt = -Infinity;
+  /** Instant of the last change of the width, or rate limit. */
+  #changedAt = -Infinity;
   /** Number of successes since the width changed. */
   #successes = 0;
 
@@ -68,7 +72,9 @@ export class Ramp {
   }
 
   /** Records the start of a cooldown after a rate limit. `inFlight`: requests in flight, the refused one included. */
-  limited(inFlight: number): void {
+  limited(inFlight: number, now: number): void {
+    this.#limitedAt = now;
+    this.#changedAt = now;
     if (this.#ratePerMs > 0 || (!this.isNarrow && inFlight < 2)) return;
     if (!this.isNarrow) this.#peak = inFlight;
     this.#width = this.isNarrow ? Math.max(1, Math.floor(this.#width / 2)) : 1;
@@ -85,6 +91,7 @@ export class Ramp {
     if (!this.isNarrow || ++this.#successes < this.#width) return;
     this.#width *= 2;
     this.#successes = 0;
+    this.#changedAt = now;
     if (this.#width >= this.#peak) this.#width = Infinity;
   }
 
@@ -97,9 +104,20 @@ export class Ramp {
     return this.#ratePerMs > 0 ? now < this.#endsAt : this.isNarrow;
   }
 
-  /** Whole milliseconds until the next lease can be granted. 0: now. Infinity: when a request in flight ends. */
-  waitMs(inFlight: number, now: number): number {
-    if (this.#ratePerMs === 0) return inFlight < this.#width ? 0 : Infinity;
+  /**
+   * Whole milliseconds until the next lease can be granted. 0: now. Infinity: when a request in flight ends. `newer`: those
+   * in flight that were granted after the last rate limit.
+   */
+  waitMs(inFlight: number, newer: number, now: number): number {
+    if (this.#ratePerMs === 0) {
+      // Whole steps without a change allow one more request each.
+      const steps = (at: number) => Math.floor(Math.max(0, at - this.#changedAt) / LONGEST_STEP_MS);
+      const isOpenAt = (at: number) =>
+        (at >= this.#limitedAt + LONGEST_STEP_MS ? newer : inFlight) < this.#width + steps(at);
+      if (isOpenAt(now)) return 0;
+      const nextAt = this.#changedAt + LONGEST_STEP_MS * (steps(now) + 1);
+      return isOpenAt(nextAt) ? Math.max(1, Math.ceil(nextAt - now)) : Infinity;
+    }
     return Math.max(0, Math.ceil(Math.min(this.#nextAt, this.#endsAt) - now));
   }
 

@@ -92,8 +92,7 @@ export function updateHealth(
   } else if (change !== "nothing") {
     if (change === "cooldown") {
       counters.cooldownsTriggered++;
-      // The refused request has left already.
-      if (status === "rate_limited") ramp.limited(provider.leases + 1);
+      if (status === "rate_limited") provider.limited(now);
     }
     events.emit("cooldownStarted", { provider: name, status, durationMs: end - now });
   }

@@ -20,6 +20,9 @@ import type { Vocabulary } from "../validation/vocabulary.ts";
 type Fields = { readonly [K in keyof ReportedQuota]?: unknown };
 type Parts = Pick<Counters, "invalidUsages" | "unmatchedReports">;
 
+/** No provider reports more limits. */
+const MOST_REPORTS = 64;
+
 /** Calls `apply` for each valid report with its quota; counts the others. Never throws. */
 export function readReports(
   reported: unknown,
@@ -30,7 +33,8 @@ export function readReports(
 ): void {
   if (reported === undefined || reported === null) return;
   const entries = Array.isArray(reported) ? reported : [null];
-  for (const fields of entries) {
+  counters.invalidUsages += Math.max(0, entries.length - MOST_REPORTS);
+  for (const fields of entries.slice(0, MOST_REPORTS)) {
     if (!isNamed(fields, vocabulary)) {
       counters.invalidUsages++;
       continue;

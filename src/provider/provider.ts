@@ -22,6 +22,10 @@ export interface ProviderSettings {
 /** Priority of a provider that declares none. */
 export const DEFAULT_PRIORITY = 10;
 
+/** Least time (ms), and mean latencies, after which a trial counts as hung. */
+const HUNG_AFTER_MS = 5_000;
+const HUNG_LATENCIES = 5;
+
 /** Least cooldown (ms) after a rate limit during a ramp-up by requests in flight. */
 const SHORTEST_COOLDOWN_MS = 100;
 
@@ -61,6 +65,9 @@ export class Provider implements CooldownTerms {
   isRegistered = true;
   /** Number of leases that are attached to it. */
   leases = 0;
+  /** Number of rate limits that narrowed the ramp-up, and of the leases since the last one. */
+  #rampEpoch = 0;
+  #newerLeases = 0;
   /** Number of those leases of which the task still runs although the call gave up. */
   abandonedTasks = 0;
   /** Instant from which the end of a cooldown must be emitted, by the next call that reads the provider. Infinity: never. */
@@ -133,6 +140,31 @@ export class Provider implements CooldownTerms {
     return state === "trial" || (state === "cooldown" && isOnlyChoice && now >= this.health.opensAt(true));
   }
 
+  /** Counts a lease. Returns the value that `leaseEnded` needs. */
+  leaseGranted(): number {
+    this.leases++;
+    this.#newerLeases++;
+    return this.#rampEpoch;
+  }
+
+  leaseEnded(rampEpoch: number): void {
+    this.leases--;
+    if (rampEpoch === this.#rampEpoch) this.#newerLeases--;
+  }
+
+  /** A cooldown after a rate limit has begun. */
+  limited(now: number): void {
+    // The refused request has left already.
+    this.ramp.limited(this.leases + 1, now);
+    this.#rampEpoch++;
+    this.#newerLeases = 0;
+  }
+
+  /** Time (ms) after which a trial counts as hung. */
+  get hungAfterMs(): number {
+    return Math.max(HUNG_AFTER_MS, HUNG_LATENCIES * (this.health.latencyMs ?? 0));
+  }
+
   /** Instant from which another trial can begin. -Infinity: no trial is open. */
   get trialEndsAt(): number {
     return this.trial?.trialEndsAt ?? -Infinity;
@@ -141,7 +173,7 @@ export class Provider implements CooldownTerms {
   /** Milliseconds until a trial or the ramp-up admits a lease. 0: now. Infinity: when a request in flight ends. */
   recoveryDelayMs(state: ProviderState, now: number): number {
     if (state === "trial" || state === "cooldown") return this.trialEndsAt <= now ? 0 : Infinity;
-    return state === "ramping" ? this.ramp.waitMs(this.leases, now) : 0;
+    return state === "ramping" ? this.ramp.waitMs(this.leases, this.#newerLeases, now) : 0;
   }
 
   /** Records that a lease was granted in a trial or during the ramp-up. */

@@ -27,6 +27,10 @@ export class BatchProgress {
     this.#pulled++;
   }
 
+  get hasTasks(): boolean {
+    return this.#running.size > 0;
+  }
+
   taskBegan(item: object): void {
     this.#running.set(item, (this.#running.get(item) ?? 0) + 1);
   }

@@ -24,7 +24,11 @@ export function callFailure(
 
 /** Status and message of a failure as its provider stated them; empty: it stated none. */
 function answerOf(error: unknown): string {
-  const status = safeGet(error, "status") ?? safeGet(error, "statusCode");
+  const places = [error, safeGet(error, "response"), safeGet(error, "$metadata")];
+  const codes = places.flatMap((place) =>
+    ["status", "statusCode", "httpStatusCode"].map((name) => safeGet(place, name)),
+  );
+  const status = codes.find((code) => typeof code === "number");
   const text = safeGet(error, "message") || safeGet(error, "statusText");
   const message = typeof text === "string" && text !== "" ? JSON.stringify(text.slice(0, MAX_MESSAGE)) : "";
   return typeof status === "number" ? `${status} ${message}`.trimEnd() : message;

@@ -157,14 +157,17 @@ export class LeaseSource implements Caller {
     const turns = this.#turns?.[isFirst ? "first" : "later"];
     for (;;) {
       this.requireTime(this.deadline - time.now);
+      const turnSince = time.now;
+      const patienceEnd = Math.min(this.deadline, turnSince + this.#remainingWaitMs);
       const hasTurn = await turns?.acquire(
-        (giveUp) => (isFirst ? undefined : this.watch(this.deadline, giveUp)),
+        (giveUp) => (isFirst ? undefined : this.watch(patienceEnd, giveUp)),
         this.order,
       );
       if (hasTurn === false) this.requireTime(0);
       // The list of the capability can have been replaced since the call began.
       this.capability = registry.capabilities.get(this.capability.name) ?? this.capability;
       const since = time.read();
+      if (!isFirst) this.#spendWait(turnSince);
       const end = Math.min(this.deadline, since + this.#remainingWaitMs);
       const plan = policy?.plan(registry.providers, end, since) ?? ANY_PROVIDER;
       this.asksAgain = plan.until < end || (plan.isShort && since < end);

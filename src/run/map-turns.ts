@@ -15,6 +15,8 @@ export interface MapTurns {
   readonly startedAt: number;
   /** Longest time (ms) for which items wait for places of which none is freed. */
   readonly stuckAfterMs: number;
+  /** True if the batch itself has tasks that run, which will free their places. */
+  readonly hasTasks: () => boolean;
 }
 
 /** Turns of the fairness keys that `needs` returns, so that no item waits for a turn of another key. */
@@ -45,8 +47,12 @@ export class KeyTurns {
 }
 
 /** Turns for items that have the same needs or not, in a wait queue for at most `maxWaiting`. */
-export function mapTurns(areAlike: boolean, maxWaiting: number, startedAt: number, stuckAfterMs: number): MapTurns {
+export function mapTurns(
+  areAlike: boolean,
+  maxWaiting: number,
+  { startedAt, stuckAfterMs, hasTasks }: Pick<MapTurns, "startedAt" | "stuckAfterMs" | "hasTasks">,
+): MapTurns {
   const most = Math.max(1, Math.min(WAITING_DIFFERENT, maxWaiting >> 2));
   const first = new Semaphore(areAlike ? WAITING_ALIKE : most);
-  return { first, later: new Semaphore(most), startedAt, stuckAfterMs };
+  return { first, later: new Semaphore(most), startedAt, stuckAfterMs, hasTasks };
 }

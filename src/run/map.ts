@@ -81,8 +81,10 @@ class MapIterator<Item, T> implements MapResults<Item, T> {
   ) {
     const startedAt = parts.time.read();
     const areAlike = needs === undefined && options.fairnessKey === undefined;
-    const turns = mapTurns(areAlike, parts.maxWaiting, startedAt, stuckAfterMs);
-    const keyTurns = new KeyTurns(() => mapTurns(false, parts.maxWaiting, startedAt, stuckAfterMs));
+    const progress = new BatchProgress(items);
+    const terms = { startedAt, stuckAfterMs, hasTasks: () => progress.hasTasks };
+    const turns = mapTurns(areAlike, parts.maxWaiting, terms);
+    const keyTurns = new KeyTurns(() => mapTurns(false, parts.maxWaiting, terms));
     const { signal } = this.#controller;
     this.#parts = parts;
     this.#source =
@@ -92,7 +94,7 @@ class MapIterator<Item, T> implements MapResults<Item, T> {
     this.#stopSignal = stopSignal as Signal | undefined;
     this.#turns = turns;
     this.#keyTurns = keyTurns;
-    this.#progress = new BatchProgress(items);
+    this.#progress = progress;
     const shared = { ...options, signal };
     this.#serve = async (item, index) => {
       const ownNeeds = needs?.(item, index);

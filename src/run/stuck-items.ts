@@ -6,13 +6,13 @@ import type { RunDependencies } from "./run-dependencies.ts";
 
 /**
  * Calls `giveUp` once an item of `map` has waited for `stuckAfterMs` for places that leases of this limiter hold, and of which
- * none was freed. Returns the function that cancels this.
+ * none was freed, unless tasks of its own batch run. Returns the function that cancels this.
  */
 export function watchPlaces(
   parts: RunDependencies,
   capability: Capability,
   request: RequestSpec,
-  { startedAt, stuckAfterMs }: MapTurns,
+  { startedAt, stuckAfterMs, hasTasks }: MapTurns,
   giveUp: () => void,
 ): () => void {
   const { admission, time } = parts;
@@ -20,7 +20,8 @@ export function watchPlaces(
   const checkAt = (at: number) => {
     cancel = admission.watch(undefined, at, () => {
       const stuckAt = Math.max(startedAt, placesFreedAt(parts, capability, request)) + stuckAfterMs;
-      if (stuckAt <= time.now) giveUp();
+      if (hasTasks()) checkAt(time.now + stuckAfterMs);
+      else if (stuckAt <= time.now) giveUp();
       else checkAt(Math.min(stuckAt, time.now + stuckAfterMs));
     });
   };

@@ -3,11 +3,15 @@ import type { Provider } from "../provider/provider.ts";
 import type { ListedProvider } from "../provider/provider-list.ts";
 import type { ProviderRow } from "../provider/provider-row.ts";
 import type { SizeEstimate } from "../provider/size-estimate.ts";
+import type { RequestSpec } from "./request-spec.ts";
 
 /** `waitMs` of a provider that is not eligible. */
 export const NOT_ELIGIBLE: number = Infinity;
 /** `waitMs` of an eligible provider that gets no capacity by time alone. */
 export const NO_KNOWN_TIME: number = Number.MAX_VALUE;
+
+/** Share of the smallest limit up to which the score does not look at the size of a request, because it costs time. */
+const NEGLIGIBLE_SHARE = 0.001;
 
 /** A registered provider in a ranking, with its score and wait of the last decision. */
 export class RankedEntry {
@@ -47,6 +51,12 @@ export class RankedEntry {
     this.alternative = { provider: listed.name, score: 0 };
     // `+ 0` turns -0 into 0, because JSON has no -0.
     this.ownPriority = listed.ownPriority === null ? null : listed.ownPriority + 0;
+  }
+
+  /** True if the request takes so much of a quota that the score has to look at it. An invented estimate does not count. */
+  isSizedBy(request: RequestSpec): boolean {
+    if (request.maxRequests > 1) return true;
+    return request.maxSizeOn(this.provider, this.size!, false) > NEGLIGIBLE_SHARE * this.row.leastSize;
   }
 
   get priority(): number {

@@ -26,8 +26,6 @@ import type { SelectionContext } from "./selection-context.ts";
 
 // Up to this number of changed entries, moving each one is cheaper than sorting all.
 const MOVED_ONE_BY_ONE = 8;
-/** Share of the smallest limit up to which the score does not look at the size of a request, because it costs time. */
-const NEGLIGIBLE_SHARE = 0.001;
 
 /** Ranking of a list. One object serves all calls for the list in sequence; its result is valid until the next call. */
 export class Ranking {
@@ -101,7 +99,7 @@ export class Ranking {
     this.#request = request;
     this.#isLease = isLease;
     if (!isSameDemand && context.profile.quotaScoreFor !== null) {
-      for (const entry of this.#entries) if (entry.isSized || this.#isSized(entry)) entry.scoredRevision = -1;
+      for (const entry of this.#entries) if (entry.isSized || entry.isSizedBy(request)) entry.scoredRevision = -1;
     }
     isDifferent ||= this.isProbing || context.weighted === null;
     this.isProbing = false;
@@ -248,18 +246,11 @@ export class Ranking {
     return Math.min(waitMs, NO_KNOWN_TIME);
   }
 
-  /** True if the request takes so much of a quota that the score has to look at it. An invented estimate does not count. */
-  #isSized({ provider, row, size }: RankedEntry): boolean {
-    const request = this.#request!;
-    if (request.maxRequests > 1) return true;
-    return request.maxSizeOn(provider, size!, false) > NEGLIGIBLE_SHARE * row.leastSize;
-  }
-
   #score(entry: RankedEntry, { strategy, weighted, scoreCap, profile }: SelectionContext, now: number): number {
     const { row, provider } = entry;
     const { quotaScoreFor } = profile;
     let { quotaScore, reportedQuotaScore } = row;
-    entry.isSized = quotaScoreFor !== null && this.#isSized(entry);
+    entry.isSized = quotaScoreFor !== null && entry.isSizedBy(this.#request!);
     if (entry.isSized) {
       const { amounts } = this.#request!.demandOn(this.#capability!, entry.listed, false);
       quotaScore = reportedQuotaScore = quotaScoreFor!(provider.quotas, amounts);

@@ -107,6 +107,10 @@ export class ModelProvider {
   #peak = 0;
   #widthSuccesses = 0;
   #latencyMs = Number.NaN;
+  /** Number of rate limits that started a cooldown, and the instants of the latest one and of the latest change of the width. */
+  limits = 0;
+  limitedAt = Number.NEGATIVE_INFINITY;
+  changedAt = Number.NEGATIVE_INFINITY;
   trialDue = false;
   rampFrom = Number.NEGATIVE_INFINITY;
   /** Latest instant until which a ramp at half the rate, evenly spread, can delay the next lease. */
@@ -129,6 +133,11 @@ export class ModelProvider {
       windowMs !== null && windowMs <= 3_600_000 && limit > 0 ? windowMs : [],
     );
     return now < this.rampFrom + Math.min(10_000, Math.max(...windows) / 6);
+  }
+
+  /** Time after which a trial hangs, so that another one begins. */
+  get hungAfterMs(): number {
+    return Math.max(5_000, 5 * (this.#latencyMs || 0));
   }
 
   /** True while a trial or a ramp can refuse a request that has capacity. */
@@ -161,7 +170,7 @@ export class ModelProvider {
       }
       this.trialDue = false;
       this.#failedTrials = 0;
-      if (++this.#widthSuccesses >= this.width) this.#setWidth(2 * this.width);
+      if (++this.#widthSuccesses >= this.width) this.#setWidth(2 * this.width, now);
       return;
     }
     const asked = Math.min(retryAfterMs, LONGEST_ASKED_MS);
@@ -169,7 +178,7 @@ export class ModelProvider {
     if (isOld) {
       if (asked === 0 || now + asked <= this.cooldownUntil) return;
       this.#coolDown(asked, now);
-      if (status === "rate_limited" && !isRunning) this.#narrow(inFlight);
+      if (status === "rate_limited" && !isRunning) this.#narrow(inFlight, now);
       return;
     }
     if (this.trialDue) this.#failedTrials++;
@@ -182,7 +191,7 @@ export class ModelProvider {
     }
     if (status === "quota_exhausted") first = 60_000;
     this.#coolDown(asked > 0 ? asked : Math.min(LONGEST_COOLDOWN_MS, first * 2 ** this.#failedTrials), now);
-    if (status === "rate_limited") this.#narrow(inFlight);
+    if (status === "rate_limited") this.#narrow(inFlight, now);
   }
 
   revive(): void {
@@ -203,17 +212,21 @@ export class ModelProvider {
   }
 
   /** Starts the ramp by requests in flight, or halves its width. */
-  #narrow(inFlight: number): void {
+  #narrow(inFlight: number, now: number): void {
+    this.limits++;
+    this.limitedAt = now;
+    this.changedAt = now;
     const hasRate = this.quotas.some(({ dimension, windowMs, limit }) => {
       return dimension === "requests" && windowMs !== null && windowMs <= 3_600_000 && limit > 0;
     });
     if (hasRate || (this.width === Number.POSITIVE_INFINITY && inFlight === 1)) return;
     const isRamped = this.width < Number.POSITIVE_INFINITY;
     if (!isRamped) this.#peak = inFlight;
-    this.#setWidth(isRamped ? Math.max(1, Math.floor(this.width / 2)) : 1);
+    this.#setWidth(isRamped ? Math.max(1, Math.floor(this.width / 2)) : 1, now);
   }
 
-  #setWidth(width: number): void {
+  #setWidth(width: number, now: number): void {
+    this.changedAt = now;
     this.#widthSuccesses = 0;
     this.width = width >= this.#peak && width > 1 ? Number.POSITIVE_INFINITY : width;
   }
@@ -233,6 +246,9 @@ export class ModelLease {
   endedAt = Number.POSITIVE_INFINITY;
   freeAt = Number.POSITIVE_INFINITY;
   expired = false;
+  readonly trialEndsAt: number;
+  /** `limits` of the provider at the grant. */
+  readonly limits: number;
 
   constructor(provider: ModelProvider, needs: Demand, now: number, skewCapMs: number, timeoutMs: number) {
     this.provider = provider;
@@ -240,6 +256,8 @@ export class ModelLease {
     this.grantedAt = now;
     this.expiresAt = now + timeoutMs;
     this.stampDueAt = now + skewCapMs;
+    this.trialEndsAt = now + Math.min(timeoutMs, provider.hungAfterMs);
+    this.limits = provider.limits;
     for (const quota of provider.quotas) this.hold(quota);
   }
 
@@ -366,17 +384,31 @@ export class Model {
     );
   }
 
-  #inFlight(provider: ModelProvider): number {
+  #inFlight(provider: ModelProvider, limits = 0): number {
     return this.leases.filter(
-      (lease) => lease.provider === provider && (lease.isOpen || lease.freeAt < Number.POSITIVE_INFINITY),
+      (lease) =>
+        lease.provider === provider &&
+        lease.limits >= limits &&
+        (lease.isOpen || lease.freeAt < Number.POSITIVE_INFINITY),
     ).length;
   }
 
-  trialIsTaken(provider: ModelProvider): boolean {
+  /** True if the ramp by requests in flight admits no further one. */
+  #isNarrow(provider: ModelProvider, now: number): boolean {
+    const isLongAgo = now >= provider.limitedAt + 5_000;
+    const counted = this.#inFlight(provider, isLongAgo ? provider.limits : 0);
+    return counted >= provider.width + Math.floor((now - provider.changedAt) / 5_000);
+  }
+
+  trialIsTaken(provider: ModelProvider, now: number): boolean {
     return (
       provider.trialDue &&
       this.leases.some(
-        (lease) => lease.provider === provider && lease.isOpen && lease.grantedAt >= provider.cooldownUntil,
+        (lease) =>
+          lease.provider === provider &&
+          lease.isOpen &&
+          lease.grantedAt >= provider.cooldownUntil &&
+          now < lease.trialEndsAt,
       )
     );
   }
@@ -389,8 +421,8 @@ export class Model {
     if (provider.dead) found.push("dead");
     if (provider.paused) found.push("paused");
     if (now < provider.cooldownUntil) found.push("cooldown");
-    if (!provider.dead && now >= provider.cooldownUntil && this.trialIsTaken(provider)) found.push("trial");
-    if (!provider.trialDue && this.#inFlight(provider) >= provider.width) found.push("trial");
+    if (!provider.dead && now >= provider.cooldownUntil && this.trialIsTaken(provider, now)) found.push("trial");
+    if (!provider.trialDue && this.#isNarrow(provider, now)) found.push("trial");
     if (this.mayRamp(provider, now)) found.push("ramp");
     for (const quota of provider.quotas) {
       const need = needs[quota.dimension];

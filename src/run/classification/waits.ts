@@ -24,6 +24,7 @@ const LEAST_EPOCH_S = 1e9;
 const LEAST_EPOCH_MS = 1e12;
 const LEAST_BARE_MS = 1_000;
 const MAX_HITS = 8;
+const DAY_MS = 86_400_000;
 const MAX_DURATION = 60;
 
 const UNIT_MS: { readonly [unit: string]: number } = { ms: 1, mi: 1, s: 1e3, m: 6e4, h: 36e5, d: 864e5 };
@@ -51,7 +52,7 @@ const LIMITS: readonly string[] = [
 /**
  * Wait that response headers ask for, in milliseconds: `retry-after-ms` and its variants, else `retry-after` in seconds or as
  * a date. undefined: no such header, or an unreadable value. A date is compared with the server's own `date` header, so that
- * a wrong local clock does no harm; `epochNow` (Unix ms) is called only if that header is missing.
+ * a local clock that is hours wrong does no harm; if that header is missing, or a day away, with `epochNow` (Unix ms).
  *
  * `headers` can be a `Headers` object, a Map, pairs, or a plain object. Never throws.
  *
@@ -165,7 +166,10 @@ export class Waits {
 
   #untilMs(epochMs: number | undefined): number | undefined {
     if (epochMs === undefined) return undefined;
-    return Math.max(0, epochMs - (epochOfHttpDate(this.read("date"), this.#epochNow) ?? this.#epochNow()));
+    const now = this.#epochNow();
+    const date = epochOfHttpDate(this.read("date"), this.#epochNow);
+    const isPlausible = date !== undefined && Math.abs(date - now) < DAY_MS;
+    return Math.max(0, epochMs - (isPlausible ? date : now));
   }
 }
 

@@ -103,3 +103,41 @@ it("a reported limit below every request is forgotten after ten minutes without 
   expect(fixture.hasCapacity({ tokens: 500 })).toBe(true);
   expect(fixture.quota("tokens").ceilingSource).toBe("config");
 });
+
+it("one wrong report costs its fairness key no more than one full limit", async () => {
+  const fixture = new LimiterFixture({
+    providers: [{ name: "a", limits: { rpm: 60, tpm: 100_000 } }],
+    capabilities: { chat: ["a"] },
+  });
+  const { limiter, clock } = fixture;
+  const served = { x: 0, y: 0 };
+  for (let call = 0; call < 600; call++) {
+    for (const key of ["x", "y"] as const) {
+      limiter
+        .acquire("chat", { fairnessKey: key, tokens: 100, maxWaitMs: 1e7 })
+        .then((lease) => {
+          served[key]++;
+          const isWrong = key === "x" && served.x === 40;
+          lease.settle({ usage: { tokens: isWrong ? 1e9 : 100 } });
+        })
+        .catch(() => {});
+    }
+  }
+  await clock.advanceMsAsync(120_000);
+  const before = { ...served };
+  await clock.advanceMsAsync(360_000);
+  expect(served.x - before.x).toBeGreaterThan(60);
+});
+
+it("of one report with 100,000 limits the first 64 are read, and the others counted", () => {
+  const fixture = chatFixture({ limits: { tpm: 1_000 } });
+  const reported = Array.from({ length: 100_000 }, () => ({
+    dimension: "tokens" as const,
+    limit: 1_000,
+    remaining: 5,
+  }));
+  const began = performance.now();
+  fixture.grant({ tokens: 1 }).settle({ reported });
+  expect(performance.now() - began).toBeLessThan(100);
+  expect(fixture.limiter.metrics.invalidUsages).toBe(99_936);
+});

@@ -25,3 +25,24 @@ it("a signal whose addEventListener throws rejects its call and leaves nothing i
   await fixture.advance(1);
   expect(good.state).toBe("granted");
 });
+
+it("a signal that cannot be read any more disturbs no other call", async () => {
+  const fixture = new LimiterFixture({
+    providers: [{ name: "a", limits: { concurrency: 1 } }],
+    capabilities: { chat: ["a"] },
+  });
+  const held = fixture.grant();
+  const { proxy, revoke } = Proxy.revocable(new AbortController().signal, {
+    get: (_, key) => (key === "aborted" ? false : () => {}) as never,
+  });
+  const odd = fixture.acquire({ signal: proxy, maxWaitMs: 60_000 });
+  const good = fixture.acquire({ maxWaitMs: 60_000 });
+  await fixture.advance(1);
+  revoke();
+  expect(() => held.settle()).not.toThrow();
+  await fixture.advance(1);
+  expect(odd.state).toBe("granted");
+  odd.lease?.settle();
+  await fixture.advance(1);
+  expect(good.state).toBe("granted");
+});

@@ -3,7 +3,15 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { GrateLimiterError, InvalidConfig } from "../../../src/index.ts";
 import { flushPromises } from "../../support/limiter-fixture.ts";
-import { expectIdle, never, type RunFixture, rejection, runFixture, watch } from "../../support/run-fixture.ts";
+import {
+  expectIdle,
+  HttpError,
+  never,
+  type RunFixture,
+  rejection,
+  runFixture,
+  watch,
+} from "../../support/run-fixture.ts";
 
 function sleep({ clock }: RunFixture, ms: number): Promise<void> {
   return new Promise((resolve) => void clock.wakeAt(clock.now() + ms, resolve));
@@ -232,4 +240,47 @@ describe("a batch beside tasks that go on", () => {
     await clock.advanceMsAsync(1);
     expect(all.value).toMatchObject([{ ok: true }, { ok: true }]);
   });
+});
+
+it("a batch whose own tasks take longer than leaseTimeoutMs loses no item", async () => {
+  const { clock, limiter } = runFixture([{ name: "a", limits: { concurrency: 1 } }]);
+  const task = async (item: number) => {
+    await new Promise<void>((resolve) => void clock.wakeAt(clock.now() + 660_000, resolve));
+    return item;
+  };
+  const all = watch(limiter.map("chat", [1, 2, 3, 4], task).toArray());
+  await clock.advanceMsAsync(3_600_000);
+  expect(all.value?.map(({ ok }) => ok)).toEqual([true, true, true, true]);
+});
+
+it("an item that is tried again waits no longer than maxWaitMs, its turn included", async () => {
+  const { clock, limiter } = runFixture([{ name: "a" }]);
+  let isFull = false;
+  const began = clock.now();
+  const late: number[] = [];
+  const failedOnce = new Set<number>();
+  const task = async (item: number) => {
+    if (!failedOnce.has(item) || isFull) {
+      failedOnce.add(item);
+      throw new HttpError(429);
+    }
+    isFull = true;
+    await new Promise<void>((resolve) => void clock.wakeAt(clock.now() + 1_000, resolve));
+    isFull = false;
+    return item;
+  };
+  const batch = limiter.map(
+    "chat",
+    Array.from({ length: 100 }, (_, item) => item),
+    task,
+    { maxWaitMs: 5_000 },
+  );
+  const reading = (async () => {
+    for await (const _ of batch) late.push(clock.now() - began);
+  })();
+  await clock.advanceMsAsync(120_000);
+  await reading;
+  expect(late).toHaveLength(100);
+  // A backoff or an attempt that has begun can end later.
+  expect(Math.max(...late)).toBeLessThanOrEqual(8_000);
 });

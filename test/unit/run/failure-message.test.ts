@@ -1,6 +1,8 @@
 // The message of a failed call names the last answer of the provider, whatever a client throws or a provider answers.
+import { inspect } from "node:util";
 import { expect, it } from "vitest";
 import { GrateLimiter, MockClock } from "../../../src/index.ts";
+import { refusalOf, runFixture } from "../../support/run-fixture.ts";
 
 async function messageOf(task: () => unknown): Promise<string> {
   const limiter = new GrateLimiter({
@@ -41,4 +43,26 @@ it("the message of a failed call leaves out an answer that cannot be read", asyn
     },
   });
   expect(await messageOf(hostile)).toContain("(last answer: 500)");
+});
+
+it.each([
+  [{ response: { status: 503 } }, "503"],
+  [{ $metadata: { httpStatusCode: 503 } }, "503"],
+  [{ statusCode: 503 }, "503"],
+])("an error with %j shows its status in the message", async (fields, status) => {
+  const { limiter } = runFixture(["a"]);
+  const failing = () => Promise.reject(Object.assign(new Error("no"), fields));
+  const error = await refusalOf(limiter.run("chat", failing, { maxAttempts: 1 }));
+  expect(error.message).toContain(`last answer: ${status} "no"`);
+});
+
+it("the text in a console has the attempts and no key of the client", async () => {
+  const { limiter } = runFixture(["a"]);
+  const secret = { config: { headers: { authorization: "Bearer secret" } }, status: 503 };
+  const failing = () => Promise.reject(Object.assign(new Error("no"), secret));
+  const error = await refusalOf(limiter.run("chat", failing, { maxAttempts: 1 }));
+  const text = inspect(error, { depth: 9, showHidden: true });
+  expect(text).toContain("attempts failed");
+  expect(text).not.toContain("Bearer secret");
+  expect(error.cause).toMatchObject(secret);
 });
