@@ -1,0 +1,19 @@
+import type { Dialect } from "../dialect.ts";
+import { limitsIn } from "../limit-headers.ts";
+import { openaiError } from "./error-bodies.ts";
+
+const LIMITS = ["requests", "tokens"].map((dimension) => ({
+  dimension: dimension as "requests" | "tokens",
+  names: `x-ratelimit-*-${dimension}`,
+  windowName: `x-ratelimit-renewalperiod-${dimension}`,
+  resetKind: "window" as const,
+}));
+
+/** Azure OpenAI. -1 stands for no limit. */
+export const azure: Dialect = {
+  name: "azure",
+  hosts: ["openai.azure.com", "cognitiveservices.azure.com", "services.ai.azure.com"],
+  isKnownBy: (header) => header("apim-request-id") !== null || header("x-ratelimit-renewalperiod-tokens") !== null,
+  reported: (header, epochMs) => limitsIn(LIMITS, header, epochMs),
+  errorBody: openaiError,
+};
