@@ -30,6 +30,11 @@ export const ENTRIES: { readonly [name: string]: Entry } = {
     program: 'export { GrateLimiter } from "grate-limiter";',
     budgetBytes: 58_000,
   },
+  http: {
+    source: "src/http/index.ts",
+    program: 'export * from "grate-limiter/http";',
+    budgetBytes: 12_000,
+  },
 };
 
 /** Import specifier of an entry relative to the package, as in `exports`: "." for the core. */

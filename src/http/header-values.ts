@@ -8,6 +8,7 @@
 // units are exact to their last unit.
 // Source: the headers of real providers.
 
+import { parseRetryAfter } from "grate-limiter";
 import type { HeaderReader } from "./dialect.ts";
 
 /** Time until a reset, and its resolution, in milliseconds. */
@@ -37,12 +38,11 @@ export function resetIn(text: string | null, header: HeaderReader, epochMs: numb
   if (value === "" || value.length > LONGEST) return undefined;
   if (DURATION.test(value)) return durationOf(value);
   const number = NUMBER.exec(value);
-  if (number === null)
-    return DATE.test(value) ? untilEpoch(dateOf(value), fractionMs(value), header, epochMs) : undefined;
+  if (number === null) return DATE.test(value) ? untilInstant(value, fractionMs(value), header, epochMs) : undefined;
   const amount = Number(value);
-  if (amount >= LEAST_EPOCH_MS) return untilEpoch(amount, 1, header, epochMs);
+  if (amount >= LEAST_EPOCH_MS) return untilInstant(value, 1, header, epochMs);
   const resolutionMs = 1_000 * 10 ** -(number[1]?.length ?? 0);
-  if (amount >= LEAST_EPOCH_S) return untilEpoch(amount * 1e3, resolutionMs, header, epochMs);
+  if (amount >= LEAST_EPOCH_S) return untilInstant(value, resolutionMs, header, epochMs);
   return { ms: amount * 1e3, resolutionMs };
 }
 
@@ -57,21 +57,16 @@ function durationOf(text: string): Reset {
   return { ms, resolutionMs };
 }
 
-/** Unix ms of a date. ISO 8601 without a zone is UTC. */
-function dateOf(text: string): number {
-  const isZoned = !/^\d/.test(text) || /(?:Z|[+-]\d\d:?\d\d)$/i.test(text);
-  return Date.parse(isZoned ? text : `${text.replace(" ", "T")}Z`);
-}
-
+/** Digits of the seconds of a date. */
 function fractionMs(date: string): number {
   const fraction = /:\d\d\.(\d+)/.exec(date)?.[1] ?? "";
   return Math.max(1, 1_000 * 10 ** -fraction.length);
 }
 
-function untilEpoch(epoch: number, resolutionMs: number, header: HeaderReader, epochMs: number): Reset | undefined {
-  const date = Date.parse(header("date") ?? "");
-  const ms = epoch - (Number.isNaN(date) ? epochMs : date);
-  return ms >= 0 ? { ms, resolutionMs } : undefined;
+/** Time until a date or a Unix time. One that has passed is unknown. */
+function untilInstant(value: string, resolutionMs: number, header: HeaderReader, epochMs: number): Reset | undefined {
+  const ms = parseRetryAfter({ "retry-after": value, date: header("date") }, () => epochMs);
+  return ms === undefined || ms === 0 ? undefined : { ms, resolutionMs };
 }
 
 /** Reads headers in any shape: a `Headers` object, a Map, pairs, or a plain object. Never throws. */

@@ -1,7 +1,9 @@
-import type { ReportedQuota, Settlement, TaskResult } from "grate-limiter";
+import { RealClock, type ReportedQuota, type Settlement, type TaskResult } from "grate-limiter";
 import type { DialectName } from "./dialects/dialects.ts";
 import { dialectOf } from "./dialects/dialects.ts";
 import { readerOf } from "./header-values.ts";
+
+const clock = new RealClock();
 
 /**
  * Limits that the headers of a response report: `lease.headersReceived({ reported })` and `settle({ reported })` apply them.
@@ -10,7 +12,7 @@ import { readerOf } from "./header-values.ts";
  */
 export function reportedLimits(headers: unknown, dialect?: DialectName): ReportedQuota[] {
   const header = readerOf(headers);
-  return dialectOf(dialect, header, "").reported(header, Date.now());
+  return dialectOf(dialect, header, "").reported(header, clock.epochNow());
 }
 
 /** Places of the headers in responses and in errors of clients. */

@@ -5,6 +5,8 @@ import { fileURLToPath } from "node:url";
 import ts from "typescript";
 import type { ImportEdge } from "./import-graph.ts";
 
+/** Name under which an entry imports the core. */
+const OWN_NAME = "grate-limiter";
 const ROOT = fileURLToPath(new URL("../../src", import.meta.url));
 
 export interface SourceImport extends ImportEdge {
@@ -20,7 +22,7 @@ export interface SourceFile {
   readonly imports: readonly SourceImport[];
 }
 
-/** Parses one file. `to` of an import of a package is the name of the package. */
+/** Parses one file. `to` of an import of another package is the name of that package. */
 export function parseSource(path: string, text: string): SourceFile {
   const tree = ts.createSourceFile(path, text, ts.ScriptTarget.ES2022, true);
   const imports: SourceImport[] = [];
@@ -30,7 +32,9 @@ export function parseSource(path: string, text: string): SourceFile {
     const isRelative = specifier.text.startsWith(".");
     const to = isRelative
       ? relative(ROOT, join(ROOT, dirname(path), specifier.text)).replaceAll("\\", "/")
-      : specifier.text;
+      : specifier.text === OWN_NAME
+        ? "index.ts"
+        : specifier.text;
     imports.push({ from: path, to, isType: isTypeImport(node) });
   });
   return { path, lines: text.trimEnd().split("\n").length, tree, imports };
