@@ -1,0 +1,1 @@
+export type { Dialect, HeaderReader } from "./dialect.ts";
