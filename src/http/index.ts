@@ -1,1 +1,5 @@
 export type { Dialect, HeaderReader } from "./dialect.ts";
+export { type LimitedFetchOptions, limitedFetch } from "./limited-fetch.ts";
+export type { HttpNeeds, HttpRequest } from "./outgoing-request.ts";
+export { type RoutedFetchOptions, routedFetch } from "./routed-fetch.ts";
+export type { RoutedTarget } from "./target-request.ts";

@@ -1,0 +1,109 @@
+// One attempt of a request: sends it, reads what the response says about limits, and ties the lease to the body.
+//
+//   before the headers   an abort ends the lease as its reason says; a thrown error is the error of the attempt
+//   a failure            its body is read for the classification
+//   a success            the lease is kept, and ends with the body
+//
+// Regimes: the final attempt of a request settles its own lease, because the caller gets its response whatever it is. Another
+// one throws its failure, so that the call can go on to another provider.
+
+import { classifyResult, type GrateLimiter, type Settlement, type TaskContext, type TaskResult } from "grate-limiter";
+import { dialectOf } from "./dialects/dialects.ts";
+import { failedResponse, type Timers } from "./failed-response.ts";
+import { RequestSignal } from "./request-signal.ts";
+import { answerOf, BodyLease } from "./response-body.ts";
+import { withBody } from "./response-copy.ts";
+import type { Fetch, WebInit, WebResponse, WebSignal } from "./web.ts";
+
+/** Least time after which a plain abort before the headers can be a time-out of the client. */
+const PATIENT_MS = 10_000;
+const PATIENT_LATENCIES = 5;
+
+/** Clock with timers and the Unix time. */
+export interface HttpClock extends Timers {
+  epochNow(): number;
+}
+
+/** A request to one provider. */
+export interface HttpAttempt {
+  readonly input: string | URL | Request;
+  readonly init: WebInit | undefined;
+  /** Signal of the caller. */
+  readonly caller: WebSignal | undefined;
+  readonly host: string;
+  readonly dialect: string | undefined;
+  readonly fetch: Fetch;
+  readonly clock: HttpClock;
+  /** True if the caller gets the response whatever it is. */
+  readonly isFinal: boolean;
+  /** Mean latency of the provider; null: unknown. */
+  meanLatencyMs(): number | null;
+}
+
+/** Makes the attempt. Throws FailedResponse for a failure that another provider can mend. */
+export async function attemptHttp(context: TaskContext, attempt: HttpAttempt): Promise<WebResponse> {
+  const { clock, caller, isFinal } = attempt;
+  const { lease } = context;
+  const attemptSignal = context.signal as unknown as WebSignal;
+  const startedAt = clock.now();
+  const settleFinally = (result: TaskResult): void => {
+    if (isFinal) context.keep().settle(settlementOf(result, attempt));
+  };
+  const signal = new RequestSignal(attemptSignal, caller);
+  const onAbort = () => {
+    const isTimeout = caller?.aborted && hasTimedOut(caller.reason, clock.now() - startedAt, attempt);
+    // Settled before the call ends it as cancelled.
+    if (isTimeout) lease.settle("timeout");
+  };
+  attemptSignal.addEventListener("abort", onAbort);
+  let response: WebResponse;
+  try {
+    const init = { ...attempt.init, signal: signal.signal };
+    response = (await attempt.fetch(attempt.input, init as RequestInit)) as unknown as WebResponse;
+  } catch (error) {
+    settleFinally({ ok: false, error });
+    throw error;
+  } finally {
+    attemptSignal.removeEventListener("abort", onAbort);
+  }
+  const { headers, body, status } = response;
+  const header = (name: string) => headers.get(name);
+  const reported = dialectOf(attempt.dialect, header, attempt.host).reported(header, clock.epochNow());
+  lease.headersReceived(reported.length > 0 ? { reported } : undefined);
+  if (status >= 400) {
+    const failure = await failedResponse(response, clock);
+    if (!isFinal) throw failure;
+    settleFinally({ ok: false, error: failure });
+    return failure.response;
+  }
+  if (body === null || typeof body.getReader !== "function" || !response.ok) {
+    // A redirect or an opaque response is no failure of the provider, and ends here, too.
+    context.keep().settle(settlementOf({ ok: true, value: response }, attempt));
+    return response;
+  }
+  const answer = answerOf(headers.get("content-type"), () => clock.epochNow());
+  const kept = new BodyLease(context.keep(), clock.now() - startedAt, answer);
+  kept.onEnd = signal.follow((reason) => kept.leave(isTimeoutError(reason) ? "timeout" : "cancelled"));
+  return withBody(response, kept.wrap(body));
+}
+
+function settlementOf(result: TaskResult, { clock }: HttpAttempt): Settlement {
+  const { isRecognized, settlement } = classifyResult(result, () => clock.epochNow());
+  // The limiter reports the result that no rule recognizes.
+  return isRecognized ? settlement : ((result.ok ? result.value : result.error) as Settlement);
+}
+
+/** True if the caller's abort before the headers is a time-out. Clients abort without a reason when their time is over. */
+function hasTimedOut(reason: unknown, hadMs: number, attempt: HttpAttempt): boolean {
+  if (isTimeoutError(reason)) return true;
+  return hadMs >= PATIENT_MS && hadMs >= PATIENT_LATENCIES * (attempt.meanLatencyMs() ?? 0);
+}
+
+function isTimeoutError(reason: unknown): boolean {
+  return (reason as { readonly name?: unknown } | null | undefined)?.name === "TimeoutError";
+}
+
+/** Mean latency of a provider; null: unknown. */
+export function meanLatencyOf(limiter: Pick<GrateLimiter, "inspect">, provider: string): number | null {
+  return limiter.inspect().providers.find(({ name }) => name === provider)?.latencyMs ?? null;
+}
