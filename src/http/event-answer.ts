@@ -33,6 +33,7 @@ export class EventAnswer implements Answer {
   readonly readAhead = 65_536;
   isComplete = false;
   readonly #epochNow: () => number;
+  readonly #inputTokens: number | undefined;
   readonly #decoder = new web.TextDecoder();
   /** The line that has no end yet. */
   #rest = "";
@@ -45,8 +46,10 @@ export class EventAnswer implements Answer {
   #deltas = 0;
   #ending: Settlement | undefined;
 
-  constructor(epochNow: () => number) {
+  /** `inputTokens`: stated input of the request. */
+  constructor(epochNow: () => number, inputTokens: number | undefined) {
     this.#epochNow = epochNow;
+    this.#inputTokens = inputTokens;
   }
 
   read(bytes: Uint8Array): Settlement | undefined {
@@ -63,7 +66,9 @@ export class EventAnswer implements Answer {
   /** The stated usage. Without one the number of events with text stands for the output. */
   usage(): ClientUsage | Usage | undefined {
     const deltas = this.#deltas;
-    if (this.#lastUsage === undefined) return deltas > 0 ? { outputTokens: deltas } : undefined;
+    if (this.#lastUsage === undefined) {
+      return deltas > 0 ? { inputTokens: this.#inputTokens, outputTokens: deltas } : undefined;
+    }
     const first = jsonObject(this.#firstUsage!) ?? {};
     if (this.#lastUsage !== this.#firstUsage) {
       return mergedUsage([usageIn(first), usageIn(jsonObject(this.#lastUsage) ?? {})]);

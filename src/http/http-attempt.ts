@@ -34,6 +34,8 @@ export interface HttpAttempt {
   readonly dialect: string | undefined;
   readonly fetch: Fetch;
   readonly clock: HttpClock;
+  /** Stated input of the request. */
+  readonly inputTokens: number | undefined;
   /** True if the caller gets the response whatever it is. */
   readonly isFinal: boolean;
   /** Mean latency of the provider; null: unknown. */
@@ -81,7 +83,7 @@ export async function attemptHttp(context: TaskContext, attempt: HttpAttempt): P
     context.keep().settle(settlementOf({ ok: true, value: response }, attempt));
     return response;
   }
-  const answer = answerOf(headers.get("content-type"), () => clock.epochNow());
+  const answer = answerOf(headers.get("content-type"), () => clock.epochNow(), attempt.inputTokens);
   const kept = new BodyLease(context.keep(), clock.now() - startedAt, answer);
   kept.onEnd = signal.follow((reason) => kept.leave(isTimeoutError(reason) ? "timeout" : "cancelled"));
   return withBody(response, kept.wrap(body));

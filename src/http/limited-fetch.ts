@@ -35,13 +35,25 @@ export function limitedFetch<P extends string, Routes extends Record<string, P>,
   return async (input, init) => {
     const request = new OutgoingRequest(input, init as WebInit | undefined);
     const { host, signal: caller } = request;
-    const attempt = { input, init: request.init, caller, host, dialect, clock, meanLatencyMs, isFinal: true };
+    const needs = request.needs(options);
+    const { inputTokens } = needs;
+    const attempt = {
+      input,
+      init: request.init,
+      caller,
+      host,
+      dialect,
+      clock,
+      meanLatencyMs,
+      inputTokens,
+      isFinal: true,
+    };
     try {
       const { value } = await limiter.run(
         capability,
         (context): Promise<WebResponse> => attemptHttp(context, { ...attempt, fetch: options.fetch ?? web.fetch }),
         {
-          ...(request.needs(options) as object),
+          ...(needs as object),
           only: [provider],
           maxWaitMs,
           attemptTimeoutMs,

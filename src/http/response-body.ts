@@ -7,10 +7,10 @@ import { WholeAnswer } from "./whole-answer.ts";
 
 const EVENTS = /event-stream|ndjson|jsonl|stream\+json|json-seq/;
 
-/** Reader for an answer of that content type. */
-export function answerOf(contentType: string | null, epochNow: () => number): Answer {
+/** Reader for an answer of that content type. `inputTokens`: stated input of the request. */
+export function answerOf(contentType: string | null, epochNow: () => number, inputTokens?: number): Answer {
   const type = contentType ?? "json";
-  return EVENTS.test(type) ? new EventAnswer(epochNow) : new WholeAnswer(type.includes("json"), epochNow);
+  return EVENTS.test(type) ? new EventAnswer(epochNow, inputTokens) : new WholeAnswer(type.includes("json"), epochNow);
 }
 
 /** Lease of a response whose body passes. The first ending counts. */

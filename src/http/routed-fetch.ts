@@ -40,6 +40,8 @@ export function routedFetch<
   return async (input, init) => {
     const request = new OutgoingRequest(input, init as WebInit | undefined);
     const { signal: caller, isRepeatable } = request;
+    const needs = request.needs(options);
+    const { inputTokens } = needs;
     let failure: FailedResponse | undefined;
     let isSent = false;
     try {
@@ -53,7 +55,7 @@ export function routedFetch<
           isSent = true;
           const own = { host: hostOf(sent.url), dialect: target.dialect, fetch: options.fetch ?? web.fetch };
           try {
-            const attempt = { ...sent, ...own, caller, clock, meanLatencyMs, isFinal: !isRepeatable };
+            const attempt = { ...sent, ...own, caller, clock, meanLatencyMs, inputTokens, isFinal: !isRepeatable };
             return await attemptHttp(context, attempt);
           } catch (error) {
             failure = error instanceof FailedResponse ? error : undefined;
@@ -61,7 +63,7 @@ export function routedFetch<
           }
         },
         {
-          ...(request.needs(options) as object),
+          ...(needs as object),
           ...{ only, maxWaitMs, attemptTimeoutMs, maxAttempts, idempotent, timeoutMs },
           signal: caller as AbortSignal | undefined,
         },
