@@ -3,9 +3,11 @@
 //   usage     the first and the last event with a usage are kept as text, and parsed when the lease ends
 //   error     `event: error`, or an event with an error in it: the answer has failed
 //   terminal  `[DONE]`, and the last event of Anthropic, Cohere and OpenAI's responses: the answer has succeeded
-//   finish    a finish reason: an answer that is left from now on has succeeded
+//   finish    a finish reason in one of the last three events: an answer that is left from then on has succeeded
 //
-// Regimes: an event without these words costs a few searches. A line of more than 1 MiB is passed over.
+// Regimes: an event without these words costs two searches. A line of more than 1 MiB is passed over.
+// Source: measured on an event of 280 characters. A search for a word without its leading quote takes 0.1 us, with it 0.3 us;
+// a decoder in stream mode takes 0.5 us more, so it is used only for a part that ends within a character.
 
 import type { ClientUsage, Settlement, Usage } from "grate-limiter";
 import type { Answer } from "./answer.ts";
@@ -15,6 +17,7 @@ import { web } from "./web.ts";
 const MAX_LINE = 1_048_576;
 const RETURN = 13;
 const BRACE = 123;
+const STREAM = { stream: true };
 /** Names of the last events. */
 const TERMINAL: ReadonlySet<string> = new Set([
   "message_stop",
@@ -26,12 +29,11 @@ const TERMINAL: ReadonlySet<string> = new Set([
 const FAILED: ReadonlySet<string> = new Set(["error", "response.failed"]);
 const TYPE = /^\{\s*"type"\s*:\s*"([^"]{1,40})"/;
 const FINISH = /"finish_?[rR]eason"\s*:\s*"/;
-const NO_USAGE = /"usage"\s*:\s*null/;
+const USAGE = /"usage(_?[mM]etadata)?"\s*:\s*\{/;
 
 /** Reader of the events of one answer. */
 export class EventAnswer implements Answer {
   readonly readAhead = 65_536;
-  isComplete = false;
   readonly #epochNow: () => number;
   readonly #inputTokens: number | undefined;
   readonly #decoder = new web.TextDecoder();
@@ -44,6 +46,8 @@ export class EventAnswer implements Answer {
   #firstUsage: string | undefined;
   #lastUsage: string | undefined;
   #deltas = 0;
+  /** The latest events. */
+  #recent: readonly [string, string, string] = ["", "", ""];
   #ending: Settlement | undefined;
 
   /** `inputTokens`: stated input of the request. */
@@ -52,8 +56,13 @@ export class EventAnswer implements Answer {
     this.#inputTokens = inputTokens;
   }
 
+  get isComplete(): boolean {
+    return this.#ending?.status === "success" || this.#recent.some((data) => FINISH.test(data));
+  }
+
   read(bytes: Uint8Array): Settlement | undefined {
-    this.#lines(this.#decoder.decode(bytes, { stream: true }));
+    const isCut = bytes[bytes.length - 1]! >= 0x80;
+    this.#lines(this.#decoder.decode(bytes, isCut ? STREAM : undefined));
     return this.#ending;
   }
 
@@ -112,23 +121,19 @@ export class EventAnswer implements Answer {
     if (this.#ending !== undefined) return;
     const type = name || (TYPE.exec(data)?.[1] ?? "");
     const hasFailed = FAILED.has(type);
-    if (hasFailed || data.includes('"error"')) {
-      const value = jsonObject(data) ?? {};
-      const error = errorIn(value, this.#epochNow, hasFailed);
+    if (hasFailed || data.includes('rror"')) {
+      const error = errorIn(jsonObject(data) ?? {}, this.#epochNow, hasFailed);
       if (error !== undefined) {
         this.#ending = { ...error, usage: this.usage() };
         return;
       }
     }
-    if (data.includes('"usage') && !NO_USAGE.test(data)) {
+    if (data.includes("usage") && USAGE.test(data)) {
       this.#firstUsage ??= data;
       this.#lastUsage = data;
     }
-    if (data.includes('"delta"')) this.#deltas++;
-    if (data.includes('"finish') && FINISH.test(data)) this.isComplete = true;
-    if (TERMINAL.has(type) || data === "[DONE]") {
-      this.isComplete = true;
-      this.#ending = { status: "success", usage: this.usage() };
-    }
+    if (TERMINAL.has(type) || data === "[DONE]") this.#ending = { status: "success", usage: this.usage() };
+    else if (type === "" || type.endsWith("delta")) this.#deltas++;
+    this.#recent = [this.#recent[1], this.#recent[2], data];
   }
 }
