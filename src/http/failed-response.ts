@@ -2,6 +2,7 @@
 // nothing had been read.
 
 import { jsonObject } from "./answer-usage.ts";
+import type { RequestSignal } from "./request-signal.ts";
 import { byteStream, withBody } from "./response-copy.ts";
 import { type WebHeaders, type WebReader, type WebResponse, web } from "./web.ts";
 
@@ -36,13 +37,18 @@ export class FailedResponse extends Error {
   }
 }
 
-/** Reads at most 64 KiB of the body, for at most a second. */
-export async function failedResponse(response: WebResponse, clock: Timers): Promise<FailedResponse> {
+/** Reads at most 64 KiB of the body, for at most a second. The rest follows the caller's signal. */
+export async function failedResponse(
+  response: WebResponse,
+  clock: Timers,
+  signal: RequestSignal,
+): Promise<FailedResponse> {
   if (response.body === null || typeof response.body.getReader !== "function") {
     return new FailedResponse(response, "", () => {});
   }
   const head = new BodyHead(response.body.getReader());
   await head.read(clock);
+  if (!head.hasEnded) head.onEnd = signal.follow(() => {});
   return new FailedResponse(withBody(response, head.whole()), head.text(), () => head.drop());
 }
 
@@ -52,10 +58,16 @@ class BodyHead {
   readonly #chunks: unknown[] = [];
   /** The read that has no result yet. */
   #pending: ReturnType<WebReader["read"]> | undefined;
+  /** Called when nothing is left to read. */
+  onEnd = (): void => {};
   #hasEnded = false;
 
   constructor(reader: WebReader) {
     this.#reader = reader;
+  }
+
+  get hasEnded(): boolean {
+    return this.#hasEnded;
   }
 
   async read(clock: Timers): Promise<void> {
@@ -80,7 +92,7 @@ class BodyHead {
           bytes += (value as Uint8Array).byteLength;
         }
       };
-      // A broken body: who reads the response gets the error.
+      // The body is broken: the reader of the response gets the error.
       const broken = () => {
         isLate = true;
       };
@@ -105,20 +117,33 @@ class BodyHead {
           const chunk = chunks.shift();
           if (chunk !== undefined) return controller.enqueue(chunk);
           if (this.#hasEnded) return controller.close();
-          const { done, value } = await (this.#pending ?? this.#reader.read());
-          this.#pending = undefined;
-          this.#hasEnded = done;
-          if (done) controller.close();
-          else controller.enqueue(value);
+          try {
+            const { done, value } = await (this.#pending ?? this.#reader.read());
+            this.#pending = undefined;
+            if (!done) return controller.enqueue(value);
+            this.#end();
+            controller.close();
+          } catch (error) {
+            this.#end();
+            controller.error(error);
+          }
         },
-        cancel: (reason) => this.#reader.cancel(reason),
+        cancel: (reason) => {
+          this.#end();
+          return this.#reader.cancel(reason);
+        },
       },
       0,
     );
   }
 
   drop(): void {
-    this.#hasEnded = true;
+    this.#end();
     this.#reader.cancel().catch(() => {});
+  }
+
+  #end(): void {
+    this.#hasEnded = true;
+    this.onEnd();
   }
 }

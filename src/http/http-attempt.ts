@@ -53,11 +53,10 @@ export async function attemptHttp(context: TaskContext, attempt: HttpAttempt): P
   };
   const signal = new RequestSignal(attemptSignal, caller);
   const onAbort = () => {
-    const isTimeout = caller?.aborted && hasTimedOut(caller.reason, clock.now() - startedAt, attempt);
     // Settled before the call ends it as cancelled.
-    if (isTimeout) lease.settle("timeout");
+    if (caller?.aborted && hasTimedOut(caller.reason, clock.now() - startedAt, attempt)) lease.settle("timeout");
   };
-  attemptSignal.addEventListener("abort", onAbort);
+  if (caller !== undefined) attemptSignal.addEventListener("abort", onAbort);
   let response: WebResponse;
   try {
     const init = { ...attempt.init, signal: signal.signal };
@@ -65,15 +64,13 @@ export async function attemptHttp(context: TaskContext, attempt: HttpAttempt): P
   } catch (error) {
     settleFinally({ ok: false, error });
     throw error;
-  } finally {
-    attemptSignal.removeEventListener("abort", onAbort);
   }
   const { headers, body, status } = response;
   const header = (name: string) => headers.get(name);
   const reported = dialectOf(attempt.dialect, header, attempt.host).reported(header, clock.epochNow());
   lease.headersReceived(reported.length > 0 ? { reported } : undefined);
   if (status >= 400) {
-    const failure = await failedResponse(response, clock);
+    const failure = await failedResponse(response, clock, signal);
     if (!isFinal) throw failure;
     settleFinally({ ok: false, error: failure });
     return failure.response;
@@ -85,7 +82,7 @@ export async function attemptHttp(context: TaskContext, attempt: HttpAttempt): P
   }
   const answer = answerOf(headers.get("content-type"), () => clock.epochNow(), attempt.inputTokens);
   const kept = new BodyLease(context.keep(), clock.now() - startedAt, answer);
-  kept.onEnd = signal.follow((reason) => kept.leave(isTimeoutError(reason) ? "timeout" : "cancelled"));
+  kept.onEnd = signal.follow((reason) => kept.leave(isTimeout(reason) ? "timeout" : "cancelled"));
   return withBody(response, kept.wrap(body));
 }
 
@@ -97,12 +94,14 @@ function settlementOf(result: TaskResult, { clock }: HttpAttempt): Settlement {
 
 /** True if the caller's abort before the headers is a time-out. Clients abort without a reason when their time is over. */
 function hasTimedOut(reason: unknown, hadMs: number, attempt: HttpAttempt): boolean {
-  if (isTimeoutError(reason)) return true;
+  if (isTimeout(reason)) return true;
   return hadMs >= PATIENT_MS && hadMs >= PATIENT_LATENCIES * (attempt.meanLatencyMs() ?? 0);
 }
 
-function isTimeoutError(reason: unknown): boolean {
-  return (reason as { readonly name?: unknown } | null | undefined)?.name === "TimeoutError";
+/** True if the reason of an abort is a time-out. Some clients abort with a text. */
+function isTimeout(reason: unknown): boolean {
+  if (typeof reason === "string") return /time-?d? ?out/i.test(reason);
+  return classifyResult({ ok: false, error: reason }, () => 0).status === "timeout";
 }
 
 /** Mean latency of a provider; null: unknown. */

@@ -1,4 +1,6 @@
 // routedFetch against local servers: what each target receives, and when a request moves on.
+import Anthropic from "@anthropic-ai/sdk";
+import OpenAI from "openai";
 import { afterEach, describe, expect, it } from "vitest";
 import { type RoutedTarget, routedFetch } from "../../../src/http/index.ts";
 import {
@@ -223,6 +225,34 @@ describe("failover", () => {
     abort.abort();
     await expect(asked).rejects.toMatchObject({ name: "AbortError" });
     expect([test.endings, test.servers.b.seen.length]).toEqual([["a cancelled"], 0]);
+  });
+});
+
+describe("real clients", () => {
+  it("a client of OpenAI is served by the target that can, with its own model", async () => {
+    const test = await routed(answer(429), events([delta("hi"), delta("", "stop"), "[DONE]"]), {
+      b: { model: "llama" },
+    });
+    const client = new OpenAI({ apiKey: "routed", maxRetries: 0, fetch: test.fetch });
+    const stream = await client.chat.completions.create({ model: "gpt", messages: [], stream: true });
+    let text = "";
+    for await (const chunk of stream) text += chunk.choices[0]?.delta.content ?? "";
+    expect(text).toBe("hi");
+    expect(JSON.parse(test.servers.b.seen[0]!.body)).toMatchObject({ model: "llama", stream: true });
+    await test.idle();
+    expect(test.endings).toEqual(["a rate_limited", "b success"]);
+  });
+
+  it("a client of Anthropic throws its own error for a refusal, after one call", async () => {
+    const test = await routed(
+      answer(200),
+      answer(200),
+      {},
+      { maxWaitMs: 0, needs: () => ({ inputTokens: 2_000_000 }) },
+    );
+    const client = new Anthropic({ apiKey: "routed", fetch: test.fetch });
+    const asked = client.messages.create({ model: "m", max_tokens: 5, messages: [{ role: "user", content: "hi" }] });
+    await expect(asked).rejects.toMatchObject({ status: 503 });
   });
 });
 
