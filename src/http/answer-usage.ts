@@ -2,7 +2,7 @@
 //
 //   usage    of the value, or of the part of it in which a vendor puts the usage
 //   merged   the first and the last usage of a stream: Anthropic states the input first and the output last
-//   error    of an event, or of a 200 that is none
+//   error    of an event, or of a response with status 200 that failed
 //
 // Sources: OpenAI chat and responses, Anthropic, Gemini, Cohere, Groq, Mistral, OpenRouter, GraphQL, Slack.
 
@@ -10,12 +10,14 @@ import { type ClientUsage, classifyResult, type Settlement } from "grate-limiter
 
 /** Parts of an event in which vendors put the usage. */
 const PARTS = ["response", "message", "delta", "x_groq"];
-const USAGES = ["usage", "usageMetadata", "usage_metadata", "meta"];
+const USAGES = ["usage", "usageMetadata", "usage_metadata"];
+/** Parts of the `meta` of Cohere that are amounts. */
+const BILLED = ["billed_units", "tokens"];
 
 /** Any JSON object. */
 export type Json = { readonly [key: string]: unknown };
 
-/** The text as a JSON object; undefined: it is none. */
+/** JSON object in a text; undefined: the text is something else. */
 export function jsonObject(text: string): Json | undefined {
   try {
     return objectOf(JSON.parse(text));
@@ -36,10 +38,11 @@ export function usageIn(value: Json): Json | undefined {
       if (usage !== undefined) return usage;
     }
   }
-  return undefined;
+  const meta = objectOf(value["meta"]);
+  return meta !== undefined && BILLED.some((name) => name in meta) ? meta : undefined;
 }
 
-/** One usage of several in order: the latest statement of each amount. undefined: there is none. */
+/** Latest statement of each amount in several usages; undefined: no usage states one. */
 export function mergedUsage(usages: readonly (Json | undefined)[]): ClientUsage | undefined {
   const merged: { [key: string]: unknown } = {};
   for (const usage of usages) {
@@ -48,7 +51,7 @@ export function mergedUsage(usages: readonly (Json | undefined)[]): ClientUsage 
   return Object.keys(merged).length > 0 ? merged : undefined;
 }
 
-/** Settlement of an answer that is, or contains, an error; undefined: it is none. `isError`: it is certainly one. */
+/** Settlement of an answer that is, or contains, an error; undefined: the answer is fine. `isError`: it certainly failed. */
 export function errorIn(value: Json, epochNow: () => number, isError = false): Settlement | undefined {
   const inner = objectOf(value["response"])?.["error"];
   const error = isPresent(inner) ? { error: inner } : isPresent(value["error"]) || isError ? value : undefined;

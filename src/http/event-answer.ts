@@ -72,7 +72,7 @@ export class EventAnswer implements Answer {
     return this.#ending ?? { status: "success", usage: this.usage() };
   }
 
-  /** The stated usage. Without one the number of events with text stands for the output. */
+  /** Stated usage, or else the number of events as the output. */
   usage(): ClientUsage | Usage | undefined {
     const deltas = this.#deltas;
     if (this.#lastUsage === undefined) {

@@ -16,7 +16,7 @@ export interface Timers {
   wakeAt(atMs: number, wake: () => void): () => void;
 }
 
-/** Error of a request whose response is a failure, as clients throw it. */
+/** Error of a request with a failed response, as clients throw it. */
 export class FailedResponse extends Error {
   readonly status: number;
   readonly headers: WebHeaders;
@@ -108,7 +108,7 @@ class BodyHead {
       .join("");
   }
 
-  /** Stream of what was read, and then of the rest. */
+  /** Stream of the parts that were read, and then of the rest. */
   whole(): unknown {
     const chunks = [...this.#chunks];
     return byteStream(

@@ -16,8 +16,8 @@ export interface LimitedFetchOptions<C extends string = string, P extends string
 
 /**
  * Returns a `fetch` for the client of one provider. Each request waits for capacity, reports its limits and its usage, and
- * holds its lease until the body has ended. It is sent once. Without capacity the client gets a 429 that tells when to come
- * back, or a 503. Throws TypeError for a provider that the capability does not have, and UnknownCapability.
+ * holds its lease until the body has ended. It is sent once. Without capacity the client gets a 429 with the time to wait,
+ * or a 503. Throws TypeError for a provider that the capability does not have, and UnknownCapability.
  */
 export function limitedFetch<P extends string, Routes extends Record<string, P>, C extends keyof Routes & string>(
   limiter: GrateLimiter<P, Routes>,

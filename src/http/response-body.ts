@@ -13,7 +13,7 @@ export function answerOf(contentType: string | null, epochNow: () => number, inp
   return EVENTS.test(type) ? new EventAnswer(epochNow, inputTokens) : new WholeAnswer(type.includes("json"), epochNow);
 }
 
-/** Lease of a response whose body passes. The first ending counts. */
+/** Lease of a response while its body passes. The first ending counts. */
 export class BodyLease {
   readonly #lease: KeptLease;
   readonly #latencyMs: number;
@@ -73,7 +73,7 @@ export class BodyLease {
       if (chunk === undefined) ending = this.#answer.end();
       else if (chunk instanceof Uint8Array) ending = this.#answer.read(chunk);
     } catch {
-      // A part whose bytes the caller has transferred elsewhere.
+      // The caller has transferred the bytes of a part elsewhere.
     }
     if (ending !== undefined || chunk === undefined) this.end(ending ?? { status: "success" });
   }

@@ -1,4 +1,4 @@
-// Real clients whose `fetch` is limitedFetch.
+// Real clients that send their requests with limitedFetch.
 import { DIALECTS, type Dialect } from "./adapter-dialects.ts";
 
 // biome-ignore lint/suspicious/noExplicitAny: the packages are installed on demand, so their types are not there.

@@ -1,4 +1,4 @@
-// What local servers answer in the dialects of the clients. Every answer states 12 input and 34 output tokens.
+// Answers of local servers in the dialects of the clients. Every answer states 12 input and 34 output tokens.
 import type { ServerResponse } from "node:http";
 import { answer, events, type Handler } from "../../support/http/fetch-fixture.ts";
 
@@ -95,7 +95,7 @@ const cohere: Dialect = {
 
 export const DIALECTS = { openai, anthropic, gemini, cohere } satisfies { readonly [name: string]: Dialect };
 
-/** What happens to a request. `status`: class with which its lease is settled. */
+/** Behaviour of a server and of the caller. `status`: class with which its lease is settled. */
 export interface Case {
   readonly name: string;
   readonly does: "ask" | "stream" | "leave" | "time out" | "abort";

@@ -10,7 +10,7 @@ const ABORT_MS = 150;
 // Some clients leave rejected promises behind when a connection breaks.
 process.on("unhandledRejection", () => {});
 
-/** What the caller of the client gets: "value", or the name of the error. */
+/** Result for the caller of the client: "value", or the name of the error. */
 async function outcome(
   client: AdaptedClient,
   what: Case,

@@ -1,4 +1,4 @@
-// limitedFetch against local servers: how the lease ends, and what the client receives.
+// limitedFetch against local servers: the ending of each lease, and the response for the client.
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, describe, expect, it } from "vitest";
 import { limitedFetch } from "../../../src/http/index.ts";
@@ -49,7 +49,7 @@ describe("the body of a response", () => {
     expect(test.used("a")).toEqual([12, 34]);
   });
 
-  it("a JSON answer that nobody reads ends its lease, because up to 1 MiB is read ahead", async () => {
+  it("an unread JSON answer ends its lease, because up to 1 MiB is read ahead", async () => {
     const test = await limited(answer(200, { ...CHAT, text: "x".repeat(900_000) }));
     const response = await test.post();
     await ended(test, "success");
@@ -74,7 +74,7 @@ describe("the body of a response", () => {
     expect(test.used("a")).toEqual([12, 34]);
   });
 
-  it("a short stream that nobody reads ends its lease", async () => {
+  it("a short unread stream ends its lease", async () => {
     const test = await limited(events([delta("a"), delta("b", "stop"), USAGE, "[DONE]"]));
     await test.post();
     await ended(test, "success");
@@ -265,7 +265,7 @@ describe("the response", () => {
     expect(await response.text()).toBe(text);
   });
 
-  it("a failure whose body stalls is handed on after a second, and its body later", async () => {
+  it("a failure with a stalled body is handed on after a second, and the rest of its body later", async () => {
     const test = await limited(async (response) => {
       response.writeHead(500);
       response.write("first ");
@@ -281,7 +281,7 @@ describe("the response", () => {
     expect(await response.text()).toBe("first second");
   });
 
-  it("a failure whose body breaks gives the reader the error", async () => {
+  it("a failure with a broken body gives the reader the error", async () => {
     const test = await limited(async (response) => {
       response.writeHead(500, { "content-length": "100" });
       response.write("first");

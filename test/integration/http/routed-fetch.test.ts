@@ -1,4 +1,4 @@
-// routedFetch against local servers: what each target receives, and when a request moves on.
+// routedFetch against local servers: the request that each target receives, and the moves between targets.
 import Anthropic from "@anthropic-ai/sdk";
 import OpenAI from "openai";
 import { afterEach, describe, expect, it } from "vitest";

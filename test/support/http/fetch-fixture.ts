@@ -73,7 +73,7 @@ export function answer(status: number, body: unknown = {}, headers: { readonly [
   };
 }
 
-/** Answers with server-sent events, then ends as told; default regularly. */
+/** Answers with server-sent events, and then calls `end`; default: a regular end. */
 export function events(
   list: readonly unknown[],
   end: (response: ServerResponse) => unknown = (response) => response.end(),
