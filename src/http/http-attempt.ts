@@ -7,9 +7,9 @@
 // Regimes: the final attempt of a request settles its own lease, because the caller gets its response whatever it is. Another
 // one throws its failure, so that the call can go on to another provider.
 
-import { classifyResult, type GrateLimiter, type Settlement, type TaskContext, type TaskResult } from "grate-limiter";
+import { classifyResult, type Settlement, type TaskContext, type TaskResult } from "grate-limiter";
 import { dialectOf } from "./dialects/dialects.ts";
-import { failedResponse, type Timers } from "./failed-response.ts";
+import { type FailedResponse, failedResponse, type Timers } from "./failed-response.ts";
 import { RequestSignal } from "./request-signal.ts";
 import { answerOf, BodyLease } from "./response-body.ts";
 import { withBody } from "./response-copy.ts";
@@ -38,8 +38,10 @@ export interface HttpAttempt {
   readonly inputTokens: number | undefined;
   /** True if the caller gets the response whatever it is. */
   readonly isFinal: boolean;
-  /** Mean latency of the provider; null: unknown. */
-  meanLatencyMs(): number | null;
+  /** Mean latency of the provider; 0: unknown. */
+  meanLatencyMs(): number;
+  /** Called with a failure before it is thrown. */
+  onFailure(failure: FailedResponse): void;
 }
 
 /** Makes the attempt. Throws FailedResponse for a failure that another provider can mend. */
@@ -71,7 +73,10 @@ export async function attemptHttp(context: TaskContext, attempt: HttpAttempt): P
   lease.headersReceived(reported.length > 0 ? { reported } : undefined);
   if (status >= 400) {
     const failure = await failedResponse(response, clock, signal);
-    if (!isFinal) throw failure;
+    if (!isFinal) {
+      attempt.onFailure(failure);
+      throw failure;
+    }
     settleFinally({ ok: false, error: failure });
     return failure.response;
   }
@@ -95,16 +100,11 @@ function settlementOf(result: TaskResult, { clock }: HttpAttempt): Settlement {
 /** True if the caller's abort before the headers is a time-out. Clients abort without a reason when their time is over. */
 function hasTimedOut(reason: unknown, hadMs: number, attempt: HttpAttempt): boolean {
   if (isTimeout(reason)) return true;
-  return hadMs >= PATIENT_MS && hadMs >= PATIENT_LATENCIES * (attempt.meanLatencyMs() ?? 0);
+  return hadMs >= PATIENT_MS && hadMs >= PATIENT_LATENCIES * attempt.meanLatencyMs();
 }
 
 /** True if the reason of an abort is a time-out. Some clients abort with a text. */
 function isTimeout(reason: unknown): boolean {
   if (typeof reason === "string") return /time-?d? ?out/i.test(reason);
   return classifyResult({ ok: false, error: reason }, () => 0).status === "timeout";
-}
-
-/** Mean latency of a provider; null: unknown. */
-export function meanLatencyOf(limiter: Pick<GrateLimiter, "inspect">, provider: string): number | null {
-  return limiter.inspect().providers.find(({ name }) => name === provider)?.latencyMs ?? null;
 }

@@ -1,12 +1,8 @@
-import { type GrateLimiter, NoAvailableProviders, RealClock, type RunDefaults } from "grate-limiter";
-import { providersOf } from "./capability-providers.ts";
-import { dialectOf } from "./dialects/dialects.ts";
-import { FailedResponse } from "./failed-response.ts";
-import { attemptHttp, meanLatencyOf } from "./http-attempt.ts";
-import { type HttpOptions, hostOf, OutgoingRequest } from "./outgoing-request.ts";
-import { syntheticRefusal } from "./synthetic-refusal.ts";
+import type { GrateLimiter, RunDefaults } from "grate-limiter";
+import { type AnyLimiter, fetchThrough, providersOf } from "./http-call.ts";
+import type { HttpOptions, OutgoingRequest } from "./outgoing-request.ts";
 import { type RoutedTarget, targetRequest } from "./target-request.ts";
-import { type Fetch, type WebInit, type WebResponse, web } from "./web.ts";
+import { type Fetch, web } from "./web.ts";
 
 /** Options of `routedFetch`. */
 export interface RoutedFetchOptions extends HttpOptions, Pick<RunDefaults, "maxAttempts" | "idempotent" | "timeoutMs"> {
@@ -32,56 +28,13 @@ export function routedFetch<
   options: RoutedFetchOptions = {},
 ): Fetch {
   const known: { readonly [provider: string]: RoutedTarget } = targets;
-  const only = Object.keys(known) as Routes[C][];
-  checkTargets(providersOf(limiter as never, capability), known);
-  const clock = new RealClock();
-  const { baseURL, maxWaitMs, attemptTimeoutMs, maxAttempts, idempotent, timeoutMs } = options;
+  const any = limiter as unknown as AnyLimiter;
+  checkTargets(providersOf(any, capability), known);
+  const { baseURL } = options;
   const bases = [...(baseURL === undefined ? [] : [baseURL]), ...Object.values(known).map((target) => target.baseURL)];
-  return async (input, init) => {
-    const request = new OutgoingRequest(input, init as WebInit | undefined);
-    const { signal: caller, isRepeatable } = request;
-    const needs = request.needs(options);
-    const { inputTokens } = needs;
-    let failure: FailedResponse | undefined;
-    let isSent = false;
-    try {
-      const { value } = await limiter.run(
-        capability,
-        async (context): Promise<WebResponse> => {
-          failure?.drop();
-          const target = known[context.provider]!;
-          const sent = targetRequest(request, target, bases);
-          const meanLatencyMs = () => meanLatencyOf(limiter as never, context.provider);
-          isSent = true;
-          const own = { host: hostOf(sent.url), dialect: target.dialect, fetch: options.fetch ?? web.fetch };
-          try {
-            const attempt = { ...sent, ...own, caller, clock, meanLatencyMs, inputTokens, isFinal: !isRepeatable };
-            return await attemptHttp(context, attempt);
-          } catch (error) {
-            failure = error instanceof FailedResponse ? error : undefined;
-            throw error;
-          }
-        },
-        {
-          ...(needs as object),
-          ...{ only, maxWaitMs, attemptTimeoutMs, maxAttempts, idempotent, timeoutMs },
-          signal: caller as AbortSignal | undefined,
-        },
-      );
-      return value as unknown as Response;
-    } catch (error) {
-      const isRefusal = NoAvailableProviders.is(error) && !caller?.aborted;
-      if (isRefusal && !isSent) {
-        return syntheticRefusal(
-          error,
-          dialectOf(undefined, () => null, request.host),
-        ) as unknown as Response;
-      }
-      const last = isRefusal ? error.cause : error;
-      if (last instanceof FailedResponse) return last.response as unknown as Response;
-      throw last;
-    }
-  };
+  const requestTo = (provider: string, request: OutgoingRequest) => targetRequest(request, known[provider]!, bases);
+  const calls = { capability, only: Object.keys(known), isFinal: false, dialect: undefined, requestTo };
+  return fetchThrough(any, calls, options);
 }
 
 /** Throws TypeError with all problems. */

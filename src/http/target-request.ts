@@ -7,8 +7,9 @@
 // Regimes: the base URL of the client is the longest one known with which its request begins. A version that both the base of
 // the target and the rest of the path have, such as /v1, is not repeated.
 
+import type { SentRequest } from "./http-call.ts";
 import type { OutgoingRequest } from "./outgoing-request.ts";
-import { type WebHeaders, type WebInit, web } from "./web.ts";
+import { type WebHeaders, web } from "./web.ts";
 
 /** One vendor, key or deployment of `routedFetch`. */
 export interface RoutedTarget {
@@ -29,11 +30,7 @@ const OPENAI_BASE = "https://api.openai.com/v1";
 const CREDENTIALS = ["authorization", "x-api-key", "api-key", "x-goog-api-key"];
 
 /** Request for the target. `bases`: base URLs that the client might have. */
-export function targetRequest(
-  request: OutgoingRequest,
-  target: RoutedTarget,
-  bases: readonly string[],
-): { readonly input: string | URL | Request; readonly init: WebInit; readonly url: string } {
+export function targetRequest(request: OutgoingRequest, target: RoutedTarget, bases: readonly string[]): SentRequest {
   const url = targetUrl(request.url, target.baseURL, bases);
   const headers = request.headers;
   writeKey(headers, target.apiKey);
@@ -46,7 +43,12 @@ export function targetRequest(
   if (isRenamed) headers.delete("content-length");
   const own = { ...init, headers, ...(isRenamed && { body: JSON.stringify({ ...body, model: target.model }) }) };
   const from = request.request;
-  return { input: from === undefined ? url : (new web.Request(url, from) as unknown as Request), init: own, url };
+  return {
+    input: from === undefined ? url : (new web.Request(url, from) as unknown as Request),
+    init: own,
+    url,
+    dialect: target.dialect,
+  };
 }
 
 function writeKey(headers: WebHeaders, apiKey: string | undefined): void {
@@ -59,7 +61,7 @@ function writeKey(headers: WebHeaders, apiKey: string | undefined): void {
 }
 
 /** URL of the request at the base of the target. */
-export function targetUrl(url: string, baseURL: string, bases: readonly string[]): string {
+function targetUrl(url: string, baseURL: string, bases: readonly string[]): string {
   const { origin, pathname, search } = new web.URL(url);
   const base = [...bases, OPENAI_BASE].map(trimmed).filter((known) => startsWithPath(origin + pathname, known));
   const longest = base.reduce((best, known) => (known.length > best.length ? known : best), "");
