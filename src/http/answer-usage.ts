@@ -51,13 +51,15 @@ export function mergedUsage(usages: readonly (Json | undefined)[]): ClientUsage 
   return Object.keys(merged).length > 0 ? merged : undefined;
 }
 
-/** Settlement of an answer that is, or contains, an error; undefined: the answer is fine. `isError`: it certainly failed. */
-export function errorIn(value: Json, epochNow: () => number, isError = false): Settlement | undefined {
-  const inner = objectOf(value["response"])?.["error"];
-  const error = isPresent(inner) ? { error: inner } : isPresent(value["error"]) || isError ? value : undefined;
+/**
+ * Settlement of an answer that contains an error; undefined: it contains none. `fallback` is the settlement of an error that
+ * no rule recognizes.
+ */
+export function errorIn(value: Json, epochNow: () => number, fallback: Settlement | undefined): Settlement | undefined {
+  const error = [objectOf(value["response"])?.["error"], value["error"]].find(isPresent);
   if (error === undefined) return undefined;
-  const { status, settlement } = classifyResult({ ok: false, error }, epochNow);
-  return status === "cancelled" ? { status: "server_error" } : settlement;
+  const { status, settlement } = classifyResult({ ok: false, error: { error } }, epochNow);
+  return status === "cancelled" ? fallback : settlement;
 }
 
 /** True for an object or a text, because many events have the error null. */

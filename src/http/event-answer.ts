@@ -17,6 +17,7 @@ import { web } from "./web.ts";
 const MAX_LINE = 1_048_576;
 const RETURN = 13;
 const BRACE = 123;
+const FAILURE: Settlement = { status: "server_error" };
 const STREAM = { stream: true };
 /** Names of the last events. */
 const TERMINAL: ReadonlySet<string> = new Set([
@@ -122,7 +123,10 @@ export class EventAnswer implements Answer {
     const type = name || (TYPE.exec(data)?.[1] ?? "");
     const hasFailed = FAILED.has(type);
     if (hasFailed || data.includes('rror"')) {
-      const error = errorIn(jsonObject(data) ?? {}, this.#epochNow, hasFailed);
+      const value = jsonObject(data) ?? {};
+      const error =
+        errorIn(value, this.#epochNow, FAILURE) ??
+        (hasFailed ? errorIn({ error: value }, this.#epochNow, FAILURE) : undefined);
       if (error !== undefined) {
         this.#ending = { ...error, usage: this.usage() };
         return;

@@ -10,7 +10,7 @@
 import { classifyResult, type Settlement, type TaskContext, type TaskResult } from "grate-limiter";
 import { dialectOf } from "./dialects/dialects.ts";
 import { type FailedResponse, failedResponse, type Timers } from "./failed-response.ts";
-import { RequestSignal } from "./request-signal.ts";
+import { type CallerSignals, RequestSignal } from "./request-signal.ts";
 import { answerOf, BodyLease } from "./response-body.ts";
 import { withBody } from "./response-copy.ts";
 import type { Fetch, WebInit, WebResponse, WebSignal } from "./web.ts";
@@ -30,6 +30,7 @@ export interface HttpAttempt {
   readonly init: WebInit | undefined;
   /** Signal of the caller. */
   readonly caller: WebSignal | undefined;
+  readonly callers: CallerSignals;
   readonly host: string;
   readonly dialect: string | undefined;
   readonly fetch: Fetch;
@@ -53,7 +54,7 @@ export async function attemptHttp(context: TaskContext, attempt: HttpAttempt): P
   const settleFinally = (result: TaskResult): void => {
     if (isFinal) context.keep().settle(settlementOf(result, attempt));
   };
-  const signal = new RequestSignal(attemptSignal, caller);
+  const signal = new RequestSignal(attemptSignal, caller, attempt.callers);
   const onAbort = () => {
     // Settled before the call ends it as cancelled.
     if (caller?.aborted && hasTimedOut(caller.reason, clock.now() - startedAt, attempt)) lease.settle("timeout");

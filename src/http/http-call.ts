@@ -3,6 +3,7 @@ import { dialectOf } from "./dialects/dialects.ts";
 import { FailedResponse } from "./failed-response.ts";
 import { attemptHttp } from "./http-attempt.ts";
 import { type HttpOptions, hostOf, OutgoingRequest } from "./outgoing-request.ts";
+import { CallerSignals } from "./request-signal.ts";
 import { syntheticRefusal } from "./synthetic-refusal.ts";
 import { type Fetch, type WebInit, type WebResponse, web } from "./web.ts";
 
@@ -38,6 +39,7 @@ export function fetchThrough(
   const { capability, only } = calls;
   const { maxWaitMs, attemptTimeoutMs, maxAttempts, idempotent, timeoutMs } = options;
   const clock = new RealClock();
+  const callers = new CallerSignals();
   return async (input, init) => {
     const request = new OutgoingRequest(input, init as WebInit | undefined);
     const { signal: caller } = request;
@@ -54,7 +56,7 @@ export function fetchThrough(
           const { fetch = web.fetch } = options;
           return attemptHttp(context, {
             ...sent,
-            ...{ fetch, clock, caller, isFinal, host: hostOf(sent.url), inputTokens: needs.inputTokens },
+            ...{ fetch, clock, caller, callers, isFinal, host: hostOf(sent.url), inputTokens: needs.inputTokens },
             meanLatencyMs: () => limiter.inspect().providers.find(({ name }) => name === provider)?.latencyMs ?? 0,
             onFailure: (failed) => {
               failure = failed;

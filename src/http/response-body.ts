@@ -2,7 +2,7 @@ import type { KeptLease, Settlement } from "grate-limiter";
 import type { Answer } from "./answer.ts";
 import { EventAnswer } from "./event-answer.ts";
 import { byteStream } from "./response-copy.ts";
-import type { WebStream } from "./web.ts";
+import type { StreamController, WebStream } from "./web.ts";
 import { WholeAnswer } from "./whole-answer.ts";
 
 const EVENTS = /event-stream|ndjson|jsonl|stream\+json|json-seq/;
@@ -42,10 +42,17 @@ export class BodyLease {
   /** Settled here, where the body is read: clients abort their own signal when they see an error in it. */
   wrap(body: WebStream): WebStream {
     const reader = body.getReader();
+    const { readAhead } = this.#answer;
+    let broken: { readonly error: unknown } | undefined;
+    // The parts that were read ahead come before the error.
+    const fail = (controller: StreamController) => {
+      if (controller.desiredSize === readAhead) controller.error(broken!.error);
+    };
     return byteStream(
       {
-        pull: (controller) =>
-          reader.read().then(
+        pull: (controller) => {
+          if (broken !== undefined) return fail(controller);
+          return reader.read().then(
             ({ done, value }) => {
               this.#read(done ? undefined : value);
               if (done) controller.close();
@@ -53,22 +60,24 @@ export class BodyLease {
             },
             (error: unknown) => {
               this.leave("server_error");
-              controller.error(error);
+              broken = { error };
+              fail(controller);
             },
-          ),
+          );
+        },
         cancel: (reason) => {
           this.leave("cancelled");
           return reader.cancel(reason);
         },
       },
-      this.#answer.readAhead,
+      readAhead,
     );
   }
 
   /** Reads a part of the body; undefined: its end. */
   #read(chunk: unknown): void {
-    this.#lease.read();
     let ending: Settlement | undefined;
+    if (chunk !== undefined) this.#lease.read();
     try {
       if (chunk === undefined) ending = this.#answer.end();
       else if (chunk instanceof Uint8Array) ending = this.#answer.read(chunk);

@@ -40,6 +40,7 @@ export interface WebStream {
 
 /** Members of the controller of a stream. */
 export interface StreamController {
+  readonly desiredSize: number | null;
   enqueue(chunk: unknown): void;
   close(): void;
   error(reason: unknown): void;

@@ -43,8 +43,10 @@ export class WholeAnswer implements Answer {
     if (value === undefined) return { status: "success" };
     // Gemini streams a list if it is not asked for events.
     const parts: readonly Json[] = Array.isArray(value) ? value : [value];
-    const { status, settlement } = classifyResult({ ok: true, value }, this.#epochNow);
-    const failed = status === "success" ? errorIn(parts.at(-1) ?? {}, this.#epochNow) : settlement;
+    // Slack and GraphQL state their failures in these fields.
+    const listed = "ok" in value || "errors" in value ? classifyResult({ ok: true, value }, this.#epochNow) : undefined;
+    const isFailure = listed !== undefined && listed.status !== "success";
+    const failed = isFailure ? listed.settlement : errorIn(parts.at(-1)!, this.#epochNow, undefined);
     return { ...(failed ?? { status: "success" }), usage: mergedUsage(parts.map((part) => usageIn(part))) };
   }
 

@@ -44,7 +44,7 @@ const guides = [
   "testing",
   "processes",
 ];
-const recipes = ["http-server", "batch", "key-pool", "sms", "unit-tests"];
+const recipes = ["http-server", "batch", "key-pool", "many-keys", "sms", "unit-tests"];
 
 export default defineConfig({
   title: "grate-limiter",

@@ -183,6 +183,12 @@ describe("the body of a response", () => {
     await ended(test, "rate_limited");
   });
 
+  it("an unknown error in a JSON answer with status 200 is the business of the caller", async () => {
+    const test = await limited(answer(200, { error: { message: "no such row" }, usage: { total_tokens: 5 } }));
+    await (await test.post()).text();
+    await ended(test, "success");
+  });
+
   it("a body of another kind is handed on byte by byte", async () => {
     const bytes = Buffer.from(Array.from({ length: 300_000 }, (_, i) => i % 256));
     const test = await limited((response) => response.writeHead(200, { "content-type": "audio/mpeg" }).end(bytes));
@@ -434,6 +440,37 @@ describe("the request", () => {
 });
 
 describe("many requests", () => {
+  it("one signal can end any number of streams, and keeps no listener of those that have ended", async () => {
+    const warnings: string[] = [];
+    const note = ({ message }: Error) => warnings.push(message);
+    process.on("warning", note);
+    const test = await limited(
+      events([delta("a")], () => {}),
+      { needs: () => ({ inputTokens: 1, outputTokens: 1 }) },
+    );
+    const abort = new AbortController();
+    const streams = await Promise.all(Array.from({ length: 50 }, () => test.post({ signal: abort.signal })));
+    await Promise.all(streams.slice(0, 20).map((stream) => stream.body!.cancel()));
+    expect(test.inFlight()).toBeGreaterThanOrEqual(30);
+    abort.abort();
+    await ended(test, ...Array<string>(50).fill("cancelled"));
+    await sleep(20);
+    process.off("warning", note);
+    expect(warnings).toEqual([]);
+  });
+
+  it("the parts that were read ahead come before the error of a broken body", async () => {
+    const test = await limited(events([delta("a"), delta("b"), delta("c")], (response) => response.destroy()));
+    const response = await test.post();
+    await ended(test, "server_error");
+    let text = "";
+    const read = async () => {
+      for await (const part of response.body!) text += new TextDecoder().decode(part);
+    };
+    await expect(read()).rejects.toThrow();
+    expect(text.match(/content/g)).toHaveLength(3);
+  });
+
   it("1,000 concurrent streams with aborts at random leave nothing in flight", async () => {
     const COUNT = 1_000;
     const test = await limited(
