@@ -3,12 +3,14 @@
 
 import { jsonObject } from "./answer-usage.ts";
 import type { RequestSignal } from "./request-signal.ts";
-import { byteStream, withBody } from "./response-copy.ts";
-import { type WebHeaders, type WebReader, type WebResponse, web } from "./web.ts";
+import { byteStream, hasStream, withBody } from "./response-copy.ts";
+import { type StreamController, type WebHeaders, type WebReader, type WebResponse, web } from "./web.ts";
 
 const MAX_BODY = 65_536;
 const MAX_MS = 1_000;
 const MAX_MESSAGE = 200;
+const STREAM = { stream: true };
+const DONE = { done: true, value: undefined };
 
 /** Clock with timers. */
 export interface Timers {
@@ -43,107 +45,55 @@ export async function failedResponse(
   clock: Timers,
   signal: RequestSignal,
 ): Promise<FailedResponse> {
-  if (response.body === null || typeof response.body.getReader !== "function") {
-    return new FailedResponse(response, "", () => {});
+  if (!hasStream(response)) return new FailedResponse(response, "", () => {});
+  const reader = response.body.getReader();
+  const chunks: unknown[] = [];
+  const decoder = new web.TextDecoder();
+  let text = "";
+  let bytes = 0;
+  let hasEnded = false;
+  let cancelTimer = (): void => {};
+  const late = new Promise<undefined>((resolve) => {
+    cancelTimer = clock.wakeAt(clock.now() + MAX_MS, () => resolve(undefined));
+  });
+  /** Read without a result yet, which the reader of the response gets: it is late, or the body is broken. */
+  let pending: ReturnType<WebReader["read"]> | undefined;
+  while (bytes < MAX_BODY && !hasEnded) {
+    pending = reader.read();
+    const part = await Promise.race([pending, late]).catch(() => undefined);
+    if (part === undefined) break;
+    pending = undefined;
+    hasEnded = part.done;
+    if (hasEnded) break;
+    const chunk = part.value as Uint8Array;
+    chunks.push(chunk);
+    bytes += chunk.byteLength;
+    text += decoder.decode(chunk, STREAM);
   }
-  const head = new BodyHead(response.body.getReader());
-  await head.read(clock);
-  if (!head.hasEnded) head.onEnd = signal.follow(() => {});
-  return new FailedResponse(withBody(response, head.whole()), head.text(), () => head.drop());
-}
-
-/** The beginning of a body, and the rest of it. */
-class BodyHead {
-  readonly #reader: WebReader;
-  readonly #chunks: unknown[] = [];
-  /** The read that has no result yet. */
-  #pending: ReturnType<WebReader["read"]> | undefined;
-  /** Called when nothing is left to read. */
-  onEnd = (): void => {};
-  #hasEnded = false;
-
-  constructor(reader: WebReader) {
-    this.#reader = reader;
-  }
-
-  get hasEnded(): boolean {
-    return this.#hasEnded;
-  }
-
-  async read(clock: Timers): Promise<void> {
-    let isLate = false;
-    let cancel = (): void => {};
-    const late = new Promise<void>((resolve) => {
-      cancel = clock.wakeAt(clock.now() + MAX_MS, () => {
-        isLate = true;
-        resolve();
-      });
-    });
-    let bytes = 0;
-    while (bytes < MAX_BODY && !isLate && !this.#hasEnded) {
-      const pending = this.#reader.read();
-      this.#pending = pending;
-      const take = ({ done, value }: { readonly done: boolean; readonly value?: unknown }) => {
-        if (this.#pending !== pending || isLate) return;
-        this.#pending = undefined;
-        if (done) this.#hasEnded = true;
-        else {
-          this.#chunks.push(value);
-          bytes += (value as Uint8Array).byteLength;
-        }
-      };
-      // The body is broken: the reader of the response gets the error.
-      const broken = () => {
-        isLate = true;
-      };
-      await Promise.race([pending.then(take, broken), late]);
+  cancelTimer();
+  const unfollow = hasEnded ? () => {} : signal.follow(() => {});
+  const end = () => {
+    hasEnded = true;
+    unfollow();
+  };
+  const cancel = (reason?: unknown) => {
+    end();
+    return reader.cancel(reason);
+  };
+  const pull = async (controller: StreamController) => {
+    const chunk = chunks.shift();
+    if (chunk !== undefined) return controller.enqueue(chunk);
+    try {
+      const { done, value } = hasEnded ? DONE : await (pending ?? reader.read());
+      pending = undefined;
+      if (!done) return controller.enqueue(value);
+      end();
+      controller.close();
+    } catch (error) {
+      end();
+      controller.error(error);
     }
-    cancel();
-  }
-
-  text(): string {
-    const decoder = new web.TextDecoder();
-    return this.#chunks
-      .map((chunk) => (chunk instanceof Uint8Array ? decoder.decode(chunk, { stream: true }) : ""))
-      .join("");
-  }
-
-  /** Stream of the parts that were read, and then of the rest. */
-  whole(): unknown {
-    const chunks = [...this.#chunks];
-    return byteStream(
-      {
-        pull: async (controller) => {
-          const chunk = chunks.shift();
-          if (chunk !== undefined) return controller.enqueue(chunk);
-          if (this.#hasEnded) return controller.close();
-          try {
-            const { done, value } = await (this.#pending ?? this.#reader.read());
-            this.#pending = undefined;
-            if (!done) return controller.enqueue(value);
-            this.#end();
-            controller.close();
-          } catch (error) {
-            this.#end();
-            controller.error(error);
-          }
-        },
-        cancel: (reason) => {
-          this.#end();
-          return this.#reader.cancel(reason);
-        },
-      },
-      0,
-    );
-  }
-
-  drop(): void {
-    this.#end();
-    this.#reader.cancel().catch(() => {});
-  }
-
-  #end(): void {
-    this.#hasEnded = true;
-    this.onEnd();
-  }
+  };
+  const drop = () => void cancel().catch(() => {});
+  return new FailedResponse(withBody(response, byteStream({ pull, cancel }, 0)), text, drop);
 }

@@ -12,7 +12,7 @@ import { dialectOf } from "./dialects/dialects.ts";
 import { type FailedResponse, failedResponse, type Timers } from "./failed-response.ts";
 import { type CallerSignals, RequestSignal } from "./request-signal.ts";
 import { answerOf, BodyLease } from "./response-body.ts";
-import { withBody } from "./response-copy.ts";
+import { hasStream, withBody } from "./response-copy.ts";
 import type { Fetch, WebInit, WebResponse, WebSignal } from "./web.ts";
 
 /** Least time after which a plain abort before the headers can be a time-out of the client. */
@@ -68,7 +68,7 @@ export async function attemptHttp(context: TaskContext, attempt: HttpAttempt): P
     settleFinally({ ok: false, error });
     throw error;
   }
-  const { headers, body, status } = response;
+  const { headers, status } = response;
   const header = (name: string) => headers.get(name);
   const reported = dialectOf(attempt.dialect, header, attempt.host).reported(header, clock.epochNow());
   lease.headersReceived(reported.length > 0 ? { reported } : undefined);
@@ -81,7 +81,7 @@ export async function attemptHttp(context: TaskContext, attempt: HttpAttempt): P
     settleFinally({ ok: false, error: failure });
     return failure.response;
   }
-  if (body === null || typeof body.getReader !== "function" || !response.ok) {
+  if (!hasStream(response) || !response.ok) {
     // A redirect or an opaque response is no failure of the provider, and ends here, too.
     context.keep().settle(settlementOf({ ok: true, value: response }, attempt));
     return response;
@@ -89,7 +89,7 @@ export async function attemptHttp(context: TaskContext, attempt: HttpAttempt): P
   const answer = answerOf(headers.get("content-type"), () => clock.epochNow(), attempt.inputTokens);
   const kept = new BodyLease(context.keep(), clock.now() - startedAt, answer);
   kept.onEnd = signal.follow((reason) => kept.leave(isTimeout(reason) ? "timeout" : "cancelled"));
-  return withBody(response, kept.wrap(body));
+  return withBody(response, kept.wrap(response.body));
 }
 
 function settlementOf(result: TaskResult, { clock }: HttpAttempt): Settlement {

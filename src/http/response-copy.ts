@@ -3,6 +3,11 @@ import { type StreamSource, type WebResponse, type WebStream, web } from "./web.
 /** Parts of a response that a new one does not take over from its constructor. */
 const OWN_PARTS = ["url", "redirected", "type"] as const;
 
+/** True if the body is a web stream. Other implementations of `fetch` have other streams, which are left alone. */
+export function hasStream(response: WebResponse): response is WebResponse & { readonly body: WebStream } {
+  return typeof response.body?.getReader === "function";
+}
+
 /** Copy of a response with another body. Its `clone` keeps what the copy keeps. */
 export function withBody(response: WebResponse, body: unknown): WebResponse {
   const { status, statusText, headers } = response;

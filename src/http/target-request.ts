@@ -68,7 +68,10 @@ function targetUrl(url: string, baseURL: string, bases: readonly string[]): stri
   const to = new web.URL(baseURL);
   const toPath = trimmed(to.pathname);
   const rest = longest === "" ? withoutOverlap(toPath, pathname) : (origin + pathname).slice(longest.length);
-  return `${to.origin}${toPath}${rest}${query(search, to.search)}`;
+  const result = new web.URL(`${to.origin}${toPath}${rest}${search}`);
+  // A parameter of the request counts.
+  for (const [name, value] of to.searchParams) if (!result.searchParams.has(name)) result.searchParams.set(name, value);
+  return result.href;
 }
 
 /** Base without its query and its last slash. */
@@ -87,19 +90,4 @@ function withoutOverlap(base: string, path: string): string {
     if (startsWithPath(path, end)) return path.slice(end.length);
   }
   return path;
-}
-
-/** Both queries. A parameter of the request counts. */
-function query(own: string, added: string): string {
-  const named = new Set(parameters(own).map(nameOf));
-  const all = [...parameters(own), ...parameters(added).filter((parameter) => !named.has(nameOf(parameter)))];
-  return all.length > 0 ? `?${all.join("&")}` : "";
-}
-
-function parameters(search: string): readonly string[] {
-  return search.slice(1).split("&").filter(Boolean);
-}
-
-function nameOf(parameter: string): string {
-  return parameter.split("=", 1)[0]!;
 }

@@ -103,7 +103,11 @@ export const web: {
 /** Members of `URL`. */
 export interface WebUrl {
   readonly origin: string;
-  readonly hostname: string;
+  readonly href: string;
+  readonly searchParams: Iterable<readonly [name: string, value: string]> & {
+    has(name: string): boolean;
+    set(name: string, value: string): void;
+  };
   readonly pathname: string;
   readonly search: string;
 }

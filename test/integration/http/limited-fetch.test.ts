@@ -160,6 +160,16 @@ describe("the body of a response", () => {
     expect(test.used("a")).toEqual([7, 2]);
   });
 
+  it("a stream that is copied and left, as the AI SDK does it, ends its lease with the body of the server", async () => {
+    const test = await limited(events([delta("a"), delta("b", "stop"), USAGE, "[DONE]"]));
+    const [left, kept] = (await test.post()).body!.tee();
+    const reader = left.getReader();
+    await reader.read();
+    reader.cancel();
+    await ended(test, "success");
+    expect(kept.locked).toBe(false);
+  });
+
   it.each([
     ["[DONE]", [delta("a"), "[DONE]"]],
     ["a finish reason", [delta("a"), delta("b", "stop")]],
@@ -440,7 +450,7 @@ describe("the request", () => {
 });
 
 describe("many requests", () => {
-  it("one signal can end any number of streams, and keeps no listener of those that have ended", async () => {
+  it("one signal can end any number of streams, without a warning of the runtime", async () => {
     const warnings: string[] = [];
     const note = ({ message }: Error) => warnings.push(message);
     process.on("warning", note);
