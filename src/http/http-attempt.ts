@@ -20,12 +20,12 @@ const PATIENT_MS = 10_000;
 const PATIENT_LATENCIES = 5;
 
 /** Clock with timers and the Unix time. */
-export interface HttpClock extends Timers {
+interface HttpClock extends Timers {
   epochNow(): number;
 }
 
 /** A request to one provider. */
-export interface HttpAttempt {
+interface HttpAttempt {
   readonly input: string | URL | Request;
   readonly init: WebInit | undefined;
   /** Signal of the caller. */

@@ -19,7 +19,7 @@ export interface SentRequest {
 }
 
 /** Requests of one capability. */
-export interface HttpCalls {
+interface HttpCalls {
   readonly capability: string;
   /** Providers that can serve them. */
   readonly only: readonly string[];

@@ -101,7 +101,7 @@ export const web: {
 } = globalThis as never;
 
 /** Members of `URL`. */
-export interface WebUrl {
+interface WebUrl {
   readonly origin: string;
   readonly href: string;
   readonly searchParams: Iterable<readonly [name: string, value: string]> & {
