@@ -7,7 +7,12 @@ const LONG = ["test/integration/http/saturation.test.ts", "test/integration/http
 
 /** `vitest run` has the short version of every expensive test; `vitest run --mode full` (`npm run test:full`) has all. */
 const config: ViteUserConfigFnObject = defineConfig(({ mode }) => ({
-  resolve: { alias: { "grate-limiter": fileURLToPath(new URL("./src/index.ts", import.meta.url)) } },
+  resolve: {
+    alias: [
+      { find: /^grate-limiter$/, replacement: fileURLToPath(new URL("./src/index.ts", import.meta.url)) },
+      { find: /^grate-limiter\/http$/, replacement: fileURLToPath(new URL("./src/http/index.ts", import.meta.url)) },
+    ],
+  },
   test: {
     // All processors and one module cache per worker, because no test leaves state behind.
     maxWorkers: "100%",

@@ -33,10 +33,27 @@ export function classifyHttp(result: TaskResult): Settlement | undefined {
   for (const place of PLACES) {
     const headers = valueAt(outcome, place);
     if (typeof headers !== "object" || headers === null) continue;
-    const reported = reportedLimits(headers);
+    const header = readerOf(headers);
+    const reported = dialectOf(undefined, header, hostIn(outcome)).reported(header, clock.epochNow());
     if (reported.length > 0) return { reported } as Settlement;
   }
   return undefined;
+}
+
+/** Places of the URL of a request or a response. */
+const URLS: readonly (readonly string[])[] = [
+  ...[["url"], ["response", "url"], ["config", "baseURL"], ["config", "url"], ["request", "url"]],
+];
+
+/** Host that an outcome names; "": it names none. */
+function hostIn(outcome: unknown): string {
+  for (const place of URLS) {
+    const url = valueAt(outcome, place);
+    if (typeof url !== "string") continue;
+    const host = /^https?:\/\/(?:[^/?#]*@)?([^/:?#]+)/i.exec(url.slice(0, 2_048))?.[1];
+    if (host !== undefined) return host.toLowerCase();
+  }
+  return "";
 }
 
 function valueAt(object: unknown, path: readonly string[]): unknown {

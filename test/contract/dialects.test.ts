@@ -142,6 +142,20 @@ it.each([null, undefined, 5, "text", { get: 5 }, { get: () => ({}) }, new Proxy(
   },
 );
 
+it("classifyHttp finds the vendor by the URL of a response, or of the request of an error", () => {
+  const headers = { "x-ratelimit-limit-requests": "14400", "x-ratelimit-remaining-requests": "5" };
+  const url = "https://api.groq.com/openai/v1/chat/completions";
+  for (const outcome of [
+    { headers, url },
+    { response: { headers, url } },
+    { response: { headers }, config: { url } },
+  ]) {
+    expect(classifyHttp({ ok: false, error: outcome })?.reported).toEqual([
+      { dimension: "requests", window: "day", limit: 14_400, remaining: 5 },
+    ]);
+  }
+});
+
 it("getters and revoked proxies that throw report nothing", () => {
   const fail = () => {
     throw new Error("no");

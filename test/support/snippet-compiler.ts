@@ -10,6 +10,11 @@ const OPTIONS: ts.CompilerOptions = {
   moduleResolution: ts.ModuleResolutionKind.NodeNext,
   lib: ["lib.es2022.d.ts", "lib.esnext.disposable.d.ts"],
   types: [],
+  // As in tsconfig.json: entries import the core by the name of the package.
+  paths: {
+    "grate-limiter": [fileURLToPath(new URL("../../src/index.ts", import.meta.url))],
+    "grate-limiter/http": [fileURLToPath(new URL("../../src/http/index.ts", import.meta.url))],
+  },
   strict: true,
   exactOptionalPropertyTypes: true,
   noUncheckedIndexedAccess: true,

@@ -40,11 +40,12 @@ const guides = [
   "scoring",
   "leases",
   "advice",
+  "http",
   "monitoring",
   "testing",
   "processes",
 ];
-const recipes = ["http-server", "batch", "key-pool", "sms", "unit-tests"];
+const recipes = ["http-server", "batch", "key-pool", "many-keys", "sms", "unit-tests"];
 
 export default defineConfig({
   title: "grate-limiter",

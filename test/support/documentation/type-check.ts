@@ -29,7 +29,10 @@ const options: ts.CompilerOptions = {
 export function compilerErrors(root: string, modules: readonly BlockModule[]): readonly (readonly string[])[] {
   const paths = modules.map(({ block }) => join(root, `${block.file}.${block.line}.ts`));
   const texts = new Map(modules.map(({ text }, index) => [paths[index], text]));
-  const withPaths = { ...options, paths: { "grate-limiter": [join(root, "src/index.ts")] } };
+  const withPaths = {
+    ...options,
+    paths: { "grate-limiter": [join(root, "src/index.ts")], "grate-limiter/http": [join(root, "src/http/index.ts")] },
+  };
   const host = ts.createCompilerHost(withPaths);
   const { getSourceFile, fileExists, readFile } = host;
   host.getCurrentDirectory = () => root;
