@@ -1,14 +1,15 @@
 // Sends one seeded workload twice to four rate-limited HTTP servers, through grate-limiter and through a fair rival, and
 // prints the counts of the servers. Exits with code 1 if grate-limiter got a 429 or served less than the rival.
 //
-//   npm run demo [-- --seed <whole number>] [--svg docs/demo.svg] [--readme README.md]
+//   npm run demo [-- --seed <whole number>] [--seeds <number>] [--no-headers] [--svg docs/demo.svg] [--readme README.md]
 //
-// `--svg` draws both runs over time; `--readme` replaces the text between the `demo` marks of that file.
+// `--seeds` runs that many seeds from `--seed` on. `--no-headers`: the servers state no
+// limits. `--svg` draws both runs over time; `--readme` replaces the text between the `demo` marks of that file.
 import { readFile, writeFile } from "node:fs/promises";
 import { parseArgs } from "node:util";
 import { withProgress } from "./progress.ts";
 import { type Client, replay } from "./replay.ts";
-import { legend, type Run, readmeLine, setup, table, totalOf } from "./report.ts";
+import { gain, legend, type Run, readmeLine, setup, table, totalOf } from "./report.ts";
 import { SERVER_NAMES } from "./scenario.ts";
 import { send } from "./send.ts";
 import type { UrlByServer } from "./server-messages.ts";
@@ -24,24 +25,30 @@ const README_MARKS = /(<!-- demo -->).*?(<!-- \/demo -->)/s;
 type NewClient = (urls: UrlByServer) => Client;
 
 async function main(): Promise<void> {
-  const { seed, svg, readme } = optionsOf(process.argv.slice(2));
-  const arrivals = workload(seed);
+  const { seed, seeds, hasHeaders, svg, readme } = optionsOf(process.argv.slice(2));
   const servers = await ServerProcess.launch();
   process.once("SIGINT", () => {
     servers.stop();
     process.stdout.write("\n");
     process.exit(130);
   });
+  const pairs: (readonly [ours: Run, rivals: Run])[] = [];
   try {
-    process.stdout.write(`${setup(arrivals, seed)}\n\n`);
-    await warmUp(servers);
-    const ours = await run("grate-limiter", clientWithGrateLimiter, servers, arrivals, seed);
-    const rivals = await run("rival", clientWithRoundRobin, servers, arrivals, seed);
-    process.stdout.write(`\n${table([ours, rivals])}\n`);
-    process.stdout.write(`${legend()}\n`);
-    if (svg !== undefined) await writeFile(svg, timelineSvg([ours, rivals].map(timelineOf)));
-    if (readme !== undefined) await replaceLine(readme, readmeLine(ours, rivals, seed));
-    judge(ours, rivals);
+    for (let each = seed; each < seed + seeds; each++) {
+      const arrivals = workload(each);
+      process.stdout.write(`${each === seed ? setup(arrivals, each, hasHeaders) : `\nSeed ${each}`}\n\n`);
+      await warmUp(servers);
+      const order = { servers, arrivals, seed: each, hasHeaders };
+      const ours = await run("grate-limiter", clientWithGrateLimiter, order);
+      const rivals = await run("rival", clientWithRoundRobin, order);
+      pairs.push([ours, rivals]);
+      process.stdout.write(`\n${table([ours, rivals])}\n`);
+      judge(ours, rivals);
+    }
+    process.stdout.write(`${legend()}\n${gain(pairs)}\n`);
+    const [first] = pairs;
+    if (svg !== undefined) await writeFile(svg, timelineSvg(first!.map(timelineOf)));
+    if (readme !== undefined) await replaceLine(readme, readmeLine(pairs));
   } finally {
     servers.stop();
   }
@@ -56,15 +63,17 @@ async function warmUp(servers: ServerProcess): Promise<void> {
   await Promise.all(calls);
 }
 
-async function run(
-  client: string,
-  newClient: NewClient,
-  servers: ServerProcess,
-  arrivals: readonly Arrival[],
-  seed: number,
-): Promise<Run> {
+interface RunOrder {
+  readonly servers: ServerProcess;
+  readonly arrivals: readonly Arrival[];
+  readonly seed: number;
+  readonly hasHeaders: boolean;
+}
+
+async function run(client: string, newClient: NewClient, order: RunOrder): Promise<Run> {
+  const { servers, arrivals, seed, hasHeaders } = order;
   const outcome = { arrived: 0, failures: 0, successes: [] };
-  await servers.start(seed);
+  await servers.start(seed, hasHeaders);
   const task = replay(arrivals, newClient(servers.urls), outcome);
   const samples = await withProgress(client, servers, outcome, arrivals.length, task);
   const counts = await servers.counts();
@@ -94,14 +103,33 @@ async function replaceLine(path: string, line: string): Promise<void> {
   await writeFile(path, text.replace(README_MARKS, `$1${line}$2`));
 }
 
-function optionsOf(args: string[]): { seed: number; svg: string | undefined; readme: string | undefined } {
+interface Options {
+  readonly seed: number;
+  readonly seeds: number;
+  readonly hasHeaders: boolean;
+  readonly svg: string | undefined;
+  readonly readme: string | undefined;
+}
+
+function optionsOf(args: string[]): Options {
   const { values } = parseArgs({
     args,
-    options: { seed: { type: "string", default: "1" }, svg: { type: "string" }, readme: { type: "string" } },
+    options: {
+      seed: { type: "string", default: "1" },
+      seeds: { type: "string", default: "1" },
+      "no-headers": { type: "boolean", default: false },
+      svg: { type: "string" },
+      readme: { type: "string" },
+    },
   });
-  const seed = Number(values.seed);
-  if (!Number.isSafeInteger(seed)) throw new Error(`--seed: expected a whole number, got ${values.seed}`);
-  return { seed, svg: values.svg, readme: values.readme };
+  const { svg, readme } = values;
+  const whole = (name: "seed" | "seeds", least: number) => {
+    const number = Number(values[name]);
+    if (Number.isSafeInteger(number) && number >= least) return number;
+    throw new Error(`--${name}: expected a whole number >= ${least}, got ${values[name]}`);
+  };
+  const seed = whole("seed", Number.MIN_SAFE_INTEGER);
+  return { seed, seeds: whole("seeds", 1), hasHeaders: !values["no-headers"], svg, readme };
 }
 
 await main();

@@ -5,6 +5,10 @@ interface LimitEnforcer {
   /** Milliseconds until the amount fits. 0: now. */
   waitMs(amount: number, now: number): number;
   count(amount: number, now: number): void;
+  /** Remaining amount, after `waitMs` at the same instant. */
+  remaining(): number;
+  /** Text of a reset header; null: the server states none. */
+  reset(now: number): string | null;
 }
 
 /** A counter that each window resets; `phaseMs` is the instant of the first reset, which no client knows. */
@@ -30,6 +34,15 @@ class FixedWindow implements LimitEnforcer {
 
   count(amount: number): void {
     this.#used += amount;
+  }
+
+  remaining(): number {
+    return this.#limit - this.#used;
+  }
+
+  /** Seconds until the window ends. */
+  reset(now: number): string {
+    return ((this.#resetAt - now) / 1_000).toFixed(3);
   }
 }
 
@@ -58,6 +71,14 @@ class SlidingLog implements LimitEnforcer {
   count(amount: number, now: number): void {
     this.#log.push({ at: now, amount });
   }
+
+  remaining(): number {
+    return this.#limit - this.#log.reduce((sum, entry) => sum + entry.amount, 0);
+  }
+
+  reset(): null {
+    return null;
+  }
 }
 
 /** A bucket that starts full and refills evenly. */
@@ -83,6 +104,15 @@ class TokenBucket implements LimitEnforcer {
   count(amount: number): void {
     this.#level -= amount;
   }
+
+  remaining(): number {
+    return Math.floor(this.#level);
+  }
+
+  /** Time until the bucket is full, with its unit. */
+  reset(): string {
+    return `${Math.ceil((this.#limit - this.#level) / this.#refillPerMs)}ms`;
+  }
 }
 
 /** All limits of one server: a request that fits them all is counted in all, any other in none. */
@@ -101,6 +131,19 @@ export class Gate {
     if (waitMs > 0) return waitMs;
     for (const { limit, enforcer } of this.#limits) enforcer.count(amountOf(limit), now);
     return 0;
+  }
+
+  /** Headers about all limits, as of the latest `admit`. */
+  headers(now: number): { [name: string]: string } {
+    const headers: { [name: string]: string } = {};
+    for (const { limit, enforcer } of this.#limits) {
+      const of = (part: string) => `x-ratelimit-${part}-${limit.dimension}`;
+      headers[of("limit")] = String(limit.limit);
+      headers[of("remaining")] = String(enforcer.remaining());
+      const reset = enforcer.reset(now);
+      if (reset !== null) headers[of("reset")] = reset;
+    }
+    return headers;
   }
 }
 

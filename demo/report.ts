@@ -36,7 +36,7 @@ export function totalOf(counts: CountsByServer): Counts {
 }
 
 /** Limits, load and rules of the two runs, as text. */
-export function setup(arrivals: readonly Arrival[], seed: number): string {
+export function setup(arrivals: readonly Arrival[], seed: number, hasHeaders: boolean): string {
   const { answerMs, jitterMs, failureMs, refusalMs } = SERVICE;
   const servers = SERVER_NAMES.map((name) => {
     const limits = SERVERS[name].map(limitText).join(", ");
@@ -47,6 +47,9 @@ export function setup(arrivals: readonly Arrival[], seed: number): string {
     Servers: [
       ...servers,
       `together ${totalRequestsPerSecond()} requests/s of ${LOAD.meanTokens} tokens; fixed windows start at a phase that no client knows`,
+      hasHeaders
+        ? "their responses state limit, rest and reset in x-ratelimit-* headers"
+        : "their responses state no limits",
       `an answer takes ${answerMs} to ${answerMs + jitterMs} ms, an error ${failureMs} ms, a refusal ${refusalMs} ms`,
     ],
     Load: [
@@ -54,8 +57,8 @@ export function setup(arrivals: readonly Arrival[], seed: number): string {
       `a request waits up to ${LOAD.patienceMs / 1_000} s for capacity, then it is a failure`,
     ],
     Clients: [
-      "grate-limiter run() for every request as it arrives, however many are in flight. It knows the limits, but not how the",
-      "              servers count them. skewCapMs is Infinity, so that a pause of this machine causes no 429. After a cooldown",
+      "grate-limiter run() for every request as it arrives, however many are in flight. It knows the limits, not how the servers",
+      "              count them, and reads their headers. skewCapMs is Infinity, so that a pause of this machine causes no 429. After a cooldown",
       "              a server gets one trial request, then half and three quarters of its rate, each for a twelfth of its window",
       "rival         round-robin; after a 429 it tries the next server immediately, and Retry-After is a cooldown to the ms",
       `both          after a 500 they try another server immediately; ${COOLDOWN.failures} failures in a row start a cooldown of ${COOLDOWN.seconds} s`,
@@ -85,18 +88,35 @@ export function legend(): string {
   return [
     "served, 429s, 5xx and shares as counted by the servers; latency from arrival to success",
     `one out: p95 of the requests that arrived from ${seconds} (the outage and the cooldown after it); all up: p95 of the others`,
-    `waiting: while ${INCIDENT.server} is out, the load is ${share} % of the other limits, and bursts are above that. The rival waits less`,
-    "         because it tries: a fixed window lets up to twice its limit pass around a reset that no client knows",
+    `waiting: while ${INCIDENT.server} is out, the load is ${share} % of the other limits, and bursts are above that`,
   ].join("\n");
 }
 
-/** Summary of both runs for the README. */
-export function readmeLine(ours: Run, rivals: Run, seed: number): string {
-  const part = ({ counts, outcome }: Run): string => {
-    const { served, refused } = totalOf(counts);
-    return `${served} served, ${refused} 429s, p95 latency ${percentile(outcome.successes, 0.95).toFixed(0)} ms`;
+type Pair = readonly [ours: Run, rivals: Run];
+
+function medianP95(pairs: readonly Pair[], which: 0 | 1): string {
+  const sorted = pairs.map((pair) => percentile(pair[which].outcome.successes, 0.95)).sort((a, b) => a - b);
+  return ((sorted[(sorted.length - 1) >> 1]! + sorted[sorted.length >> 1]!) / 2).toFixed(0);
+}
+
+function refusedIn(pairs: readonly Pair[], which: 0 | 1): number {
+  return pairs.reduce((sum, pair) => sum + totalOf(pair[which].counts).refused, 0);
+}
+
+/** Sentence about the gain of a user. */
+export function gain(pairs: readonly Pair[]): string {
+  const over = pairs.length === 1 ? "" : ` (median over ${pairs.length} seeds)`;
+  return `gain: ${refusedIn(pairs, 0)} instead of ${refusedIn(pairs, 1)} 429s, with a p95 of ${medianP95(pairs, 0)} instead of ${medianP95(pairs, 1)} ms${over}`;
+}
+
+/** Summary of all runs for the README. */
+export function readmeLine(pairs: readonly Pair[]): string {
+  const part = (which: 0 | 1): string => {
+    const served = pairs.reduce((sum, pair) => sum + totalOf(pair[which].counts).served, 0);
+    return `${served} requests served, ${refusedIn(pairs, which)} 429s, p95 latency ${medianP95(pairs, which)} ms`;
   };
-  return `with grate-limiter ${part(ours)}; with round-robin and retries ${part(rivals)} (seed ${seed})`;
+  const over = pairs.length === 1 ? "" : `; the p95 is the median over ${pairs.length} seeds`;
+  return `with grate-limiter ${part(0)}; with round-robin and retries ${part(1)}${over}`;
 }
 
 /** One row a run. */

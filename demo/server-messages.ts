@@ -14,7 +14,9 @@ export type CountsByServer = Readonly<Record<ServerName, Readonly<Counts>>>;
 export type UrlByServer = Readonly<Record<ServerName, string>>;
 
 /** A message to the server process: start a new run with this seed for the phases, or only report the counts. */
-export type Order = { readonly kind: "start"; readonly seed: number } | { readonly kind: "count" };
+export type Order =
+  | { readonly kind: "start"; readonly seed: number; readonly hasHeaders: boolean }
+  | { readonly kind: "count" };
 
 /** A message from the server process: its URLs once, then its counts as the answer to every order. */
 export type Report =

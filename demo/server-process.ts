@@ -28,8 +28,8 @@ export class ServerProcess {
   }
 
   /** Fresh limits and counts, the same phases for the same seed, the incident's time counted from now. */
-  async start(seed: number): Promise<void> {
-    await this.#ask({ kind: "start", seed });
+  async start(seed: number, hasHeaders: boolean): Promise<void> {
+    await this.#ask({ kind: "start", seed, hasHeaders });
   }
 
   /** The counts of each server since the start. */

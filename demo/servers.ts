@@ -13,6 +13,7 @@ import type { Counts, Order, Report, UrlByServer } from "./server-messages.ts";
 let startedAt = performance.now();
 let gates = newGates(0);
 let counts = newCounts();
+let hasHeaders = true;
 
 function newGates(seed: number): Record<ServerName, Gate> {
   const random = seededRandom(seed);
@@ -31,26 +32,28 @@ async function answer(name: ServerName, url: URL, response: ServerResponse): Pro
   // A request is accepted or refused when it arrives, however long the answer takes.
   const now = performance.now();
   const mine = counts[name];
-  const waitMs = gates[name].admit(Number(url.searchParams.get("tokens")), now);
+  const gate = gates[name];
+  const waitMs = gate.admit(Number(url.searchParams.get("tokens")), now);
+  const limits = hasHeaders ? gate.headers(now) : {};
   if (waitMs > 0) {
     mine.refused++;
     await sleep(SERVICE.refusalMs);
     // In whole seconds as HTTP has it, and exactly, as LLM APIs do.
     const whole = Math.ceil(waitMs);
-    response.writeHead(429, { "retry-after": `${Math.ceil(whole / 1_000)}`, "retry-after-ms": whole }).end();
+    response.writeHead(429, { ...limits, "retry-after": `${Math.ceil(whole / 1_000)}`, "retry-after-ms": whole }).end();
     return;
   }
   const runMs = now - startedAt;
   if (name === INCIDENT.server && runMs >= INCIDENT.fromMs && runMs < INCIDENT.toMs) {
     mine.failed++;
     await sleep(SERVICE.failureMs);
-    response.writeHead(500).end();
+    response.writeHead(500, limits).end();
     return;
   }
   mine.served++;
   const jitter = seededRandom(Number(url.searchParams.get("id")))();
   await sleep(SERVICE.answerMs + jitter * SERVICE.jitterMs);
-  response.writeHead(200).end();
+  response.writeHead(200, limits).end();
 }
 
 async function listen(name: ServerName): Promise<Server> {
@@ -72,6 +75,7 @@ function obey(order: Order): void {
   if (order.kind === "start") {
     startedAt = performance.now();
     gates = newGates(order.seed);
+    hasHeaders = order.hasHeaders;
     counts = newCounts();
   }
   report({ kind: "counted", counts });

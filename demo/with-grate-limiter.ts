@@ -1,4 +1,5 @@
 import { performance } from "node:perf_hooks";
+import { classifyHttp } from "../src/http/index.ts";
 import { GrateLimiter, NoAvailableProviders, type QuotaConfig } from "../src/index.ts";
 import type { Client } from "./replay.ts";
 import { COOLDOWN, type EnforcedLimit, SERVER_NAMES, SERVERS } from "./scenario.ts";
@@ -14,6 +15,8 @@ export function clientWithGrateLimiter(urls: UrlByServer): Client {
     health: { cooldownTriggerCount: COOLDOWN.failures },
     // A pause of the machine for more than a second between sending and counting causes no 429 either.
     skewCapMs: Number.POSITIVE_INFINITY,
+    // Reads the limits in the headers of the responses.
+    defaults: { classify: classifyHttp },
   });
 
   return async ({ id, tokens }, deadline) => {

@@ -64,7 +64,8 @@ export class ActiveLease extends LeaseLife implements KeptLease {
     this.context.endStep();
   }
 
-  report(usage: ReportedUsage | ClientUsage): void {
+  report(usage: ReportedUsage | ClientUsage | null | undefined): void {
+    if (usage === null || usage === undefined) return;
     const now = this.context.beginStep();
     if (isOpen(this.state)) {
       this.reported = unspecifiedUsage();

@@ -3,8 +3,7 @@
 //   beginStep: read the clock -> the instants of leases that have come, in order -> the wait queue, if capacity might be there
 //   endStep:   the wait queue, if the step freed capacity -> events -> the one timer, for the earliest alarm or evaluation
 //
-// Regimes: nothing runs between calls except that timer, and it is set only while a call waits. The instants of leases need no
-// timer: the next call makes up for them before anything else.
+// Regimes: nothing runs between calls except that timer, set only while a call waits. The next call makes up for leases.
 
 import type { Explanation } from "../api/explanation.ts";
 import type { Lease } from "../api/lease.ts";
@@ -30,7 +29,6 @@ import type { WaitQueue } from "./wait-queue.ts";
 import type { Caller, LeaseOptions, WaitOptions } from "./waiter.ts";
 import { waitersAhead } from "./waiters-ahead.ts";
 
-// Behind all waiters, whatever their priority.
 const BEHIND_ALL: LeaseOptions = { priority: -Infinity };
 
 interface Alarm extends Due {
@@ -39,7 +37,7 @@ interface Alarm extends Due {
   readonly isPause: boolean;
 }
 
-/** Leases of one limiter, and the calls that wait for one. */
+/** Leases of one limiter, and calls that wait. */
 export class Admission implements LeaseContext {
   /** Leases that change by themselves, by their next instants. */
   readonly leases: TimerHeap<ActiveLease> = new TimerHeap();
@@ -75,12 +73,10 @@ export class Admission implements LeaseContext {
     return this.#parts;
   }
 
-  /** True if calls can begin. */
   get isOpen(): boolean {
     return !this.#isClosed && this.#endDrain === null;
   }
 
-  /** True if no call goes on. */
   get isClosed(): boolean {
     return this.#isClosed;
   }
@@ -105,7 +101,7 @@ export class Admission implements LeaseContext {
     return this.#scheduler.waiters;
   }
 
-  /** Age (ms) of the oldest open lease; null: no lease is open. */
+  /** Age (ms) of the oldest open lease; null: none is open. */
   oldestLeaseMs(now: number): number | null {
     let oldest = now;
     let isOpen = false;
@@ -168,7 +164,8 @@ export class Admission implements LeaseContext {
     try {
       const ranking = this.#scheduler.rank(capability, request, -Infinity, now);
       const lease = this.#reserver.grant(capability, request, ranking, BEHIND_ALL, now, now);
-      return lease ?? this.#reserver.refuse(capability, request, now);
+      const delayMs = lease === null ? this.#scheduler.delayMs(capability, request, now) : 0;
+      return lease ?? this.#reserver.refuse(capability, request, now, false, delayMs);
     } finally {
       this.endStep();
     }
@@ -180,7 +177,8 @@ export class Admission implements LeaseContext {
     const now = this.beginStep();
     try {
       const ranking = this.#scheduler.rank(capability, request, priority, now);
-      const best = this.#reserver.best(request, ranking, priority, now);
+      const first = this.#reserver.best(request, ranking, priority, now);
+      const best = this.#reserver.preferred(request, ranking, first, priority, now);
       const usable = this.#parts.registry.listed(capability).filter(({ name }) => !request.excludes(name));
       const ahead = waitersAhead(this.#scheduler.waiters, priority, usable, this.#parts.registry);
       if (best >= 0) return { decision: ranking.decision(best), refusal: null, ahead };
@@ -228,6 +226,8 @@ export class Admission implements LeaseContext {
     const cancel = () => {
       this.#alarms.remove(alarm);
       unlisten?.();
+      // Otherwise the timer would keep the process alive.
+      if (alarm.dueAt === this.#timerAt) this.#setTimer();
     };
     if (atMs < Infinity) this.#alarms.put(alarm);
     return cancel;

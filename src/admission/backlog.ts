@@ -79,6 +79,17 @@ export function waitBehind(group: LaneGroup, call: Newcomer, registry: Registry,
   return high;
 }
 
+/** Least time (ms) after which a call that is refused now can be served behind a group; 0: nobody is ahead. */
+export function delayBehind(
+  group: LaneGroup | undefined,
+  call: Pick<Newcomer, "capability" | "request" | "priority" | "share">,
+  registry: Registry,
+  now: number,
+): number {
+  const load = group === undefined ? null : loadOf(call.request, call.capability, registry);
+  return load === null ? 0 : waitBehind(group!, { ...call, load, maxWaitMs: 0 }, registry, now);
+}
+
 /** Load of the waiters that the call cannot overtake. */
 function loadAhead({ lanes }: LaneGroup, { priority, share }: Newcomer): UsageVector {
   const load = emptyLoad();

@@ -4,8 +4,8 @@
 //   a pass:   runs whenever capacity might have become available, and at the earliest instant at which it is known to;
 //             each waiter that it evaluates is served, or claims its demand, or is rejected because hope is lost
 //
-// Regimes: known instants are those at which a window releases enough, a cooldown or a ramp ends, health heals, or a
-// reservation is committed or released. Every other change that frees capacity is a call, and says so.
+// Regimes: known instants are those at which a window releases enough, a cooldown, a ramp or a reservation ends, or health
+// heals. Every other change that frees capacity is a call, and says so.
 
 import { NoAvailableProviders } from "../errors.ts";
 import type { Capability } from "../provider/capability.ts";
@@ -17,15 +17,14 @@ import { rank } from "../selection/select.ts";
 import type { SelectionContext } from "../selection/selection-context.ts";
 import { abortOf } from "./abort-signals.ts";
 import type { ActiveLease } from "./active-lease.ts";
-import { loadOf, waitBehind } from "./backlog.ts";
-import type { Claims, ClaimTarget } from "./claims.ts";
-import type { DemandBounds } from "./demand-bounds.ts";
+import { delayBehind, loadOf, waitBehind } from "./backlog.ts";
+import type { Claims } from "./claims.ts";
 import { FairShares } from "./fair-shares.ts";
 import { addToBounds, isWithinBounds } from "./group-bounds.ts";
 import type { LeaseContext } from "./lease-context.ts";
 import { prospectOf } from "./prospect.ts";
 import type { AdmissionOptions, Reserver } from "./reserver.ts";
-import { isShutOut } from "./shut-out.ts";
+import { isShutFor, isShutOut } from "./shut-out.ts";
 import { trialsOutOfTurn } from "./trial-turn.ts";
 import { queueIn, type Verdict, WaitQueue } from "./wait-queue.ts";
 import { type Caller, type KeyQueue, type LaneGroup, Waiter, type WaitOptions } from "./waiter.ts";
@@ -44,7 +43,7 @@ export class QueueScheduler {
   /** A call freed capacity since the last pass began. */
   #wasFreed = false;
   #orders = 0;
-  /** Number of waiters with a rank among the waiters for a trial. */
+  /** Waiters with a trial rank. */
   #ranked = 0;
   #nextEvaluationAt = Infinity;
 
@@ -102,7 +101,6 @@ export class QueueScheduler {
   /** Runs a pass if capacity might have become available; called unless the queue is idle. */
   serve(now: number): void {
     if (now >= this.#nextEvaluationAt) this.#hasRoom = true;
-    // A strategy might call the limiter in the middle of a pass.
     if (!this.#hasRoom || this.#isServing) return;
     this.#isServing = true;
     this.#wasFreed = false;
@@ -119,9 +117,8 @@ export class QueueScheduler {
       }
     } finally {
       this.#isServing = false;
-      // The claims of waiters that left in the pass are gone. Capacity that a strategy freed is for the next pass.
       this.#hasRoom = this.#wasFreed;
-      // Not immediately, because a strategy that always frees capacity would never return.
+      // Not immediately: a strategy that always frees capacity would never return.
       if (this.#wasFreed) this.#nextEvaluationAt = Math.min(this.#nextEvaluationAt, now + 1);
     }
   }
@@ -141,6 +138,17 @@ export class QueueScheduler {
     return rank(capability, request, this.#parts, now, true);
   }
 
+  /** Least time (ms) after which a call behind all waiters can be served. */
+  delayMs(capability: Capability, request: RequestSpec, now: number): number {
+    const group = this.#queue.groupOf(capability.list, request);
+    return delayBehind(
+      group,
+      { capability, request, priority: -Infinity, share: undefined },
+      this.#parts.registry,
+      now,
+    );
+  }
+
   /** Grants a lease immediately, or queues the call, or throws. */
   begin(
     capability: Capability,
@@ -158,8 +166,7 @@ export class QueueScheduler {
     const waiting = queue.groupOf(capability.list, request);
     const own = share && waiting && queueIn(waiting, capability.name, priority, share);
     const hasReturned = caller?.order !== undefined;
-    // A call that asks again keeps its order, and the first one of a key has a turn of its own. If it is ahead of waiters, the
-    // pass that follows grants in that order.
+    // A call that asks again keeps its order, and the first one of a key has a turn of its own, granted by the next pass.
     const hasTurn =
       queue.size > 0 &&
       deadline > now &&
@@ -170,7 +177,6 @@ export class QueueScheduler {
     const { registry } = this.#parts;
     let ranking: Ranking | null = null;
     const equal = own?.last?.hasVerdictOf(request, deadline) ? own.last : null;
-    // Behind an equal waiter the answer is known.
     if (isFull || hasTurn || equal === null) {
       ranking = this.rank(capability, request, priority, now);
       const lease = hasTurn ? null : this.#reserver.grant(capability, request, ranking, options, now, now);
@@ -179,7 +185,8 @@ export class QueueScheduler {
         return lease;
       }
       if (isFull || !this.#reserver.mayComeBy(deadline, capability, request, now, caller?.failures)) {
-        throw this.#reserver.refuseCall(capability, request, isFull ? "queue_full" : "refused", now, caller);
+        const delayMs = hasReturned ? 0 : delayBehind(waiting, { capability, request, priority, share }, registry, now);
+        throw this.#reserver.refuseCall(capability, request, isFull ? "queue_full" : "refused", now, caller, delayMs);
       }
     }
     const load = equal === null ? loadOf(request, capability, registry) : equal.load;
@@ -211,7 +218,6 @@ export class QueueScheduler {
         this.#evaluateAll(now);
         ranking = rank(capability, request, this.#parts, now, true);
       }
-      // A provider for which a larger request ahead of it in its lane is too large is not claimed yet.
       this.#stay(waiter, group, capability, ranking, now);
     }
     return waiter.result;
@@ -239,7 +245,6 @@ export class QueueScheduler {
       this.#shares.charge(waiter.share, lease, waiter.weight);
       waiter.resolve(lease);
     } catch (error) {
-      // An exception of a strategy rejects the call that it was asked for.
       return this.#reject(waiter, error);
     }
     return "gone";
@@ -250,7 +255,6 @@ export class QueueScheduler {
     const { request, priority, deadline } = waiter;
     const prospect = prospectOf(waiter, capability, ranking, this.#parts, this.#claims, this.#nextDueAt(), now);
     const { soonestAt, targets, isTooLarge, isReserved } = prospect;
-    // A wait without an end can be hopeless, too.
     const isLate = soonestAt > deadline || soonestAt === Infinity;
     const isSafe = deadline <= now || !(isLate || this.#queue.hasDeferred);
     if (!isSafe && !this.#reserver.mayComeBy(deadline, capability, request, now, waiter.caller?.failures)) {
@@ -260,22 +264,18 @@ export class QueueScheduler {
     let evaluateAt = Math.min(prospect.evaluateAt, this.#claims.add(targets, priority, now));
     waiter.hasClaims = true;
     waiter.expectedAt = soonestAt;
-    const canDefer = !isTooLarge && this.#canDefer(group, targets, priority, now);
+    // A strategy of the caller has to be asked for each waiter.
+    const canDefer =
+      !(isTooLarge || this.#parts.weighted === null || group.lanes.size < 2) &&
+      isShutFor(targets, this.#claims, priority) &&
+      isWithinBounds(group, this.#parts.registry, this.#queue.passes, (bounds) =>
+        targets.some(({ provider }) => this.#reserver.isHopeful(provider, bounds, now)),
+      );
     // Once a reservation was counted, there might be no hope any more; the same holds for the deferred waiters.
     if (isReserved && (isLate || canDefer)) evaluateAt = Math.min(evaluateAt, this.#nextDueAt());
     this.#nextEvaluationAt = Math.min(this.#nextEvaluationAt, soonestAt, evaluateAt);
     if (isTooLarge) return "stays";
     return canDefer ? "group stays" : "lane stays";
-  }
-
-  /** True if the other lanes of the group can be deferred. */
-  #canDefer(group: LaneGroup, targets: readonly ClaimTarget[], priority: number, now: number): boolean {
-    // A strategy of the caller has to be asked for each waiter.
-    if (group.lanes.size < 2 || this.#parts.weighted === null) return false;
-    if (!targets.every(({ provider, needs }) => this.#claims.isShut(provider, needs, priority))) return false;
-    const isHopeful = (bounds: DemandBounds) =>
-      targets.some(({ provider }) => this.#reserver.isHopeful(provider, bounds, now));
-    return isWithinBounds(group, this.#parts.registry, this.#queue.passes, isHopeful);
   }
 
   /** When the next reservation or lease ends by itself. Infinity: none does. */

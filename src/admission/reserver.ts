@@ -13,6 +13,7 @@ import type { Capability } from "../provider/capability.ts";
 import type { Provider } from "../provider/provider.ts";
 import { earliestFit, type FitOptions } from "../quota/availability.ts";
 import { type Demand, demandFor } from "../quota/usage-vector.ts";
+import { affineRank } from "../selection/affinity.ts";
 import type { Ranking } from "../selection/ranking.ts";
 import { refusalOf } from "../selection/refusal.ts";
 import { isNoneEligible, refusalReasonsFor } from "../selection/refusal-reason.ts";
@@ -71,6 +72,11 @@ export class Reserver {
     return best;
   }
 
+  /** Rank that the affinity key of the request prefers to the best one. */
+  preferred(request: RequestSpec, ranking: Ranking, best: number, priority: number, now: number): number {
+    return affineRank(request, ranking, best, (rank) => this.#isFree(ranking, rank, priority, now));
+  }
+
   /** Grants a lease to a call that waits since `since`; null: no provider can be granted. `only`: at no other provider. */
   grant(
     capability: Capability,
@@ -83,8 +89,9 @@ export class Reserver {
   ): ActiveLease | null {
     let best = this.best(request, ranking, priority, now, only);
     if (best < 0) return null;
+    if (only === undefined) best = this.preferred(request, ranking, best, priority, now);
     const { counters, events, minimumHealth } = this.#parts;
-    if (this.#options.spread === "headroom" && only === undefined)
+    if (this.#options.spread === "headroom" && only === undefined && request.affinityKey === undefined)
       best = this.#drawn(request, ranking, best, priority, now);
     const provider = ranking.provider(best);
     const state = provider.state(now, minimumHealth);

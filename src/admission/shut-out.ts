@@ -1,5 +1,5 @@
 import type { Registry } from "../provider/registry.ts";
-import type { Claims } from "./claims.ts";
+import type { Claims, ClaimTarget } from "./claims.ts";
 import type { Waiter } from "./waiter.ts";
 
 /** True if the claims of other waiters leave this one nothing on any provider that it can use. */
@@ -10,4 +10,9 @@ export function isShutOut({ capability, request, priority }: Waiter, claims: Cla
     if (entry.provider === null || request.excludes(entry.name)) return true;
     return claims.isShut(entry.provider, request.demandOn(known, entry, true), priority);
   });
+}
+
+/** True if requests of that priority are behind at each of the targets, whatever their size. */
+export function isShutFor(targets: readonly ClaimTarget[], claims: Claims, priority: number): boolean {
+  return targets.every(({ provider, needs }) => claims.isShut(provider, needs, priority));
 }

@@ -33,8 +33,11 @@ export interface Lease<P extends string = string> {
    * provider reported with them count as its own statement of what remains. Never throws.
    */
   headersReceived(report?: ResponseReport): void;
-  /** Replaces the estimate by the usage so far. The lease stays open. Invalid amounts are counted in `metrics.invalidUsages`. */
-  report(usage: ReportedUsage | ClientUsage): void;
+  /**
+   * Replaces the estimate by the usage so far. The lease stays open. Invalid amounts are counted in `metrics.invalidUsages`.
+   * null and undefined do nothing.
+   */
+  report(usage: ReportedUsage | ClientUsage | null | undefined): void;
   /**
    * Ends the lease with an outcome, or with only its status. Never throws: an outcome that cannot be read is "cancelled" and
    * emits `unrecognizedOutcome`.

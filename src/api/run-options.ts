@@ -103,4 +103,9 @@ export interface SelectOptions<P extends string = string> extends Usage {
   only?: readonly P[] | undefined;
   /** None of these providers. */
   exclude?: readonly P[] | undefined;
+  /**
+   * Requests with the same key go to the same provider, as long as its score is within 10 % of the best and it has capacity.
+   * For prompt caches, which belong to one provider or key. Default none.
+   */
+  affinityKey?: string | undefined;
 }

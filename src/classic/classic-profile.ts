@@ -21,7 +21,7 @@ export const classic: Profile = {
       ...["pools", "spread", "price", "paused", "pausedUntil", "itpm", "otpm"],
       ...["strategy", "burst", "resetEpochMs", "countsAtEnd", "cachedInput"],
       ...["recoveredHealth", "ewmaAlpha", "cooldownThreshold", "recheckDeadAfterMs"],
-      ...["maxOutputTokens", "only", "exclude", "reported", ...REPORTED_USAGE_FIELDS],
+      ...["maxOutputTokens", "only", "exclude", "affinityKey", "reported", ...REPORTED_USAGE_FIELDS],
     ],
     why: "in the classic profile",
   },

@@ -99,5 +99,6 @@ export function readerOf(headers: unknown): HeaderReader {
 function textOf(value: unknown): string | null {
   const text = Array.isArray(value) ? value[0] : value;
   if (typeof text === "number") return String(text);
-  return typeof text === "string" ? text.trim() : null;
+  // No value that is read here is longer.
+  return typeof text === "string" && text.length <= 2_048 ? text.trim() : null;
 }

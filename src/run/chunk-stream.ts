@@ -60,7 +60,10 @@ export class ChunkStream<Chunk> implements AsyncIterableIterator<Chunk> {
     if (this.#isOver) return;
     this.#unwatch = call.leases.watch(call.leases.deadline, () => {
       const { signal } = call.leases;
-      this.#abort(UNKNOWN.settlement, signal?.aborted ? signal.reason : timeoutError("the call"));
+      this.#abort(
+        UNKNOWN.settlement,
+        signal?.aborted ? signal.reason : timeoutError("the call", call.leases.timeoutMs, "timeoutMs"),
+      );
     });
   }
 
@@ -123,7 +126,9 @@ export class ChunkStream<Chunk> implements AsyncIterableIterator<Chunk> {
     let cancel: (() => void) | undefined;
     if (this.#chunkTimeoutMs < Infinity) {
       const atMs = admission.beginStep() + this.#chunkTimeoutMs;
-      cancel = admission.watch(undefined, atMs, () => this.#abort(TIMEOUT.settlement, timeoutError("a chunk")));
+      cancel = admission.watch(undefined, atMs, () =>
+        this.#abort(TIMEOUT.settlement, timeoutError("a chunk", this.#chunkTimeoutMs, "chunkTimeoutMs")),
+      );
       admission.endStep();
     }
     try {

@@ -9,6 +9,8 @@ export type Task<T> = (context: AttemptContext) => T | PromiseLike<T>;
 /** A call that can end before its task does. */
 interface Limits {
   readonly signal: Signal | undefined;
+  /** Instant at which the whole call times out. */
+  readonly deadline: number;
   watch(atMs: number, act: () => void): () => void;
 }
 
@@ -22,7 +24,13 @@ export function runTask<T>(task: Task<T>, context: AttemptContext, limits: Limit
   const { lease } = context;
   return new Promise((resolve, reject) => {
     const cancel = limits.watch(atMs, () => {
-      const reason = signal?.aborted ? signal.reason : timeoutError("the attempt");
+      const reason = signal?.aborted
+        ? signal.reason
+        : timeoutError(
+            "the attempt",
+            atMs - context.startedAt,
+            limits.deadline > atMs ? "attemptTimeoutMs" : "timeoutMs",
+          );
       lease.abandonTask();
       reject(reason);
       context.abort(reason);

@@ -44,6 +44,8 @@ export class RequestSpec {
   readonly #only: ReadonlySet<string> | undefined;
   readonly #exclude: ReadonlySet<string> | undefined;
   readonly #avoid: ReadonlySet<string> | undefined;
+  /** Key of which the requests prefer one provider. */
+  readonly affinityKey: string | undefined;
   #kind: string | undefined;
   #key: string | undefined;
 
@@ -67,6 +69,7 @@ export class RequestSpec {
     this.#exclude = options.exclude && new Set(options.exclude);
     this.isRestricted = this.#only !== undefined || this.#exclude !== undefined;
     this.#avoid = avoid;
+    this.affinityKey = options.affinityKey;
   }
 
   /** Key that is equal for requests that specify the same dimensions and the same providers, with any amounts. */
@@ -213,6 +216,7 @@ export function requestSpecFor(options: SelectOptions | undefined): RequestSpec 
   if (options === undefined) return ANY_REQUEST;
   const { requests, tokens, inputTokens, outputTokens, costMicroUsd, bytes } = options;
   const amount = requests ?? tokens ?? inputTokens ?? outputTokens ?? costMicroUsd ?? bytes;
-  const isAny = (amount ?? options.maxOutputTokens ?? options.only ?? options.exclude) === undefined;
+  const isAny =
+    (amount ?? options.maxOutputTokens ?? options.only ?? options.exclude ?? options.affinityKey) === undefined;
   return isAny ? ANY_REQUEST : new RequestSpec(options);
 }

@@ -8,6 +8,7 @@
 import type { Decision } from "../api/decision.ts";
 import { NoAvailableProviders } from "../errors.ts";
 import type { Capability } from "../provider/capability.ts";
+import { affineRank } from "./affinity.ts";
 import { Ranking } from "./ranking.ts";
 import { refusalOf } from "./refusal.ts";
 import { refusalReasonsFor } from "./refusal-reason.ts";
@@ -19,7 +20,7 @@ export function select(capability: Capability, request: RequestSpec, context: Se
   const { counters } = context;
   counters.selects++;
   const ranking = rank(capability, request, context, now, false);
-  if (ranking.size > 0) return ranking.decision(0);
+  if (ranking.size > 0) return ranking.decision(affineRank(request, ranking, 0, () => true));
   const { listed } = ranking;
   if (listed.length === 0) context.profile.miscalls.emptyCapability(counters);
   else counters.noProviderAvailable++;

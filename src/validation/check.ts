@@ -98,7 +98,7 @@ export function objectOf(shape: Shape, ...required: readonly string[]): Check {
     if (!isRecord(value)) return problems.add("an object", value);
     // A promise has no own keys and would pass as an empty object.
     if (typeof value["then"] === "function") {
-      return problems.add("an object", value, "expected an object, got a promise; await it");
+      return problems.add("an object", value);
     }
     for (const key of Object.keys(value)) {
       if (value[key] !== undefined) problems.at(key, checkOf(shape, key, problems), value[key]);

@@ -42,7 +42,7 @@ export class Problems {
     const path = this.#path.map(step).join("").replace(/^\./, "");
     // One problem per path: an invalid value is not also reported as inconsistent with others.
     if (this.#lines.has(path)) return;
-    const got = valueText(value);
+    const got = isPromise(value) ? "a promise; await it" : valueText(value);
     this.#problems.push({ path, expected, got });
     const line = text ?? (value === undefined ? `missing, expected ${expected}` : `expected ${expected}, got ${got}`);
     this.#lines.set(path, path ? `${path}: ${line}` : line);
@@ -61,6 +61,14 @@ export class Problems {
 
 /** Reports to `problems` if `value` is invalid. */
 export type Check = (value: unknown, problems: Problems) => void;
+
+function isPromise(value: unknown): boolean {
+  try {
+    return isRecord(value) && typeof value["then"] === "function";
+  } catch {
+    return false;
+  }
+}
 
 function step(key: string | number): string {
   return typeof key === "string" && /^[\w$]+$/.test(key) ? `.${key}` : `[${JSON.stringify(key)}]`;

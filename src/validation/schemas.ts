@@ -184,6 +184,7 @@ const optionsShape: Shape = {
 const needs: Shape = {
   ...each([...USAGE_FIELDS, "maxOutputTokens"], numberFrom(0, Number.MAX_SAFE_INTEGER)),
   ...each(["only", "exclude"], listOf(name)),
+  affinityKey: name,
 };
 const signal = objectWith("addEventListener", "an AbortSignal");
 const fairness: Shape = { fairnessKey: name, fairnessWeight: positiveNumber };

@@ -11,6 +11,8 @@ it.each([
   ["waiter", "granted\n", 350],
   ["aborted waiter", "aborted\nclosed\n", 0],
   ["refused waiter", "refused\n", 0],
+  ["stopped batch", "stopped\n", 0],
+  ["aborted batch", "aborted\n", 0],
 ])("a process exits as soon as no call waits: %s", async (what, printed, leastMs) => {
   const from = performance.now();
   const run = promisify(execFile)(process.execPath, ["--import", "tsx", SCRIPT, what], { timeout: 30_000 });

@@ -22,6 +22,20 @@ switch (process.argv[2]) {
     controller.abort();
     limiter.close();
     break;
+  case "stopped batch":
+  case "aborted batch": {
+    const { signal } = controller;
+    // The next item waits for the limit, which is spent.
+    const batch = limiter.map("chat", [1, 2, 3], () => 1, {
+      ...(process.argv[2] === "stopped batch" ? { stopSignal: signal } : { signal }),
+    });
+    batch.toArray().then(
+      () => console.log("stopped"),
+      () => console.log("aborted"),
+    );
+    setTimeout(() => controller.abort(), 20);
+    break;
+  }
   case "refused waiter":
     limiter.acquire("chat", { maxWaitMs: 10 }).catch(() => console.log("refused"));
     break;

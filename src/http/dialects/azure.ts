@@ -14,6 +14,14 @@ export const azure: Dialect = {
   name: "azure",
   hosts: ["openai.azure.com", "cognitiveservices.azure.com", "services.ai.azure.com"],
   isKnownBy: (header) => header("apim-request-id") !== null || header("x-ratelimit-renewalperiod-tokens") !== null,
-  reported: (header, epochMs) => limitsIn(LIMITS, header, epochMs),
+  reported(header, epochMs) {
+    const limits = limitsIn(LIMITS, header, epochMs);
+    // A reset of 0 with nothing remaining contradicts itself: the window lasts for up to its whole length.
+    return limits.map(({ resetMs, resetKind, resolutionMs, ...rest }) =>
+      resetMs === undefined || (resetMs === 0 && rest.remaining === 0)
+        ? rest
+        : { ...rest, resetMs, resetKind, resolutionMs },
+    );
+  },
   errorBody: openaiError,
 };

@@ -123,3 +123,24 @@ describe("the refusal", () => {
     expect(NoAvailableProviders.is(endless.error)).toBe(false);
   });
 });
+
+it("every refusal states when such a call could be served behind the queue", async () => {
+  const fixture = new LimiterFixture({
+    maxWaiting: 10,
+    providers: [{ name: "a", limits: { rpm: 1 } }],
+    capabilities: { chat: ["a"] },
+  });
+  fixture.grant().settle();
+  for (let call = 0; call < 10; call++) fixture.acquire({ maxWaitMs: 1e7 });
+  // Ten calls are ahead, one a minute.
+  expect(fixture.refusal().retryAfterMs).toBeGreaterThanOrEqual(600_000);
+  for (const maxWaitMs of [0, 100, 65_000]) {
+    const refused = fixture.acquire({ maxWaitMs });
+    await fixture.advance(0);
+    expect((refused.error as NoAvailableProviders).retryAfterMs).toBeGreaterThanOrEqual(600_000);
+  }
+  const full = fixture.acquire({ maxWaitMs: 1e7 });
+  await fixture.advance(0);
+  expect(full.error).toMatchObject({ kind: "queue_full" });
+  expect((full.error as NoAvailableProviders).retryAfterMs).toBeGreaterThanOrEqual(600_000);
+});

@@ -178,3 +178,9 @@ it("the error about an object with 100,000 unknown keys has the first 300 proble
     expect((error as InvalidConfig).problems).toHaveLength(300);
   }
 });
+
+it("a promise in place of a value is named", () => {
+  const limiter = new GrateLimiter({ providers: [{ name: "a" }], capabilities: { chat: ["a"] } });
+  const items = Promise.resolve([1]) as never;
+  expect(() => limiter.map("chat", items, () => 1)).toThrow("items: expected an iterable, got a promise; await it");
+});
