@@ -53,6 +53,14 @@ export class RankedEntry {
     this.ownPriority = listed.ownPriority === null ? null : listed.ownPriority + 0;
   }
 
+  /** Upper bound of the size of the latest request; for a lease with what is reserved without knowledge. */
+  maxSize: number = Infinity;
+
+  /** False if `maxSize` shows already that the latest request is not sized. */
+  mayBeSized(request: RequestSpec): boolean {
+    return this.maxSize > NEGLIGIBLE_SHARE * this.row.leastSize || request.maxRequests > 1;
+  }
+
   /** True if the request takes so much of a quota that the score has to look at it. An invented estimate does not count. */
   isSizedBy(request: RequestSpec): boolean {
     if (request.maxRequests > 1) return true;

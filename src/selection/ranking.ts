@@ -229,12 +229,8 @@ export class Ranking {
     const request = this.#request!;
     if (request.isRestricted && request.excludes(entry.listed.name)) return NOT_ELIGIBLE;
     // Two comparisons suffice for most requests, because they fit by a wide margin.
-    if (
-      request.maxRequests <= row.requestsLeft &&
-      request.maxSizeOn(entry.provider, entry.size!, this.#isLease) <= row.sizeLeft
-    ) {
-      return 0;
-    }
+    entry.maxSize = request.maxSizeOn(entry.provider, entry.size!, this.#isLease);
+    if (request.maxRequests <= row.requestsLeft && entry.maxSize <= row.sizeLeft) return 0;
     if (entry.fitsSince === row.changes) return Math.min(wholeMsUntil(entry.fitsAt, now), NO_KNOWN_TIME);
     const demand = request.demandOn(this.#capability!, entry.listed, this.#isLease);
     const waitMs = profile.waitMs(provider.quotas, demand, now, !this.#isLease);
@@ -250,7 +246,7 @@ export class Ranking {
     const { row, provider } = entry;
     const { quotaScoreFor } = profile;
     let { quotaScore, reportedQuotaScore } = row;
-    entry.isSized = quotaScoreFor !== null && entry.isSizedBy(this.#request!);
+    entry.isSized = quotaScoreFor !== null && entry.mayBeSized(this.#request!) && entry.isSizedBy(this.#request!);
     if (entry.isSized) {
       const { amounts } = this.#request!.demandOn(this.#capability!, entry.listed, false);
       quotaScore = reportedQuotaScore = quotaScoreFor!(provider.quotas, amounts);
