@@ -10,6 +10,7 @@ import { parseSettlement, SUCCEEDED } from "../observation/parse-settlement.ts";
 import { readReports } from "../observation/reported-quotas.ts";
 import { safeGet } from "../observation/safe-get.ts";
 import { reportUnrecognized } from "../observation/unrecognized-outcome.ts";
+import { COST_USD } from "../quota/dimension-index.ts";
 import type { Quota } from "../quota/quota.ts";
 import type { Report } from "../quota/reported-limits.ts";
 import { unspecifiedUsage, usageOf } from "../quota/usage-vector.ts";
@@ -45,6 +46,13 @@ export class ActiveLease extends LeaseLife implements KeptLease {
 
   get reserved(): Usage {
     return usageOf(this.candidate.needs.amounts);
+  }
+
+  /** Most that the request can cost in micro-USD, or the estimate if that is unknown; null: it has no price. */
+  get costBound(): number | null {
+    const { provider, request, needs } = this.candidate;
+    const estimate = needs.amounts[COST_USD]!;
+    return request.mostCost(provider.settings.price) ?? (estimate < 0 ? null : estimate);
   }
 
   get settled(): boolean {

@@ -37,7 +37,8 @@ export function prospectOf(
   for (let rank = 0; rank < ranking.size; rank++) {
     const provider = ranking.provider(rank);
     const needs = ranking.demand(rank);
-    const gateMs = provider.recoveryDelayMs(provider.state(now, minimumHealth), now);
+    const state = provider.state(now, minimumHealth);
+    const gateMs = provider.recoveryDelayMs(state, now);
     const isRoom = ranking.waitMs(rank) === 0;
     const fitsAt = isRoom ? now : profile.earliestFit(provider.quotas, needs, now);
     const openAt = claims.opensAt(provider, needs, priority, now);
@@ -46,8 +47,7 @@ export function prospectOf(
       // Otherwise a reservation that ends by itself can be waited for, or the outcome of a trial.
       soonestAt = Math.min(soonestAt, opensAt < Infinity ? opensAt : nextDueAt);
     }
-    // Another trial can begin then.
-    if (gateMs === Infinity && provider.trialEndsAt > now) evaluateAt = Math.min(evaluateAt, provider.trialEndsAt);
+    if (gateMs === Infinity) evaluateAt = Math.min(evaluateAt, provider.gateOpensAt(state, now));
     isReserved ||= fitsAt > now && provider.quotas.some((quota) => !quota.isHeldToEnd && quota.reserved > 0);
     targets.push({ provider, needs, isGated: isRoom && gateMs > 0 });
   }

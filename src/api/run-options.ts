@@ -86,6 +86,16 @@ export interface MapOptions<Item, P extends string = string> extends RunOptions<
   /** Most items in progress, whatever the quotas allow. Default 1_000. */
   concurrency?: number | undefined;
   /**
+   * Most dollars that the batch may cost. It stops, as by `stopSignal`, before a request that could exceed them. Needs a price
+   * of each provider, or the cost of each item. Default none.
+   */
+  maxUsd?: number | undefined;
+  /**
+   * "stop": the batch stops, as by `stopSignal`, when a request of the capability waits or is refused because a dollar quota is
+   * spent. Default "wait".
+   */
+  onBudget?: "stop" | "wait" | undefined;
+  /**
    * Stops the batch without losing anything: no more items are pulled, items without an attempt are dropped, and all others
    * end and are yielded. Default none.
    */

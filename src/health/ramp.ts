@@ -109,16 +109,17 @@ export class Ramp {
    * in flight that were granted after the last rate limit.
    */
   waitMs(inFlight: number, newer: number, now: number): number {
-    if (this.#ratePerMs === 0) {
-      // Whole steps without a change allow one more request each.
-      const steps = (at: number) => Math.floor(Math.max(0, at - this.#changedAt) / LONGEST_STEP_MS);
-      const isOpenAt = (at: number) =>
-        (at >= this.#limitedAt + LONGEST_STEP_MS ? newer : inFlight) < this.#width + steps(at);
-      if (isOpenAt(now)) return 0;
-      const nextAt = this.#changedAt + LONGEST_STEP_MS * (steps(now) + 1);
-      return isOpenAt(nextAt) ? Math.max(1, Math.ceil(nextAt - now)) : Infinity;
-    }
+    if (this.#ratePerMs === 0) return this.opensAt(inFlight, newer, now) <= now ? 0 : Infinity;
     return Math.max(0, Math.ceil(Math.min(this.#nextAt, this.#endsAt) - now));
+  }
+
+  /** Instant at which time alone admits another request, without a rate. */
+  opensAt(inFlight: number, newer: number, now: number): number {
+    const oldUntil = this.#limitedAt + LONGEST_STEP_MS;
+    const isOpenAt = (counted: number, at: number) =>
+      counted < this.#width + Math.floor(Math.max(0, at - this.#changedAt) / LONGEST_STEP_MS);
+    if (isOpenAt(now < oldUntil ? inFlight : newer, now)) return now;
+    return Math.max(oldUntil, this.#changedAt + LONGEST_STEP_MS * Math.max(0, newer - this.#width + 1));
   }
 
   /** Records that a lease of this number of requests is granted. */

@@ -91,7 +91,8 @@ export const anticipatory: Profile = {
     let least = 1;
     for (let i = 0; i < quotas.length; i++) {
       const quota = quotas[i]!;
-      const share = quota.shareAfter(demandFor(amounts, quota.index));
+      // Nobody stated or learned an unspecified amount.
+      const share = quota.shareAfter(Math.max(0, amounts[quota.index]!));
       if (share < least) least = share;
     }
     return least;

@@ -176,6 +176,11 @@ export class Provider implements CooldownTerms {
     return state === "ramping" ? this.ramp.waitMs(this.leases, this.#newerLeases, now) : 0;
   }
 
+  /** Instant at which another trial or the ramp-up admits a lease although no request has ended. */
+  gateOpensAt(state: ProviderState, now: number): number {
+    return state === "ramping" ? this.ramp.opensAt(this.leases, this.#newerLeases, now) : this.trialEndsAt;
+  }
+
   /** Records that a lease was granted in a trial or during the ramp-up. */
   takeRecoverySlot(state: ProviderState, requests: number, lease: Trial, now: number): void {
     if (state === "trial") this.trial = lease;

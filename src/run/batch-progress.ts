@@ -2,6 +2,7 @@ import type { MapProgress } from "../api/attempt.ts";
 
 /** Counts the items of one batch. It has no clock: callers pass the instants (ms). */
 export class BatchProgress {
+  #stopped: MapProgress["stopped"] = null;
   readonly #total: number | null;
   #startedAt = NaN;
   #pulled = 0;
@@ -17,6 +18,11 @@ export class BatchProgress {
       : items instanceof Map || items instanceof Set
         ? items.size
         : null;
+  }
+
+  /** No more items are pulled. The first reason counts. */
+  stopped(why: "signal" | "budget"): void {
+    this.#stopped ??= why;
   }
 
   started(now: number): void {
@@ -65,7 +71,11 @@ export class BatchProgress {
       inFlight: this.#running.size,
       waiting: this.#pulled - ended - this.#running.size,
       perSecond: perMs && perMs * 1_000,
-      etaMs: perMs === null || this.#total === null ? null : Math.max(0, this.#total - ended) / perMs,
+      stopped: this.#stopped,
+      etaMs:
+        perMs === null || this.#total === null || this.#stopped !== null
+          ? null
+          : Math.max(0, this.#total - ended) / perMs,
     };
   }
 }

@@ -191,8 +191,22 @@ export class LeaseSource implements Caller {
         isAccepted = policy?.settle(plan, lease, registry.providers, time.now) ?? true;
       }
       if (lease === null) await this.#pause(plan.until);
-      else if (isAccepted) return lease;
-      else lease.release();
+      else if (isAccepted && this.#isAdmitted(lease)) return lease;
+      else {
+        lease.release();
+        // Without an attempt the batch has stopped it.
+        if (isAccepted && !isFirst) throw this.failure("attempts_failed");
+      }
+    }
+  }
+
+  /** True unless the budget of the batch is spent. */
+  #isAdmitted(lease: ActiveLease): boolean {
+    try {
+      return this.#turns?.admits(lease) ?? true;
+    } catch (error) {
+      lease.release();
+      throw error;
     }
   }
 

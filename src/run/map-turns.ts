@@ -1,3 +1,4 @@
+import type { ActiveLease } from "../admission/active-lease.ts";
 import { Semaphore } from "./semaphore.ts";
 
 // First attempts that wait for capacity simultaneously. One is enough if all items have the same needs, because the wait
@@ -17,6 +18,8 @@ export interface MapTurns {
   readonly stuckAfterMs: number;
   /** True if the batch itself has tasks that run, which will free their places. */
   readonly hasTasks: () => boolean;
+  /** False if the budget of the batch does not admit the request, after which the batch stops. */
+  readonly admits: (lease: ActiveLease) => boolean;
 }
 
 /** Turns of the fairness keys that `needs` returns, so that no item waits for a turn of another key. */
@@ -47,12 +50,8 @@ export class KeyTurns {
 }
 
 /** Turns for items that have the same needs or not, in a wait queue for at most `maxWaiting`. */
-export function mapTurns(
-  areAlike: boolean,
-  maxWaiting: number,
-  { startedAt, stuckAfterMs, hasTasks }: Pick<MapTurns, "startedAt" | "stuckAfterMs" | "hasTasks">,
-): MapTurns {
+export function mapTurns(areAlike: boolean, maxWaiting: number, terms: Omit<MapTurns, "first" | "later">): MapTurns {
   const most = Math.max(1, Math.min(WAITING_DIFFERENT, maxWaiting >> 2));
   const first = new Semaphore(areAlike ? WAITING_ALIKE : most);
-  return { first, later: new Semaphore(most), startedAt, stuckAfterMs, hasTasks };
+  return { first, later: new Semaphore(most), ...terms };
 }

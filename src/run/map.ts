@@ -1,10 +1,13 @@
+import type { ActiveLease } from "../admission/active-lease.ts";
 import type { MapProgress, MapResult, MapResults, TaskContext } from "../api/attempt.ts";
+import type { LimiterEvents } from "../api/events.ts";
 import type { MapOptions } from "../api/run-options.ts";
 import { LoopTurns } from "../clock/loop-turns.ts";
 import type { Capability } from "../provider/capability.ts";
 import { type RequestSpec, requestSpecFor } from "../selection/request-spec.ts";
 import { omitUndefined } from "../validation/omit-undefined.ts";
 import { newController } from "./abort-controller.ts";
+import { BatchBudget } from "./batch-budget.ts";
 import { BatchProgress } from "./batch-progress.ts";
 import { closeIterator, pullFrom } from "./close-iterator.ts";
 import { FailoverLoop } from "./failover-loop.ts";
@@ -52,6 +55,8 @@ class MapIterator<Item, T> implements MapResults<Item, T> {
   readonly #turns: MapTurns;
   readonly #keyTurns: KeyTurns;
   readonly #progress: BatchProgress;
+  readonly #capability: string;
+  readonly #stopsForBudget: boolean;
   /** Items without an attempt so far. */
   readonly #notBegun = new Set<FailoverLoop>();
   readonly #controller = newController();
@@ -75,14 +80,20 @@ class MapIterator<Item, T> implements MapResults<Item, T> {
     capability: Capability,
     items: Iterable<Item> | AsyncIterable<Item>,
     task: (item: Item, context: TaskContext) => T | PromiseLike<T>,
-    { concurrency = CONCURRENCY, needs, stopSignal, ...options }: MapOptions<Item>,
+    { concurrency = CONCURRENCY, needs, stopSignal, maxUsd, onBudget, ...options }: MapOptions<Item>,
     request: RequestSpec,
     stuckAfterMs: number,
   ) {
     const startedAt = parts.time.read();
     const areAlike = needs === undefined && options.fairnessKey === undefined;
     const progress = new BatchProgress(items);
-    const terms = { startedAt, stuckAfterMs, hasTasks: () => progress.hasTasks };
+    const budget = maxUsd === undefined ? null : new BatchBudget(maxUsd);
+    const admits = (lease: ActiveLease) => {
+      if (budget?.admits(lease) ?? true) return true;
+      this.#stop("budget");
+      return false;
+    };
+    const terms = { startedAt, stuckAfterMs, hasTasks: () => progress.hasTasks, admits };
     const turns = mapTurns(areAlike, parts.maxWaiting, terms);
     const keyTurns = new KeyTurns(() => mapTurns(false, parts.maxWaiting, terms));
     const { signal } = this.#controller;
@@ -95,6 +106,8 @@ class MapIterator<Item, T> implements MapResults<Item, T> {
     this.#turns = turns;
     this.#keyTurns = keyTurns;
     this.#progress = progress;
+    this.#capability = capability.name;
+    this.#stopsForBudget = onBudget === "stop";
     const shared = { ...options, signal };
     this.#serve = async (item, index) => {
       const ownNeeds = needs?.(item, index);
@@ -165,12 +178,24 @@ class MapIterator<Item, T> implements MapResults<Item, T> {
     const signal = this.#signal;
     const stopSignal = this.#stopSignal;
     if (signal?.aborted) this.#abortBy(signal);
-    else if (stopSignal?.aborted) this.#stop();
+    else if (stopSignal?.aborted) this.#stop("signal");
     else {
       if (signal !== undefined) this.#watch(signal, (iterator) => iterator.#abortBy(signal));
-      if (stopSignal !== undefined) this.#watch(stopSignal, (iterator) => iterator.#stop());
+      if (stopSignal !== undefined) this.#watch(stopSignal, (iterator) => iterator.#stop("signal"));
+      if (this.#stopsForBudget) this.#watchBudgets();
       this.#feed();
     }
+  }
+
+  /** Stops when a request of the capability is refused, or begins to wait, because a dollar quota is spent. */
+  #watchBudgets(): void {
+    const { events } = this.#parts.admission;
+    const own = this.#capability;
+    this.#unwatch.push(
+      events.on("budgetExhausted", ({ capability }: LimiterEvents["budgetExhausted"]) => {
+        if (capability === own) this.#stop("budget");
+      }),
+    );
   }
 
   #watch(signal: Signal, act: (iterator: MapIterator<Item, T>) => void): void {
@@ -178,7 +203,8 @@ class MapIterator<Item, T> implements MapResults<Item, T> {
   }
 
   /** Pulls no more items, drops those without an attempt, and lets the others end. */
-  #stop(): void {
+  #stop(why: "signal" | "budget"): void {
+    this.#progress.stopped(why);
     this.#closeSource();
     for (const call of this.#notBegun) call.stop(STOPPED);
     this.#yieldResults();

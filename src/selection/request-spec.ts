@@ -193,6 +193,22 @@ export class RequestSpec {
     }
   }
 
+  /** Most that the request can cost in micro-USD at this price; null: it states neither its cost nor its size. */
+  mostCost(price: Price | null): number | null {
+    const amounts = this.#specified.slice();
+    const { usdPerMillionInputTokens = 0, usdPerMillionOutputTokens = 0 } = price ?? {};
+    const isFree = usdPerMillionInputTokens + usdPerMillionOutputTokens === 0;
+    if (amounts[COST_USD] === UNSPECIFIED) {
+      const most = this.#maxOutputTokens;
+      if (amounts[INPUT_TOKENS] !== UNSPECIFIED && amounts[OUTPUT_TOKENS] === UNSPECIFIED && most !== undefined)
+        amounts[OUTPUT_TOKENS] = most;
+      const isKnown = isFree || this.isFullySpecified || amounts[OUTPUT_TOKENS] !== UNSPECIFIED;
+      if (price === null || !isKnown) return null;
+    }
+    completeUsage(amounts, price);
+    return amounts[COST_USD]!;
+  }
+
   /** Cost in micro-USD at this price; null: unknown. */
   cost(price: Price | null): number | null {
     const specified = this.#specified[COST_USD]!;

@@ -238,7 +238,11 @@ export const itemNeeds: Check = objectOf({ ...needs, ...fairness, label: name })
 export const acquire: Check = objectOf(acquires);
 export const run: Check = objectOf(runs);
 export const stream: Check = objectOf({ ...runs, chunkTimeoutMs: positiveNumber });
-export const map: Check = objectOf({ ...runs, needs: anyFunction, concurrency: positiveWhole, stopSignal: signal });
+export const map: Check = objectOf({
+  ...runs,
+  ...{ needs: anyFunction, concurrency: positiveWhole, stopSignal: signal },
+  ...{ maxUsd: positiveNumber, onBudget: oneOf(["stop", "wait"]) },
+});
 export const close: Check = objectOf({ drain: trueOrFalse, timeoutMs: fromZeroToInfinity });
 export const task: Check = objectOf({ task: anyFunction }, "task");
 export const batch: Check = objectOf({ items: allowed("an iterable", isIterable), task: anyFunction }, "items", "task");
