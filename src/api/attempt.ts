@@ -35,8 +35,8 @@ export interface MapProgress {
   readonly waiting: number;
   /** Items per second that ended since the first pull; null: none yet. */
   readonly perSecond: number | null;
-  /** Why no more items are pulled: the `stopSignal`, or a budget; null: it goes on. */
-  readonly stopped: "signal" | "budget" | null;
+  /** Why no more items are pulled: the `stopSignal`, or a budget; missing: it goes on. */
+  readonly stopped?: "signal" | "budget" | undefined;
   /** Milliseconds until the last item ends at that rate; null: unknown, or stopped. */
   readonly etaMs: number | null;
 }

@@ -2,7 +2,7 @@ import type { MapProgress } from "../api/attempt.ts";
 
 /** Counts the items of one batch. It has no clock: callers pass the instants (ms). */
 export class BatchProgress {
-  #stopped: MapProgress["stopped"] = null;
+  #stopped: MapProgress["stopped"];
   readonly #total: number | null;
   #startedAt = NaN;
   #pulled = 0;
@@ -65,15 +65,15 @@ export class BatchProgress {
     const elapsedMs = now - this.#startedAt;
     const perMs = ended > 0 && elapsedMs > 0 ? ended / elapsedMs : null;
     return {
+      ...(this.#stopped !== undefined && { stopped: this.#stopped }),
       total: this.#total,
       completed: this.#completed,
       failed: this.#failed,
       inFlight: this.#running.size,
       waiting: this.#pulled - ended - this.#running.size,
       perSecond: perMs && perMs * 1_000,
-      stopped: this.#stopped,
       etaMs:
-        perMs === null || this.#total === null || this.#stopped !== null
+        perMs === null || this.#total === null || this.#stopped !== undefined
           ? null
           : Math.max(0, this.#total - ended) / perMs,
     };

@@ -10,7 +10,7 @@ export const NOT_ELIGIBLE: number = Infinity;
 /** `waitMs` of an eligible provider that gets no capacity by time alone. */
 export const NO_KNOWN_TIME: number = Number.MAX_VALUE;
 
-/** Share of the smallest limit up to which the score does not look at the size of a request, because it costs time. */
+/** Share of the smallest limit up to which the score does not look at a learned size, because it costs time. */
 const NEGLIGIBLE_SHARE = 0.001;
 
 /** A registered provider in a ranking, with its score and wait of the last decision. */
@@ -58,12 +58,13 @@ export class RankedEntry {
 
   /** False if `maxSize` shows already that the latest request is not sized. */
   mayBeSized(request: RequestSpec): boolean {
-    return this.maxSize > NEGLIGIBLE_SHARE * this.row.leastSize || request.maxRequests > 1;
+    return request.statesSize || this.maxSize > NEGLIGIBLE_SHARE * this.row.leastSize || request.maxRequests > 1;
   }
 
   /** True if the request takes so much of a quota that the score has to look at it. An invented estimate does not count. */
   isSizedBy(request: RequestSpec): boolean {
     if (request.maxRequests > 1) return true;
+    if (request.statesSize) return this.row.leastSize < Infinity;
     return request.maxSizeOn(this.provider, this.size!, false) > NEGLIGIBLE_SHARE * this.row.leastSize;
   }
 

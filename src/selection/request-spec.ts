@@ -36,6 +36,8 @@ export class RequestSpec {
   readonly isFullySpecified: boolean;
   /** Largest specified demand on a quota of requests or concurrency. */
   readonly maxRequests: number;
+  /** True if any amount is specified that counts on other quotas. */
+  readonly statesSize: boolean;
   /** Largest specified demand on any other quota. */
   readonly maxSize: number;
   readonly #maxOutputTokens: number | undefined;
@@ -61,6 +63,8 @@ export class RequestSpec {
       amounts[OUTPUT_TOKENS] !== UNSPECIFIED;
     this.#stated = { amounts, variance: 0, costPerToken: 0 };
     this.maxRequests = Math.max(amounts[REQUESTS]!, amounts[CONCURRENCY]!);
+    const sizes = [BYTES, ...SIZE_DIMENSIONS];
+    this.statesSize = sizes.some((index) => this.#specified[index] !== UNSPECIFIED);
     let maxSize = demandFor(amounts, BYTES);
     for (const index of SIZE_DIMENSIONS) maxSize = Math.max(maxSize, demandFor(amounts, index));
     this.maxSize = maxSize;

@@ -60,7 +60,7 @@ it("the cost of a batch is never above maxUsd, whatever the costs, failures, tim
         const { inFlight, waiting, stopped, completed, failed } = batch.progress;
         if (abortMs === null) {
           expect([inFlight, waiting]).toEqual([0, 0]);
-          if (stopped === null) expect(completed + failed).toBe(items.length);
+          if (stopped === undefined) expect(completed + failed).toBe(items.length);
         }
       },
     ),
@@ -117,6 +117,6 @@ it.each([
   await clock.advanceMsAsync(60_000);
   expect(all.state).toBe(state);
   if (state === "resolved") expect(all.value).toHaveLength(served);
-  expect(batch.progress.stopped).toBe(state === "resolved" ? "budget" : null);
+  expect(batch.progress.stopped).toBe(state === "resolved" ? "budget" : undefined);
   expect(batch.progress.completed).toBe(10);
 });

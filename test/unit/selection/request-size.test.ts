@@ -34,8 +34,7 @@ it("the part is the smallest share of a limit that the request leaves, and a sin
         const options = { requests, ...size };
         const decision =
           way === "select" ? limiter.select("chat", options) : limiter.explain("chat", options).decision!;
-        // A share of a thousandth is ignored.
-        expect(Math.abs(decision.reasoning.quotaScore - expected)).toBeLessThanOrEqual(0.001);
+        expect(decision.reasoning.quotaScore).toBeCloseTo(expected, 12);
       },
     ),
   );
