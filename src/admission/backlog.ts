@@ -79,7 +79,7 @@ export function waitBehind(group: LaneGroup, call: Newcomer, registry: Registry,
   return high;
 }
 
-/** Least time (ms) after which a call that is refused now can be served behind a group; 0: nobody is ahead. */
+/** Least time (ms) after which a call that is refused now can be served behind a group; 0: no waiter is ahead. */
 export function delayBehind(
   group: LaneGroup | undefined,
   call: Pick<Newcomer, "capability" | "request" | "priority" | "share">,

@@ -3,7 +3,7 @@ import type { ReportedQuota } from "grate-limiter";
 /** Reads one header by its name in lower case. null: there is no such header. */
 export type HeaderReader = (name: string) => string | null;
 
-/** What the HTTP responses of one vendor say about its limits. Each dialect has a file of its own. */
+/** Reading of the limits in the HTTP responses of one vendor. Each dialect has a file of its own. */
 export interface Dialect {
   /** Name in the options of the user, in lower case. */
   readonly name: string;

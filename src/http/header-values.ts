@@ -26,7 +26,7 @@ const PART = /(\d+)(?:\.(\d+))?(ms|[smhd])/g;
 const NUMBER = /^\d{1,16}(?:\.(\d{1,12}))?$/;
 const DATE = /^\d{4}-\d\d-\d\d[T ]\d\d:\d\d|^[A-Za-z]{3,9},? /;
 
-/** Whole number from 0 in a header; undefined: there is none. A list such as "100, 100;w=60" counts as its first item. */
+/** Whole number from 0 in a header; undefined: it has no number. A list such as "100, 100;w=60" counts as its first item. */
 export function countIn(text: string | null): number | undefined {
   const first = /^\s*(\d{1,15})(?:\.\d{1,6})?\s*(?:[,;]|$)/.exec(text === null ? "" : text.slice(0, LONGEST));
   return first === null ? undefined : Number(first[1]);

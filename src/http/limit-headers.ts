@@ -29,7 +29,7 @@ function limitIn(
   const read = (part: string) => header(names.replace("*", part));
   const limitText = read("limit");
   const limit = countIn(limitText);
-  // 0 and -1 stand for a limit that does not exist.
+  // 0 and -1 mean that the limit does not exist.
   if (limit === 0 || limitText?.trim().startsWith("-")) return undefined;
   const stated = countIn(read("remaining"));
   const remaining = stated === undefined ? undefined : Math.max(0, stated - roundedTo / 2);

@@ -10,7 +10,7 @@ export interface Refused {
 
 /**
  * Response for a request that was not served: 429 with `retry-after`, `retry-after-ms` and `x-should-retry: false`, or 503 if
- * no time is known. `dialect`: whose shape the body has, so that the vendor's client throws its own error; default that of
+ * no time is known. `dialect`: the shape of the body, so that the vendor's client throws its own error; default that of
  * OpenAI.
  */
 export function refusalResponse(refused: Refused, dialect?: DialectName): Response {

@@ -7,7 +7,7 @@ const clock = new RealClock();
 
 /**
  * Limits that the headers of a response report: `lease.headersReceived({ reported })` and `settle({ reported })` apply them.
- * `headers` is a `Headers` object, a Map, pairs, or a plain object. `dialect`: whose headers they are; default detected by
+ * `headers` is a `Headers` object, a Map, pairs, or a plain object. `dialect`: the vendor of the headers; default detected by
  * them. Unknown values are left out. Never throws.
  */
 export function reportedLimits(headers: unknown, dialect?: DialectName): ReportedQuota[] {

@@ -91,7 +91,7 @@ export const anticipatory: Profile = {
     let least = 1;
     for (let i = 0; i < quotas.length; i++) {
       const quota = quotas[i]!;
-      // Nobody stated or learned an unspecified amount.
+      // An unspecified amount was neither stated nor learned.
       const share = quota.shareAfter(Math.max(0, amounts[quota.index]!));
       if (share < least) least = share;
     }

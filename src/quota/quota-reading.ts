@@ -8,7 +8,7 @@ export interface QuotaReading {
   requestsLeft: number;
   /** Smallest remaining amount of all quotas on tokens, cost and bytes. */
   sizeLeft: number;
-  /** Smallest limit of those. Infinity: there is none. */
+  /** Smallest limit of those. Infinity: no such limit. */
   leastSize: number;
   /** Largest variance of the open estimates on one of the quotas on tokens, cost and bytes. */
   openVariance: number;

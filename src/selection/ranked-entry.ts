@@ -53,7 +53,7 @@ export class RankedEntry {
     this.ownPriority = listed.ownPriority === null ? null : listed.ownPriority + 0;
   }
 
-  /** Upper bound of the size of the latest request; for a lease with what is reserved without knowledge. */
+  /** Upper bound of the size of the latest request; for a lease, invented reservations included. */
   maxSize: number = Infinity;
 
   /** False if `maxSize` shows already that the latest request is not sized. */

@@ -9,7 +9,7 @@ const LIMITS = ["requests", "tokens"].map((dimension) => ({
   resetKind: "window" as const,
 }));
 
-/** Azure OpenAI. -1 stands for no limit. */
+/** Azure OpenAI. -1 means no limit. */
 export const azure: Dialect = {
   name: "azure",
   hosts: ["openai.azure.com", "cognitiveservices.azure.com", "services.ai.azure.com"],

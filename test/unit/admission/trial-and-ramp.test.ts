@@ -549,7 +549,7 @@ it("a call that waits is granted when the key of a dead provider is checked agai
 });
 
 describe("a rate limit while long requests run", () => {
-  it("those that were granted before it keep nobody away for more than seconds", async () => {
+  it("those that were granted before it block the provider for no more than seconds", async () => {
     const { clock, limiter } = runFixture(["a"]);
     for (let call = 0; call < 20; call++) limiter.run("chat", never);
     await clock.advanceMsAsync(1_000);
@@ -566,7 +566,7 @@ describe("a rate limit while long requests run", () => {
     expect(calls.slice(0, 55).filter(({ state }) => state !== "resolved")).toEqual([]);
   });
 
-  it("requests that hang after it keep nobody away for more than seconds", async () => {
+  it("requests that hang after it block the provider for no more than seconds", async () => {
     const { clock, limiter } = runFixture(["a"]);
     const two = [1, 2].map(() => limiter.tryAcquire("chat"));
     limiter.observe({ provider: "a", outcome: { status: 429 } });

@@ -2,7 +2,7 @@
 import { expect, it } from "vitest";
 import { LimiterFixture } from "../../support/limiter-fixture.ts";
 
-it("a signal whose addEventListener throws rejects its call and leaves nothing in the queue", async () => {
+it("a signal with an addEventListener that throws rejects its call and leaves nothing in the queue", async () => {
   const fixture = new LimiterFixture({
     maxWaitingPerKey: 1,
     providers: [{ name: "a", limits: { concurrency: 1 } }],

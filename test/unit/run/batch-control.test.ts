@@ -242,7 +242,7 @@ describe("a batch beside tasks that go on", () => {
   });
 });
 
-it("a batch whose own tasks take longer than leaseTimeoutMs loses no item", async () => {
+it("a batch with tasks that take longer than leaseTimeoutMs loses no item", async () => {
   const { clock, limiter } = runFixture([{ name: "a", limits: { concurrency: 1 } }]);
   const task = async (item: number) => {
     await new Promise<void>((resolve) => void clock.wakeAt(clock.now() + 660_000, resolve));

@@ -1,4 +1,4 @@
-// The events of calls: what waits, each attempt, and the end.
+// The events of calls: the wait, each attempt, and the end.
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { CallEvent, LimiterEvents, MapResult } from "../../../src/index.ts";
