@@ -97,10 +97,9 @@ export function objectOf(shape: Shape, ...required: readonly string[]): Check {
   return (value, problems) => {
     if (!isRecord(value)) return problems.add("an object", value);
     // A promise has no own keys and would pass as an empty object.
-    if (typeof value["then"] === "function") {
-      return problems.add("an object", value);
-    }
+    if (typeof value["then"] === "function") return problems.add("an object", value);
     for (const key of Object.keys(value)) {
+      if (problems.isFull) return;
       if (value[key] !== undefined) problems.at(key, checkOf(shape, key, problems), value[key]);
     }
     // Inherited fields and getters count like own keys.

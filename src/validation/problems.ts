@@ -38,7 +38,7 @@ export class Problems {
 
   /** Reports the checked value as invalid. `text` is the message without the path. */
   add(expected: string, value: unknown, text?: string): void {
-    if (this.#problems.length >= MOST_PROBLEMS) return;
+    if (this.isFull) return;
     const path = this.#path.map(step).join("").replace(/^\./, "");
     // One problem per path: an invalid value is not also reported as inconsistent with others.
     if (this.#lines.has(path)) return;
@@ -46,6 +46,11 @@ export class Problems {
     this.#problems.push({ path, expected, got });
     const line = text ?? (value === undefined ? `missing, expected ${expected}` : `expected ${expected}, got ${got}`);
     this.#lines.set(path, path ? `${path}: ${line}` : line);
+  }
+
+  /** True if further problems are left out. */
+  get isFull(): boolean {
+    return this.#problems.length >= MOST_PROBLEMS;
   }
 
   /** True if nothing was reported. */
