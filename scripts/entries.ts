@@ -35,6 +35,21 @@ export const ENTRIES: { readonly [name: string]: Entry } = {
     program: 'export * from "grate-limiter/http";',
     budgetBytes: 12_000,
   },
+  logging: {
+    source: "src/logging/index.ts",
+    program: 'export * from "grate-limiter/logging";',
+    budgetBytes: 2_000,
+  },
+  opentelemetry: {
+    source: "src/opentelemetry/index.ts",
+    program: 'export * from "grate-limiter/opentelemetry";',
+    budgetBytes: 4_000,
+  },
+  prometheus: {
+    source: "src/prometheus/index.ts",
+    program: 'export * from "grate-limiter/prometheus";',
+    budgetBytes: 4_000,
+  },
 };
 
 /** Import specifier of an entry relative to the package, as in `exports`: "." for the core. */
