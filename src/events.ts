@@ -14,12 +14,17 @@ interface Registration {
 
 /** Events of one limiter: collects them during a call and delivers them, in order, when the state of that call is complete. */
 export class Events {
-  readonly #registrations = new Map<keyof LimiterEvents, Set<Registration>>();
+  /** Each list is replaced, never changed, so that a delivery goes on with the list that it began with. */
+  readonly #registrations = new Map<keyof LimiterEvents, readonly Registration[]>();
   readonly #pending: { readonly name: keyof LimiterEvents; readonly event: unknown }[] = [];
   /** True if there are events to deliver. */
   hasPending = false;
   #isDelivering = false;
   readonly #counters: Counts;
+
+  readonly #fail = (): void => {
+    this.#counters.listenerErrors++;
+  };
 
   constructor(counters: Counts) {
     this.#counters = counters;
@@ -28,11 +33,11 @@ export class Events {
   /** Adds a listener. Returns the function that removes it. */
   on(name: keyof LimiterEvents, listener: Listener): () => void {
     const registration: Registration = { listener };
-    const registrations = this.#registrations.get(name) ?? new Set();
-    this.#registrations.set(name, registrations.add(registration));
+    this.#registrations.set(name, [...(this.#registrations.get(name) ?? []), registration]);
     return () => {
-      registrations.delete(registration);
-      if (registrations.size === 0 && this.#registrations.get(name) === registrations) this.#registrations.delete(name);
+      const others = this.#registrations.get(name)?.filter((other) => other !== registration) ?? [];
+      if (others.length > 0) this.#registrations.set(name, others);
+      else this.#registrations.delete(name);
     };
   }
 
@@ -76,20 +81,17 @@ export class Events {
   }
 
   #deliver(name: keyof LimiterEvents, event: unknown): void {
-    // A copy: listeners can be added and removed by listeners, which takes effect with the next event.
-    for (const { listener } of [...(this.#registrations.get(name) ?? [])]) this.#call(listener, event as never);
+    // Listeners can be added and removed by listeners, which takes effect with the next event.
+    for (const { listener } of this.#registrations.get(name) ?? []) this.#call(listener, event as never);
   }
 
   /** Calls a listener. Counts what it throws, and the rejection of a promise that it returns. */
   #call(listener: Listener, event: never): void {
-    const fail = () => {
-      this.#counters.listenerErrors++;
-    };
     try {
       const result = listener(event) as { readonly then?: unknown } | null | undefined;
-      if (typeof result?.then === "function") Promise.resolve(result).catch(fail);
+      if (typeof result?.then === "function") Promise.resolve(result).catch(this.#fail);
     } catch {
-      fail();
+      this.#fail();
     }
   }
 }

@@ -70,7 +70,7 @@ export class EventCounts {
     this.#stops.push(
       observed.on("leaseGranted", ({ lease: { provider, capability }, waitedMs }) => {
         granted.of(limiter, provider, capability).value++;
-        time("wait", byCapability.of(limiter, capability), waitedMs);
+        if (waitedMs > 0) time("wait", byCapability.of(limiter, capability), waitedMs);
       }),
       observed.on("leaseSettled", ({ lease: { provider, capability }, status, latencyMs }) => {
         attempts.of(limiter, provider, capability, status).value++;

@@ -51,7 +51,7 @@ export const INSTRUMENTS: { readonly [name in InstrumentName]: Instrument } = {
   alternatives_used: counter("{failover}", "Failovers, by provider before, provider after and capability."),
   retries: counter("{attempt}", "Attempts of a call after its first, by provider and capability."),
   unrecognized_outcomes: counter("{outcome}", "Outcomes that no rule recognizes, by provider and capability."),
-  wait: histogram(WAIT_BOUNDS, "Time from a request to its lease, by capability."),
+  wait: histogram(WAIT_BOUNDS, "Waits of requests that did not get their lease immediately, by capability."),
   attempt_duration: histogram(ATTEMPT_BOUNDS, "Latency of settled leases, by provider."),
   backoff: histogram(
     PAUSE_BOUNDS,
