@@ -49,7 +49,7 @@ it("a logger with a method log gets the message first, and nothing after the sto
   const seen: unknown[][] = [];
   const write = (...line: unknown[]) => seen.push(line);
   const { limiter } = fixture();
-  const stop = logEvents(limiter, { info: write, warn: write, error: write, log: write } as Console);
+  const stop = logEvents(limiter, { info: write, warn: write, error: write, log: write } as never);
   limiter.observe({ provider: "a", outcome: { status: 401 } });
   stop();
   limiter.reviveProvider("a");
