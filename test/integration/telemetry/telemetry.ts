@@ -88,7 +88,7 @@ const CHECKS: Record<string, () => Promise<void>> = {
       1,
     );
     assert.equal(
-      scrape.get("grate_limiter_wait_seconds_bucket", { limiter: "two", capability: "chat", le: "+Inf" }),
+      scrape.get("grate_limiter_attempt_duration_seconds_bucket", { limiter: "two", provider: "a", le: "+Inf" }),
       1,
     );
     // A removed provider leaves no gauge.
