@@ -159,7 +159,7 @@ export class Admission implements LeaseContext {
   /** Grants a lease now or returns a refusal; never waits, overtakes no waiter. */
   tryAcquire(capability: Capability, request: RequestSpec): Lease | Refusal {
     this.requireOpen();
-    requireCost(capability, request, this.#parts.registry);
+    requireCost(capability, request, this.#parts, this.#time.now);
     const now = this.beginStep();
     try {
       const ranking = this.#scheduler.rank(capability, request, -Infinity, now);
@@ -173,7 +173,7 @@ export class Admission implements LeaseContext {
 
   /** What `acquire` would do now. Takes nothing. */
   explain(capability: Capability, request: RequestSpec, { priority = 0 }: LeaseOptions): Explanation {
-    requireCost(capability, request, this.#parts.registry);
+    requireCost(capability, request, this.#parts, this.#time.now);
     const now = this.beginStep();
     try {
       const ranking = this.#scheduler.rank(capability, request, priority, now);
@@ -202,7 +202,7 @@ export class Admission implements LeaseContext {
     if (this.#isClosed || caller?.order === undefined) this.requireOpen();
     const signal = asked.signal as Abortable | undefined;
     if (signal?.aborted) throw signal.reason;
-    requireCost(capability, request, this.#parts.registry);
+    requireCost(capability, request, this.#parts, this.#time.now);
     const now = this.beginStep();
     try {
       return this.#scheduler.begin(capability, request, asked, maxWaitMs, caller, now);

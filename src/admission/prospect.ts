@@ -1,5 +1,6 @@
 import { TOO_LARGE } from "../profile/profile.ts";
 import type { Capability } from "../provider/capability.ts";
+import type { Demand } from "../quota/usage-vector.ts";
 import type { Ranking } from "../selection/ranking.ts";
 import type { SelectionContext } from "../selection/selection-context.ts";
 import type { Claims, ClaimTarget } from "./claims.ts";
@@ -15,6 +16,8 @@ interface Prospect {
   readonly targets: readonly ClaimTarget[];
   /** True if it is too large for one of the providers. */
   readonly isTooLarge: boolean;
+  /** True if the limits of its key keep it from a provider. */
+  readonly isKeyShort: boolean;
   /** True if reservations take capacity that it needs, and will be committed or released. */
   readonly isReserved: boolean;
 }
@@ -24,7 +27,7 @@ export function prospectOf(
   { request, priority }: Waiter,
   capability: Capability,
   ranking: Ranking,
-  { registry, profile, minimumHealth }: SelectionContext,
+  { registry, keyLimits, profile, minimumHealth }: SelectionContext,
   claims: Claims,
   nextDueAt: number,
   now: number,
@@ -33,23 +36,37 @@ export function prospectOf(
   let isTooLarge = false;
   let isReserved = false;
   let evaluateAt = Infinity;
+  let isKeyShort = false;
   const targets: ClaimTarget[] = [];
+  const keyQuotas = keyLimits?.of(request.fairnessKey, capability.name, now) ?? null;
+  const keyFitsAt = (needs: Demand) => {
+    if (keyQuotas === null || keyQuotas.isOpenFor(needs, priority, claims.period, profile, now)) return now;
+    const fitsAt = profile.earliestFit(keyQuotas.quotas, needs, now);
+    // A waiter ahead needs what fits: only its departure helps.
+    return fitsAt > now ? fitsAt : Infinity;
+  };
   for (let rank = 0; rank < ranking.size; rank++) {
     const provider = ranking.provider(rank);
     const needs = ranking.demand(rank);
     const state = provider.state(now, minimumHealth);
     const gateMs = provider.recoveryDelayMs(state, now);
+    const keyAt = keyFitsAt(needs);
     const isRoom = ranking.waitMs(rank) === 0;
     const fitsAt = isRoom ? now : profile.earliestFit(provider.quotas, needs, now);
     const openAt = claims.opensAt(provider, needs, priority, now);
     if (openAt !== null) {
-      const opensAt = Math.max(now + gateMs, openAt);
+      const opensAt = Math.max(now + gateMs, openAt, keyAt);
       // Otherwise a reservation that ends by itself can be waited for, or the outcome of a trial.
       soonestAt = Math.min(soonestAt, opensAt < Infinity ? opensAt : nextDueAt);
     }
     if (gateMs === Infinity) evaluateAt = Math.min(evaluateAt, provider.gateOpensAt(state, now));
     isReserved ||= fitsAt > now && provider.quotas.some((quota) => !quota.isHeldToEnd && quota.reserved > 0);
-    targets.push({ provider, needs, isGated: isRoom && gateMs > 0 });
+    // A call that its key holds back takes nothing from other keys.
+    if (keyAt > now) {
+      isKeyShort = true;
+      isReserved ||= keyQuotas!.quotas.some((quota) => !quota.isHeldToEnd && quota.reserved > 0);
+      keyQuotas!.claim(needs, priority, claims.period, profile, now);
+    } else targets.push({ provider, needs, isGated: isRoom && gateMs > 0 });
   }
   for (const entry of registry.listed(capability)) {
     const { name, provider } = entry;
@@ -75,10 +92,10 @@ export function prospectOf(
     const { health } = provider;
     const opensAt =
       state === "cooldown" ? health.opensAt(ranking.isProbing) : now + health.healsInMs(minimumHealth, now);
-    const fitsAt = profile.earliestFit(provider.quotas, needs, now);
+    const fitsAt = Math.max(profile.earliestFit(provider.quotas, needs, now), keyFitsAt(needs));
     soonestAt = Math.min(soonestAt, fitsAt < Infinity ? Math.max(opensAt, fitsAt) : opensAt);
     // From then on it claims its demand there.
     evaluateAt = Math.min(evaluateAt, opensAt);
   }
-  return { soonestAt, evaluateAt, targets, isTooLarge, isReserved };
+  return { soonestAt, evaluateAt, targets, isTooLarge, isReserved, isKeyShort };
 }

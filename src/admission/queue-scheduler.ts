@@ -136,12 +136,7 @@ export class QueueScheduler {
   /** Least time (ms) after which a call behind all waiters can be served. */
   delayMs(capability: Capability, request: RequestSpec, now: number): number {
     const group = this.#queue.groupOf(capability.list, request);
-    return delayBehind(
-      group,
-      { capability, request, priority: -Infinity, share: undefined },
-      this.#parts.registry,
-      now,
-    );
+    return delayBehind(group, { capability, request, priority: -Infinity, share: undefined }, this.#parts, now);
   }
 
   /** Grants a lease immediately, or queues the call, or throws. */
@@ -174,7 +169,8 @@ export class QueueScheduler {
       (hasReturned || (own === undefined && (key !== undefined || this.#shares.haveKeys)));
     const order = caller?.order ?? this.#orders++;
     if (caller !== undefined) caller.order = order;
-    const { registry } = this.#parts;
+    const parts = this.#parts;
+    const { registry } = parts;
     let ranking: Ranking | null = null;
     const equal = own?.last?.hasVerdictOf(request, deadline) ? own.last : null;
     if (isFull || hasTurn || equal === null) {
@@ -185,13 +181,13 @@ export class QueueScheduler {
         return lease;
       }
       if (isFull || !this.#reserver.mayComeBy(deadline, capability, request, now, caller?.failures)) {
-        const delayMs = hasReturned ? 0 : delayBehind(waiting, { capability, request, priority, share }, registry, now);
+        const delayMs = hasReturned ? 0 : delayBehind(waiting, { capability, request, priority, share }, parts, now);
         throw this.#reserver.refuseCall(capability, request, isFull ? "queue_full" : "refused", now, caller, delayMs);
       }
     }
     const load = equal === null ? loadOf(request, capability, registry) : equal.load;
     if (waiting !== undefined && load !== null && !hasReturned && deadline < Infinity) {
-      const behindMs = waitBehind(waiting, { load, capability, request, priority, share, maxWaitMs }, registry, now);
+      const behindMs = waitBehind(waiting, { load, capability, request, priority, share, maxWaitMs }, parts, now);
       if (behindMs > 0) throw this.#reserver.refuseCall(capability, request, "refused", now, caller, behindMs);
     }
     const joined = this.#shares.join(capability, request, priority, key);
@@ -254,7 +250,7 @@ export class QueueScheduler {
   #stay(waiter: Waiter, group: LaneGroup, capability: Capability, ranking: Ranking, now: number): Verdict {
     const { request, priority, deadline } = waiter;
     const prospect = prospectOf(waiter, capability, ranking, this.#parts, this.#claims, this.#nextDueAt(), now);
-    const { soonestAt, targets, isTooLarge, isReserved } = prospect;
+    const { soonestAt, targets, isTooLarge, isReserved, isKeyShort } = prospect;
     const isLate = soonestAt > deadline || soonestAt === Infinity;
     const isSafe = deadline <= now || !(isLate || this.#queue.hasDeferred);
     if (!isSafe && !this.#reserver.mayComeBy(deadline, capability, request, now, waiter.caller?.failures)) {
@@ -266,7 +262,7 @@ export class QueueScheduler {
     waiter.expectedAt = soonestAt;
     // A strategy of the caller has to be asked for each waiter.
     const canDefer =
-      !(isTooLarge || this.#parts.weighted === null || group.lanes.size < 2) &&
+      !(isTooLarge || isKeyShort || this.#parts.weighted === null || group.lanes.size < 2) &&
       isShutFor(targets, this.#claims, priority) &&
       isWithinBounds(group, this.#parts.registry, this.#queue.passes, (bounds) =>
         targets.some(({ provider }) => this.#reserver.isHopeful(provider, bounds, now)),
@@ -274,6 +270,7 @@ export class QueueScheduler {
     // Once a reservation was counted, there might be no hope any more; the same holds for the deferred waiters.
     if (isReserved && (isLate || canDefer)) evaluateAt = Math.min(evaluateAt, this.#nextDueAt());
     this.#nextEvaluationAt = Math.min(this.#nextEvaluationAt, soonestAt, evaluateAt);
+    if (isKeyShort) return "key stays";
     if (isTooLarge) return "stays";
     return canDefer ? "group stays" : "lane stays";
   }

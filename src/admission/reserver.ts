@@ -10,8 +10,10 @@
 import type { Refusal, RefusalReason } from "../api/refusal.ts";
 import { NoAvailableProviders } from "../errors.ts";
 import type { Capability } from "../provider/capability.ts";
+import type { KeyQuotas } from "../provider/key-limits.ts";
 import type { Provider } from "../provider/provider.ts";
 import { earliestFit, type FitOptions } from "../quota/availability.ts";
+import type { Quota } from "../quota/quota.ts";
 import { type Demand, demandFor } from "../quota/usage-vector.ts";
 import { affineRank } from "../selection/affinity.ts";
 import type { Ranking } from "../selection/ranking.ts";
@@ -65,7 +67,7 @@ export class Reserver {
     for (let rank = 0; rank < ranking.size && ranking.waitMs(rank) === 0; rank++) {
       if (only !== undefined && ranking.provider(rank) !== only) continue;
       const isAvoided = request.avoids(ranking.entry(rank).name);
-      if ((isAvoided && best >= 0) || !this.#isFree(ranking, rank, priority, now)) continue;
+      if ((isAvoided && best >= 0) || !this.#isFree(request, ranking, rank, priority, now)) continue;
       best = rank;
       if (!isAvoided) break;
     }
@@ -74,7 +76,7 @@ export class Reserver {
 
   /** Rank that the affinity key of the request prefers to the best one. */
   preferred(request: RequestSpec, ranking: Ranking, best: number, priority: number, now: number): number {
-    return affineRank(request, ranking, best, (rank) => this.#isFree(ranking, rank, priority, now));
+    return affineRank(request, ranking, best, (rank) => this.#isFree(request, ranking, rank, priority, now));
   }
 
   /** Grants a lease to a call that waits since `since`; null: no provider can be granted. `only`: at no other provider. */
@@ -103,6 +105,7 @@ export class Reserver {
       needs: ranking.demand(best),
       decision: ranking.decision(best),
       request,
+      keyQuotas: this.#keyQuotas(capability, request, now),
     };
     const timeoutMs = leaseTimeoutMs ?? this.#options.leaseTimeoutMs;
     const lease = new ActiveLease(this.#context, candidate, this.#orders++, now, timeoutMs);
@@ -111,11 +114,22 @@ export class Reserver {
     return lease;
   }
 
-  /** True if a provider with capacity lets the request through, and no waiter ahead has claimed that capacity. */
-  #isFree(ranking: Ranking, rank: number, priority: number, now: number): boolean {
+  /**
+   * True if a provider with capacity lets the request through, its key has capacity, and no waiter ahead has claimed any of
+   * that.
+   */
+  #isFree(request: RequestSpec, ranking: Ranking, rank: number, priority: number, now: number): boolean {
     const provider = ranking.provider(rank);
     if (provider.recoveryDelayMs(provider.state(now, this.#parts.minimumHealth), now) > 0) return false;
-    return this.#claims.isEmpty || !this.#claims.isBehind(provider, ranking.demand(rank), priority, now);
+    const demand = ranking.demand(rank);
+    const keyQuotas = this.#keyQuotas(ranking.capability, request, now);
+    const { period } = this.#claims;
+    if (keyQuotas?.isOpenFor(demand, priority, period, this.#parts.profile, now) === false) return false;
+    return this.#claims.isEmpty || !this.#claims.isBehind(provider, demand, priority, now);
+  }
+
+  #keyQuotas(capability: Capability, { fairnessKey }: RequestSpec, now: number): KeyQuotas | null {
+    return this.#parts.keyLimits?.of(fairnessKey, capability.name, now) ?? null;
   }
 
   /** Draws one of the providers within a quarter of the best. */
@@ -125,7 +139,10 @@ export class Reserver {
     const near: { readonly rank: number; readonly headroom: number }[] = [];
     let all = 0;
     for (let rank = best; rank < ranking.size && ranking.waitMs(rank) === 0 && ranking.score(rank) >= least; rank++) {
-      if (request.avoids(ranking.entry(rank).name) !== isAvoided || !this.#isFree(ranking, rank, priority, now))
+      if (
+        request.avoids(ranking.entry(rank).name) !== isAvoided ||
+        !this.#isFree(request, ranking, rank, priority, now)
+      )
         continue;
       const headroom = headroomOf(ranking.provider(rank), ranking.demand(rank), now);
       all += headroom;
@@ -211,7 +228,8 @@ export class Reserver {
       if (gateMs < Infinity && now + gateMs > deadline) return false;
       // The sizes that are learned until then might be smaller.
       if (!request.isFullySpecified && provider.hasSizes && open.teach(capability.learning)) return true;
-      return mayFitBy(deadline, provider, request.demandOn(capability, entry, true), now);
+      const quotas = [...provider.quotas, ...(this.#keyQuotas(capability, request, now)?.quotas ?? [])];
+      return mayFitBy(deadline, quotas, request.demandOn(capability, entry, true), now);
     });
   }
 
@@ -221,7 +239,7 @@ export class Reserver {
     const demand = bounds.on(provider);
     const gateMs = provider.recoveryDelayMs(provider.state(now, this.#parts.minimumHealth), now);
     if (demand === undefined || deadline <= now || (gateMs < Infinity && now + gateMs > deadline)) return false;
-    return mayFitBy(deadline, provider, demand, now);
+    return mayFitBy(deadline, provider.quotas, demand, now);
   }
 }
 
@@ -233,7 +251,7 @@ function later(reason: RefusalReason, behindMs: number): RefusalReason {
 }
 
 /** True if known releases and the ends of leases might make room by the deadline. */
-function mayFitBy(deadline: number, { quotas }: Provider, demand: Demand, now: number): boolean {
+function mayFitBy(deadline: number, quotas: readonly Quota[], demand: Demand, now: number): boolean {
   return quotas.every((quota) => {
     const fitsAt = earliestFit(quota, demand, now, IF_LEASES_END);
     // As in a refusal, the time is rounded up to whole ms.

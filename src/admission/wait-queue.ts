@@ -18,10 +18,10 @@ import type { Share } from "./fair-shares.ts";
 import { KeyQueue, Lane, LaneGroup, LaneGroups, type Waiter } from "./waiter.ts";
 
 /**
- * Result of the evaluation of a waiter: it left the queue, or it stays alone, with its lane, or with its
- * group; or it could be served before deferred lanes, so that the pass must begin again and defer none.
+ * Result of the evaluation of a waiter: it left the queue, or it stays alone, with those of its key, with its lane, or with
+ * its group; or it could be served before deferred lanes, so that the pass must begin again and defer none.
  */
-export type Verdict = "gone" | "stays" | "lane stays" | "group stays" | "restart";
+export type Verdict = "gone" | "stays" | "key stays" | "lane stays" | "group stays" | "restart";
 
 /** Evaluates a waiter at an instant: serves it, rejects it, or claims capacity for it. */
 type Evaluate = (waiter: Waiter, group: LaneGroup, now: number) => Verdict;
@@ -173,8 +173,8 @@ export class WaitQueue {
     const { next } = waiter;
     const verdict = this.#evaluate(waiter, lane.group, now);
     if (verdict === "gone" || verdict === "restart") return verdict;
-    if (verdict === "stays") {
-      let cursor = next;
+    if (verdict === "stays" || verdict === "key stays") {
+      let cursor = verdict === "stays" ? next : null;
       // A waiter that needs at least as much of everything cannot be served either.
       while (cursor?.request.isAtLeast(waiter.request)) cursor = cursor.next;
       // It might have removed the next one, too.
