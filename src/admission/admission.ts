@@ -26,10 +26,11 @@ import { OpenLeasesByName } from "./open-leases.ts";
 import { QueueScheduler } from "./queue-scheduler.ts";
 import { type AdmissionOptions, Reserver } from "./reserver.ts";
 import type { WaitQueue } from "./wait-queue.ts";
-import type { Caller, LeaseOptions, WaitOptions } from "./waiter.ts";
+import type { Caller, LeaseOptions, QueuePosition, WaitOptions } from "./waiter.ts";
 import { waitersAhead } from "./waiters-ahead.ts";
 
-const BEHIND_ALL: LeaseOptions = { priority: -Infinity };
+const BEHIND_ALL: QueuePosition = { priority: -Infinity, order: Infinity };
+const NO_OPTIONS: LeaseOptions = {};
 
 interface Alarm extends Due {
   ring(): void;
@@ -117,6 +118,10 @@ export class Admission implements LeaseContext {
     this.#scheduler.capacityFreed();
   }
 
+  configurationChanged(): void {
+    this.#scheduler.configurationChanged();
+  }
+
   /** The capability was given another list of providers, or was removed. */
   capabilityChanged(name: string): void {
     this.#scheduler.capabilityChanged(name);
@@ -162,8 +167,8 @@ export class Admission implements LeaseContext {
     requireCost(capability, request, this.#parts, this.#time.now);
     const now = this.beginStep();
     try {
-      const ranking = this.#scheduler.rank(capability, request, -Infinity, now);
-      const lease = this.#reserver.grant(capability, request, ranking, BEHIND_ALL, now, now);
+      const ranking = this.#scheduler.rank(capability, request, BEHIND_ALL, now);
+      const lease = this.#reserver.grant(capability, request, ranking, BEHIND_ALL, NO_OPTIONS, now, now);
       const delayMs = lease === null ? this.#scheduler.delayMs(capability, request, now) : 0;
       return lease ?? this.#reserver.refuse(capability, request, now, false, delayMs);
     } finally {
@@ -176,9 +181,10 @@ export class Admission implements LeaseContext {
     requireCost(capability, request, this.#parts, this.#time.now);
     const now = this.beginStep();
     try {
-      const ranking = this.#scheduler.rank(capability, request, priority, now);
-      const first = this.#reserver.best(request, ranking, priority, now);
-      const best = this.#reserver.preferred(request, ranking, first, priority, now);
+      const position = { priority, order: Infinity };
+      const ranking = this.#scheduler.rank(capability, request, position, now);
+      const first = this.#reserver.best(request, ranking, position, now);
+      const best = this.#reserver.preferred(request, ranking, first, position, now);
       const usable = this.#parts.registry.listed(capability).filter(({ name }) => !request.excludes(name));
       const ahead = waitersAhead(this.#scheduler.waiters, priority, usable, this.#parts.registry);
       if (best >= 0) return { decision: ranking.decision(best), refusal: null, ahead };

@@ -25,15 +25,12 @@ export interface ClaimTarget {
 export class Claims {
   /** Claimed amounts by priority. Infinity: everything. */
   readonly #amounts = new Map<Quota | Provider, Map<number, number>>();
-  /** Number of times that all claims were dropped. Claims on the limits of keys hold for one period. */
-  period = 0;
 
   get isEmpty(): boolean {
     return this.#amounts.size === 0;
   }
 
   clear(): void {
-    this.period++;
     this.#amounts.clear();
   }
 

@@ -16,15 +16,17 @@ interface Prospect {
   readonly targets: readonly ClaimTarget[];
   /** True if it is too large for one of the providers. */
   readonly isTooLarge: boolean;
-  /** True if the limits of its key keep it from a provider. */
-  readonly isKeyShort: boolean;
+  /** Its demands at the providers from which the limits of its key keep it. */
+  readonly heldDemands: readonly Demand[];
+  /** When the limits of its key might have capacity for one of those. Infinity: not by time. */
+  readonly heldUntil: number;
   /** True if reservations take capacity that it needs, and will be committed or released. */
   readonly isReserved: boolean;
 }
 
 /** Returns the prospect of a waiter behind all claims. `nextDueAt`: when the next reservation or lease ends by itself. */
 export function prospectOf(
-  { request, priority }: Waiter,
+  waiter: Waiter,
   capability: Capability,
   ranking: Ranking,
   { registry, keyLimits, profile, minimumHealth }: SelectionContext,
@@ -32,19 +34,24 @@ export function prospectOf(
   nextDueAt: number,
   now: number,
 ): Prospect {
+  const { request, priority } = waiter;
   let soonestAt = Infinity;
   let isTooLarge = false;
   let isReserved = false;
   let evaluateAt = Infinity;
-  let isKeyShort = false;
+  const heldDemands: Demand[] = [];
+  let heldUntil = Infinity;
   const targets: ClaimTarget[] = [];
   const keyQuotas = keyLimits?.of(request.fairnessKey, capability.name, now) ?? null;
   const keyFitsAt = (needs: Demand) => {
-    if (keyQuotas === null || keyQuotas.isOpenFor(needs, priority, claims.period, profile, now)) return now;
+    if (keyQuotas === null || keyQuotas.isOpenFor(needs, waiter, now)) return now;
     const fitsAt = profile.earliestFit(keyQuotas.quotas, needs, now);
     // A waiter ahead needs what fits: only its departure helps.
     return fitsAt > now ? fitsAt : Infinity;
   };
+  for (const { tracker } of keyQuotas?.quotas ?? []) {
+    heldUntil = Math.min(heldUntil, now + (tracker.resets?.(now).reviewMs ?? Infinity));
+  }
   for (let rank = 0; rank < ranking.size; rank++) {
     const provider = ranking.provider(rank);
     const needs = ranking.demand(rank);
@@ -57,15 +64,15 @@ export function prospectOf(
     if (openAt !== null) {
       const opensAt = Math.max(now + gateMs, openAt, keyAt);
       // Otherwise a reservation that ends by itself can be waited for, or the outcome of a trial.
-      soonestAt = Math.min(soonestAt, opensAt < Infinity ? opensAt : nextDueAt);
+      soonestAt = Math.min(soonestAt, opensAt < Infinity || keyAt === Infinity ? opensAt : nextDueAt);
     }
     if (gateMs === Infinity) evaluateAt = Math.min(evaluateAt, provider.gateOpensAt(state, now));
     isReserved ||= fitsAt > now && provider.quotas.some((quota) => !quota.isHeldToEnd && quota.reserved > 0);
     // A call that its key holds back takes nothing from other keys.
     if (keyAt > now) {
-      isKeyShort = true;
+      heldDemands.push(needs);
+      heldUntil = Math.min(heldUntil, keyAt);
       isReserved ||= keyQuotas!.quotas.some((quota) => !quota.isHeldToEnd && quota.reserved > 0);
-      keyQuotas!.claim(needs, priority, claims.period, profile, now);
     } else targets.push({ provider, needs, isGated: isRoom && gateMs > 0 });
   }
   for (const entry of registry.listed(capability)) {
@@ -97,5 +104,5 @@ export function prospectOf(
     // From then on it claims its demand there.
     evaluateAt = Math.min(evaluateAt, opensAt);
   }
-  return { soonestAt, evaluateAt, targets, isTooLarge, isReserved, isKeyShort };
+  return { soonestAt, evaluateAt, targets, isTooLarge, isReserved, heldDemands, heldUntil };
 }

@@ -27,7 +27,7 @@ import type { AdmissionOptions, Reserver } from "./reserver.ts";
 import { isShutFor, isShutOut } from "./shut-out.ts";
 import { trialsOutOfTurn } from "./trial-turn.ts";
 import { queueIn, type Verdict, WaitQueue } from "./wait-queue.ts";
-import { type Caller, type KeyQueue, type LaneGroup, Waiter, type WaitOptions } from "./waiter.ts";
+import { type Caller, type KeyQueue, type LaneGroup, type QueuePosition, Waiter, type WaitOptions } from "./waiter.ts";
 
 /** Serves the wait queue of one limiter. */
 export class QueueScheduler {
@@ -68,11 +68,18 @@ export class QueueScheduler {
 
   /** When the queue is evaluated again even if nothing happens. Infinity: never. */
   get nextEvaluationAt(): number {
-    return this.#queue.size > 0 ? this.#nextEvaluationAt : Infinity;
+    if (this.#queue.size === 0) return Infinity;
+    return Math.min(this.#nextEvaluationAt, this.#queue.heldUntil(this.#nextDueAt()));
   }
 
   get waiters(): WaitQueue {
     return this.#queue;
+  }
+
+  /** Any waiter might have lost hope, or found it. */
+  configurationChanged(): void {
+    this.#queue.freeHeld();
+    this.capacityFreed();
   }
 
   capacityFreed(): void {
@@ -95,7 +102,7 @@ export class QueueScheduler {
 
   /** Runs a pass if capacity might have become available; called unless the queue is idle. */
   serve(now: number): void {
-    if (now >= this.#nextEvaluationAt) this.#hasRoom = true;
+    if (now >= this.nextEvaluationAt) this.#hasRoom = true;
     if (!this.#hasRoom || this.#isServing) return;
     this.#isServing = true;
     this.#wasFreed = false;
@@ -125,10 +132,10 @@ export class QueueScheduler {
   }
 
   /** Ranks the providers for a lease, after all claims were renewed that might prevent it. */
-  rank(capability: Capability, request: RequestSpec, priority: number, now: number): Ranking {
+  rank(capability: Capability, request: RequestSpec, position: QueuePosition, now: number): Ranking {
     const ranking = rank(capability, request, this.#parts, now, true);
     if (this.#isServing || !this.#queue.hasDeferred) return ranking;
-    if (this.#reserver.best(request, ranking, priority, now) < 0) return ranking;
+    if (this.#reserver.best(request, ranking, position, now) < 0) return ranking;
     this.#evaluateAll(now);
     return rank(capability, request, this.#parts, now, true);
   }
@@ -174,8 +181,9 @@ export class QueueScheduler {
     let ranking: Ranking | null = null;
     const equal = own?.last?.hasVerdictOf(request, deadline) ? own.last : null;
     if (isFull || hasTurn || equal === null) {
-      ranking = this.rank(capability, request, priority, now);
-      const lease = hasTurn ? null : this.#reserver.grant(capability, request, ranking, options, now, now);
+      const position = { priority, order };
+      ranking = this.rank(capability, request, position, now);
+      const lease = hasTurn ? null : this.#reserver.grant(capability, request, ranking, position, options, now, now);
       if (lease !== null) {
         if (share !== undefined) this.#shares.charge(share, lease, options.fairnessWeight);
         return lease;
@@ -232,9 +240,8 @@ export class QueueScheduler {
     if (isOver && waiter.expectedAt > deadline) return this.#giveUp(waiter, now, "timed_out");
     try {
       const ranking = rank(capability, request, this.#parts, now, true);
-      if (this.#queue.hasDeferred && this.#reserver.best(request, ranking, waiter.priority, now, only) >= 0)
-        return "restart";
-      const lease = this.#reserver.grant(capability, request, ranking, waiter, waiter.since, now, only);
+      if (this.#queue.hasDeferred && this.#reserver.best(request, ranking, waiter, now, only) >= 0) return "restart";
+      const lease = this.#reserver.grant(capability, request, ranking, waiter, waiter, waiter.since, now, only);
       if (lease === null && isOver) return this.#giveUp(waiter, now, "timed_out");
       if (lease === null) return group === null ? "stays" : this.#stay(waiter, group, capability, ranking, now);
       this.#leave(waiter);
@@ -250,7 +257,7 @@ export class QueueScheduler {
   #stay(waiter: Waiter, group: LaneGroup, capability: Capability, ranking: Ranking, now: number): Verdict {
     const { request, priority, deadline } = waiter;
     const prospect = prospectOf(waiter, capability, ranking, this.#parts, this.#claims, this.#nextDueAt(), now);
-    const { soonestAt, targets, isTooLarge, isReserved, isKeyShort } = prospect;
+    const { soonestAt, targets, isTooLarge, isReserved, heldDemands, heldUntil } = prospect;
     const isLate = soonestAt > deadline || soonestAt === Infinity;
     const isSafe = deadline <= now || !(isLate || this.#queue.hasDeferred);
     if (!isSafe && !this.#reserver.mayComeBy(deadline, capability, request, now, waiter.caller?.failures)) {
@@ -262,7 +269,7 @@ export class QueueScheduler {
     waiter.expectedAt = soonestAt;
     // A strategy of the caller has to be asked for each waiter.
     const canDefer =
-      !(isTooLarge || isKeyShort || this.#parts.weighted === null || group.lanes.size < 2) &&
+      !(isTooLarge || heldDemands.length > 0 || this.#parts.weighted === null || group.lanes.size < 2) &&
       isShutFor(targets, this.#claims, priority) &&
       isWithinBounds(group, this.#parts.registry, this.#queue.passes, (bounds) =>
         targets.some(({ provider }) => this.#reserver.isHopeful(provider, bounds, now)),
@@ -270,7 +277,11 @@ export class QueueScheduler {
     // Once a reservation was counted, there might be no hope any more; the same holds for the deferred waiters.
     if (isReserved && (isLate || canDefer)) evaluateAt = Math.min(evaluateAt, this.#nextDueAt());
     this.#nextEvaluationAt = Math.min(this.#nextEvaluationAt, soonestAt, evaluateAt);
-    if (isKeyShort) return "key stays";
+    if (heldDemands.length > 0) {
+      const keyQuotas = this.#parts.keyLimits!.of(request.fairnessKey, capability.name, now)!;
+      if (targets.length === 0) this.#queue.hold(waiter, keyQuotas, heldDemands, heldUntil, now);
+      return "key stays";
+    }
     if (isTooLarge) return "stays";
     return canDefer ? "group stays" : "lane stays";
   }

@@ -25,7 +25,7 @@ import { ActiveLease } from "./active-lease.ts";
 import type { Claims } from "./claims.ts";
 import type { DemandBounds } from "./demand-bounds.ts";
 import type { LeaseContext } from "./lease-context.ts";
-import type { Caller, LeaseOptions } from "./waiter.ts";
+import type { Caller, LeaseOptions, QueuePosition } from "./waiter.ts";
 
 /** How the leases of a limiter are granted. */
 export interface AdmissionOptions {
@@ -61,13 +61,13 @@ export class Reserver {
   }
 
   /** Rank of the provider to be granted, one that the request avoids only if there is no other; -1: none. */
-  best(request: RequestSpec, ranking: Ranking, priority: number, now: number, only?: Provider): number {
+  best(request: RequestSpec, ranking: Ranking, position: QueuePosition, now: number, only?: Provider): number {
     let best = -1;
     // Providers with capacity come first.
     for (let rank = 0; rank < ranking.size && ranking.waitMs(rank) === 0; rank++) {
       if (only !== undefined && ranking.provider(rank) !== only) continue;
       const isAvoided = request.avoids(ranking.entry(rank).name);
-      if ((isAvoided && best >= 0) || !this.#isFree(request, ranking, rank, priority, now)) continue;
+      if ((isAvoided && best >= 0) || !this.#isFree(request, ranking, rank, position, now)) continue;
       best = rank;
       if (!isAvoided) break;
     }
@@ -75,8 +75,8 @@ export class Reserver {
   }
 
   /** Rank that the affinity key of the request prefers to the best one. */
-  preferred(request: RequestSpec, ranking: Ranking, best: number, priority: number, now: number): number {
-    return affineRank(request, ranking, best, (rank) => this.#isFree(request, ranking, rank, priority, now));
+  preferred(request: RequestSpec, ranking: Ranking, best: number, position: QueuePosition, now: number): number {
+    return affineRank(request, ranking, best, (rank) => this.#isFree(request, ranking, rank, position, now));
   }
 
   /** Grants a lease to a call that waits since `since`; null: no provider can be granted. `only`: at no other provider. */
@@ -84,17 +84,18 @@ export class Reserver {
     capability: Capability,
     request: RequestSpec,
     ranking: Ranking,
-    { priority = 0, leaseTimeoutMs }: LeaseOptions,
+    position: QueuePosition,
+    { leaseTimeoutMs }: LeaseOptions,
     since: number,
     now: number,
     only?: Provider,
   ): ActiveLease | null {
-    let best = this.best(request, ranking, priority, now, only);
+    let best = this.best(request, ranking, position, now, only);
     if (best < 0) return null;
-    if (only === undefined) best = this.preferred(request, ranking, best, priority, now);
+    if (only === undefined) best = this.preferred(request, ranking, best, position, now);
     const { counters, events, minimumHealth } = this.#parts;
     if (this.#options.spread === "headroom" && only === undefined && request.affinityKey === undefined)
-      best = this.#drawn(request, ranking, best, priority, now);
+      best = this.#drawn(request, ranking, best, position, now);
     const provider = ranking.provider(best);
     const state = provider.state(now, minimumHealth);
     const candidate = {
@@ -118,14 +119,13 @@ export class Reserver {
    * True if a provider with capacity lets the request through, its key has capacity, and no waiter ahead has claimed any of
    * that.
    */
-  #isFree(request: RequestSpec, ranking: Ranking, rank: number, priority: number, now: number): boolean {
+  #isFree(request: RequestSpec, ranking: Ranking, rank: number, position: QueuePosition, now: number): boolean {
     const provider = ranking.provider(rank);
     if (provider.recoveryDelayMs(provider.state(now, this.#parts.minimumHealth), now) > 0) return false;
     const demand = ranking.demand(rank);
     const keyQuotas = this.#keyQuotas(ranking.capability, request, now);
-    const { period } = this.#claims;
-    if (keyQuotas?.isOpenFor(demand, priority, period, this.#parts.profile, now) === false) return false;
-    return this.#claims.isEmpty || !this.#claims.isBehind(provider, demand, priority, now);
+    if (keyQuotas?.isOpenFor(demand, position, now) === false) return false;
+    return this.#claims.isEmpty || !this.#claims.isBehind(provider, demand, position.priority, now);
   }
 
   #keyQuotas(capability: Capability, { fairnessKey }: RequestSpec, now: number): KeyQuotas | null {
@@ -133,7 +133,7 @@ export class Reserver {
   }
 
   /** Draws one of the providers within a quarter of the best. */
-  #drawn(request: RequestSpec, ranking: Ranking, best: number, priority: number, now: number): number {
+  #drawn(request: RequestSpec, ranking: Ranking, best: number, position: QueuePosition, now: number): number {
     const least = ranking.score(best) - Math.abs(ranking.score(best)) * (1 - BAND);
     const isAvoided = request.avoids(ranking.entry(best).name);
     const near: { readonly rank: number; readonly headroom: number }[] = [];
@@ -141,7 +141,7 @@ export class Reserver {
     for (let rank = best; rank < ranking.size && ranking.waitMs(rank) === 0 && ranking.score(rank) >= least; rank++) {
       if (
         request.avoids(ranking.entry(rank).name) !== isAvoided ||
-        !this.#isFree(request, ranking, rank, priority, now)
+        !this.#isFree(request, ranking, rank, position, now)
       )
         continue;
       const headroom = headroomOf(ranking.provider(rank), ranking.demand(rank), now);

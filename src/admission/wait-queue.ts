@@ -12,9 +12,12 @@
 // granted anything that the other claims leave. If a waiter is too large for one of the providers, the next smaller one of
 // its key might fit there and is evaluated.
 
+import type { KeyQuotas } from "../provider/key-limits.ts";
 import type { ProviderList } from "../provider/provider-list.ts";
+import type { Demand } from "../quota/usage-vector.ts";
 import type { RequestSpec } from "../selection/request-spec.ts";
 import type { Share } from "./fair-shares.ts";
+import { HeldQueues } from "./held-queues.ts";
 import { KeyQueue, Lane, LaneGroup, LaneGroups, type Waiter } from "./waiter.ts";
 
 /**
@@ -31,6 +34,7 @@ export class WaitQueue {
   readonly #groups = new Map<ProviderList | null, Map<string, LaneGroup>>();
   readonly #open = new LaneGroups();
   readonly #counts = new Map<string, number>();
+  readonly #held = new HeldQueues();
   size = 0;
   /** Number of passes so far. */
   passes = 0;
@@ -91,6 +95,7 @@ export class WaitQueue {
     }
     queue.add(waiter);
     if (queue.first === waiter) {
+      this.#held.free(queue);
       // The call that added it evaluates the new first waiter, or the next pass does.
       if (this.#isInPass || this.#deferred.size > 0) this.#finished.push(queue);
       else {
@@ -107,12 +112,29 @@ export class WaitQueue {
   remove(waiter: Waiter): void {
     const { queue, capability } = waiter;
     if (queue === null) return;
+    const isFirst = queue.first === waiter;
     queue.remove(waiter);
+    if (isFirst) this.#held.free(queue);
     if (queue.first === null) this.#drop(queue);
     this.size--;
     const count = this.#counts.get(capability)! - 1;
     if (count === 0) this.#counts.delete(capability);
     else this.#counts.set(capability, count);
+  }
+
+  /** Leaves the queue of a first waiter out of the passes until its key might take one of the demands. */
+  hold(waiter: Waiter, keyQuotas: KeyQuotas, demands: readonly Demand[], until: number, now: number): void {
+    const queue = waiter.queue!;
+    if (queue.first === waiter) this.#held.hold(queue, keyQuotas, demands, until, now);
+  }
+
+  /** Instant from which a pass might evaluate a held queue. `nextDueAt`: when the next lease changes by itself. */
+  heldUntil(nextDueAt: number): number {
+    return this.#held.nextAt(nextDueAt);
+  }
+
+  freeHeld(): void {
+    this.#held.freeAll();
   }
 
   /** Moves the waiters of a capability that was given another list; null: it was removed. */
@@ -128,6 +150,7 @@ export class WaitQueue {
   /** Evaluates the waiters in order, in lanes that can be deferred or not. False: it must be repeated without. */
   pass(now: number, canDefer: boolean): boolean {
     this.reopen();
+    this.#held.freeDue(now);
     this.passes++;
     this.#isInPass = true;
     this.#hasRestarted = !canDefer;
@@ -180,7 +203,7 @@ export class WaitQueue {
       // It might have removed the next one, too.
       queue.cursor = cursor?.queue === queue ? cursor : null;
       queue.update();
-      this.#finished.push(queue);
+      if (!this.#held.has(queue)) this.#finished.push(queue);
     } else {
       lane.block(true);
       this.#finished.push(lane);

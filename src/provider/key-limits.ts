@@ -15,13 +15,29 @@ import { type Demand, SIZE_DIMENSIONS } from "../quota/usage-vector.ts";
 
 const CHECKED_PER_KEY = 2;
 
-/** Quotas of one key, and the waiter ahead of all that need them. */
-interface Scope {
+/** A part of the wait queue that waits for limits of its key. */
+export interface KeyHolder {
+  readonly priority: number;
+  /** Order of arrival of its first waiter. */
+  readonly order: number;
+  /** Called when one of the limits has changed. */
+  free(): void;
+}
+
+/** Quotas of one key. */
+class Scope {
   readonly quotas: readonly Quota[];
-  /** Priority of the waiter that waits for these quotas. -Infinity: none does. */
-  claimedBy: number;
-  /** The period of claims to which `claimedBy` belongs. */
-  claimedIn: number;
+  /** The holders that wait, and true for those that lack these quotas. */
+  readonly holders: Map<KeyHolder, boolean> = new Map();
+
+  constructor(quotas: readonly Quota[]) {
+    this.quotas = quotas;
+    for (const quota of quotas) quota.dependents.push(this);
+  }
+
+  invalidate(): void {
+    for (const holder of [...this.holders.keys()]) holder.free();
+  }
 }
 
 /** Everything that is kept of one key. */
@@ -37,10 +53,12 @@ export class KeyQuotas {
   readonly quotas: readonly Quota[];
   readonly #entry: KeyEntry;
   readonly #scopes: readonly Scope[];
+  readonly #profile: Profile;
 
-  constructor(entry: KeyEntry, scopes: readonly Scope[]) {
+  constructor(entry: KeyEntry, scopes: readonly Scope[], profile: Profile) {
     this.#entry = entry;
     this.#scopes = scopes;
+    this.#profile = profile;
     this.quotas = scopes.flatMap(({ quotas }) => quotas);
   }
 
@@ -53,19 +71,27 @@ export class KeyQuotas {
     this.#entry.leases--;
   }
 
-  /** True if the key can take the demand, and no waiter of that priority or a higher one waits for its limits. */
-  isOpenFor(demand: Demand, priority: number, period: number, profile: Profile, now: number): boolean {
-    const isClaimed = this.#scopes.some((scope) => scope.claimedIn === period && scope.claimedBy >= priority);
-    return !isClaimed && profile.waitMs(this.quotas, demand, now, false) === 0;
+  /** True if the key can take the demand, and no waiter ahead of `position` waits for its limits. */
+  isOpenFor(demand: Demand, position: Omit<KeyHolder, "free">, now: number): boolean {
+    for (const { holders } of this.#scopes) {
+      for (const [holder, isShort] of holders) {
+        if (isShort && (position.priority - holder.priority || holder.order - position.order) < 0) return false;
+      }
+    }
+    return this.#profile.waitMs(this.quotas, demand, now, false) === 0;
   }
 
-  /** Keeps the limits that lack capacity for a waiter, until the next period of claims. */
-  claim(demand: Demand, priority: number, period: number, profile: Profile, now: number): void {
-    for (const scope of this.#scopes) {
-      if (profile.waitMs(scope.quotas, demand, now, false) === 0) continue;
-      scope.claimedBy = scope.claimedIn === period ? Math.max(scope.claimedBy, priority) : priority;
-      scope.claimedIn = period;
+  /** Keeps the limits that lack capacity for one of the demands until the holder is freed. */
+  addHolder(holder: KeyHolder, demands: readonly Demand[], now: number): void {
+    for (const { quotas, holders } of this.#scopes) {
+      const isShort = demands.some((demand) => this.#profile.waitMs(quotas, demand, now, false) !== 0);
+      holders.set(holder, isShort);
     }
+  }
+
+  /** The holder waits no longer. Those behind it might be able to go on. */
+  removeHolder(holder: KeyHolder): void {
+    for (const scope of this.#scopes) if (scope.holders.delete(holder)) scope.invalidate();
   }
 }
 
@@ -113,7 +139,7 @@ export class KeyLimits {
     let quotas = entry.byCapability.get(name);
     if (quotas === undefined) {
       const own = specs === undefined ? [] : [this.#scope(key, specs, now)];
-      quotas = new KeyQuotas(entry, [entry.shared, ...own]);
+      quotas = new KeyQuotas(entry, [entry.shared, ...own], this.#profile);
       entry.byCapability.set(name, quotas);
     }
     return quotas;
@@ -125,7 +151,7 @@ export class KeyLimits {
       quota.fairnessKey = key;
       return quota;
     });
-    return { quotas, claimedBy: -Infinity, claimedIn: -1 };
+    return new Scope(quotas);
   }
 
   /** Checks the keys that were checked longest ago. */
@@ -145,8 +171,8 @@ function* firstOf<T>(all: Iterable<T>, count: number): Generator<T> {
   }
 }
 
-function isIdle({ leases, byCapability }: KeyEntry, now: number): boolean {
-  if (leases > 0) return false;
+function isIdle({ leases, shared, byCapability }: KeyEntry, now: number): boolean {
+  if (leases > 0 || shared.holders.size > 0) return false;
   const quotas = [...byCapability.values()].flatMap((each) => each.quotas);
   return quotas.every(({ tracker, reserved }) => reserved === 0 && tracker.used(now) === 0);
 }

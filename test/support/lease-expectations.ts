@@ -189,8 +189,11 @@ export class LeaseExpectations {
   ): void {
     const { provider, dimension, window, pool, fairnessKey, limit, remaining, needed } = reason;
     const windowMs = window === null ? null : (window as { seconds: number }).seconds * 1_000;
-    const own = fairnessKey === undefined ? this.#model.providers.get(provider)!.own : this.#model.quotasOf(fairnessKey);
-    const quota = (pool === null ? own : this.#pool.quotas).find((one) => one.dimension === dimension && one.windowMs === windowMs);
+    const own =
+      fairnessKey === undefined ? this.#model.providers.get(provider)!.own : this.#model.quotasOf(fairnessKey);
+    const quota = (pool === null ? own : this.#pool.quotas).find(
+      (one) => one.dimension === dimension && one.windowMs === windowMs,
+    );
     if (quota === undefined) throw new Error(`no such quota: ${JSON.stringify(reason)}`);
     const left = Math.max(0, quota.limit - quota.used(now) - quota.inFlight());
     const need = needs[quota.dimension];

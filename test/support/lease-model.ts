@@ -161,8 +161,13 @@ export class ModelProvider {
     }
     const isOld = grantedAt <= this.#cooldownSince || now < this.cooldownUntil;
     if (status === "success") {
-      const weight = Number.isNaN(this.#latencyMs) ? 1 : 0.3;
-      if (latencyMs !== null) this.#latencyMs = weight * latencyMs + (1 - weight) * (this.#latencyMs || 0);
+      const before = this.#latencyMs;
+      if (latencyMs !== null) {
+        // A single latency counts for at most a minute, or for little more than four times the mean.
+        const isFirst = Number.isNaN(before);
+        const next = 0.7 * before + 0.3 * Math.min(latencyMs, 4 * before + 1_000);
+        this.#latencyMs = isFirst ? Math.min(latencyMs, 60_000) : next;
+      }
       if (isOld) return;
       if (this.trialDue) {
         this.rampFrom = now;
