@@ -29,6 +29,12 @@ class HeldQueue implements Due, KeyHolder {
 export class HeldQueues {
   readonly #byTime = new TimerHeap<HeldQueue>();
   readonly #held = new Map<KeyQueue, () => void>();
+  readonly #onFreed: () => void;
+
+  /** `onFreed` is called when a queue must be evaluated. */
+  constructor(onFreed: () => void) {
+    this.#onFreed = onFreed;
+  }
 
   /** Instant at which the first one is freed, if nothing else happens. `nextDueAt`: when the next lease changes by itself. */
   nextAt(nextDueAt: number): number {
@@ -48,6 +54,7 @@ export class HeldQueues {
       keyQuotas.removeHolder(held);
       queue.cursor = queue.first;
       queue.update();
+      this.#onFreed();
     });
     keyQuotas.addHolder(held, demands, now);
     if (until < Infinity) this.#byTime.put(held);

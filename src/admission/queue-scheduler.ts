@@ -36,7 +36,12 @@ export class QueueScheduler {
   readonly #claims: Claims;
   readonly #reserver: Reserver;
   readonly #shares: FairShares<KeyQueue>;
-  readonly #queue: WaitQueue = new WaitQueue((waiter, group, now) => this.#evaluate(waiter, group, now));
+  readonly #queue: WaitQueue = new WaitQueue(
+    (waiter, group, now) => this.#evaluate(waiter, group, now),
+    () => {
+      this.#hasRoom = true;
+    },
+  );
   /** Capacity might have become available since the last pass. */
   #hasRoom = false;
   #isServing = false;

@@ -34,7 +34,7 @@ export class WaitQueue {
   readonly #groups = new Map<ProviderList | null, Map<string, LaneGroup>>();
   readonly #open = new LaneGroups();
   readonly #counts = new Map<string, number>();
-  readonly #held = new HeldQueues();
+  readonly #held: HeldQueues;
   size = 0;
   /** Number of passes so far. */
   passes = 0;
@@ -47,7 +47,9 @@ export class WaitQueue {
   /** Lanes that the last pass has finished, and queues of which it has evaluated the first waiter. */
   #finished: (Lane | KeyQueue)[] = [];
 
-  constructor(evaluate: Evaluate) {
+  /** `onFreed` is called when a waiter must be evaluated that the limits of its key held back. */
+  constructor(evaluate: Evaluate, onFreed: () => void) {
+    this.#held = new HeldQueues(onFreed);
     this.#evaluate = evaluate;
   }
 
