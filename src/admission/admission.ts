@@ -20,6 +20,7 @@ import type { RequestSpec } from "../selection/request-spec.ts";
 import type { SelectionContext } from "../selection/selection-context.ts";
 import { type Abortable, AbortSignals } from "./abort-signals.ts";
 import type { ActiveLease } from "./active-lease.ts";
+import { Arrivals } from "./arrivals.ts";
 import { Claims } from "./claims.ts";
 import type { LeaseContext } from "./lease-context.ts";
 import { OpenLeasesByName } from "./open-leases.ts";
@@ -27,7 +28,6 @@ import { QueueScheduler } from "./queue-scheduler.ts";
 import { type AdmissionOptions, Reserver } from "./reserver.ts";
 import type { WaitQueue } from "./wait-queue.ts";
 import type { Caller, LeaseOptions, QueuePosition, WaitOptions } from "./waiter.ts";
-import { waitersAhead } from "./waiters-ahead.ts";
 
 const BEHIND_ALL: QueuePosition = { priority: -Infinity, order: Infinity };
 const NO_OPTIONS: LeaseOptions = {};
@@ -48,6 +48,7 @@ export class Admission implements LeaseContext {
   readonly #options: AdmissionOptions;
   readonly #reserver: Reserver;
   readonly #scheduler: QueueScheduler;
+  readonly #arrivals: Arrivals;
   readonly #alarms = new TimerHeap<Alarm>();
   readonly #signals = new AbortSignals();
   readonly #closedErrors = new WeakSet<object>();
@@ -68,6 +69,7 @@ export class Admission implements LeaseContext {
     const claims = new Claims();
     this.#reserver = new Reserver(this, parts, claims, options);
     this.#scheduler = new QueueScheduler(this, parts, claims, this.#reserver, options);
+    this.#arrivals = new Arrivals(this, parts, claims, this.#reserver, this.#scheduler);
   }
 
   get selection(): SelectionContext {
@@ -167,9 +169,9 @@ export class Admission implements LeaseContext {
     requireCost(capability, request, this.#parts, this.#time.now);
     const now = this.beginStep();
     try {
-      const ranking = this.#scheduler.rank(capability, request, BEHIND_ALL, now);
+      const ranking = this.#arrivals.rank(capability, request, BEHIND_ALL, now);
       const lease = this.#reserver.grant(capability, request, ranking, BEHIND_ALL, NO_OPTIONS, now, now);
-      const delayMs = lease === null ? this.#scheduler.delayMs(capability, request, now) : 0;
+      const delayMs = lease === null ? this.#arrivals.delayMs(capability, request, now) : 0;
       return lease ?? this.#reserver.refuse(capability, request, now, false, delayMs);
     } finally {
       this.endStep();
@@ -177,18 +179,11 @@ export class Admission implements LeaseContext {
   }
 
   /** What `acquire` would do now. Takes nothing. */
-  explain(capability: Capability, request: RequestSpec, { priority = 0 }: LeaseOptions): Explanation {
+  explain(capability: Capability, request: RequestSpec, options: LeaseOptions, maxWaitMs: number): Explanation {
     requireCost(capability, request, this.#parts, this.#time.now);
     const now = this.beginStep();
     try {
-      const position = { priority, order: Infinity };
-      const ranking = this.#scheduler.rank(capability, request, position, now);
-      const first = this.#reserver.best(request, ranking, position, now);
-      const best = this.#reserver.preferred(request, ranking, first, position, now);
-      const usable = this.#parts.registry.listed(capability).filter(({ name }) => !request.excludes(name));
-      const ahead = waitersAhead(this.#scheduler.waiters, priority, usable, this.#parts.registry);
-      if (best >= 0) return { decision: ranking.decision(best), refusal: null, ahead };
-      return { decision: null, refusal: this.#reserver.refusal(capability, request, now), ahead };
+      return this.#arrivals.explain(capability, request, options, maxWaitMs, now);
     } finally {
       this.endStep();
     }
@@ -211,7 +206,7 @@ export class Admission implements LeaseContext {
     requireCost(capability, request, this.#parts, this.#time.now);
     const now = this.beginStep();
     try {
-      return this.#scheduler.begin(capability, request, asked, maxWaitMs, caller, now);
+      return this.#arrivals.begin(capability, request, asked, maxWaitMs, caller, now);
     } finally {
       this.endStep();
     }

@@ -161,8 +161,7 @@ export class Reserver {
    * ahead leave nothing.
    */
   refuse(capability: Capability, request: RequestSpec, now: number, asksAgain = false, behindMs = 0): Refusal {
-    let refusal = this.refusal(capability, request, now);
-    if (behindMs > 0) refusal = refusalOf(refusal.reasons.map((reason) => later(reason, behindMs)));
+    const refusal = this.refusal(capability, request, now, behindMs);
     if (asksAgain) return refusal;
     this.#parts.counters.refusals++;
     this.#emitBudgets(capability, refusal);
@@ -198,9 +197,10 @@ export class Reserver {
     return new NoAvailableProviders(capability.name, refusal, { kind });
   }
 
-  /** The refusal of the request as of now, which nothing counts. */
-  refusal(capability: Capability, request: RequestSpec, now: number): Refusal {
-    return refusalOf(refusalReasonsFor(capability, request, this.#parts, now, true));
+  /** The refusal of the request as of now, which nothing counts. `behindMs` as in `refuse`. */
+  refusal(capability: Capability, request: RequestSpec, now: number, behindMs = 0): Refusal {
+    const reasons = refusalReasonsFor(capability, request, this.#parts, now, true);
+    return refusalOf(behindMs > 0 ? reasons.map((reason) => later(reason, behindMs)) : reasons);
   }
 
   /** True if a known release, or the end of a request in flight, can make room by the deadline. */
