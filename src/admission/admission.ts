@@ -104,18 +104,6 @@ export class Admission implements LeaseContext {
     return this.#scheduler.waiters;
   }
 
-  /** Age (ms) of the oldest open lease; null: none is open. */
-  oldestLeaseMs(now: number): number | null {
-    let oldest = now;
-    let isOpen = false;
-    for (const lease of this.leases) {
-      if (lease.hasEnded) continue;
-      isOpen = true;
-      oldest = Math.min(oldest, lease.grantedAt);
-    }
-    return isOpen ? now - oldest : null;
-  }
-
   capacityFreed(): void {
     this.#scheduler.capacityFreed();
   }

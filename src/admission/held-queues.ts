@@ -46,7 +46,7 @@ export class HeldQueues {
     return this.#held.has(queue);
   }
 
-  /** Holds a queue whose first waiter lacks the limits of its key for all of these demands. */
+  /** Holds a queue. Its first waiter lacks the limits of its key for all of these demands. */
   hold(queue: KeyQueue, keyQuotas: KeyQuotas, demands: readonly Demand[], until: number, now: number): void {
     const held = new HeldQueue(queue, until, () => {
       this.#byTime.remove(held);

@@ -1,4 +1,4 @@
-// Waiting for a lease: when the queue is evaluated, and what becomes of each waiter. See arrivals.ts for what comes before.
+// The passes over the wait queue: when they run, and what becomes of each waiter. Before that, arrivals.ts decides.
 //
 //   a pass:   runs whenever capacity might have become available, and at the earliest instant at which it is known to;
 //             each waiter that it evaluates is served, or claims its demand, or is rejected because hope is lost
