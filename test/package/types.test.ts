@@ -163,6 +163,7 @@ const DUE_TYPES = [
   ...["HealthOptions", "Inspection", "LimiterEvents", "Limits", "Metrics", "Observation", "Outcome", "PoolConfig"],
   ...["Price", "ProviderConfig", "ProviderInspection", "ProviderPatch", "ProviderScoreContext", "QuotaConfig"],
   ...[
+    "QueueGroup",
     "QueueInspection",
     "QuotaForecast",
     "QuotaState",
