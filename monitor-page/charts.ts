@@ -44,12 +44,14 @@ const PLANS: readonly Plan[] = [
     title: "",
     lines: [{ field: "oldestMs", label: "Longest wait", color: "--info" }],
     least: 1_000,
-    text: durationText,
+    text: (ms) => (ms === 0 ? "none" : durationText(ms)),
   },
 ];
 
 const GAP_MS = 4 * POINT_MS;
 const SPAN_S = (KEPT_POINTS * POINT_MS) / 1_000;
+/** Shortest span, for the first minute of a page. */
+const LEAST_SPAN_S = 60;
 
 /** One chart with its legend. */
 class Chart {
@@ -113,7 +115,7 @@ class Chart {
     const style = getComputedStyle(document.documentElement);
     const color = (name: string) => style.getPropertyValue(name).trim();
     const { clientWidth: width, clientHeight: height } = this.#plot;
-    const font = `11px ${style.getPropertyValue("font-family") || "system-ui, sans-serif"}`;
+    const font = `11px ${getComputedStyle(document.body).fontFamily}`;
     const axis = {
       stroke: color("--quiet"),
       font,
@@ -130,7 +132,8 @@ class Chart {
         x: {
           range: () => {
             const end = Date.now() / 1_000;
-            return [end - SPAN_S, end];
+            const known = end - (this.#data[0][0] ?? end);
+            return [end - Math.min(SPAN_S, Math.max(LEAST_SPAN_S, known)), end];
           },
         },
         y: { range: (_, __, max) => [0, Math.max(this.#plan.least, (max ?? 0) * 1.1)] },
@@ -140,9 +143,9 @@ class Chart {
           ...axis,
           size: 24,
           space: 60,
-          incrs: [120, 300],
+          incrs: [15, 30, 60, 120, 300],
           grid: { show: false },
-          values: (_, splits) => splits.map((at) => timeText(at)),
+          values: (_, splits) => splits.map(timeText),
         },
         {
           ...axis,
@@ -165,10 +168,11 @@ class Chart {
   }
 }
 
-const CLOCK = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit" });
+const MINUTES = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit" });
+const SECONDS = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", second: "2-digit" });
 
-function timeText(seconds: number): string {
-  return CLOCK.format(seconds * 1_000);
+function timeText(at: number): string {
+  return (at % 60 === 0 ? MINUTES : SECONDS).format(at * 1_000);
 }
 
 /** The charts, and the tiles that show their latest point. */

@@ -1,4 +1,4 @@
-import { type DecisionRow, KEPT_DECISIONS } from "../src/monitor/message.ts";
+import { type DecisionRow, FREQUENT_KINDS, KEPT_FREQUENT, KEPT_RARE } from "../src/monitor/message.ts";
 import { Badge, byId, makeRow, nameElement, setPieces, setText } from "./dom.ts";
 import { KINDS, whyText } from "./text.ts";
 
@@ -10,9 +10,9 @@ export class Decisions {
   readonly #empty = byId("no-decision");
   readonly #sampled = byId("sampled");
   readonly #withoutGrants = byId<HTMLInputElement>("without-grants");
-  /** Grants and other decisions are kept apart, as the server keeps them. */
-  #grants: DecisionRow[] = [];
-  #others: DecisionRow[] = [];
+  // Both are kept apart, as the server keeps them.
+  #frequent: DecisionRow[] = [];
+  #rare: DecisionRow[] = [];
   readonly #shown = new Map<number, HTMLElement>();
 
   constructor() {
@@ -21,18 +21,18 @@ export class Decisions {
 
   /** Keeps new decisions. */
   add(rows: readonly DecisionRow[], isAll: boolean): void {
-    const grants = rows.filter(({ kind }) => kind === "granted");
-    const others = rows.filter(({ kind }) => kind !== "granted");
-    this.#grants = [...(isAll ? [] : this.#grants), ...grants].slice(-KEPT_DECISIONS);
-    this.#others = [...(isAll ? [] : this.#others), ...others].slice(-KEPT_DECISIONS);
+    const frequent = rows.filter(({ kind }) => FREQUENT_KINDS.includes(kind));
+    const rare = rows.filter(({ kind }) => !FREQUENT_KINDS.includes(kind));
+    this.#frequent = [...(isAll ? [] : this.#frequent), ...frequent].slice(-KEPT_FREQUENT);
+    this.#rare = [...(isAll ? [] : this.#rare), ...rare].slice(-KEPT_RARE);
   }
 
   /** Shows the kept decisions. `offsetMs` is the difference between the clock of this page and that of the messages. */
   show(offsetMs: number = this.#offsetMs, isSampled: boolean = this.#isSampled): void {
     this.#offsetMs = offsetMs;
     this.#isSampled = isSampled;
-    const wanted = this.#withoutGrants.checked ? this.#others : [...this.#grants, ...this.#others];
-    const rows = [...wanted].sort((a, b) => b.id - a.id);
+    const kept = [...this.#frequent, ...this.#rare].sort((a, b) => b.id - a.id);
+    const rows = this.#withoutGrants.checked ? kept.filter(({ kind }) => kind !== "granted") : kept;
     const ids = new Set(rows.map(({ id }) => id));
     for (const [id, element] of this.#shown) {
       if (ids.has(id)) continue;

@@ -37,21 +37,23 @@ class QuotaItem {
   }
 
   show(row: QuotaRow): void {
-    const { limit, used, reserved, remaining, pool } = row;
+    const { limit, reserved, remaining, pool } = row;
     const name = quotaName(row.dimension, row.window) + (pool === null ? "" : ` in pool \u2068${pool}\u2069`);
-    const share = (amount: number) => (limit > 0 ? Math.min(100, (amount / limit) * 100) : 100);
-    const usedShare = share(used);
+    const share = (amount: number) => (limit > 0 ? Math.min(100, (amount / limit) * 100) : 0);
+    // The bar agrees with the remaining amount, also if the provider counts otherwise.
+    const takenShare = 100 - share(remaining);
+    const reservedShare = Math.min(takenShare, share(reserved));
     setText(this.#name, name);
     setText(this.#left, remainingText(row));
     setText(this.#amounts, quotaText(row));
     const forecast = forecastText(row);
     setText(this.#forecast, forecast === "" ? "" : ` · ${forecast}`);
-    this.#used.style.width = `${usedShare}%`;
-    this.#reserved.style.width = `${Math.min(100 - usedShare, share(reserved))}%`;
-    setAttribute(this.element, "class", remaining <= limit * LOW ? "low" : "");
+    this.#used.style.width = `${takenShare - reservedShare}%`;
+    this.#reserved.style.width = `${reservedShare}%`;
+    setAttribute(this.element, "class", remaining === 0 ? "low none" : remaining <= limit * LOW ? "low" : "");
     setAttribute(this.#meter, "aria-label", `${name}: used and reserved`);
     setAttribute(this.#meter, "aria-valuemax", `${limit}`);
-    setAttribute(this.#meter, "aria-valuenow", `${Math.min(limit, used + reserved)}`);
+    setAttribute(this.#meter, "aria-valuenow", `${Math.max(0, limit - remaining)}`);
     const text = [quotaText(row), remainingText(row), forecast].filter((part) => part !== "").join(", ");
     setAttribute(this.#meter, "aria-valuetext", text);
   }

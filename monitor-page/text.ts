@@ -68,21 +68,29 @@ function windowText(window: WindowSpec): string {
 }
 
 /** Amounts of a quota, below its bar. */
-export function quotaText({ dimension, used, reserved, isReported }: QuotaRow): string {
-  const amount = (value: number) => amountText(dimension, value);
+export function quotaText({ dimension, used, reserved, isReported, limit, remaining }: QuotaRow): string {
+  const amount = (value: number) => shortAmountText(dimension, value);
   const taken = used === 0 && reserved > 0 ? "" : `${amount(used)} used`;
   const texts = [taken, reserved > 0 ? `${amount(reserved)} reserved` : "", isReported ? "lower limit reported" : ""];
+  // A provider with fixed windows can state that it has begun a new one.
+  if (remaining > Math.max(0, limit - used - reserved)) texts.push("more left as reported");
   return texts.filter((text) => text !== "").join(", ");
 }
 
 /** Remaining amount of a quota, above its bar. */
 export function remainingText({ dimension, remaining, limit }: QuotaRow): string {
-  return `${amountText(dimension, remaining)} of ${amountText(dimension, limit)} left`;
+  return `${shortAmountText(dimension, remaining)} of ${shortAmountText(dimension, limit)} left`;
 }
 
-/** Forecast of a quota; empty: it is not exhausted within an hour. */
-export function forecastText({ exhaustedInMs, remaining }: QuotaRow): string {
+/** Amount that needs little space. */
+function shortAmountText(dimension: Dimension, amount: number): string {
+  return dimension === "cost_usd" || amount < 10_000 ? amountText(dimension, amount) : SHORT.format(amount);
+}
+
+/** Forecast of a quota; empty: it is not exhausted within an hour. Places come back, so that a rate says little about them. */
+export function forecastText({ dimension, exhaustedInMs, remaining }: QuotaRow): string {
   if (remaining === 0) return "full";
+  if (dimension === "concurrency") return "";
   if (exhaustedInMs === null || exhaustedInMs > 3_600_000) return "";
   return `full in ${clockText(exhaustedInMs)}`;
 }
@@ -111,8 +119,6 @@ export const KINDS: { readonly [kind in DecisionRow["kind"]]: readonly [text: st
   cooldownEnded: ["Cooldown over", "good"],
   providerDead: ["Key is dead", "bad"],
   providerRevived: ["Key works", "good"],
-  limitReached: ["Limit reached", "info"],
-  budgetExhausted: ["Budget is spent", "warn"],
   leaseExpired: ["Lease expired", "warn"],
   unrecognizedOutcome: ["Unrecognized", "warn"],
   repeatedlyUnsuitable: ["Unsuitable", "warn"],
@@ -138,13 +144,15 @@ export function reasonText({ reason, needs, retryAfterMs, statedWaitMs, heldForM
   if (needs === undefined) return `${REASONS[reason] ?? words(reason)}${retry}${stated}`;
   const { dimension, window, pool, limit, remaining, needed } = needs;
   const amount = (value: number) => amountText(dimension, value);
+  const units = dimension === "cost_usd" ? "" : ` ${words(dimension).replace(needed === 1 ? /s$/ : /$^/, "")}`;
+  const period = window === null ? "" : ` / ${windowText(window)}`;
   const held = heldForMs === undefined ? "" : `, the oldest for ${durationText(heldForMs)}`;
   const problem =
     reason === "concurrency"
       ? `has ${amount(limit - remaining)} of ${amount(limit)} places in use${held}`
       : reason === "too_large"
-        ? `can never take ${amount(needed)} of ${quotaName(dimension, window).toLowerCase()}: the limit is ${amount(limit)}`
-        : `needs ${amount(needed)} of ${quotaName(dimension, window).toLowerCase()}, ${amount(remaining)} of ${amount(limit)} left`;
+        ? `can never take ${amount(needed)}${units}: the limit is ${amount(limit)}${period}`
+        : `needs ${amount(needed)}${units}, ${amount(remaining)} of ${amount(limit)}${period} left`;
   return `${problem}${pool === null ? "" : ` in pool \u2068${pool}\u2069`}${retry}`;
 }
 
@@ -189,11 +197,6 @@ export function whyText(row: DecisionRow): readonly Piece[] {
       return ["instead of ", { name: row.from }, `: ${words(row.status)}`];
     case "cooldownStarted":
       return [`for ${durationText(row.durationMs)}: ${words(row.status)}`];
-    case "limitReached":
-    case "budgetExhausted": {
-      const name = quotaName(row.dimension, row.window);
-      return row.pool === null ? [name] : [`${name} in pool `, { name: row.pool }];
-    }
     case "unrecognizedOutcome": {
       const code = row.code === null ? "" : `code ${row.code}`;
       return ["no rule recognizes ", row.name === null ? "the outcome " : { name: row.name }, ` ${code}`];

@@ -1,5 +1,12 @@
 import type { GrateLimiter, LimiterEvents } from "grate-limiter";
-import { type DecisionDetails, type DecisionRow, KEPT_DECISIONS, LISTED_PER_TICK } from "./message.ts";
+import {
+  type DecisionDetails,
+  type DecisionRow,
+  FREQUENT_KINDS,
+  KEPT_FREQUENT,
+  KEPT_RARE,
+  LISTED_PER_TICK,
+} from "./message.ts";
 import { reasonsOf, shortName, shortText } from "./rows.ts";
 
 /** Fields of an event that say what it is about. */
@@ -17,9 +24,8 @@ export class DecisionLog {
   readonly #limiter: Pick<GrateLimiter, "on">;
   readonly #now: () => number;
   #lastId = 0;
-  /** Grants, and all other decisions: many grants must not displace the few others. */
-  readonly #grants: DecisionRow[] = [];
-  readonly #others: DecisionRow[] = [];
+  readonly #frequent: DecisionRow[] = [];
+  readonly #rare: DecisionRow[] = [];
   /** Number of decisions of this tick by kind of event. */
   readonly #listed = new Map<EventName, number>();
   /** Functions that attach the listener of an event. */
@@ -44,7 +50,7 @@ export class DecisionLog {
 
   /** Decisions after one number and until another, in their order. */
   between(after: number, until: number): readonly DecisionRow[] {
-    const rows = [...this.#grants, ...this.#others].filter(({ id }) => id > after && id <= until);
+    const rows = [...this.#frequent, ...this.#rare].filter(({ id }) => id > after && id <= until);
     return rows.sort((a, b) => a.id - b.id);
   }
 
@@ -76,14 +82,6 @@ export class DecisionLog {
     this.#listen("providerDead", (event) => [event, { kind: "providerDead" }]);
     this.#listen("providerRevived", (event) => [event, { kind: "providerRevived" }]);
     this.#listen("leaseExpired", ({ lease }) => [lease, { kind: "leaseExpired" }]);
-    this.#listen("limitReached", (event) => {
-      const { dimension, window, pool } = event;
-      return [event, { kind: "limitReached", dimension, window, pool: shortName(pool) }];
-    });
-    this.#listen("budgetExhausted", (event) => {
-      const { window, pool } = event;
-      return [event, { kind: "budgetExhausted", dimension: "cost_usd", window, pool: shortName(pool) }];
-    });
     this.#listen("unrecognizedOutcome", (event) => {
       return [event, { kind: "unrecognizedOutcome", name: event.name ?? event.className, code: event.code }];
     });
@@ -123,7 +121,8 @@ export class DecisionLog {
   }
 
   #add({ provider, capability, label }: Subject, details: DecisionDetails): void {
-    const rows = details.kind === "granted" ? this.#grants : this.#others;
+    const isFrequent = FREQUENT_KINDS.includes(details.kind);
+    const rows = isFrequent ? this.#frequent : this.#rare;
     rows.push({
       ...details,
       id: ++this.#lastId,
@@ -132,6 +131,6 @@ export class DecisionLog {
       capability: shortName(capability ?? null),
       label: shortName(label ?? null),
     });
-    if (rows.length > KEPT_DECISIONS) rows.shift();
+    if (rows.length > (isFrequent ? KEPT_FREQUENT : KEPT_RARE)) rows.shift();
   }
 }

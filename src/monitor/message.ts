@@ -74,12 +74,6 @@ export type DecisionDetails =
   | { readonly kind: "queued" | "refused"; readonly reasons: Reasons; readonly retryAfterMs?: number | null }
   | { readonly kind: "failover"; readonly from: string; readonly status: StatusClass }
   | { readonly kind: "cooldownStarted"; readonly status: StatusClass; readonly durationMs: number }
-  | {
-      readonly kind: "limitReached" | "budgetExhausted";
-      readonly dimension: Dimension;
-      readonly window: WindowSpec | null;
-      readonly pool: string | null;
-    }
   | { readonly kind: "unrecognizedOutcome"; readonly name: string | null; readonly code: string | number | null }
   | { readonly kind: "repeatedlyUnsuitable"; readonly count: number }
   | { readonly kind: "cooldownEnded" | "providerDead" | "providerRevived" | "leaseExpired" };
@@ -136,8 +130,14 @@ export const POINT_MS: number = 1_000;
 /** Decisions of a kind that a message lists. */
 export const LISTED_PER_TICK: number = 10;
 
-/** Grants that are kept, and other decisions that are kept. */
-export const KEPT_DECISIONS: number = 100;
+/** Kinds of decisions that each call can have. They must not displace the few others, so both are kept apart. */
+export const FREQUENT_KINDS: readonly DecisionRow["kind"][] = ["granted", "queued", "refused"];
+
+/** Decisions of the frequent kinds that are kept. */
+export const KEPT_FREQUENT: number = 150;
+
+/** Decisions of the other kinds that are kept. */
+export const KEPT_RARE: number = 50;
 
 /** Points that are kept: ten minutes. */
 export const KEPT_POINTS: number = 600;
