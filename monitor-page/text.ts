@@ -26,7 +26,7 @@ const UNITS: readonly (readonly [name: string, lengthMs: number])[] = [
 
 /** Duration in at most two units: "350 ms", "12 s", "3 min 20 s". */
 export function durationText(ms: number): string {
-  if (ms < 1_000) return `${Math.round(ms)} ms`;
+  if (ms < 999.5) return `${Math.round(ms)} ms`;
   if (ms < 9_950) return `${ONE_DIGIT.format(ms / 1_000)} s`;
   const seconds = Math.round(ms / 1_000) * 1_000;
   const index = UNITS.findIndex(([, lengthMs]) => seconds >= lengthMs);
