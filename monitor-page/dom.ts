@@ -50,11 +50,18 @@ export function setName(element: HTMLElement, name: string): void {
   setAttribute(element, "title", name);
 }
 
+/** Longest name within a text; its tooltip is complete. */
+const INLINE_CHARACTERS = 40;
+
 /** Replaces the content by pieces of text. */
 export function setPieces(element: HTMLElement, pieces: readonly Piece[]): void {
-  element.replaceChildren(
-    ...pieces.map((piece) => (typeof piece === "string" ? piece : nameElement(piece.name, "strong"))),
-  );
+  element.replaceChildren(...pieces.map((piece) => (typeof piece === "string" ? piece : inlineName(piece.name))));
+}
+
+function inlineName(name: string): HTMLElement {
+  const element = nameElement(name, "strong");
+  if (name.length > INLINE_CHARACTERS) setText(element, `${[...name].slice(0, INLINE_CHARACTERS).join("")}…`);
+  return element;
 }
 
 /** Badge with a mark and a text. */

@@ -1,3 +1,4 @@
+import { Readable } from "node:stream";
 import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { providerRow } from "../../../src/monitor/rows.ts";
@@ -212,6 +213,28 @@ describe("a slow page", () => {
     await pass(2_000);
     expect([vi.getTimerCount(), fixture.listenerCount]).toEqual([0, 0]);
     expect(await page.read()).toBeNull();
+  });
+
+  it("a page whose connection accepts nothing more is not sent for, and is disconnected", async () => {
+    const names = Array.from({ length: 50 }, (_, i) => `provider ${i}`);
+    const fixture = new MonitorFixture({ providers: names.map((name) => ({ name })), capabilities: { chat: names } });
+    const response = await fixture.handler(
+      new Request("http://localhost/", { headers: { accept: "text/event-stream" } }),
+    );
+    const connection = Readable.fromWeb(response.body as never);
+    connection.once("readable", () => {});
+    const sizes: number[] = [];
+    for (let tick = 0; tick < 50; tick++) {
+      for (const provider of names) fixture.limiter.observe({ provider, outcome: { status: 429, retryAfterMs: 1e6 } });
+      await pass(TICK);
+      sizes.push(connection.readableLength);
+    }
+    expect(sizes[0]).toBeGreaterThan(5_000);
+    expect(Math.max(...sizes)).toBe(sizes[10]);
+    expect(fixture.listenerCount).toBeGreaterThan(0);
+    await pass(30_000);
+    expect([vi.getTimerCount(), fixture.listenerCount]).toEqual([0, 0]);
+    connection.destroy();
   });
 
   it("one slow page does not slow down another one", async () => {
