@@ -9,15 +9,16 @@ const NAMED = 3;
 /** Says changes of the states of providers to screen readers: nothing else is announced. */
 export class Announcer {
   readonly #element = byId("announcements");
-  readonly #states = new Map<number, ProviderRow["state"]>();
+  readonly #known = new Map<number, ProviderRow>();
   #changes = new Map<string, ProviderRow["state"]>();
   #timer: ReturnType<typeof setTimeout> | null = null;
 
   notice(rows: ReadonlyMap<number, ProviderRow>, isFirst: boolean): void {
-    for (const [index, { name, state }] of rows) {
-      const before = this.#states.get(index);
-      this.#states.set(index, state);
-      if (!isFirst && before !== undefined && before !== state) this.#changes.set(name, state);
+    for (const [index, row] of rows) {
+      const before = this.#known.get(index);
+      this.#known.set(index, row);
+      const isChange = before?.name === row.name && before.state !== row.state;
+      if (isChange && !isFirst) this.#changes.set(row.name, row.state);
     }
     if (this.#changes.size > 0)
       this.#timer ??= setTimeout(() => this.#announce(), this.#element.textContent ? PAUSE_MS : 0);

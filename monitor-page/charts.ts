@@ -13,7 +13,6 @@ interface Line {
 }
 
 interface Plan {
-  readonly title: string;
   readonly lines: readonly Line[];
   /** Smallest top of the scale, so that a calm chart is not noise. */
   readonly least: number;
@@ -22,17 +21,15 @@ interface Plan {
 
 const PLANS: readonly Plan[] = [
   {
-    title: "per second",
     lines: [
-      { field: "granted", label: "Granted", color: "--used" },
-      { field: "refused", label: "Refused", color: "--bad" },
-      { field: "failovers", label: "Failovers", color: "--warn", isDashed: true },
+      { field: "granted", label: "Granted/s", color: "--used" },
+      { field: "refused", label: "Refused/s", color: "--bad" },
+      { field: "failovers", label: "Failovers/s", color: "--warn", isDashed: true },
     ],
     least: 5,
     text: rateText,
   },
   {
-    title: "requests",
     lines: [
       { field: "inFlight", label: "In flight", color: "--used" },
       { field: "waiting", label: "Waiting", color: "--info" },
@@ -41,7 +38,6 @@ const PLANS: readonly Plan[] = [
     text: countText,
   },
   {
-    title: "",
     lines: [{ field: "oldestMs", label: "Longest wait", color: "--info" }],
     least: 1_000,
     text: (ms) => (ms === 0 ? "none" : durationText(ms)),
@@ -50,7 +46,7 @@ const PLANS: readonly Plan[] = [
 
 const GAP_MS = 4 * POINT_MS;
 const SPAN_S = (KEPT_POINTS * POINT_MS) / 1_000;
-/** Shortest span, for the first minute of a page. */
+/** Shortest span: the first minute of a page. */
 const LEAST_SPAN_S = 60;
 
 /** One chart with its legend. */
@@ -70,7 +66,7 @@ class Chart {
       const swatch = make("i", isDashed ? "dashed" : "");
       swatch.style.borderTopColor = `var(${color})`;
       const value = make("b");
-      item.append(swatch, `${label} `, value, plan.title === "per second" ? " /s" : "");
+      item.append(swatch, `${label} `, value);
       caption.append(item);
       return value;
     });
@@ -127,7 +123,7 @@ class Chart {
       height,
       legend: { show: false },
       cursor: { show: false },
-      padding: [8, 8, 0, 0],
+      padding: [8, 22, 0, 0],
       scales: {
         x: {
           range: () => {

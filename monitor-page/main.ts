@@ -8,8 +8,10 @@ import { Providers } from "./providers.ts";
 import { Queue } from "./queue.ts";
 import { countText, durationText } from "./text.ts";
 
-/** A stream without a message for so long is broken, also if the browser has not noticed. */
-const SILENT_MS = 5_000;
+/** Without a message for so long, the connection is shown as lost. A stream that was renewed is back before. */
+const LOST_MS = 4_000;
+/** Without a message for so long, a stream is opened again, also if the browser has not noticed that it is broken. */
+const SILENT_MS = 8_000;
 const RETRY_MS = 2_000;
 
 const charts = new Charts();
@@ -25,9 +27,9 @@ let latest: Message | null = null;
 let changed = new Map<number, ProviderRow>();
 /** Difference between the clock of this page and that of the messages: the smallest one, which was least delayed. */
 let offsetMs = Number.POSITIVE_INFINITY;
-let heardAt = 0;
+let heardAt = Date.now();
+let openedAt = 0;
 let hasFrame = false;
-let retryAt = 0;
 
 function receive(message: Message): void {
   heardAt = Date.now();
@@ -76,28 +78,20 @@ function showConnection(state: "live" | "connecting" | "lost", text: string): vo
 
 function connect(): void {
   source?.close();
+  openedAt = Date.now();
   // The same address: the stream is asked for by its type.
   source = new EventSource(location.href);
   source.onmessage = ({ data }: MessageEvent<string>) => receive(JSON.parse(data) as Message);
-  source.onerror = lose;
-}
-
-function lose(): void {
-  showConnection("lost", latest === null ? "No connection. Retrying" : "Connection lost. Retrying");
-  // The browser repeats by itself, unless the answer was no stream.
-  if (source?.readyState === EventSource.CLOSED) retryAt = Date.now() + RETRY_MS;
 }
 
 setInterval(() => {
   const now = Date.now();
-  if (heardAt > 0 && now - heardAt > SILENT_MS && retryAt === 0) {
-    lose();
-    retryAt = now;
-  }
-  if (retryAt === 0 || now < retryAt) return;
-  retryAt = 0;
-  heardAt = now;
-  connect();
+  const silentMs = now - heardAt;
+  if (silentMs > LOST_MS)
+    showConnection("lost", latest === null ? "No connection. Retrying" : "Connection lost. Retrying");
+  // The browser repeats by itself, unless the answer was no stream.
+  const isClosed = source?.readyState === EventSource.CLOSED && now - openedAt > RETRY_MS;
+  if (isClosed || (silentMs > SILENT_MS && now - openedAt > SILENT_MS)) connect();
 }, 500);
 
 pause.addEventListener("click", () => {

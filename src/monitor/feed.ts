@@ -4,13 +4,24 @@ import { type MonitoredLimiter, Recorder } from "./recorder.ts";
 import { type StreamController, type WebSignal, web } from "./web.ts";
 
 /** A reader that has not read for so long is gone. */
-export const STALLED_MS: number = 30_000;
+const STALLED_MS = 30_000;
+
+/** A stream ends after this time, and the page asks for another one, so that its request is authorized again. */
+const STREAM_MS = 300_000;
+
+/** Time after which a page asks again when its stream has ended. */
+const RETRY_MS = 1_000;
+
+/** A tick takes at most this share of the time, also with thousands of providers: then messages come less often. */
+const MOST_SHARE = 0.05;
+const LONGEST_TICK_MS = 3_000;
 
 /** One stream that is being read. */
 interface Reader {
   readonly controller: StreamController;
   /** Ends its pending read; null: it reads nothing now. */
   endRead: (() => void) | null;
+  readonly startedAt: number;
   /** Instant of its last message. */
   sentAt: number;
   /** True if its next message must contain the whole state: it is new, or missed a message. */
@@ -59,7 +70,8 @@ export class Feed {
       pull: async () => {
         if (isOver) return;
         if (reader === undefined) {
-          reader = { controller, endRead: null, sentAt: 0, needsAll: true };
+          const now = this.#clock.now();
+          reader = { controller, endRead: null, startedAt: now, sentAt: now, needsAll: true };
           this.#add(reader);
         }
         await this.#read(reader);
@@ -75,7 +87,7 @@ export class Feed {
     if (this.#readers.size > 1) return;
     this.#try(() => {
       this.#recorder.start();
-      this.#schedule();
+      this.#schedule(TICK_MS);
     });
   }
 
@@ -96,33 +108,40 @@ export class Feed {
     });
   }
 
-  #schedule(): void {
-    this.#cancelTimer = this.#clock.wakeAt(this.#clock.now() + TICK_MS, () => this.#try(() => this.#tick()));
+  #schedule(delayMs: number): void {
+    this.#cancelTimer = this.#clock.wakeAt(this.#clock.now() + delayMs, () => this.#try(() => this.#tick()));
   }
 
   #tick(): void {
+    this.#cancelTimer = null;
     const now = this.#clock.now();
     for (const reader of this.#readers) {
-      if (reader.endRead !== null || now - reader.sentAt < STALLED_MS) continue;
+      const isStalled = reader.endRead === null && now - reader.sentAt >= STALLED_MS;
+      if (!isStalled && now - reader.startedAt < STREAM_MS) continue;
       reader.controller.close();
       this.#remove(reader);
     }
     if (this.#readers.size === 0) return;
-    this.#schedule();
     const changes = this.#recorder.record();
     for (const reader of this.#readers) {
       if (reader.endRead === null) reader.needsAll = true;
       else this.#send(reader, changes);
     }
+    const leastMs = (this.#clock.now() - now) / MOST_SHARE;
+    // A listener of the limiter can close the last page meanwhile, or open one.
+    if (this.#readers.size > 0 && this.#cancelTimer === null) {
+      this.#schedule(Math.min(LONGEST_TICK_MS, Math.max(TICK_MS, leastMs)));
+    }
   }
 
   #send(reader: Reader, message: string): void {
-    const { controller, endRead } = reader;
+    const { controller, endRead, startedAt, sentAt } = reader;
+    const retry = sentAt === startedAt ? `retry: ${RETRY_MS}\n` : "";
     reader.endRead = null;
     reader.needsAll = false;
     reader.sentAt = this.#clock.now();
     // Each reader has bytes of its own, because a runtime can take them away from others.
-    controller.enqueue(new web.TextEncoder().encode(`data: ${message}\n\n`));
+    controller.enqueue(new web.TextEncoder().encode(`${retry}data: ${message}\n\n`));
     endRead?.();
   }
 

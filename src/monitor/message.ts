@@ -61,7 +61,7 @@ export interface QueueRow {
   readonly waitsFor: Reasons;
 }
 
-/** What a decision was. */
+/** Kind of a decision, and the facts of that kind. */
 export type DecisionDetails =
   | {
       readonly kind: "granted";

@@ -59,9 +59,9 @@ export class StreamReader {
   }
 }
 
-/** Parses one server-sent event strictly: one line of data, and an empty line. */
+/** Parses one server-sent event strictly: perhaps the time before a retry, one line of data, and an empty line. */
 function parseEvent(text: string): Message {
-  const match = /^data: ([^\r\n]*)\n\n$/.exec(text);
+  const match = /^(?:retry: \d+\n)?data: ([^\r\n]*)\n\n$/.exec(text);
   if (match === null) throw new Error(`expected one event, got ${JSON.stringify(text.slice(0, 80))}`);
   return JSON.parse(match[1]!) as Message;
 }
@@ -73,6 +73,7 @@ export class MonitorFixture {
   readonly listeners = new Map<string, number>();
   inspections = 0;
   lastInspection: Inspection | null = null;
+  onInspect: () => void = () => {};
   /** Error that the next `inspect` throws. */
   failure: Error | null = null;
 
@@ -84,6 +85,7 @@ export class MonitorFixture {
     const counted = {
       inspect: () => {
         this.inspections++;
+        this.onInspect();
         if (this.failure !== null) throw this.failure;
         this.lastInspection = this.limiter.inspect();
         return this.lastInspection;

@@ -66,10 +66,15 @@ export class Browser {
     });
     await page.addInitScript(`
       window.shift = 0;
+      window.shifted = [];
       window.violations = [];
       document.addEventListener("securitypolicyviolation", (event) => violations.push(event.violatedDirective));
       new PerformanceObserver((list) => {
-        for (const entry of list.getEntries()) if (!entry.hadRecentInput) window.shift += entry.value;
+        for (const entry of list.getEntries()) {
+          if (entry.hadRecentInput) continue;
+          window.shift += entry.value;
+          for (const { node } of entry.sources) shifted.push(node?.id || node?.className || node?.nodeName);
+        }
       }).observe({ type: "layout-shift", buffered: true });
     `);
     await page.goto(url);

@@ -140,7 +140,7 @@ const checks: readonly Check[] = [
             await until(page, `/Cooldown/.test(${text("provider-rows")}) && ${text("tile-waiting")} === "1"`);
             await sleep(1_500);
             const shift: number = await page.evaluate("window.shift");
-            expect(shift < 0.02, `layout shift ${shift}`);
+            expect(shift < 0.02, `layout shift ${shift} of ${await page.evaluate("shifted.join()")}`);
             const wide: number = await page.evaluate("document.documentElement.scrollWidth - innerWidth");
             expect(wide <= 0, `${wide} px too wide`);
             const dark = await page.evaluate("getComputedStyle(document.body).backgroundColor");
@@ -441,13 +441,14 @@ const checks: readonly Check[] = [
 
 console.log(`Chromium ${browser.version}`);
 let failed = 0;
-const passed = 0;
+let passed = 0;
 // One after another, because many checks are about time.
 const [wanted = ""] = process.argv.slice(2);
 for (const { name, body } of checks.filter(({ name }) => name.includes(wanted))) {
   const startedAt = performance.now();
   try {
     const note = await body();
+    passed++;
     console.log(
       `ok    ${name}${note === undefined ? "" : ` (${note})`} ${((performance.now() - startedAt) / 1_000).toFixed(1)} s`,
     );

@@ -42,7 +42,7 @@ describe("the stream of the monitor", () => {
     await page.cancel();
   });
 
-  it("a waiting call is in the next message, with its key and what it waits for", async () => {
+  it("a waiting call is in the next message, with its key and its reasons", async () => {
     const fixture = new MonitorFixture({
       providers: [{ name: "a", limits: { concurrency: 1 } }],
       capabilities: { chat: ["a"] },
@@ -185,6 +185,51 @@ describe("the end of a stream", () => {
   });
 });
 
+describe("the time of a stream", () => {
+  it("a stream ends after five minutes, so that the next request of the page is authorized again", async () => {
+    const fixture = new MonitorFixture(CHAT);
+    const page = await fixture.watch();
+    await pass(299_000);
+    expect(page.isClosed).toBe(false);
+    await pass(2_000);
+    expect([page.isClosed, page.error]).toEqual([true, null]);
+    expect([vi.getTimerCount(), fixture.listenerCount]).toEqual([0, 0]);
+  });
+
+  it("messages come less often if a state takes long to read", async () => {
+    const fixture = new MonitorFixture(CHAT);
+    const page = await fixture.watch();
+    let extraMs = 0;
+    const { now } = performance;
+    performance.now = () => now.call(performance) + extraMs;
+    // Each inspection takes 100 ms of processor time.
+    fixture.onInspect = () => {
+      extraMs += 100;
+    };
+    try {
+      const before = fixture.inspections;
+      await pass(10_000);
+      const inspections = fixture.inspections - before;
+      expect(inspections).toBeGreaterThanOrEqual(3);
+      expect(inspections).toBeLessThanOrEqual(6);
+    } finally {
+      performance.now = now;
+    }
+    await page.cancel();
+  });
+
+  it("a listener that closes the last page during a tick leaves no timer", async () => {
+    const fixture = new MonitorFixture(CHAT);
+    const controller = new AbortController();
+    const page = await fixture.watch(controller.signal);
+    fixture.limiter.observe({ provider: "b", outcome: { status: 429, retryAfterMs: 100 } });
+    fixture.limiter.on("cooldownEnded", () => controller.abort());
+    await pass(TICK);
+    expect(page.isClosed).toBe(true);
+    expect([vi.getTimerCount(), fixture.listenerCount]).toEqual([0, 0]);
+  });
+});
+
 describe("a slow page", () => {
   it("a page that does not read gets no message, and then the whole present state", async () => {
     const fixture = new MonitorFixture(CHAT);
@@ -215,7 +260,7 @@ describe("a slow page", () => {
     expect(await page.read()).toBeNull();
   });
 
-  it("a page whose connection accepts nothing more is not sent for, and is disconnected", async () => {
+  it("nothing is sent to a connection that accepts nothing more, and it is ended", async () => {
     const names = Array.from({ length: 50 }, (_, i) => `provider ${i}`);
     const fixture = new MonitorFixture({ providers: names.map((name) => ({ name })), capabilities: { chat: names } });
     const response = await fixture.handler(
@@ -270,14 +315,17 @@ describe("a page that comes later", () => {
 
   it("points are kept for ten minutes", async () => {
     const fixture = new MonitorFixture(CHAT);
-    const first = await fixture.watch();
-    await pass(900_000);
+    // The streams follow each other, as a page that stays open makes them.
+    for (let stream = 0; stream < 4; stream++) {
+      const page = await fixture.watch();
+      await pass(250_000);
+      await page.cancel();
+    }
     const second = await fixture.watch();
     const { atMs, points } = second.last;
     expect(points.length).toBeGreaterThan(580);
     expect(points.length).toBeLessThanOrEqual(600);
     expect(atMs - points[0]!.atMs).toBeLessThanOrEqual(600_000);
-    await first.cancel();
     await second.cancel();
     await pass(700_000);
     const third = await fixture.watch();
