@@ -93,11 +93,6 @@ export class QueueScheduler {
     }
   }
 
-  #reset(): void {
-    this.#hasRoom = this.#wasFreed = false;
-    this.#nextEvaluationAt = Infinity;
-  }
-
   /** Runs a pass if capacity might have become available; called unless the queue is idle. */
   serve(now: number): void {
     if (now >= this.#nextEvaluationAt) this.#hasRoom = true;
@@ -158,7 +153,10 @@ export class QueueScheduler {
     caller: Caller | undefined,
     now: number,
   ): ActiveLease | Promise<ActiveLease> {
-    if (this.isIdle) this.#reset();
+    if (this.isIdle) {
+      this.#hasRoom = this.#wasFreed = false;
+      this.#nextEvaluationAt = Infinity;
+    }
     const { priority = 0, fairnessKey: key } = options;
     const deadline = now + maxWaitMs;
     const queue = this.#queue;
@@ -166,14 +164,16 @@ export class QueueScheduler {
     const waiting = queue.groupOf(capability.list, request);
     const own = share && waiting && queueIn(waiting, capability.name, priority, share);
     const hasReturned = caller?.order !== undefined;
+    const isFull = !caller?.mayOverfill && deadline > now && this.#shares.isFullFor(key, queue.size);
     // A call that asks again keeps its order, and the first one of a key has a turn of its own, granted by the next pass.
+    // A full queue has no turn for it, only the capacity that no waiter claims.
     const hasTurn =
       queue.size > 0 &&
       deadline > now &&
+      !isFull &&
       (hasReturned || (own === undefined && (key !== undefined || this.#shares.haveKeys)));
     const order = caller?.order ?? this.#orders++;
     if (caller !== undefined) caller.order = order;
-    const isFull = !caller?.mayOverfill && deadline > now && this.#shares.isFullFor(key, queue.size);
     const { registry } = this.#parts;
     let ranking: Ranking | null = null;
     const equal = own?.last?.hasVerdictOf(request, deadline) ? own.last : null;
