@@ -1,5 +1,4 @@
 import { RealClock } from "grate-limiter";
-import { TICK_MS } from "./message.ts";
 import { type MonitoredLimiter, Recorder } from "./recorder.ts";
 import { type StreamController, type WebSignal, web } from "./web.ts";
 
@@ -12,31 +11,25 @@ const STREAM_MS = 300_000;
 /** Time after which a page asks again when its stream has ended. */
 const RETRY_MS = 1_000;
 
-/** A tick takes at most this share of the time, also with thousands of providers: then messages come less often. */
-const MOST_SHARE = 0.05;
-const LONGEST_TICK_MS = 3_000;
-
-/** One stream that is being read. */
+/** One stream. */
 interface Reader {
   readonly controller: StreamController;
-  /** Ends its pending read; null: it reads nothing now. */
-  endRead: (() => void) | null;
   readonly startedAt: number;
-  /** Instant of its last message. */
-  sentAt: number;
-  /** True if its next message must contain the whole state: it is new, or missed a message. */
-  needsAll: boolean;
+  /** Number of the record that it has; 0: none yet. */
+  version: number;
+  /** Cancels its timer: for the next record, or for the end of a stream that is not read. */
+  cancelTimer: (() => void) | null;
 }
 
 /**
- * Streams of messages about one limiter. It has a timer and listeners only while a stream is read. A slow reader misses
- * messages and gets the whole state next, so that nothing is kept for it.
+ * Streams of messages about one limiter. They have timers and listeners only while a stream is read. A slow reader misses
+ * records and gets the whole state next, so that nothing is kept for it. Each stream has a timer of its own, because some
+ * runtimes let no request write to the stream of another one.
  */
 export class Feed {
   readonly #recorder: Recorder;
   readonly #clock = new RealClock();
   readonly #readers = new Set<Reader>();
-  #cancelTimer: (() => void) | null = null;
 
   constructor(limiter: MonitoredLimiter, title: string) {
     this.#recorder = new Recorder(limiter, title, () => this.#clock.now());
@@ -49,32 +42,40 @@ export class Feed {
 
   /** New stream of server-sent events. It begins with its first read, and ends when `signal` aborts. */
   open(signal: WebSignal | null | undefined): object {
+    let controller: StreamController;
     let reader: Reader | undefined;
     let isOver = false;
-    let controller: StreamController;
-    const onAbort = () => {
-      if (!isOver) controller.close();
-      end();
-    };
     const end = () => {
       isOver = true;
-      signal?.removeEventListener("abort", onAbort);
+      signal?.removeEventListener("abort", close);
       if (reader !== undefined) this.#remove(reader);
+    };
+    const close = () => {
+      if (!isOver) controller.close();
+      end();
     };
     const source = {
       start(given: StreamController) {
         controller = given;
-        if (signal?.aborted) onAbort();
-        else signal?.addEventListener("abort", onAbort);
+        if (signal?.aborted) close();
+        else signal?.addEventListener("abort", close);
       },
       pull: async () => {
         if (isOver) return;
-        if (reader === undefined) {
-          const now = this.#clock.now();
-          reader = { controller, endRead: null, startedAt: now, sentAt: now, needsAll: true };
-          this.#add(reader);
+        try {
+          if (reader === undefined) {
+            reader = { controller, startedAt: this.#clock.now(), version: 0, cancelTimer: null };
+            this.#add(reader);
+          } else await this.#nextRecord(reader);
+          if (isOver) return;
+          if (this.#clock.now() - reader.startedAt >= STREAM_MS) return close();
+          this.#send(reader);
+          this.#setTimer(reader, this.#clock.now() + STALLED_MS, close);
+        } catch (error) {
+          // A strategy or a clock of the user can throw. The stream ends with the error.
+          end();
+          throw error;
         }
-        await this.#read(reader);
       },
       cancel: end,
     };
@@ -84,76 +85,35 @@ export class Feed {
 
   #add(reader: Reader): void {
     this.#readers.add(reader);
-    if (this.#readers.size > 1) return;
-    this.#try(() => {
-      this.#recorder.start();
-      this.#schedule(TICK_MS);
-    });
+    if (this.#readers.size === 1) this.#recorder.start();
+    else this.#recorder.recordIfDue();
   }
 
   #remove(reader: Reader): void {
-    reader.endRead?.();
-    if (!this.#readers.delete(reader) || this.#readers.size > 0) return;
-    this.#cancelTimer?.();
-    this.#cancelTimer = null;
-    this.#recorder.stop();
+    reader.cancelTimer?.();
+    if (this.#readers.delete(reader) && this.#readers.size === 0) this.#recorder.stop();
   }
 
-  /** Resolves when the reader has its next message, or is removed. */
-  #read(reader: Reader): Promise<void> {
-    return new Promise((resolve) => {
-      reader.endRead = resolve;
-      if (!this.#readers.has(reader)) resolve();
-      else if (reader.needsAll) this.#try(() => this.#send(reader, this.#recorder.all()));
-    });
+  /** Resolves when there is a newer record than the reader has. Never resolves if the reader is removed meanwhile. */
+  async #nextRecord(reader: Reader): Promise<void> {
+    if (reader.version !== this.#recorder.version) return;
+    const { dueAt } = this.#recorder;
+    if (this.#clock.now() < dueAt) await new Promise<void>((resolve) => this.#setTimer(reader, dueAt, resolve));
+    this.#recorder.recordIfDue();
   }
 
-  #schedule(delayMs: number): void {
-    this.#cancelTimer = this.#clock.wakeAt(this.#clock.now() + delayMs, () => this.#try(() => this.#tick()));
-  }
-
-  #tick(): void {
-    this.#cancelTimer = null;
-    const now = this.#clock.now();
-    for (const reader of this.#readers) {
-      const isStalled = reader.endRead === null && now - reader.sentAt >= STALLED_MS;
-      if (!isStalled && now - reader.startedAt < STREAM_MS) continue;
-      reader.controller.close();
-      this.#remove(reader);
-    }
-    if (this.#readers.size === 0) return;
-    const changes = this.#recorder.record();
-    for (const reader of this.#readers) {
-      if (reader.endRead === null) reader.needsAll = true;
-      else this.#send(reader, changes);
-    }
-    const leastMs = (this.#clock.now() - now) / MOST_SHARE;
-    // A listener of the limiter can close the last page meanwhile, or open one.
-    if (this.#readers.size > 0 && this.#cancelTimer === null) {
-      this.#schedule(Math.min(LONGEST_TICK_MS, Math.max(TICK_MS, leastMs)));
-    }
-  }
-
-  #send(reader: Reader, message: string): void {
-    const { controller, endRead, startedAt, sentAt } = reader;
-    const retry = sentAt === startedAt ? `retry: ${RETRY_MS}\n` : "";
-    reader.endRead = null;
-    reader.needsAll = false;
-    reader.sentAt = this.#clock.now();
+  #send(reader: Reader): void {
+    const { version } = this.#recorder;
+    const isNext = reader.version === version - 1 && reader.version > 0;
+    const retry = reader.version === 0 ? `retry: ${RETRY_MS}\n` : "";
+    reader.version = version;
+    const message = isNext ? this.#recorder.changes : this.#recorder.all();
     // Each reader has bytes of its own, because a runtime can take them away from others.
-    controller.enqueue(new web.TextEncoder().encode(`${retry}data: ${message}\n\n`));
-    endRead?.();
+    reader.controller.enqueue(new web.TextEncoder().encode(`${retry}data: ${message}\n\n`));
   }
 
-  /** Calls a step. If it throws, which a strategy or a clock of the user can cause, all streams end with the error. */
-  #try(step: () => void): void {
-    try {
-      step();
-    } catch (error) {
-      for (const reader of this.#readers) {
-        reader.controller.error(error);
-        this.#remove(reader);
-      }
-    }
+  #setTimer(reader: Reader, atMs: number, wake: () => void): void {
+    reader.cancelTimer?.();
+    reader.cancelTimer = this.#clock.wakeAt(atMs, wake);
   }
 }

@@ -1,6 +1,6 @@
 import type { GrateLimiter, Inspection, Metrics } from "grate-limiter";
 import { DecisionLog } from "./decision-log.ts";
-import { KEPT_POINTS, type Message, POINT_MS, type Point } from "./message.ts";
+import { KEPT_POINTS, type Message, POINT_MS, type Point, TICK_MS } from "./message.ts";
 import { providerRow, queueRows } from "./rows.ts";
 
 /** Members of a limiter that the monitor reads. */
@@ -9,6 +9,10 @@ export type MonitoredLimiter = Pick<GrateLimiter, "inspect" | "on">;
 /** Room for timers that fire early. */
 const EARLY_MS = 50;
 const KEPT_MS = KEPT_POINTS * POINT_MS;
+
+/** Records take at most this share of the time, also with thousands of providers: then they come less often. */
+const MOST_SHARE = 0.05;
+const LONGEST_TICK_MS = 3_000;
 
 /** Counters by which the rates of the charts are computed. */
 interface Counts {
@@ -35,6 +39,12 @@ export class Recorder {
   readonly #points: Point[] = [];
   #counts: Counts | null = null;
   #snapshot: Snapshot | null = null;
+  /** Number of the latest record, from 1. */
+  version = 0;
+  /** Instant of the next record. */
+  dueAt = 0;
+  /** Message with the changes of the latest record since the one before. */
+  changes = "";
   /** Message with the whole snapshot; null: it is not made yet. */
   #all: string | null = null;
 
@@ -48,7 +58,7 @@ export class Recorder {
   /** Begins to listen, and records the state. */
   start(): void {
     this.#log.start();
-    this.record();
+    this.#record();
   }
 
   /** Ends all listening. The latest decisions and points stay. */
@@ -57,10 +67,16 @@ export class Recorder {
     this.#counts = null;
     this.#snapshot = null;
     this.#all = null;
+    this.changes = "";
   }
 
-  /** Records the present state. Returns a message with the changes since the record before. */
-  record(): string {
+  /** Records the present state, unless the latest record is new enough. */
+  recordIfDue(): void {
+    if (this.#now() >= this.dueAt) this.#record();
+  }
+
+  #record(): void {
+    const startedAt = this.#now();
     const inspection = this.#limiter.inspect();
     const before = this.#snapshot;
     const atMs = Math.round(this.#now());
@@ -81,7 +97,10 @@ export class Recorder {
     const decisions = this.#log.between(before?.lastDecision ?? 0, this.#log.lastId);
     this.#log.renew();
     const changed = (row: string, index: number) => row !== before?.rows[index];
-    return messageText({ isFull: false, ...state, decisions, points }, rows, changed);
+    this.changes = messageText({ isFull: false, ...state, decisions, points }, rows, changed);
+    this.version++;
+    const leastMs = (this.#now() - startedAt) / MOST_SHARE;
+    this.dueAt = startedAt + Math.min(LONGEST_TICK_MS, Math.max(TICK_MS, leastMs));
   }
 
   /** Message with the whole state as of the latest record. */

@@ -231,8 +231,21 @@ describe("the time of a stream", () => {
 });
 
 describe("a slow page", () => {
-  it("a page that does not read gets no message, and then the whole present state", async () => {
+  it("a page alone that does not read costs no inspection, and then gets the changes", async () => {
     const fixture = new MonitorFixture(CHAT);
+    const page = await fixture.open();
+    await page.read();
+    fixture.limiter.observe({ provider: "b", outcome: { status: 429, retryAfterMs: 60_000 } });
+    await pass(20 * TICK);
+    expect(fixture.inspections).toBe(1);
+    expect(await page.read()).toMatchObject({ isFull: false, decisions: [{ kind: "cooldownStarted" }] });
+    expect(page.providers.map(({ state }) => state)).toEqual(["available", "cooldown"]);
+    await page.cancel();
+  });
+
+  it("a page that does not read beside another one gets no message, and then the whole present state", async () => {
+    const fixture = new MonitorFixture(CHAT);
+    const other = await fixture.watch();
     const page = await fixture.open();
     expect(await page.read()).toMatchObject({ isFull: true });
     for (let i = 0; i < 20; i++) {
@@ -246,6 +259,7 @@ describe("a slow page", () => {
     const next = page.read();
     await pass(TICK);
     expect(await next).toMatchObject({ isFull: false });
+    await other.cancel();
     await page.cancel();
   });
 
