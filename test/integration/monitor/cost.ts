@@ -5,7 +5,7 @@ import { until } from "./browser.ts";
 import { Served } from "./served-limiter.ts";
 
 const CALLS_PER_SECOND = 1_000;
-const TURNS = 5;
+const TURNS = 4;
 const TURN_MS = 1_500;
 const MOST_PERCENT = 5;
 
