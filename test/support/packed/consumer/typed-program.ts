@@ -44,6 +44,7 @@ import {
   type ProviderPatch,
   type ProviderScoreContext,
   parseRetryAfter,
+  type QueueGroup,
   type QueueInspection,
   type QuotaConfig,
   type QuotaForecast,
@@ -289,7 +290,8 @@ const fair: FairnessOptions = { fairnessKey: "tenant", fairnessWeight: 2 };
 const explained: Explanation<"left" | "right"> = leased.explain("ask", { ...fair, tokens: 1 });
 expect(explained.decision !== null && explained.refusal === null && explained.ahead === 0, "a free provider");
 const queue: QueueInspection<"left" | "right"> = leased.inspect().queue;
-expect(queue.byKey.length === 0 && queue.oldestMs === null, "nothing that waits");
+const groups: readonly QueueGroup<"left" | "right">[] = queue.groups;
+expect(queue.byKey.length + groups.length === 0 && queue.oldestMs === null, "nothing that waits");
 const results: MapResults<number, number, "left" | "right"> = leased.map("ask", [1, 2], (item) => item, fair);
 const progress: MapProgress = results.progress;
 expect(progress.total === 2 && progress.completed === 0, "a batch that has not started");
