@@ -21,6 +21,7 @@ import type {
   SelectOptions,
   StreamOptions,
 } from "./api/run-options.ts";
+import type { LimiterSnapshot } from "./api/snapshot.ts";
 import type { WindowSpec } from "./api/window.ts";
 import { classic } from "./classic/classic-profile.ts";
 import { EngineTime } from "./clock/engine-time.ts";
@@ -92,10 +93,9 @@ export class GrateLimiter<P extends string = string, Routes extends Record<strin
     const admissionOptions = { skewCapMs, leaseTimeoutMs, maxWaiting, maxWaitingPerKey, spread, random };
     this.#admission = new Admission(this.#context, time, admissionOptions);
     this.#configuration = new Reconfiguration(registry, this.#admission);
-    const { defaults } = options;
-    this.#calls = new Calls({ admission: this.#admission, time, random, maxWaiting, leaseTimeoutMs }, defaults);
-    this.#inspector = new Inspector(this.#admission);
-    this.#configuration.declare(options as GrateLimiterOptions, time.now);
+    this.#calls = new Calls({ admission: this.#admission, time, random, maxWaiting, leaseTimeoutMs }, options.defaults);
+    this.#inspector = new Inspector(this.#admission, time);
+    this.#configuration.declare(options as GrateLimiterOptions, time, admissionOptions);
   }
 
   /**
@@ -148,9 +148,8 @@ export class GrateLimiter<P extends string = string, Routes extends Record<strin
   select<C extends keyof Routes & string>(capability: C, options?: SelectOptions<Routes[C]>): Decision<Routes[C]> {
     if (!this.#admission.isOpen) throw this.#admission.closedError();
     const known = requestedCapability(checks.select, capability, options, this.#context);
-    const request = requestSpecFor(options);
     try {
-      return select(known, request, this.#context, this.#admission.beginStep()) as Decision<Routes[C]>;
+      return select(known, requestSpecFor(options), this.#context, this.#admission.beginStep()) as Decision<Routes[C]>;
     } finally {
       this.#admission.endStep();
     }
@@ -289,6 +288,11 @@ export class GrateLimiter<P extends string = string, Routes extends Record<strin
   /** State of the limiter as JSON-safe data. */
   inspect(): Inspection<P> {
     return this.#inspector.inspect() as Inspection<P>;
+  }
+
+  /** State as JSON for the option `snapshot` of a later process. Open leases count as used. Classic: throws InvalidConfig. */
+  snapshot(): LimiterSnapshot {
+    return this.#inspector.snapshot();
   }
 
   /**

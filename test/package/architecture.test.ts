@@ -23,6 +23,7 @@ const ORDER = [
   "admission",
   "selection",
   "observation",
+  "snapshot",
   "provider",
   "classic",
   "profile",
