@@ -55,7 +55,10 @@ function describeState<T>(name: string, { make, change, answers, restored }: Sub
         (before, after, shift, downMs) => {
           let now = 10_000;
           const original = make(now);
-          for (const { afterMs, value } of before) change(original, value, (now += afterMs));
+          for (const { afterMs, value } of before) {
+            now += afterMs;
+            change(original, value, now);
+          }
           const savedAt = now;
           now += downMs;
           const copy = restored(original, savedAt, shift, now + shift);
