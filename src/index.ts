@@ -12,6 +12,7 @@ export type { GrateLimiterOptions, HealthOptions, ScoringWeights } from "./api/o
 export type {
   CapabilityConfig,
   CapabilityProvider,
+  KeyLimitsConfig,
   Limits,
   PoolConfig,
   Price,

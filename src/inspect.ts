@@ -63,7 +63,8 @@ export class Inspector {
     const known = [...registry.providers.values()];
     for (const provider of known) provider.emitEndedCooldown(events, now);
     const providers = known.map((provider) => inspectProvider(provider, minimumHealth, now));
-    const oldestLeaseMs = admission.oldestLeaseMs(now);
+    const grants = [...admission.leases].flatMap(({ hasEnded, grantedAt }) => (hasEnded ? [] : grantedAt));
+    const oldestLeaseMs = grants.length === 0 ? null : now - grants.reduce((a, b) => Math.min(a, b));
     const waiting = admission.waiters.counts;
     const queue = this.#inspectQueue(now);
     const inspection = { providers, waiting, queue, oldestLeaseMs, metrics: { ...admission.counters } };

@@ -34,6 +34,7 @@ import { applyObservation } from "./observation/apply-observation.ts";
 import { ObservationReader } from "./observation/observation-reader.ts";
 import { anticipatory } from "./profile/anticipatory.ts";
 import type { Profile } from "./profile/profile.ts";
+import { KeyLimits } from "./provider/key-limits.ts";
 import { Registry } from "./provider/registry.ts";
 import { Calls } from "./run/calls.ts";
 import { run } from "./run/run.ts";
@@ -78,10 +79,13 @@ export class GrateLimiter<P extends string = string, Routes extends Record<strin
     const { maxWaiting = 10_000, maxWaitingPerKey = Infinity } = options;
     const strategy = strategyOf(options.scoring);
     const health = healthSettings(options.health, profile.healthDefaults);
-    const registry = new Registry(profile, time, health, defaultCooldownSeconds, options.retryBudget);
+    const keyLimits = options.keyLimits === undefined ? null : new KeyLimits(options.keyLimits, profile, time);
+    const { hasSizes = false } = keyLimits ?? {};
+    const registry = new Registry(profile, time, health, defaultCooldownSeconds, options.retryBudget, hasSizes);
     const counters = newCounters();
     this.#context = {
       registry,
+      keyLimits,
       profile,
       strategy,
       weighted: isBuiltInWeightedScorer(strategy) ? strategy : null,
@@ -155,10 +159,7 @@ export class GrateLimiter<P extends string = string, Routes extends Record<strin
     }
   }
 
-  /**
-   * What would happen to such an `acquire` now: the provider that it would get, or why it would wait, and behind how many
-   * calls. Takes nothing. Throws as `tryAcquire`.
-   */
+  /** The provider that such an `acquire` would get now, or why and behind how many calls it would wait. Takes nothing. Throws as `tryAcquire`. */
   explain<C extends keyof Routes & string>(capability: C, options?: AcquireOptions<Routes[C]>): Explanation<Routes[C]> {
     return this.#calls.explain(capability, options) as Explanation<Routes[C]>;
   }
@@ -295,10 +296,7 @@ export class GrateLimiter<P extends string = string, Routes extends Record<strin
     return this.#inspector.snapshot();
   }
 
-  /**
-   * Calls `listener` after each such event. Returns the function that removes it. Errors of listeners are ignored. Throws
-   * InvalidConfig.
-   */
+  /** Calls `listener` after each such event; its errors are ignored. Returns its removal. Throws InvalidConfig. */
   on<E extends keyof LimiterEvents>(event: E, listener: (event: LimiterEvents<P>[E]) => void): () => void {
     this.#validate(checks.listener, { event, listener });
     return this.#context.events.on(event, listener);

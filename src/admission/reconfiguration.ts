@@ -92,7 +92,7 @@ export class Reconfiguration {
   /** Runs a change as a step. Any change might free capacity, or end the hope of a waiter. */
   #change<T>(change: (now: number) => T): T {
     const changed = change(this.#admission.beginStep());
-    this.#admission.capacityFreed();
+    this.#admission.configurationChanged();
     this.#admission.endStep();
     return changed;
   }

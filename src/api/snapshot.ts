@@ -1,5 +1,5 @@
 /**
- * State of a limiter as plain JSON, for the option `snapshot` of a later process. Its fields other than `version` and `savedAt`
+ * State of a limiter as plain JSON; input of the option `snapshot` of a later process. Its fields other than `version` and `savedAt`
  * are not meant to be read or written by callers. Times are ages in ms before `savedAt`, amounts are whole numbers.
  */
 export interface LimiterSnapshot {

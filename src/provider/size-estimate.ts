@@ -63,7 +63,7 @@ export class SizeEstimate {
     this.#learning = learning;
   }
 
-  /** What was learned, for a snapshot. Requests that ended with unknown usage stay counted as they are. */
+  /** Learned sizes of a snapshot. Requests that ended with unknown usage remain counted as they are. */
   save(now: number): SizeSnapshot {
     const [tokens, output] = [this.#tokens.save(now), this.#output.save(now)];
     return { tokens, output, variance: this.#variance, hasUnreported: this.#hasUnreported };

@@ -93,6 +93,8 @@ const quota: Check = (value, problems) => {
 const limits = each(LIMIT_NAMES, fromZero);
 const draws = { limits: objectOf(limits), quotas: listOf(quota) };
 
+const keyLimits = { ...limits, quotas: listOf(quota) };
+
 const declaredPool: Check = (value, problems) => {
   name(value, problems);
   const { pools } = problems;
@@ -175,6 +177,7 @@ const optionsShape: Shape = {
   skewCapMs: fromZeroToInfinity,
   maxWaiting: wholeNumber,
   maxWaitingPerKey: wholeNumber,
+  keyLimits: objectOf({ ...keyLimits, capabilities: recordOf(objectOf(keyLimits)) }),
   retryBudget: (value, problems) => {
     if (value !== false) retryBudget(value, problems);
   },

@@ -163,6 +163,7 @@ const DUE_TYPES = [
   ...[
     "HealthOptions",
     "Inspection",
+    "KeyLimitsConfig",
     "LimiterEvents",
     "LimiterSnapshot",
     "Limits",

@@ -27,7 +27,7 @@ interface Subject<T> {
   make(now: number): T;
   change(subject: T, value: number, now: number): void;
   answers(subject: T, now: number): unknown;
-  /** Saves at `savedAt`, and restores in a process whose clock shows `savedAt + shift` then and `now` now. */
+  /** Saves at `savedAt`, and restores in a process with a clock that shows `savedAt + shift` then and `now` now. */
   restored(subject: T, savedAt: number, shift: number, now: number): T;
 }
 
@@ -178,7 +178,7 @@ describe("the state of a class", () => {
         else if (value < 20) ramp.succeeded(value < 12, now);
         else if (ramp.isOn(now)) ramp.take(1, now);
       },
-      // Outside a ramp-up it admits everything; nobody asks for its waits then.
+      // Outside a ramp-up it admits everything, and its waits are not read.
       answers: (ramp, now) => [ramp.isOn(now), ramp.isOn(now) && [0, 1, 5].map((n) => round(ramp.waitMs(n, n, now)))],
       restored(ramp, savedAt, shift) {
         const copy = make();

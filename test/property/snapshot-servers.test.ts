@@ -102,7 +102,7 @@ it.each(Object.entries(SERVERS))("restarts cause no 429: %s", (_, [quota, makeSe
           return ended;
         };
         for (const { gaps, downMs, clockStep, isDrained } of runs) {
-          // The monotonic clock of each process starts anew.
+          // The monotonic clock of each process starts at another value.
           const startMs = roll(5_000);
           if (!Number.isNaN(clockStep)) stepped += clockStep;
           const clock = new MockClock({ startMs });

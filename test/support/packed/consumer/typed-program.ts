@@ -23,6 +23,7 @@ import {
   type Inspection,
   InvalidConfig,
   type KeptLease,
+  type KeyLimitsConfig,
   type Lease,
   type LimiterEvents,
   type LimiterSnapshot,
@@ -136,6 +137,7 @@ const everyDimension: Dimension[] = Object.values(Dimension);
 const everyWindow: Window[] = [Window.Second, Window.Minute, Window.Hour, Window.Day];
 const price: Price = { usdPerRequest: 0.001, usdPerMillionInputTokens: 3, usdPerMillionOutputTokens: 15 };
 const provider: ProviderConfig<"a" | "b"> = { name: "a", limits, quotas, price, weight: 1, paused: false };
+const keyLimits: KeyLimitsConfig = { rpm: 60, concurrency: 4, capabilities: { chat: { tpm: 1_000 } } };
 const pool: PoolConfig = { name: "shared", limits: { rpm: 60 } };
 const listed: CapabilityProvider<"a" | "b"> = { provider: "b", priority: 3 };
 const capability: CapabilityConfig<"a" | "b"> & { name: "chat" } = { name: "chat", providers: ["a", listed] };
@@ -144,6 +146,7 @@ const weights: ScoringWeights = { quota: 0.5, latency: 0 };
 const options: GrateLimiterOptions<"a" | "b", { chat: "a" | "b" }> = {
   providers: [provider, { name: "b", cooldownSeconds: undefined }],
   health,
+  keyLimits,
   scoring: weights,
   profile: "anticipatory",
   random: () => 0.5,
