@@ -35,6 +35,7 @@ export type {
   TaskResult,
 } from "./api/run-options.ts";
 export type { ProviderScoreContext, QuotaState, ScoreBreakdown, ScoringStrategy } from "./api/scoring-strategy.ts";
+export type { LimiterSnapshot } from "./api/snapshot.ts";
 export { StatusClass } from "./api/status-class.ts";
 export type { ClientUsage, ReportedUsage, Usage } from "./api/usage.ts";
 export type { Verdict } from "./api/verdict.ts";

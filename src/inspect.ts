@@ -4,20 +4,26 @@ import type { Dimension } from "./api/dimension.ts";
 import type { Inspection, ProviderInspection, QueueInspection } from "./api/inspection.ts";
 import type { Metrics } from "./api/metrics.ts";
 import type { QuotaForecast } from "./api/quota-forecast.ts";
+import type { LimiterSnapshot } from "./api/snapshot.ts";
 import type { WindowSpec } from "./api/window.ts";
+import type { EngineTime } from "./clock/engine-time.ts";
 import type { Provider } from "./provider/provider.ts";
 import { quotaKey } from "./quota/quota-spec.ts";
 import { quotaForecast } from "./quota/quota-summary.ts";
 import { refusalReasonsFor } from "./selection/refusal-reason.ts";
+import { saveSnapshot } from "./snapshot/save-snapshot.ts";
+import { snapshotCall, validate } from "./validation/schemas.ts";
 
 const MAX_KEYS = 20;
 
 /** Queries about the state of one limiter. */
 export class Inspector {
   readonly #admission: Admission;
+  readonly #time: EngineTime;
 
-  constructor(admission: Admission) {
+  constructor(admission: Admission, time: EngineTime) {
     this.#admission = admission;
+    this.#time = time;
   }
 
   /** Answer of `query` about the current state of a provider; null: no such provider. */
@@ -64,6 +70,15 @@ export class Inspector {
     const inspection = { providers, waiting, queue, oldestLeaseMs, metrics: { ...admission.counters } };
     admission.endStep();
     return inspection;
+  }
+
+  /** State for a later process. Throws InvalidConfig in a profile without snapshots. */
+  snapshot(): LimiterSnapshot {
+    const { registry, profile } = this.#admission.selection;
+    validate(snapshotCall, null, profile.vocabulary);
+    const snapshot = saveSnapshot(registry, this.#time, this.#admission.beginStep());
+    this.#admission.endStep();
+    return snapshot;
   }
 
   #inspectQueue(now: number): QueueInspection {

@@ -24,6 +24,7 @@ const ORDER = [
   "admission",
   "selection",
   "observation",
+  "snapshot",
   "provider",
   "classic",
   "profile",

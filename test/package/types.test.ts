@@ -165,6 +165,7 @@ const DUE_TYPES = [
     "Inspection",
     "KeyLimitsConfig",
     "LimiterEvents",
+    "LimiterSnapshot",
     "Limits",
     "Metrics",
     "Observation",

@@ -26,6 +26,7 @@ import {
   type KeyLimitsConfig,
   type Lease,
   type LimiterEvents,
+  type LimiterSnapshot,
   type Limits,
   type MapOptions,
   type MapProgress,
@@ -311,6 +312,9 @@ const quotaState: QuotaState = {
   inFlight: 0,
 };
 expect(quotaState.remaining === 5, "the state of a quota");
+const saved: LimiterSnapshot = leased.snapshot();
+const restored = new GrateLimiter({ providers: [{ name: "left" }], snapshot: saved });
+expect(restored.snapshot().version === 1, "a snapshot");
 const closing: CloseOptions = { drain: true, timeoutMs: 1_000 };
 keeping.then(async ({ value }) => {
   const kept: KeptLease = value;
