@@ -14,8 +14,9 @@ interface Registration {
 
 /** Events of one limiter: collects them during a call and delivers them, in order, when the state of that call is complete. */
 export class Events {
-  /** Each list is replaced, never changed, so that a delivery goes on with the list that it began with. */
-  readonly #registrations = new Map<keyof LimiterEvents, readonly Registration[]>();
+  readonly #registrations = new Map<keyof LimiterEvents, Set<Registration>>();
+  /** The same as lists, which a change of the registrations drops. A delivery goes on with the list that it began with. */
+  readonly #lists = new Map<keyof LimiterEvents, readonly Registration[]>();
   readonly #pending: { readonly name: keyof LimiterEvents; readonly event: unknown }[] = [];
   /** True if there are events to deliver. */
   hasPending = false;
@@ -33,11 +34,13 @@ export class Events {
   /** Adds a listener. Returns the function that removes it. */
   on(name: keyof LimiterEvents, listener: Listener): () => void {
     const registration: Registration = { listener };
-    this.#registrations.set(name, [...(this.#registrations.get(name) ?? []), registration]);
+    const registrations = this.#registrations.get(name) ?? new Set();
+    this.#registrations.set(name, registrations.add(registration));
+    this.#lists.delete(name);
     return () => {
-      const others = this.#registrations.get(name)?.filter((other) => other !== registration) ?? [];
-      if (others.length > 0) this.#registrations.set(name, others);
-      else this.#registrations.delete(name);
+      registrations.delete(registration);
+      this.#lists.delete(name);
+      if (registrations.size === 0 && this.#registrations.get(name) === registrations) this.#registrations.delete(name);
     };
   }
 
@@ -81,8 +84,13 @@ export class Events {
   }
 
   #deliver(name: keyof LimiterEvents, event: unknown): void {
+    let list = this.#lists.get(name);
+    if (list === undefined) {
+      list = [...(this.#registrations.get(name) ?? [])];
+      this.#lists.set(name, list);
+    }
     // Listeners can be added and removed by listeners, which takes effect with the next event.
-    for (const { listener } of this.#registrations.get(name) ?? []) this.#call(listener, event as never);
+    for (const { listener } of list) this.#call(listener, event as never);
   }
 
   /** Calls a listener. Counts what it throws, and the rejection of a promise that it returns. */

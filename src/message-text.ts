@@ -31,6 +31,7 @@ function shortageText({
   dimension,
   window,
   pool,
+  fairnessKey,
   limit,
   remaining,
   needed,
@@ -49,7 +50,8 @@ function shortageText({
       : reason === "concurrency"
         ? `: ${amount(limit - remaining)} of ${amount(limit)} places are ${holdersText(limit - remaining, heldForMs, abandoned)}`
         : ` ${isCost ? `cost: ${total} needed` : `needs ${total}`}, ${amount(remaining)} of ${amount(limit)} left`;
-  return pool === null ? problem : `${problem} in pool ${valueText(pool)}`;
+  const ofKey = fairnessKey === undefined ? problem : `${problem} for key ${valueText(fairnessKey)}`;
+  return pool === null ? ofKey : `${ofKey} in pool ${valueText(pool)}`;
 }
 
 function holdersText(held: number, heldForMs: number | undefined, abandoned = 0): string {
@@ -112,11 +114,19 @@ export function listText<Item>(
 
 const CHARACTERS_SHOWN = 40;
 
+// JSON leaves DEL, the C1 controls, and the marks that reverse the direction of a line as they are.
+const HIDDEN = /[\p{Cc}\p{Zl}\p{Zp}\u202a-\u202e\u2066-\u2069]/gu;
+
+/** The text in double quotes, with escapes for characters that could forge or reorder a line of a log. */
+export function quoted(text: string): string {
+  return JSON.stringify(text).replace(HIDDEN, (hidden) => `\\u${hidden.charCodeAt(0).toString(16).padStart(4, "0")}`);
+}
+
 /** Short text of any value. */
 export function valueText(value: unknown): string {
   if (typeof value === "string") {
     // One more than shown, so that a longer string is recognised.
-    const text = JSON.stringify(value.slice(0, CHARACTERS_SHOWN + 1));
+    const text = quoted(value.slice(0, CHARACTERS_SHOWN + 1));
     return text.length > CHARACTERS_SHOWN + 2 ? `${text.slice(0, CHARACTERS_SHOWN + 1)}..."` : text;
   }
   if (typeof value === "bigint") return `${value}n`;
