@@ -30,7 +30,7 @@ const limiter = new GrateLimiter({
 const register = new Registry();
 instrument(limiter, { register });
 logEvents(limiter, pino());
-// The server below listens on loopback only. Elsewhere, `authorize` has to check who asks.
+// The server below listens on loopback only. Elsewhere, `authorize` has to check each request.
 const monitor = monitorHandler(limiter, { loopbackOnly: true });
 
 const app = express();

@@ -10,7 +10,7 @@ const ERROR = 2;
 
 interface OpenCall {
   readonly span: TelemetrySpan;
-  /** Context with the span, for the attempts. */
+  /** Context with the span. The attempts use it. */
   readonly context: never;
   attempt: TelemetrySpan | null;
 }

@@ -21,7 +21,7 @@ const STATES = Object.keys({
   paused: null,
 } satisfies { [state in State]: null });
 
-/** Reads all gauges of a limiter, whose name is the label `limiter`. No two readings have the same name and labels. */
+/** Reads all gauges of a limiter. Its name is the label `limiter`. No two readings have the same name and labels. */
 export function readGauges(observed: ObservedLimiter, limiter: string): readonly Reading[] {
   const { providers, waiting } = observed.inspect();
   const readings: Reading[] = [];

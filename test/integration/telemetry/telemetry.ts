@@ -182,7 +182,13 @@ const CHECKS: Record<string, () => Promise<void>> = {
   async "log lines of pino and winston"() {
     const limiter = twoProviders();
     const lines: Record<string, unknown>[] = [];
-    const sink = () => new Writable({ write: (chunk, _, done) => (lines.push(JSON.parse(String(chunk))), done()) });
+    const sink = () =>
+      new Writable({
+        write: (chunk, _, done) => {
+          lines.push(JSON.parse(String(chunk)));
+          done();
+        },
+      });
     const stops = [
       logEvents(limiter, pino(sink())),
       logEvents(limiter, winston.createLogger({ transports: [new winston.transports.Stream({ stream: sink() })] })),

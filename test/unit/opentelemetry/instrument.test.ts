@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { GrateLimiter, MockClock } from "../../../src/index.ts";
 import { instrument, type MetricObserver } from "../../../src/opentelemetry/index.ts";
 
-/** Stands for a `Meter` of OpenTelemetry. */
+/** Fake `Meter` of OpenTelemetry. */
 function fakeMeter() {
   const callbacks = new Set<(observer: MetricObserver) => void>();
   const recorded: [string, number, object | undefined][] = [];
@@ -27,7 +27,7 @@ function fakeMeter() {
   };
 }
 
-/** Stands for a `Tracer` and the module `@opentelemetry/api`. */
+/** Fake `Tracer`, and a fake of the module `@opentelemetry/api`. */
 function fakeTracing() {
   const ended: { name: string; parent: unknown; attributes: object; status: number }[] = [];
   const tracer = {

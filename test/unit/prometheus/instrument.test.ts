@@ -7,7 +7,7 @@ interface Metric {
   get(): Promise<{ type: string; values: { metricName?: string; labels: object; value: number }[] }>;
 }
 
-/** Stands for the `Registry` of prom-client. */
+/** Fake `Registry` of prom-client. */
 class FakeRegistry {
   readonly metrics = new Map<string, Metric>();
   getSingleMetric(name: string): object | undefined {
