@@ -48,7 +48,7 @@ export function prospectOf(
       soonestAt = Math.min(soonestAt, opensAt < Infinity ? opensAt : nextDueAt);
     }
     if (gateMs === Infinity) evaluateAt = Math.min(evaluateAt, provider.gateOpensAt(state, now));
-    isReserved ||= fitsAt > now && provider.quotas.some((quota) => !quota.isHeldToEnd && quota.reserved > 0);
+    isReserved ||= !(fitsAt <= now) && provider.quotas.some((quota) => !quota.isHeldToEnd && quota.reserved > 0);
     targets.push({ provider, needs, isGated: isRoom && gateMs > 0 });
   }
   for (const entry of registry.listed(capability)) {
