@@ -57,10 +57,12 @@ export class Inspector {
     const known = [...registry.providers.values()];
     for (const provider of known) provider.emitEndedCooldown(events, now);
     const providers = known.map((provider) => inspectProvider(provider, minimumHealth, now));
-    const oldestLeaseMs = admission.oldestLeaseMs(now);
+    const grants = [...admission.leases].flatMap(({ hasEnded, grantedAt }) => (hasEnded ? [] : grantedAt));
+    const oldestLeaseMs = grants.length === 0 ? null : now - grants.reduce((a, b) => Math.min(a, b));
     const waiting = admission.waiters.counts;
     const queue = this.#inspectQueue(now);
-    const inspection = { providers, waiting, queue, oldestLeaseMs, metrics: { ...admission.counters } };
+    const store = admission.fleet?.inspect(now) ?? null;
+    const inspection = { providers, waiting, queue, oldestLeaseMs, store, metrics: { ...admission.counters } };
     admission.endStep();
     return inspection;
   }

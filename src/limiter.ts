@@ -1,4 +1,5 @@
 import { Admission } from "./admission/admission.ts";
+import { connectStore } from "./admission/connect-store.ts";
 import { Reconfiguration } from "./admission/reconfiguration.ts";
 import type { MapResults, RunResult, TaskContext } from "./api/attempt.ts";
 import type { Decision } from "./api/decision.ts";
@@ -96,6 +97,7 @@ export class GrateLimiter<P extends string = string, Routes extends Record<strin
     this.#calls = new Calls({ admission: this.#admission, time, random, maxWaiting, leaseTimeoutMs }, defaults);
     this.#inspector = new Inspector(this.#admission);
     this.#configuration.declare(options as GrateLimiterOptions, time.now);
+    if (options.store) connectStore(this.#admission, time, options as GrateLimiterOptions);
   }
 
   /**
@@ -308,6 +310,14 @@ export class GrateLimiter<P extends string = string, Routes extends Record<strin
   close(options?: CloseOptions): Promise<void> {
     if (options !== undefined) this.#validate(checks.close, options);
     return this.#admission.close(options);
+  }
+
+  /**
+   * Sends all usage to the store and returns what is not in use. For the end of an invocation of a serverless function. It
+   * resolves when the store has answered, or has failed; without a store immediately.
+   */
+  flush(): Promise<void> {
+    return this.#admission.fleet?.flush() ?? Promise.resolve();
   }
 
   #validate(check: Check, value: unknown, pools?: Registry["pools"]): void {

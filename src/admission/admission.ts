@@ -12,6 +12,7 @@ import type { CloseOptions } from "../api/run-options.ts";
 import type { EngineTime } from "../clock/engine-time.ts";
 import { type Due, TimerHeap } from "../clock/timer-heap.ts";
 import { GrateLimiterError } from "../errors.ts";
+import type { FleetLink } from "../fleet/fleet-link.ts";
 import type { Capability } from "../provider/capability.ts";
 import type { Provider } from "../provider/provider.ts";
 import type { Quota } from "../quota/quota.ts";
@@ -29,6 +30,7 @@ import type { WaitQueue } from "./wait-queue.ts";
 import type { Caller, LeaseOptions, WaitOptions } from "./waiter.ts";
 import { waitersAhead } from "./waiters-ahead.ts";
 
+const NO_TRY = "tryAcquire cannot ask a store; use acquire(..., { maxWaitMs: 0 }), which asks it at most once";
 const BEHIND_ALL: LeaseOptions = { priority: -Infinity };
 
 interface Alarm extends Due {
@@ -42,6 +44,7 @@ export class Admission implements LeaseContext {
   /** Leases that change by themselves, by their next instants. */
   readonly leases: TimerHeap<ActiveLease> = new TimerHeap();
   readonly openLeases: OpenLeasesByName = new OpenLeasesByName();
+  fleet: FleetLink | null = null;
   readonly #parts: SelectionContext;
   readonly #time: EngineTime;
   readonly #options: AdmissionOptions;
@@ -101,18 +104,6 @@ export class Admission implements LeaseContext {
     return this.#scheduler.waiters;
   }
 
-  /** Age (ms) of the oldest open lease; null: none is open. */
-  oldestLeaseMs(now: number): number | null {
-    let oldest = now;
-    let isOpen = false;
-    for (const lease of this.leases) {
-      if (lease.hasEnded) continue;
-      isOpen = true;
-      oldest = Math.min(oldest, lease.grantedAt);
-    }
-    return isOpen ? now - oldest : null;
-  }
-
   capacityFreed(): void {
     this.#scheduler.capacityFreed();
   }
@@ -140,6 +131,7 @@ export class Admission implements LeaseContext {
   /** Reads the clock once, and brings leases and wait queue up to date; returns the instant (ms). */
   beginStep(): number {
     const now = this.#time.read();
+    this.fleet?.beginStep(now);
     for (let due = this.leases.first; due !== undefined && due.dueAt <= now; due = this.leases.first) {
       due.onDue(due.dueAt);
     }
@@ -152,6 +144,7 @@ export class Admission implements LeaseContext {
     const { isIdle } = this.#scheduler;
     if (!isIdle) this.#scheduler.serve(this.#time.now);
     if (this.#parts.events.hasPending) this.#parts.events.flush();
+    this.fleet?.endStep(this.#time.now);
     if (this.#endDrain !== null && this.#isDrained) this.#endDrain();
     if (!isIdle || this.#alarms.first !== undefined || this.#timerAt < Infinity || this.#endDrain) this.#setTimer();
   }
@@ -159,6 +152,7 @@ export class Admission implements LeaseContext {
   /** Grants a lease now or returns a refusal; never waits, overtakes no waiter. */
   tryAcquire(capability: Capability, request: RequestSpec): Lease | Refusal {
     this.requireOpen();
+    if (this.fleet !== null) throw new GrateLimiterError("unsupported", NO_TRY);
     requireCost(capability, request, this.#parts.registry);
     const now = this.beginStep();
     try {
@@ -248,7 +242,7 @@ export class Admission implements LeaseContext {
   close({ drain = false, timeoutMs = Infinity }: CloseOptions = {}): Promise<void> {
     if (!drain || this.#isClosed) {
       this.#closeNow();
-      return Promise.resolve();
+      return this.fleet === null ? Promise.resolve() : this.fleet.close();
     }
     const now = this.beginStep();
     return new Promise((resolve) => {
@@ -257,7 +251,7 @@ export class Admission implements LeaseContext {
       this.#endDrain = () => {
         this.#endDrain = null;
         cancel();
-        resolve();
+        resolve(this.fleet?.close());
         if (others === null) this.#closeNow();
         else others();
       };

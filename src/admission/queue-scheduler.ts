@@ -25,6 +25,7 @@ import type { LeaseContext } from "./lease-context.ts";
 import { prospectOf } from "./prospect.ts";
 import type { AdmissionOptions, Reserver } from "./reserver.ts";
 import { isShutFor, isShutOut } from "./shut-out.ts";
+import { StoreAnswers } from "./store-answers.ts";
 import { trialsOutOfTurn } from "./trial-turn.ts";
 import { queueIn, type Verdict, WaitQueue } from "./wait-queue.ts";
 import { type Caller, type KeyQueue, type LaneGroup, Waiter, type WaitOptions } from "./waiter.ts";
@@ -36,6 +37,7 @@ export class QueueScheduler {
   readonly #claims: Claims;
   readonly #reserver: Reserver;
   readonly #shares: FairShares<KeyQueue>;
+  readonly #answers: StoreAnswers;
   readonly #queue: WaitQueue = new WaitQueue((waiter, group, now) => this.#evaluate(waiter, group, now));
   /** Capacity might have become available since the last pass. */
   #hasRoom = false;
@@ -59,6 +61,7 @@ export class QueueScheduler {
     this.#claims = claims;
     this.#reserver = reserver;
     this.#shares = new FairShares(parts.registry, options);
+    this.#answers = new StoreAnswers(context, parts);
   }
 
   /** True if nothing waits, and no claim is left of a former waiter. */
@@ -93,11 +96,6 @@ export class QueueScheduler {
     }
   }
 
-  #reset(): void {
-    this.#hasRoom = this.#wasFreed = false;
-    this.#nextEvaluationAt = Infinity;
-  }
-
   /** Runs a pass if capacity might have become available; called unless the queue is idle. */
   serve(now: number): void {
     if (now >= this.#nextEvaluationAt) this.#hasRoom = true;
@@ -114,6 +112,7 @@ export class QueueScheduler {
           for (const [provider, waiter] of turns) this.#evaluate(waiter, null, now, provider);
         }
         if (!this.#queue.pass(now, true)) this.#evaluateAll(now);
+        for (const waiter of this.#answers.answered(now)) this.#giveUp(waiter, now, "refused");
       }
     } finally {
       this.#isServing = false;
@@ -140,13 +139,8 @@ export class QueueScheduler {
 
   /** Least time (ms) after which a call behind all waiters can be served. */
   delayMs(capability: Capability, request: RequestSpec, now: number): number {
-    const group = this.#queue.groupOf(capability.list, request);
-    return delayBehind(
-      group,
-      { capability, request, priority: -Infinity, share: undefined },
-      this.#parts.registry,
-      now,
-    );
+    const call = { capability, request, priority: -Infinity, share: undefined };
+    return delayBehind(this.#queue.groupOf(capability.list, request), call, this.#parts.registry, now);
   }
 
   /** Grants a lease immediately, or queues the call, or throws. */
@@ -158,9 +152,12 @@ export class QueueScheduler {
     caller: Caller | undefined,
     now: number,
   ): ActiveLease | Promise<ActiveLease> {
-    if (this.isIdle) this.#reset();
+    if (this.isIdle) {
+      this.#hasRoom = this.#wasFreed = false;
+      this.#nextEvaluationAt = Infinity;
+    }
     const { priority = 0, fairnessKey: key } = options;
-    const deadline = now + maxWaitMs;
+    const deadline = this.#answers.deadlineOf(capability, request, now + maxWaitMs, now);
     const queue = this.#queue;
     const share = this.#shares.find(capability, priority, key);
     const waiting = queue.groupOf(capability.list, request);
@@ -204,6 +201,7 @@ export class QueueScheduler {
     }
     if (waiter.trialRank > 0) this.#ranked++;
     else waiter.load = load;
+    this.#answers.add(waiter, now + maxWaitMs);
     if (caller !== undefined) caller.withdraw = (error) => void this.#reject(waiter, error);
     const group = queue.add(waiter, capability.list);
     this.#reserver.reportWait(capability, request, now);
@@ -263,6 +261,7 @@ export class QueueScheduler {
     }
     let evaluateAt = Math.min(prospect.evaluateAt, this.#claims.add(targets, priority, now));
     waiter.hasClaims = true;
+    this.#context.fleet?.callWaits();
     waiter.expectedAt = soonestAt;
     // A strategy of the caller has to be asked for each waiter.
     const canDefer =
@@ -279,9 +278,7 @@ export class QueueScheduler {
   }
 
   /** When the next reservation or lease ends by itself. Infinity: none does. */
-  #nextDueAt(): number {
-    return this.#context.leases.first?.dueAt ?? Infinity;
-  }
+  readonly #nextDueAt = (): number => this.#context.leases.first?.dueAt ?? Infinity;
 
   /** The signal of the waiter has aborted, or its deadline has come, and with it a last evaluation. */
   #end(waiter: Waiter): void {
@@ -315,6 +312,7 @@ export class QueueScheduler {
       this.#shares.leave(waiter.share);
     }
     if (waiter.hasClaims) this.#hasRoom = true;
+    this.#answers.delete(waiter);
     waiter.unwatch();
   }
 }

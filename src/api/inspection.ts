@@ -33,6 +33,18 @@ export interface QueueInspection<P extends string = string> {
   readonly waitsFor: { readonly [capability: string]: readonly RefusalReason<P>[] };
 }
 
+/** Connection of a limiter to its store. */
+export interface StoreInspection {
+  /** "joining": the store has not answered yet, or this process has been forgotten and joins again. */
+  readonly state: "connected" | "down" | "joining";
+  /** Time since the store went down; 0: it is not down. */
+  readonly downMs: number;
+  /** Number of processes that share the limits, this one included, as far as the store has said; at least 1. */
+  readonly processes: number;
+  /** Time that the last answer took; null: there was none. */
+  readonly lastRoundTripMs: number | null;
+}
+
 /** State of a limiter as JSON-safe data. */
 export interface Inspection<P extends string = string> {
   readonly providers: readonly ProviderInspection<P>[];
@@ -41,5 +53,7 @@ export interface Inspection<P extends string = string> {
   readonly queue: QueueInspection<P>;
   /** Age of the oldest open lease; null: none is open. */
   readonly oldestLeaseMs: number | null;
+  /** Null: the limiter has no store. */
+  readonly store: StoreInspection | null;
   readonly metrics: Metrics;
 }
