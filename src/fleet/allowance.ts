@@ -8,18 +8,10 @@
 // store is down) is an excess. Returned amounts lower the excess first, so that nothing is ever in hand that was not granted.
 // While the store is down, "share" allows limit / processes by the own count of the window instead.
 
+import type { StoreQuota } from "../api/store.ts";
 import type { Quota } from "../quota/quota.ts";
-import type { Strategy } from "../quota/quota-spec.ts";
 import type { Share } from "../quota/share.ts";
-import type { SentQuota } from "./message.ts";
 import { UsageLog } from "./usage-log.ts";
-
-const KINDS: { readonly [strategy in Strategy]: SentQuota["kind"] } = {
-  sliding_window: "window",
-  token_bucket: "bucket",
-  fixed_window: "fixed",
-  concurrency: "places",
-};
 
 /** Part of one quota. Amounts are whole and never negative. */
 export class Allowance implements Share {
@@ -31,6 +23,8 @@ export class Allowance implements Share {
   heldElsewhere = 0;
   /** True if other processes wait for the quota. */
   isWaitedFor = false;
+  /** True if places were given back that the store still counts. */
+  hasReturned = false;
   /** Limit of this process while the store is down; null: what it has in hand. */
   outageLimit: number | null = null;
   #spare = 0;
@@ -69,7 +63,7 @@ export class Allowance implements Share {
 
   inHand(own: number): number {
     if (this.outageLimit !== null) return Math.max(0, this.outageLimit - own);
-    return this.isOverShare ? 0 : this.#spare;
+    return this.#spare;
   }
 
   remaining(left: number, own: number): number {
@@ -88,7 +82,10 @@ export class Allowance implements Share {
 
   reserve(delta: number): void {
     if (delta > 0) this.#take(delta);
-    else {
+    else if (this.isPlaces && this.isWaitedFor && this.held - delta > this.#fairShare) {
+      // Others wait, and this process has more than its share: the place goes back to the store.
+      this.hasReturned = true;
+    } else {
       const unpaid = Math.min(this.#excess, -delta);
       this.#excess -= unpaid;
       this.#spare += -delta - unpaid;
@@ -116,25 +113,22 @@ export class Allowance implements Share {
     return Math.min(amount, Math.floor(this.quota.capacity / 2));
   }
 
-  /** True if a spare place belongs to others, because they wait and this process has more than its share. */
-  get isOverShare(): boolean {
-    return this.isPlaces && this.isWaitedFor && this.#spare > 0 && this.held > this.#fairShare;
-  }
-
   get refusedUntil(): number {
     return this.#refusedUntil;
   }
 
   /** What is sent about the quota. */
-  message(ahead: number, now: number): SentQuota {
-    const { spec, tracker, capacity, reported } = this.quota;
+  message(ahead: number, now: number): StoreQuota {
+    const { tracker, capacity, reported } = this.quota;
     const resets = tracker.resets?.(now);
+    // Without known resets every window of that length counts, whatever its phase.
+    const isFixed = resets?.isKnown === true;
     return {
       id: this.id,
-      kind: KINDS[spec.strategy],
+      kind: this.isPlaces ? "places" : isFixed ? "fixed" : "window",
       limit: Math.max(0, capacity - (reported?.others(now) ?? 0)),
-      windowMs: this.log.windowMs,
-      resetsInMs: resets === undefined ? [] : [resets.at - now, resets.nextAt - now],
+      windowMs: this.isPlaces ? 0 : Math.ceil(this.log.windowMs),
+      resetInMs: isFixed ? Math.max(1, Math.ceil(resets.at - now)) : 0,
       held: this.held,
       spare: this.#spare,
       used: this.log.batch(now),
@@ -170,6 +164,7 @@ export class Allowance implements Share {
 
   /** What is held is sent now. */
   sent(): void {
+    this.hasReturned = false;
     this.#sentExcess = this.#excess;
   }
 

@@ -8,11 +8,11 @@
 // is down, "share" allows limit / processes by the own count, from the second failure on, and for some time after the store has
 // come back, so that every process has sent its usage before one of them is granted more.
 
+import type { StoreAnswer, StoreMessage } from "../api/store.ts";
 import type { Due } from "../clock/timer-heap.ts";
 import type { Allowance, AllowanceState } from "./allowance.ts";
 import { heartbeatMs, retryMs, usageDelayMs } from "./exchange-timing.ts";
 import type { FleetHost, FleetOptions } from "./fleet-link.ts";
-import type { SentMessage, StoreAnswer } from "./message.ts";
 import type { Want } from "./wants.ts";
 
 /** Time for which "share" goes on after the store has come back: the longest pause of another process, and its exchange. */
@@ -37,7 +37,7 @@ export interface GroupContext {
   readonly options: FleetOptions;
   readonly timeoutMs: number;
   readonly processId: string;
-  exchange(group: string, sent: SentMessage): Promise<StoreAnswer>;
+  exchange(group: string, sent: StoreMessage): Promise<StoreAnswer>;
   groupChanged(group: FleetGroup): void;
   /** Looks at the wait queue again. */
   collectWants(): void;
@@ -127,7 +127,8 @@ export class FleetGroup implements Due, AllowanceState {
       if (this.wants.length > 0) this.#context.collectWants();
       if (this.#plannedAt(now) <= now) this.#exchange(now);
     }
-    this.dueAt = this.#attempt?.timeoutAt ?? this.#plannedAt(now);
+    // Whole, so that a timer that rounds is not early.
+    this.dueAt = Math.ceil(this.#attempt?.timeoutAt ?? this.#plannedAt(now));
   }
 
   /** Sends the usage and returns what is spare. */
@@ -157,7 +158,7 @@ export class FleetGroup implements Due, AllowanceState {
     let at = this.#usageSince + usageDelayMs(this.#shortestWindowMs);
     for (const want of this.wants) at = Math.min(at, wantedAt(want, now));
     for (const allowance of this.allowances) {
-      if (allowance.isPlaces && allowance.isOverShare) at = Math.min(at, now);
+      if (allowance.hasReturned) at = Math.min(at, now);
       if (aheadMs > 0 && !this.isClosed && allowance.spare < allowance.ahead(aheadMs, now) / 2) {
         at = Math.min(at, Math.max(now, this.#aheadFrom, allowance.refusedUntil));
       }
@@ -207,7 +208,7 @@ export class FleetGroup implements Due, AllowanceState {
     this.#attempt = attempt;
     this.#sentAt = now;
     this.#usageSince = Infinity;
-    const sent: SentMessage = {
+    const sent: StoreMessage = {
       process: processId,
       turn: ++this.#turn,
       ledger: this.#ledger,
@@ -216,10 +217,10 @@ export class FleetGroup implements Due, AllowanceState {
       isLeaving,
       quotas,
       wants: wants.map(({ needs, count }) => ({
-        needs: Object.fromEntries([...needs].map(([{ id }, need]) => [id, need])),
+        needs: [...needs].map(([allowance, need]) => [this.allowances.indexOf(allowance), need]),
         count,
       })),
-      news: [],
+      facts: [],
     };
     const step = (apply: (at: number) => void) => {
       if (this.#attempt !== attempt) return;
@@ -280,6 +281,9 @@ export class FleetGroup implements Due, AllowanceState {
     this.#epoch = answer.epoch;
     this.processes = Math.max(1, answer.processes);
     this.#isSealed = false;
+    const { knownLedger } = answer;
+    // A server that took over without the latest writes knows fewer batches, or not even this process.
+    const isForgotten = this.#isMember && (knownLedger === null || knownLedger < this.#ledger - 1);
     if (this.#shareUntil === Infinity) this.#shareUntil = now + RETURN_MS;
     let isShort = false;
     for (const [index, allowance] of this.allowances.entries()) {
@@ -289,10 +293,13 @@ export class FleetGroup implements Due, AllowanceState {
       allowance.isWaitedFor = answer.othersWait;
       if (now >= this.#shareUntil) allowance.limitTo(null);
     }
+    if (isForgotten) for (const { log } of this.allowances) log.restart(now);
     this.#aheadFrom = isShort ? now + usageDelayMs(this.#shortestWindowMs) : -Infinity;
-    const retryInMs = Math.max(SHORTEST_REFUSAL_MS, Math.min(answer.retryInMs ?? 0, LONGEST_REFUSAL_MS));
+    const retryInMs = Math.max(SHORTEST_REFUSAL_MS, Math.min(answer.retryInMs, LONGEST_REFUSAL_MS));
+    // Whatever the store says was served: without a grant the same question has the same answer.
+    const isGranted = answer.quotas.some(({ granted }) => granted > 0);
     for (const [index, { needs, count }] of wants.entries()) {
-      if ((answer.served[index] ?? 0) >= count) continue;
+      if (isGranted && (answer.served[index] ?? 0) >= count) continue;
       const scarce = [...needs].filter(([allowance, need]) => allowance.isScarceFor(need));
       for (const [allowance, need] of scarce.length > 0 ? scarce : needs) allowance.refused(need, now + retryInMs);
     }

@@ -5,6 +5,7 @@
 // Regimes: nothing runs between steps except that timer. It keeps the process alive only while a call waits.
 
 import type { StoreInspection } from "../api/inspection.ts";
+import type { StoreAnswer, StoreContract, StoreMessage } from "../api/store.ts";
 import { TimerHeap } from "../clock/timer-heap.ts";
 import type { Provider } from "../provider/provider.ts";
 import type { Quota } from "../quota/quota.ts";
@@ -12,18 +13,10 @@ import { Allowance } from "./allowance.ts";
 import { FleetGroup, type GroupContext } from "./fleet-group.ts";
 import type { FleetHost, FleetLink, FleetOptions } from "./fleet-link.ts";
 import { type GroupMembers, groupsOf, quotasOf } from "./group-names.ts";
-import type { SentMessage, StoreAnswer } from "./message.ts";
 import { wantsOf } from "./wants.ts";
 
 /** Exchanges that a call waits for at most: the one on its way, and its own. */
 const EXCHANGES_AWAITED = 2;
-
-/** The engine of a store. */
-export interface StoreContract {
-  readonly timeoutMs?: number | undefined;
-  exchange(group: string, sent: SentMessage): Promise<StoreAnswer>;
-  watch?(group: string, changed: () => void): () => void;
-}
 
 /** Connection of one limiter to the other processes. */
 export class Fleet implements FleetLink, GroupContext {
@@ -129,7 +122,7 @@ export class Fleet implements FleetLink, GroupContext {
     };
   }
 
-  exchange(group: string, sent: SentMessage): Promise<StoreAnswer> {
+  exchange(group: string, sent: StoreMessage): Promise<StoreAnswer> {
     // A store that throws, or returns no promise, is one that rejects or answers immediately.
     return new Promise((resolve) => resolve(this.#store.exchange(group, sent)));
   }

@@ -7,6 +7,8 @@
 // RESOLUTION + 2 entries of one window are kept. Amounts that were not sent yet are kept for as long as that takes, but
 // nothing that is older than a window.
 
+import type { StoreUsage } from "../api/store.ts";
+
 const RESOLUTION = 512;
 
 /** An amount and the instant (ms) of its latest part. */
@@ -15,9 +17,6 @@ interface Entry {
   openedAt: number;
   amount: number;
 }
-
-/** An amount and its age (ms). */
-export type AgedAmount = readonly [ageMs: number, amount: number];
 
 /** Amounts by instant, the oldest first. */
 class Entries {
@@ -79,13 +78,15 @@ class Entries {
     return taken.filter(({ amount }) => amount !== 0);
   }
 
-  aged(now: number): AgedAmount[] {
+  aged(now: number): StoreUsage[] {
     return agedEntries(this.#entries, now);
   }
 }
 
-function agedEntries(entries: readonly Entry[], now: number): AgedAmount[] {
-  return entries.flatMap(({ at, amount }) => (amount === 0 ? [] : [[Math.max(0, now - at), amount] as const]));
+function agedEntries(entries: readonly Entry[], now: number): StoreUsage[] {
+  return entries.flatMap(({ at, amount }) =>
+    amount === 0 ? [] : [[Math.max(0, Math.floor(now - at)), amount] as const],
+  );
 }
 
 /** The usage of one quota. */
@@ -132,7 +133,7 @@ export class UsageLog {
   }
 
   /** The batch, as it is sent at `now`. */
-  batch(now: number): AgedAmount[] {
+  batch(now: number): StoreUsage[] {
     return agedEntries(this.#sending, now);
   }
 
