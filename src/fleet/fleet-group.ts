@@ -197,12 +197,12 @@ export class FleetGroup implements Due, AllowanceState {
     }
     const quotas = this.allowances.map((allowance) => {
       const target = isFlush || isReturning || this.isClosed ? 0 : allowance.ahead(options.aheadMs, now);
-      const keep = allowance.isWaitedFor ? 0 : target;
-      allowance.returnSpare(keep + (wanted.get(allowance) ?? 0));
+      // Nothing is kept while others wait: two processes could each hold what the other waits for.
+      allowance.returnSpare(allowance.isWaitedFor ? 0 : target + (wanted.get(allowance) ?? 0));
       allowance.sent();
       return allowance.message(Math.max(0, target - allowance.spare), now);
     });
-    const isLeaving = wants.length === 0 && !this.#isBusy(now);
+    const isLeaving = wants.length === 0 && !this.#isBusy(now) && quotas.every(({ ahead }) => ahead === 0);
     const flushes = this.#flushes.splice(0);
     const attempt: Attempt = { sentAt: now, timeoutAt: now + timeoutMs, wants, isLeaving, flushes };
     this.#attempt = attempt;
@@ -260,6 +260,7 @@ export class FleetGroup implements Due, AllowanceState {
       this.#accept(attempt, answer, now);
       this.#validUntil = attempt.isLeaving ? Infinity : attempt.sentAt + options.processTtlMs;
       this.#isMember = !attempt.isLeaving;
+      if (attempt.isLeaving) this.#epoch = null;
       this.#hasJoined = true;
       for (const resolve of attempt.flushes) resolve();
     } else {

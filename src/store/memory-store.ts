@@ -90,7 +90,7 @@ export class MemoryStore implements StoreContract {
     expire(group, message.process, now);
     const before = group.processes.get(message.process);
     // It was a process of this group before, so that it has expired.
-    if (before === undefined && message.epoch !== null) group.openAt = now + GRACE_MS;
+    if (before === undefined && message.epoch !== null && !message.isLeaving) group.openAt = now + GRACE_MS;
     return accept(group, message, before, now);
   }
 
