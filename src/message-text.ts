@@ -112,11 +112,19 @@ export function listText<Item>(
 
 const CHARACTERS_SHOWN = 40;
 
+// JSON leaves DEL, the C1 controls, and the marks that reverse the direction of a line as they are.
+const HIDDEN = /[\p{Cc}\p{Zl}\p{Zp}\u202a-\u202e\u2066-\u2069]/gu;
+
+/** The text in double quotes, with escapes for characters that could forge or reorder a line of a log. */
+export function quoted(text: string): string {
+  return JSON.stringify(text).replace(HIDDEN, (hidden) => `\\u${hidden.charCodeAt(0).toString(16).padStart(4, "0")}`);
+}
+
 /** Short text of any value. */
 export function valueText(value: unknown): string {
   if (typeof value === "string") {
     // One more than shown, so that a longer string is recognised.
-    const text = JSON.stringify(value.slice(0, CHARACTERS_SHOWN + 1));
+    const text = quoted(value.slice(0, CHARACTERS_SHOWN + 1));
     return text.length > CHARACTERS_SHOWN + 2 ? `${text.slice(0, CHARACTERS_SHOWN + 1)}..."` : text;
   }
   if (typeof value === "bigint") return `${value}n`;

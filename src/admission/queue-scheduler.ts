@@ -163,14 +163,16 @@ export class QueueScheduler {
     const waiting = queue.groupOf(capability.list, request);
     const own = share && waiting && queueIn(waiting, capability.name, priority, share);
     const hasReturned = caller?.order !== undefined;
+    const isFull = !caller?.mayOverfill && deadline > now && this.#shares.isFullFor(key, queue.size);
     // A call that asks again keeps its order, and the first one of a key has a turn of its own, granted by the next pass.
+    // A full queue has no turn for it, only the capacity that no waiter claims.
     const hasTurn =
       queue.size > 0 &&
       deadline > now &&
+      !isFull &&
       (hasReturned || (own === undefined && (key !== undefined || this.#shares.haveKeys)));
     const order = caller?.order ?? this.#orders++;
     if (caller !== undefined) caller.order = order;
-    const isFull = !caller?.mayOverfill && deadline > now && this.#shares.isFullFor(key, queue.size);
     const { registry } = this.#parts;
     let ranking: Ranking | null = null;
     const equal = own?.last?.hasVerdictOf(request, deadline) ? own.last : null;

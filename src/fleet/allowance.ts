@@ -13,6 +13,9 @@ import type { Quota } from "../quota/quota.ts";
 import type { Share } from "../quota/share.ts";
 import { UsageLog } from "./usage-log.ts";
 
+/** Share of a request below which nothing is asked for ahead. */
+const LEAST_AHEAD = 0.1;
+
 /** Part of one quota. Amounts are whole and never negative. */
 export class Allowance implements Share {
   readonly quota: Quota;
@@ -109,7 +112,8 @@ export class Allowance implements Share {
   /** Amount to have in hand for that time, at the rate of this process; 0 for places. */
   ahead(aheadMs: number, now: number): number {
     if (this.isPlaces) return 0;
-    const amount = Math.ceil((this.quota.burn.perSecond(now) * aheadMs) / 1_000);
+    // A rate never decays to 0.
+    const amount = Math.max(0, Math.ceil((this.quota.burn.perSecond(now) * aheadMs) / 1_000 - LEAST_AHEAD));
     return Math.min(amount, Math.floor(this.quota.capacity / 2));
   }
 

@@ -73,6 +73,8 @@ export class FleetGroup implements Due, AllowanceState {
   /** Instant from which usage is to be sent. Infinity: there is none. */
   #usageSince = Infinity;
   #aheadFrom = -Infinity;
+  /** Instant from which wants are sent again, so that a grant that no call can use is not asked for without end. */
+  #askFrom = -Infinity;
   #shareUntil = -Infinity;
   #flushes: (() => void)[] = [];
   isClosed = false;
@@ -156,10 +158,12 @@ export class FleetGroup implements Due, AllowanceState {
     if (this.#isTold(now)) this.#usageSince = Infinity;
     else if (this.#usageSince === Infinity) this.#usageSince = now;
     let at = this.#usageSince + usageDelayMs(this.#shortestWindowMs);
-    for (const want of this.wants) at = Math.min(at, wantedAt(want, now));
+    const isReturning = now < this.#shareUntil;
+    if (isReturning) at = Math.min(at, this.#shareUntil);
+    for (const want of isReturning ? [] : this.wants) at = Math.min(at, Math.max(wantedAt(want, now), this.#askFrom));
     for (const allowance of this.allowances) {
       if (allowance.hasReturned) at = Math.min(at, now);
-      if (aheadMs > 0 && !this.isClosed && allowance.spare < allowance.ahead(aheadMs, now) / 2) {
+      if (aheadMs > 0 && !isReturning && !this.isClosed && allowance.spare < allowance.ahead(aheadMs, now) / 2) {
         at = Math.min(at, Math.max(now, this.#aheadFrom, allowance.refusedUntil));
       }
     }
@@ -197,12 +201,12 @@ export class FleetGroup implements Due, AllowanceState {
     }
     const quotas = this.allowances.map((allowance) => {
       const target = isFlush || isReturning || this.isClosed ? 0 : allowance.ahead(options.aheadMs, now);
-      const keep = allowance.isWaitedFor ? 0 : target;
-      allowance.returnSpare(keep + (wanted.get(allowance) ?? 0));
+      // Nothing is kept while others wait: two processes could each hold what the other waits for.
+      allowance.returnSpare(allowance.isWaitedFor ? 0 : target + (wanted.get(allowance) ?? 0));
       allowance.sent();
       return allowance.message(Math.max(0, target - allowance.spare), now);
     });
-    const isLeaving = wants.length === 0 && !this.#isBusy(now);
+    const isLeaving = wants.length === 0 && !this.#isBusy(now) && quotas.every(({ ahead }) => ahead === 0);
     const flushes = this.#flushes.splice(0);
     const attempt: Attempt = { sentAt: now, timeoutAt: now + timeoutMs, wants, isLeaving, flushes };
     this.#attempt = attempt;
@@ -260,6 +264,7 @@ export class FleetGroup implements Due, AllowanceState {
       this.#accept(attempt, answer, now);
       this.#validUntil = attempt.isLeaving ? Infinity : attempt.sentAt + options.processTtlMs;
       this.#isMember = !attempt.isLeaving;
+      if (attempt.isLeaving) this.#epoch = null;
       this.#hasJoined = true;
       for (const resolve of attempt.flushes) resolve();
     } else {
@@ -298,6 +303,7 @@ export class FleetGroup implements Due, AllowanceState {
     const retryInMs = Math.max(SHORTEST_REFUSAL_MS, Math.min(answer.retryInMs, LONGEST_REFUSAL_MS));
     // Whatever the store says was served: without a grant the same question has the same answer.
     const isGranted = answer.quotas.some(({ granted }) => granted > 0);
+    if (wants.length > 0) this.#askFrom = now + 1;
     for (const [index, { needs, count }] of wants.entries()) {
       if (isGranted && (answer.served[index] ?? 0) >= count) continue;
       const scarce = [...needs].filter(([allowance, need]) => allowance.isScarceFor(need));

@@ -37,6 +37,7 @@ export function wantsOf<Group>(
 ): WantsOf<Group> {
   const { now, registry, minimumHealth } = host;
   const wants: WantsOf<Group> = new Map();
+  const room = new Room();
   const planned = new Map<string, readonly (readonly [Group, Want])[]>();
   for (const waiter of firstWaiters(host.waiters)) {
     const capability = registry.capabilities.get(waiter.capability);
@@ -52,14 +53,8 @@ export function wantsOf<Group>(
         const isTrial = state === "trial" || state === "cooldown";
         if (isTrial ? provider.trialEndsAt > now : provider.recoveryDelayMs(state, now) > 0) continue;
         const group = groupOf(provider);
-        const needs = needsOf(
-          provider,
-          ranking.demand(rank),
-          isTrial ? trialOf(provider) : undefined,
-          allowanceOf,
-          now,
-        );
-        if (group === undefined || needs === null) continue;
+        const needs = needsOf(provider, ranking.demand(rank), isTrial ? trialOf(provider) : undefined, allowanceOf);
+        if (group === undefined || needs.size === 0) continue;
         const want = { provider, needs, count: 0, deadline: -Infinity };
         const isRefused = [...needs].some(([allowance, need]) => allowance.isRefused(need, now));
         found.push([group, want]);
@@ -69,6 +64,8 @@ export function wantsOf<Group>(
       planned.set(key, targets);
     }
     for (const [group, want] of targets) {
+      // A request that this process has no room for keeps those behind it from the room that there is.
+      if (!room.take(want.needs, now)) continue;
       let list = wants.get(group);
       if (list === undefined) {
         list = [];
@@ -87,24 +84,38 @@ export function wantsOf<Group>(
   return wants;
 }
 
-/** What the request needs of each shared quota; null: it lacks nothing, or this process alone has no room for it. */
+/** What the request needs of each shared quota. */
 function needsOf(
   provider: Provider,
   demand: Demand,
   trial: Allowance | undefined,
   allowanceOf: (quota: Provider["quotas"][number]) => Allowance | undefined,
-  now: number,
-): ReadonlyMap<Allowance, number> | null {
+): ReadonlyMap<Allowance, number> {
   const needs = new Map<Allowance, number>();
   for (const quota of provider.quotas) {
     const need = allowanceFor(quota, demand);
-    if (need === 0) continue;
-    if (need > quota.capacity - quota.taken(now)) return null;
     const allowance = allowanceOf(quota);
-    if (allowance !== undefined) needs.set(allowance, need);
+    if (need > 0 && allowance !== undefined) needs.set(allowance, need);
   }
   if (trial !== undefined) needs.set(trial, 1);
-  return needs.size > 0 ? needs : null;
+  return needs;
+}
+
+/** What the count of this process leaves to its waiters. */
+class Room {
+  readonly #left = new Map<Allowance, number>();
+
+  /** Takes what a waiter needs; false: there is too little, and nothing is left for others. */
+  take(needs: Want["needs"], now: number): boolean {
+    let fits = true;
+    for (const [allowance, need] of needs) {
+      const { quota } = allowance;
+      const left = (this.#left.get(allowance) ?? quota.capacity - quota.taken(now)) - need;
+      this.#left.set(allowance, left < 0 ? -Infinity : left);
+      fits &&= left >= 0;
+    }
+    return fits;
+  }
 }
 
 /** The first waiters in the order of the queue. */

@@ -1,5 +1,6 @@
 import type { Attempt } from "../api/attempt.ts";
 import { NoAvailableProviders } from "../errors.ts";
+import { quoted } from "../message-text.ts";
 import { safeGet } from "../observation/safe-get.ts";
 import type { Capability } from "../provider/capability.ts";
 import type { RequestSpec } from "../selection/request-spec.ts";
@@ -30,6 +31,6 @@ function answerOf(error: unknown): string {
   );
   const status = codes.find((code) => typeof code === "number");
   const text = safeGet(error, "message") || safeGet(error, "statusText");
-  const message = typeof text === "string" && text !== "" ? JSON.stringify(text.slice(0, MAX_MESSAGE)) : "";
+  const message = typeof text === "string" && text !== "" ? quoted(text.slice(0, MAX_MESSAGE)) : "";
   return typeof status === "number" ? `${status} ${message}`.trimEnd() : message;
 }

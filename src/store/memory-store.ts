@@ -17,9 +17,8 @@
 // message does not bring it back. Grace: a new group; an unknown process that knows the epoch and states usage or holds
 // something, or with which nobody but dead processes was there. A process that answers regularly needs no grace.
 
-import type { Clock } from "../api/clock.ts";
+import { type Clock, RealClock } from "grate-limiter";
 import type { SharedStore, StoreAnswer, StoreContract, StoreFact, StoreMessage } from "../api/store.ts";
-import { RealClock } from "../clock/real-clock.ts";
 import { sharedStore } from "../fleet/shared-store.ts";
 import { type Serving, serve } from "./serving.ts";
 import { UsageBuckets } from "./usage-buckets.ts";
@@ -58,6 +57,8 @@ interface Process {
 
 interface Group {
   readonly epoch: string;
+  /** Instant of the latest exchange that changed something. */
+  now: number;
   openAt: number;
   tickets: number;
   readonly processes: Map<string, Process>;
@@ -71,7 +72,6 @@ export class MemoryStore implements StoreContract {
   readonly #clock: Clock;
   readonly #groups = new Map<string, Group>();
   readonly #watchers = new Map<string, Set<() => void>>();
-  #now = 0;
   #epochs = 0;
 
   constructor(clock: Clock) {
@@ -84,19 +84,19 @@ export class MemoryStore implements StoreContract {
   }
 
   async exchange(name: string, message: StoreMessage): Promise<StoreAnswer> {
-    this.#now = Math.max(this.#now, Math.floor(this.#clock.now()));
-    const now = this.#now;
     let group = this.#groups.get(name);
+    const now = Math.max(group?.now ?? 0, Math.floor(this.#clock.now()));
     if (group === undefined) {
       const epoch = `e${++this.#epochs}-${Math.random().toString(36).slice(2)}`;
       const parts = { processes: new Map(), queue: new Map(), quotas: new Map(), facts: new Map() };
-      group = { epoch, openAt: now + GRACE_MS, tickets: 0, ...parts };
+      group = { epoch, now, openAt: now + GRACE_MS, tickets: 0, ...parts };
       this.#groups.set(name, group);
     }
     if (message.epoch !== null && message.epoch !== group.epoch) return { status: "rebuild", epoch: group.epoch };
     const known = group.processes.get(message.process);
     if (known !== undefined && message.turn < known.turn) return { status: "stale" };
     if (known !== undefined && message.turn === known.turn) return answerOf(group, message, known, now);
+    group.now = now;
     expire(group, message, now);
     const { answer, hasReturned } = accept(group, message, now);
     if (hasReturned) for (const changed of this.#watchers.get(name) ?? []) changed();
@@ -122,7 +122,7 @@ export function memoryStore(clock: Clock = new RealClock()): SharedStore {
   return sharedStore(new MemoryStore(clock));
 }
 
-function expire(group: Group, { process, epoch, quotas }: StoreMessage, now: number): void {
+function expire(group: Group, { process, epoch, quotas, isLeaving }: StoreMessage, now: number): void {
   const dead = [...group.processes.values()]
     .filter(({ expiresAt }) => expiresAt <= now)
     .sort((a, b) => a.expiresAt - b.expiresAt || (a.id < b.id ? -1 : 1))
@@ -140,7 +140,7 @@ function expire(group: Group, { process, epoch, quotas }: StoreMessage, now: num
   }
   if (group.processes.has(process)) return;
   const isAlone = hasHeld && livingIn(group) === 0;
-  const isReturning = epoch !== null && quotas.some(({ held, used }) => held > 0 || used.length > 0);
+  const isReturning = !isLeaving && epoch !== null && quotas.some(({ held, used }) => held > 0 || used.length > 0);
   if (isAlone || isReturning) group.openAt = now + GRACE_MS;
 }
 

@@ -1,6 +1,6 @@
 import type { Problem } from "../api/problem.ts";
 import { InvalidConfig } from "../errors.ts";
-import { listText, valueText } from "../message-text.ts";
+import { listText, quoted, valueText } from "../message-text.ts";
 import type { Vocabulary } from "./vocabulary.ts";
 
 /** Declared names, as a Map or Set. */
@@ -76,7 +76,8 @@ function isPromise(value: unknown): boolean {
 }
 
 function step(key: string | number): string {
-  return typeof key === "string" && /^[\w$]+$/.test(key) ? `.${key}` : `[${JSON.stringify(key)}]`;
+  if (typeof key === "number") return `[${key}]`;
+  return /^[\w$]+$/.test(key) ? `.${key}` : `[${quoted(key)}]`;
 }
 
 /** True for an object other than an array. */

@@ -107,6 +107,7 @@ describe("the list of reasons", () => {
     expect(textOf(paused("x".repeat(40)))).toBe(`"${"x".repeat(40)}" is paused`);
     expect(textOf(paused("x".repeat(41)))).toBe(`"${"x".repeat(40)}..." is paused`);
     expect(textOf(paused('a"\n\u0000'))).toBe('"a\\"\\n\\u0000" is paused');
+    expect(textOf(paused("\u007f\u009b\u2028\u202e"))).toBe('"\\u007f\\u009b\\u2028\\u202e" is paused');
   });
 
   it("every message has complete numbers, and fewer than 2,000 characters", () => {

@@ -282,6 +282,23 @@ describe("a bounded wait queue", () => {
     expect(next.state).toBe("waiting");
   });
 
+  it("a full queue grants capacity that no waiter claims, also to a call with a fairnessKey of its own", async () => {
+    const fixture = new LimiterFixture({
+      maxWaiting: 1,
+      providers: [{ name: "a", limits: { concurrency: 1 } }, { name: "b" }],
+      capabilities: { chat: ["a"], mail: ["b"] },
+    });
+    fixture.grant();
+    const line = [
+      fixture.acquire({ ...LONG_WAIT, fairnessKey: "x" }),
+      fixture.acquire({ ...LONG_WAIT, fairnessKey: "y" }),
+      fixture.acquire({ ...LONG_WAIT, fairnessKey: "y" }, "mail"),
+      fixture.acquire(LONG_WAIT, "mail"),
+    ];
+    await fixture.advance(0);
+    expect(statesOf(line)).toEqual(["waiting", "rejected", "granted", "granted"]);
+  });
+
   it("a queue of length 0 rejects every waiter, and the default length is 10,000", async () => {
     const none = chatFixture({ limits: { concurrency: 1 } }, { maxWaiting: 0 });
     none.grant();
