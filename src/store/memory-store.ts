@@ -1,30 +1,26 @@
 // The store of a single process: for tests, and as the model of every other store.
 //
 //   one exchange, in this order
-//   1. now: never going back.  No group: create one that opens after the grace.  Other epoch: "rebuild".  Old turn: "stale"
-//   2. expire dead processes: what they held of windows counts as used now, places are free.  If this process or all others
-//      have expired: grace
-//   3. drop usage that no longer counts; add the batch, unless it was counted; held := as stated
-//   4. free = limit - used - held.  Processes that wait for longer are ahead: this one gets what they leave, and its own spare
-//      amount always.  During the grace nothing is free
-//   5. wants, in order, each call in all quotas or in none.  A call that is not served leaves what it needs to no call behind
-//   6. ahead: at most (what is left) / (2 x processes)
-//   7. not served: the process waits, and asks again when its first call fits by time, or after 10 to 160 ms
+//   1. now: never going back.  No group: create one that opens after the grace.  Other epoch: "rebuild".  Older turn:
+//      "stale".  Same turn: the same answer again
+//   2. expire dead processes, at most 20: what they held of windows becomes usage, their places are free
+//   3. drop usage that no longer counts; add the batch, unless it was counted before
+//   4. held := as stated
+//   5. free = limit - used - held; during the grace 0.  The first calls of processes that have waited for longer are ahead.
+//      Wants in order, each call in all quotas or in none, from the spare amount and from what those ahead leave
+//   6. ahead of need: at most (what all that wait leave) / (2 x processes), never places
+//   7. a call was not served: the process joins the queue, and asks again when its first call fits by time, or after 10 to
+//      160 ms
 //
-// Regimes: the wants of a process count for others until its next message is overdue by a second.
+// Regimes: a process that was granted something and still waits goes to the end of the queue. Its place in the queue counts
+// until its next message is overdue by a second. A process that leaves is remembered for its TTL, so that a late double of a
+// message does not bring it back. Grace: a new group; an unknown process that knows the epoch and states usage or holds
+// something, or with which nobody but dead processes was there. A process that answers regularly needs no grace.
 
-import type { Clock } from "../api/clock.ts";
-import type {
-  SharedStore,
-  StoreAnswer,
-  StoreContract,
-  StoreFact,
-  StoreMessage,
-  StoreQuota,
-  StoreWant,
-} from "../api/store.ts";
-import { RealClock } from "../clock/real-clock.ts";
+import { type Clock, RealClock } from "grate-limiter";
+import type { SharedStore, StoreAnswer, StoreContract, StoreFact, StoreMessage } from "../api/store.ts";
 import { sharedStore } from "../fleet/shared-store.ts";
+import { type Serving, serve } from "./serving.ts";
 import { UsageBuckets } from "./usage-buckets.ts";
 
 const GRACE_MS = 500;
@@ -33,38 +29,49 @@ const SLACK_MS = 1_000;
 const MOST_EXPIRED = 20;
 const MOST_AHEAD = 16;
 const SHORTEST_RETRY_MS = 10;
-const LONGEST_POLL_MS = 160;
+const MOST_DOUBLINGS = 4;
 const LONGEST_RETRY_MS = 60_000;
+const MOST_FACTS = 256;
+
+/** Place of a process in the queue. */
+interface Waiting {
+  readonly ticket: number;
+  readonly until: number;
+  /** Needs of its first call, by quota. */
+  readonly needs: ReadonlyMap<string, number>;
+}
 
 interface Process {
-  turn: number;
-  ledger: number;
-  expiresAt: number;
+  readonly id: string;
+  readonly turn: number;
+  readonly ledger: number;
+  readonly expiresAt: number;
+  readonly hasLeft: boolean;
   /** Held amounts by quota. */
-  held: ReadonlyMap<string, number>;
-  /** Calls that wait, by quota the amount that they need. */
-  wanted: ReadonlyMap<string, number>;
-  /** Since when it waits; Infinity: it does not. */
-  waitsSince: number;
-  waitsUntil: number;
-  /** Number of times in a row that it was not served. */
-  polls: number;
+  readonly held: ReadonlyMap<string, number>;
+  /** Number of times in a row that nothing was granted to its waiting calls. */
+  readonly polls: number;
+  /** Parts of the latest answer, for a repeated message. */
+  readonly answer: Pick<Serving, "served" | "granted"> & { knownLedger: number | null; retryAt: number };
 }
 
 interface Group {
   readonly epoch: string;
+  /** Instant of the latest exchange that changed something. */
+  now: number;
   openAt: number;
+  tickets: number;
   readonly processes: Map<string, Process>;
-  readonly usage: Map<string, UsageBuckets>;
-  readonly facts: Map<string, StoreFact & { readonly until: number }>;
-  readonly watchers: Set<() => void>;
+  readonly queue: Map<string, Waiting>;
+  readonly quotas: Map<string, UsageBuckets>;
+  readonly facts: Map<string, { readonly fact: StoreFact; readonly until: number }>;
 }
 
 /** A store in memory. */
 export class MemoryStore implements StoreContract {
   readonly #clock: Clock;
   readonly #groups = new Map<string, Group>();
-  #now = 0;
+  readonly #watchers = new Map<string, Set<() => void>>();
   #epochs = 0;
 
   constructor(clock: Clock) {
@@ -77,27 +84,33 @@ export class MemoryStore implements StoreContract {
   }
 
   async exchange(name: string, message: StoreMessage): Promise<StoreAnswer> {
-    this.#now = Math.max(this.#now, Math.floor(this.#clock.now()));
-    const now = this.#now;
     let group = this.#groups.get(name);
+    const now = Math.max(group?.now ?? 0, Math.floor(this.#clock.now()));
     if (group === undefined) {
-      group = newGroup(`${++this.#epochs}-${Math.random().toString(36).slice(2)}`, now + GRACE_MS);
+      const epoch = `e${++this.#epochs}-${Math.random().toString(36).slice(2)}`;
+      const parts = { processes: new Map(), queue: new Map(), quotas: new Map(), facts: new Map() };
+      group = { epoch, now, openAt: now + GRACE_MS, tickets: 0, ...parts };
       this.#groups.set(name, group);
     }
     if (message.epoch !== null && message.epoch !== group.epoch) return { status: "rebuild", epoch: group.epoch };
     const known = group.processes.get(message.process);
-    if (known !== undefined && message.turn <= known.turn) return { status: "stale" };
-    expire(group, message.process, now);
-    const before = group.processes.get(message.process);
-    // It was a process of this group before, so that it has expired.
-    if (before === undefined && message.epoch !== null && !message.isLeaving) group.openAt = now + GRACE_MS;
-    return accept(group, message, before, now);
+    if (known !== undefined && message.turn < known.turn) return { status: "stale" };
+    if (known !== undefined && message.turn === known.turn) return answerOf(group, message, known, now);
+    group.now = now;
+    expire(group, message, now);
+    const { answer, hasReturned } = accept(group, message, now);
+    if (hasReturned) for (const changed of this.#watchers.get(name) ?? []) changed();
+    return answer;
   }
 
   watch(name: string, changed: () => void): () => void {
-    const watchers = this.#groups.get(name)?.watchers;
-    watchers?.add(changed);
-    return () => watchers?.delete(changed);
+    let watchers = this.#watchers.get(name);
+    if (watchers === undefined) {
+      watchers = new Set();
+      this.#watchers.set(name, watchers);
+    }
+    watchers.add(changed);
+    return () => watchers.delete(changed);
   }
 }
 
@@ -109,184 +122,181 @@ export function memoryStore(clock: Clock = new RealClock()): SharedStore {
   return sharedStore(new MemoryStore(clock));
 }
 
-function newGroup(epoch: string, openAt: number): Group {
-  return { epoch, openAt, processes: new Map(), usage: new Map(), facts: new Map(), watchers: new Set() };
-}
-
-function expire(group: Group, name: string, now: number): void {
-  let expired = 0;
-  let isOwn = false;
-  for (const [id, { expiresAt, held }] of group.processes) {
-    if (now < expiresAt || expired === MOST_EXPIRED) continue;
-    expired++;
-    isOwn ||= id === name;
+function expire(group: Group, { process, epoch, quotas, isLeaving }: StoreMessage, now: number): void {
+  const dead = [...group.processes.values()]
+    .filter(({ expiresAt }) => expiresAt <= now)
+    .sort((a, b) => a.expiresAt - b.expiresAt || (a.id < b.id ? -1 : 1))
+    .slice(0, MOST_EXPIRED);
+  let hasHeld = false;
+  for (const { id, held } of dead) {
     group.processes.delete(id);
-    for (const [quota, amount] of held) group.usage.get(quota)?.add([[0, amount]], now);
+    group.queue.delete(id);
+    for (const [quota, amount] of held) {
+      hasHeld = true;
+      const state = group.quotas.get(quota)!;
+      state.held -= amount;
+      if (state.windowMs > 0) state.inherited += amount;
+    }
   }
-  const others = group.processes.size - (group.processes.has(name) ? 1 : 0);
-  if (isOwn || (expired > 0 && others === 0)) group.openAt = now + GRACE_MS;
+  if (group.processes.has(process)) return;
+  const isAlone = hasHeld && livingIn(group) === 0;
+  const isReturning = !isLeaving && epoch !== null && quotas.some(({ held, used }) => held > 0 || used.length > 0);
+  if (isAlone || isReturning) group.openAt = now + GRACE_MS;
 }
 
-function accept(group: Group, message: StoreMessage, before: Process | undefined, now: number): StoreAnswer {
-  const { quotas, wants, ledger } = message;
-  const isNew = before === undefined || ledger > before.ledger;
+function accept(group: Group, message: StoreMessage, now: number): { answer: StoreAnswer; hasReturned: boolean } {
+  const { process: id, quotas, wants, isLeaving } = message;
+  const before = group.processes.get(id);
+  const knownLedger = before?.ledger ?? null;
+  const isNew = message.ledger > (knownLedger ?? 0);
+  let isReturned = false;
   for (const quota of quotas) {
-    if (quota.kind === "places") continue;
-    let usage = group.usage.get(quota.id);
-    if (usage === undefined) {
-      usage = new UsageBuckets(quota);
-      group.usage.set(quota.id, usage);
+    const state = group.quotas.get(quota.id) ?? new UsageBuckets();
+    group.quotas.set(quota.id, state);
+    const usedBefore = state.used;
+    state.update(quota, now);
+    if (quota.kind !== "places") {
+      if (state.inherited > 0) state.add([[0, state.inherited]], quota, now);
+      state.inherited = 0;
+      if (isNew) state.add(quota.used, quota, now);
     }
-    usage.update(quota, now);
-    if (isNew) usage.add(quota.used, now);
+    const held = isLeaving ? 0 : quota.held;
+    const heldBefore = before?.held.get(quota.id) ?? 0;
+    state.held += held;
+    isReturned ||= held + Math.max(0, state.used - usedBefore) < heldBefore;
   }
-  const process: Process = {
-    turn: message.turn,
-    ledger: Math.max(ledger, before?.ledger ?? 0),
-    expiresAt: now + message.ttlMs + SLACK_MS,
-    held: new Map(quotas.map(({ id, held }) => [id, held])),
-    wanted: new Map(),
-    waitsSince: before?.waitsSince ?? Infinity,
-    waitsUntil: 0,
-    polls: before?.polls ?? 0,
-  };
-  group.processes.set(message.process, process);
+  if (before !== undefined) for (const [quota, amount] of before.held) group.quotas.get(quota)!.held -= amount;
   noteFacts(group, message.facts, now);
 
-  const others = [...group.processes.values()].filter((each) => each !== process);
-  const waiting = others.filter(({ waitsSince, waitsUntil }) => waitsSince < Infinity && now < waitsUntil);
-  const ahead = waiting
-    .filter(({ waitsSince }) => waitsSince < process.waitsSince)
-    .sort((a, b) => a.waitsSince - b.waitsSince)
-    .slice(0, MOST_AHEAD);
-  const used = quotas.map(({ id }) => group.usage.get(id)?.used ?? 0);
-  const held = quotas.map(({ id }) => sumOf(group.processes.values(), (each) => each.held.get(id)));
-  const left = quotas.map(({ id, limit }, index) => {
-    const free = now < group.openAt ? 0 : limit - used[index]! - held[index]!;
-    return Math.max(0, free - sumOf(ahead, (each) => each.wanted.get(id)));
+  const others = othersInQueue(group, id, now);
+  const ticket = group.queue.get(id)?.ticket ?? Infinity;
+  const isAlive = before !== undefined && !before.hasLeft;
+  const processes = livingIn(group) + (isLeaving ? 0 : 1) - (isAlive ? 1 : 0);
+  const isOpen = now >= group.openAt;
+  const ahead = quotas.map((quota) => needsIn(others, quota.id, (other) => other.ticket < ticket));
+  const free = quotas.map(({ id, limit }) => {
+    const { used, held } = group.quotas.get(id)!;
+    return isOpen ? Math.min(limit, Number.MAX_SAFE_INTEGER) - used - held : 0;
   });
-  const { served, granted } = serve(quotas, wants, left);
-  const isShort = wants.some(({ count }, index) => served[index]! < count);
-  if (now >= group.openAt && !isShort) {
-    for (const [index, quota] of quotas.entries()) {
-      const most = Math.floor(left[index]! / (2 * group.processes.size));
-      if (quota.kind !== "places") granted[index]! += Math.max(0, Math.min(quota.ahead, most));
+  const left = free.map((amount, i) => Math.max(0, amount - ahead[i]!));
+  const serving = serve(quotas, isLeaving ? [] : wants, left);
+  const { served, granted, first, lacks } = serving;
+  if (isOpen && !isLeaving && first === null) {
+    for (const [i, quota] of quotas.entries()) {
+      const behind = needsIn(others, quota.id, (other) => other.ticket > ticket);
+      const most = Math.floor(Math.max(0, left[i]! - behind) / (2 * processes));
+      if (quota.kind !== "places") granted[i]! += Math.max(0, Math.min(quota.ahead, most));
     }
   }
-  process.held = new Map(quotas.map(({ id, held }, index) => [id, held + granted[index]!]));
-  let retryInMs = 0;
-  if (isShort) {
-    process.polls++;
-    process.wanted = wantedOf(quotas, wants, served);
-    if (process.waitsSince === Infinity) process.waitsSince = now;
-    retryInMs = retryOf(group, message, served, used, held, granted, process.polls, now);
-    process.waitsUntil = now + retryInMs + SLACK_MS;
-  } else {
-    process.polls = 0;
-    process.waitsSince = Infinity;
+  let polls = 0;
+  let retryAt = 0;
+  const isGranted = granted.some((amount) => amount > 0);
+  if (first === null) group.queue.delete(id);
+  else {
+    polls = isGranted ? 1 : Math.min((before?.polls ?? 0) + 1, MOST_DOUBLINGS + 1);
+    const pollAt = now + SHORTEST_RETRY_MS * 2 ** (polls - 1);
+    const at = isOpen ? fitsAt() : group.openAt;
+    const retryInMs = (Number.isNaN(at) ? pollAt : at) - now;
+    retryAt = now + Math.min(LONGEST_RETRY_MS, Math.max(SHORTEST_RETRY_MS, retryInMs));
+    const needs = new Map(first.needs.map(([quota, need]) => [quotas[quota]!.id, need]));
+    const keepsTicket = ticket < Infinity && !isGranted;
+    group.queue.set(id, { ticket: keepsTicket ? ticket : ++group.tickets, until: retryAt + SLACK_MS, needs });
   }
-  const hasReturned = quotas.some(({ id, held }) => held < (before?.held.get(id) ?? 0));
-  if (message.isLeaving) group.processes.delete(message.process);
-  if (hasReturned && waiting.length > 0) for (const changed of group.watchers) changed();
+  const held = new Map<string, number>();
+  for (const [i, quota] of quotas.entries()) {
+    group.quotas.get(quota.id)!.held += granted[i]!;
+    const amount = (isLeaving ? 0 : quota.held) + granted[i]!;
+    if (amount > 0) held.set(quota.id, amount);
+  }
+  const process: Process = {
+    id,
+    turn: message.turn,
+    ledger: Math.max(message.ledger, knownLedger ?? 0),
+    expiresAt: now + message.ttlMs + SLACK_MS,
+    hasLeft: isLeaving,
+    held,
+    polls,
+    answer: { served, granted, knownLedger, retryAt },
+  };
+  group.processes.set(id, process);
+  return { answer: answerOf(group, message, process, now, others), hasReturned: isReturned && others.length > 0 };
+
+  /** Instant by which the first call that was not served fits by time alone, as far as its scarcest quota is known. */
+  function fitsAt(): number {
+    let scarcity = 0;
+    let at = NaN;
+    for (const [i, lack] of lacks) {
+      const quota = quotas[i]!;
+      const missing = lack + ahead[i]! - (free[i]! - granted[i]!);
+      const share = missing / Math.max(1, quota.limit);
+      if (missing <= 0 || share <= scarcity) continue;
+      scarcity = share;
+      at = quota.kind === "places" ? NaN : group.quotas.get(quota.id)!.releaseAt(missing, quota);
+    }
+    return at;
+  }
+}
+
+function answerOf(
+  group: Group,
+  { process: id, quotas }: StoreMessage,
+  { answer }: Process,
+  now: number,
+  others: readonly Waiting[] = othersInQueue(group, id, now),
+): StoreAnswer {
+  const { served, granted, knownLedger, retryAt } = answer;
+  for (const [key, { until }] of group.facts) if (until <= now) group.facts.delete(key);
   return {
     status: "ok",
     epoch: group.epoch,
-    processes: others.length + 1,
-    othersWait: waiting.length > 0,
-    knownLedger: before?.ledger ?? null,
-    quotas: quotas.map((_, i) => ({ granted: granted[i]!, used: used[i]!, held: held[i]! + granted[i]! })),
+    processes: Math.max(1, livingIn(group)),
+    othersWait: others.length > 0,
+    knownLedger,
+    quotas: quotas.map((quota, i) => {
+      const { used = 0, held = 0 } = group.quotas.get(quota.id) ?? {};
+      return { granted: granted[i]!, used, held };
+    }),
     served,
-    retryInMs,
-    facts: [...group.facts.values()].map(({ until, ...fact }) => ({ ...fact, forMs: until - now })),
+    retryInMs: retryAt === 0 ? 0 : Math.max(SHORTEST_RETRY_MS, retryAt - now),
+    facts: [...group.facts.values()]
+      .map(({ fact, until }) => ({ ...fact, forMs: until - now }))
+      .sort((a, b) => (a.key < b.key ? -1 : 1)),
   };
 }
 
-/** Serves wants from the spare amounts and from what is left, which it lowers. */
-function serve(
-  quotas: readonly StoreQuota[],
-  wants: readonly StoreWant[],
-  left: number[],
-): { served: number[]; granted: number[] } {
-  const spare = quotas.map((quota) => quota.spare);
-  const granted = quotas.map(() => 0);
-  const served = wants.map(({ needs, count }) => {
-    let calls = count;
-    for (const [quota, need] of needs) {
-      if (need > 0) calls = Math.min(calls, Math.floor((spare[quota]! + left[quota]!) / need));
-    }
-    for (const [quota, need] of needs) {
-      const own = Math.min(spare[quota]!, need * calls);
-      spare[quota]! -= own;
-      left[quota]! -= need * calls - own;
-      granted[quota]! += need * calls - own;
-      if (calls === count) continue;
-      // What the others of them need is left to no call behind.
-      const rest = need * (count - calls);
-      const kept = Math.min(spare[quota]!, rest);
-      spare[quota]! -= kept;
-      left[quota]! = Math.max(0, left[quota]! - (rest - kept));
-    }
-    return calls;
-  });
-  return { served, granted };
+/** The first processes of the queue without this one. Places that are overdue are lost. */
+function othersInQueue(group: Group, id: string, now: number): Waiting[] {
+  const first = [...group.queue].sort(([, a], [, b]) => a.ticket - b.ticket).slice(0, MOST_AHEAD + 1);
+  const others: Waiting[] = [];
+  for (const [other, waiting] of first) {
+    if (other === id) continue;
+    if (waiting.until <= now) group.queue.delete(other);
+    else if (others.length < MOST_AHEAD) others.push(waiting);
+  }
+  return others;
 }
 
-function wantedOf(
-  quotas: readonly StoreQuota[],
-  wants: readonly StoreWant[],
-  served: readonly number[],
-): ReadonlyMap<string, number> {
-  const wanted = new Map<string, number>();
-  for (const [index, { needs, count }] of wants.entries()) {
-    for (const [quota, need] of needs) {
-      const { id } = quotas[quota]!;
-      wanted.set(id, (wanted.get(id) ?? 0) + need * (count - served[index]!));
-    }
-  }
-  return wanted;
+function needsIn(others: readonly Waiting[], quota: string, isCounted: (other: Waiting) => boolean): number {
+  let sum = 0;
+  for (const other of others) if (isCounted(other)) sum += other.needs.get(quota) ?? 0;
+  return sum;
 }
 
-/** Time after which the first call that was not served fits by time alone, as far as that is known. */
-function retryOf(
-  group: Group,
-  { quotas, wants }: StoreMessage,
-  served: readonly number[],
-  used: readonly number[],
-  held: readonly number[],
-  granted: readonly number[],
-  polls: number,
-  now: number,
-): number {
-  const pollMs = Math.min(LONGEST_POLL_MS, SHORTEST_RETRY_MS * 2 ** Math.min(polls - 1, 4));
-  if (now < group.openAt) return Math.max(SHORTEST_RETRY_MS, group.openAt - now);
-  const first = wants.find(({ count }, index) => served[index]! < count)!;
-  let retryInMs = 0;
-  for (const [index, need] of first.needs) {
-    const { id, limit, spare } = quotas[index]!;
-    const missing = need - Math.max(0, limit - used[index]! - held[index]! - granted[index]!) - spare;
-    if (missing <= 0) continue;
-    const at = group.usage.get(id)?.releaseAt(missing) ?? Infinity;
-    // Without a known instant something has to be returned.
-    retryInMs = Math.max(retryInMs, at < Infinity ? at - now : pollMs);
-  }
-  return Math.min(LONGEST_RETRY_MS, Math.max(SHORTEST_RETRY_MS, retryInMs === 0 ? pollMs : retryInMs));
+function livingIn({ processes }: Group): number {
+  let living = 0;
+  for (const { hasLeft } of processes.values()) if (!hasLeft) living++;
+  return living;
 }
 
 function noteFacts(group: Group, facts: readonly StoreFact[], now: number): void {
   for (const [key, { until }] of group.facts) if (until <= now) group.facts.delete(key);
   for (const fact of facts) {
     const before = group.facts.get(fact.key);
-    const until = now + fact.forMs;
+    const until = now + Math.max(1, fact.forMs);
     const isNewer =
-      before === undefined ||
-      fact.revision > before.revision ||
-      (fact.revision === before.revision && until > before.until);
-    if (isNewer) group.facts.set(fact.key, { ...fact, until });
+      before === undefined
+        ? group.facts.size < MOST_FACTS
+        : fact.revision > before.fact.revision || (fact.revision === before.fact.revision && until > before.until);
+    if (isNewer) group.facts.set(fact.key, { fact, until });
   }
-}
-
-function sumOf(processes: Iterable<Process>, amountOf: (process: Process) => number | undefined): number {
-  let sum = 0;
-  for (const process of processes) sum += amountOf(process) ?? 0;
-  return sum;
 }

@@ -1,94 +1,125 @@
 // Usage of one quota in the store.
 //
-//   window:  an amount at t counts in the bucket that ends at t rounded up to window / 512, until a window after that end
-//   fixed:   an amount at t counts until the reset after t
+//   bucket(t) = t rounded up to window / 512        t: instant of an amount (ms of the store's clock)
+//   window:  a bucket counts until a window after its end
+//   fixed:   a bucket counts until the reset after it
 //
-// Regimes: wall clocks of hosts differ, so that they state different instants of one reset. Usage counts until the latest of
-// them has come, and what was used since the earliest counts in the next period, too. A correction lowers the bucket of its
-// instant and then the two before it, never below 0, because what it corrects can be in an earlier one by the delays of the
-// two messages.
+// Regimes: wall clocks of hosts differ, so hosts state different instants of one reset. Usage counts until the latest of
+// them, and usage since the earliest of them counts in the next period, too. A reset that is stated less than half a window
+// after the last one is the last one, stated by a slow clock. A correction lowers the bucket of its instant and then the two
+// before it, never below 0, because delays of messages differ. The rest of a correction is dropped.
 
 import type { StoreQuota, StoreUsage } from "../api/store.ts";
 
 const RESOLUTION = 512;
 const CORRECTED_BUCKETS = 3;
+const MOST_WALKED = 128;
 
-/** Amounts by bucket. */
+/** Amounts by bucket, and the totals of the quota. */
 export class UsageBuckets {
+  /** Usage that counts. */
   used = 0;
-  #windowMs: number;
-  #bucketMs: number;
-  readonly #isFixed: boolean;
-  /** Buckets by the instant of their end, the oldest first. */
+  /** Amount that all processes hold. */
+  held = 0;
+  /** Amount of dead processes that becomes usage with the next message that names the quota. */
+  inherited = 0;
+  /** Window of the log (ms): the longest that was stated while it had entries. 0: places. */
+  windowMs = 0;
   #buckets: { readonly end: number; amount: number }[] = [];
-  /** Earliest and latest instant that was stated for the next reset; 0: none was stated. */
+  // Earliest and latest instant that was stated for the next reset (0: none), and the earliest one of the last reset.
   #resetFrom = 0;
   #resetBy = 0;
+  #keptFrom = 0;
 
-  constructor({ kind, windowMs }: StoreQuota) {
-    this.#isFixed = kind === "fixed";
-    this.#windowMs = windowMs;
-    this.#bucketMs = Math.max(1, Math.ceil(windowMs / RESOLUTION));
+  /** Applies the window or the resets of a message, and drops usage that no longer counts. */
+  update({ kind, windowMs, resetInMs }: StoreQuota, now: number): void {
+    if (kind === "places") return;
+    this.windowMs = this.used === 0 ? windowMs : Math.max(this.windowMs, windowMs);
+    if (kind === "fixed") {
+      if (this.#resetBy > 0 && now >= this.#resetBy) {
+        const from = this.#resetFrom;
+        this.#drop((end) => end < from);
+        this.#keptFrom = from;
+        this.#resetFrom = this.#resetBy = 0;
+      }
+      this.#stateReset(now + resetInMs, windowMs);
+    } else {
+      const horizon = now - this.windowMs;
+      this.#drop((end) => end <= horizon);
+    }
   }
 
-  /** Notes what a message says about the window, and drops what no longer counts. */
-  update({ windowMs, resetInMs }: StoreQuota, now: number): void {
-    this.#windowMs = windowMs;
-    if (this.#isFixed) this.#updateReset(now + resetInMs, now);
-    const horizon = this.#isFixed ? -Infinity : now - windowMs;
-    while (this.#buckets.length > 0 && this.#buckets[0]!.end <= horizon) this.used -= this.#buckets.shift()!.amount;
-  }
-
-  add(usage: readonly StoreUsage[], now: number): void {
+  /** Counts amounts. `quota`: as the message states it. */
+  add(usage: readonly StoreUsage[], { kind, windowMs }: StoreQuota, now: number): void {
+    const bucketMs = Math.max(1, Math.ceil(windowMs / RESOLUTION));
     for (const [ageMs, amount] of usage) {
-      const end = Math.ceil((now - ageMs) / this.#bucketMs) * this.#bucketMs;
-      if (!this.#isFixed && end <= now - this.#windowMs) continue;
+      const end = Math.ceil((now - Math.max(0, ageMs)) / bucketMs) * bucketMs;
+      if (kind === "fixed" ? end < this.#keptFrom : end <= now - this.windowMs) continue;
       if (amount > 0) this.#addTo(end, amount);
-      else this.#correct(end, -amount);
+      else this.#correct(end, -amount, bucketMs);
     }
   }
 
-  /** Instant at which at least `amount` no longer counts; Infinity: that is more than all. */
-  releaseAt(amount: number): number {
+  /**
+   * Instant by which at least `amount` no longer counts. NaN: that is more than all. The log is searched for 128 buckets. If
+   * that is not enough, the instant of the last one is returned.
+   */
+  releaseAt(amount: number, { kind }: StoreQuota): number {
+    if (amount > this.used) return NaN;
+    if (kind === "fixed") return this.#resetBy;
     let released = 0;
-    for (const { end, amount: part } of this.#buckets) {
-      released += part;
-      if (released >= amount) return this.#isFixed ? this.#resetBy : end + this.#windowMs;
+    let at = NaN;
+    for (let i = 0; i < Math.min(MOST_WALKED, this.#buckets.length) && released < amount; i++) {
+      released += this.#buckets[i]!.amount;
+      at = this.#buckets[i]!.end + this.windowMs;
     }
-    return Infinity;
+    return at;
   }
 
-  #updateReset(at: number, now: number): void {
-    if (this.#resetBy > 0 && now >= this.#resetBy) {
-      for (const bucket of this.#buckets) if (bucket.end < this.#resetFrom) this.used -= bucket.amount;
-      this.#buckets = this.#buckets.filter(({ end }) => end >= this.#resetFrom);
-      this.#resetBy = 0;
-    }
-    if (this.#resetBy === 0) this.#resetFrom = this.#resetBy = at;
-    else if (Math.abs(at - this.#resetBy) < this.#windowMs / 2) {
+  #stateReset(at: number, windowMs: number): void {
+    if (this.#resetBy === 0) {
+      const isLastOne = this.#keptFrom > 0 && at - this.#keptFrom < windowMs / 2;
+      this.#resetFrom = this.#resetBy = isLastOne ? at + windowMs : at;
+    } else if (Math.abs(at - this.#resetBy) < windowMs / 2) {
       this.#resetFrom = Math.min(this.#resetFrom, at);
       this.#resetBy = Math.max(this.#resetBy, at);
     }
   }
 
+  #drop(isOver: (end: number) => boolean): void {
+    let dropped = 0;
+    while (dropped < this.#buckets.length && isOver(this.#buckets[dropped]!.end)) {
+      this.used -= this.#buckets[dropped++]!.amount;
+    }
+    if (dropped > 0) this.#buckets.splice(0, dropped);
+  }
+
+  /** Index of the first bucket that ends at `end` or later. */
+  #indexOf(end: number): number {
+    let index = this.#buckets.length;
+    while (index > 0 && this.#buckets[index - 1]!.end >= end) index--;
+    return index;
+  }
+
   #addTo(end: number, amount: number): void {
-    let place = this.#buckets.length;
-    while (place > 0 && this.#buckets[place - 1]!.end > end) place--;
-    const bucket = this.#buckets[place - 1];
+    const index = this.#indexOf(end);
+    const bucket = this.#buckets[index];
     if (bucket?.end === end) bucket.amount += amount;
-    else this.#buckets.splice(place, 0, { end, amount });
+    else this.#buckets.splice(index, 0, { end, amount });
     this.used += amount;
   }
 
-  #correct(end: number, amount: number): void {
-    let place = this.#buckets.length - 1;
-    while (place >= 0 && this.#buckets[place]!.end > end) place--;
-    for (let rest = amount, i = 0; i < CORRECTED_BUCKETS && place >= 0 && rest > 0; i++, place--) {
-      const bucket = this.#buckets[place]!;
+  #correct(end: number, amount: number, bucketMs: number): void {
+    let rest = amount;
+    for (let i = 0; i < CORRECTED_BUCKETS && rest > 0; i++) {
+      const index = this.#indexOf(end - i * bucketMs);
+      const bucket = this.#buckets[index];
+      if (bucket === undefined || bucket.end !== end - i * bucketMs) continue;
       const part = Math.min(bucket.amount, rest);
       bucket.amount -= part;
       this.used -= part;
       rest -= part;
+      if (bucket.amount === 0) this.#buckets.splice(index, 1);
     }
   }
 }

@@ -1,0 +1,108 @@
+// Messages and answers as the script reads and writes them.
+//
+// Regimes: names become ASCII without quotes, spaces and braces, so that they need no escapes in keys, in JSON and in the
+// script, and so that a group is one hash tag. Clients return numbers as numbers or text, and some parse text that looks like
+// JSON, so texts of an answer begin with a letter or "=".
+
+import type { StoreAnswer, StoreFact, StoreMessage } from "grate-limiter/store";
+
+const KINDS = { window: 0, fixed: 1, places: 2 } as const;
+
+/** Writes any text with letters, digits and "_.:/-" alone: a space as "+", another code unit as "%" and 4 hexadecimal digits. */
+export function escapeName(text: string): string {
+  return text.replace(/[^\w.:/-]/g, (unit) =>
+    // A surrogate pair is two units, since there is no flag "u".
+    unit === " " ? "+" : `%${unit.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  );
+}
+
+/** Text that `escapeName` has written. */
+export function unescapeName(name: string): string {
+  return name.replace(/\+|%([0-9a-f]{4})/g, (_, hex?: string) =>
+    hex === undefined ? " " : String.fromCharCode(Number.parseInt(hex, 16)),
+  );
+}
+
+/** The keys of a group: state, deaths, queue, facts, and the log of each quota of the message. */
+export function keysOf(prefix: string, group: string, { quotas }: StoreMessage): string[] {
+  const tag = tagOf(prefix, group);
+  const logs = quotas.map(({ id }) => `${tag}:usage:${escapeName(id)}`);
+  return [`${tag}:state`, `${tag}:deaths`, `${tag}:queue`, `${tag}:facts`, ...logs];
+}
+
+/** Channel of the wake-ups of a group. */
+export function channelOf(prefix: string, group: string): string {
+  return `${tagOf(prefix, group)}:returned`;
+}
+
+/** The message in JSON. */
+export function encodeMessage(message: StoreMessage): string {
+  const { process, turn, ledger, epoch, ttlMs, isLeaving, quotas, wants, facts } = message;
+  return JSON.stringify([
+    escapeName(process),
+    turn,
+    ledger,
+    epoch ?? "",
+    ttlMs,
+    isLeaving ? 1 : 0,
+    quotas.map((quota) => [
+      escapeName(quota.id),
+      KINDS[quota.kind],
+      Math.min(quota.limit, Number.MAX_SAFE_INTEGER),
+      quota.windowMs,
+      quota.resetInMs,
+      quota.held,
+      quota.spare,
+      quota.ahead,
+      quota.used.flat(),
+    ]),
+    wants.map(({ count, needs }) => [count, ...needs.flatMap(([quota, amount]) => [quota + 1, amount])]),
+    facts.map(({ key, value, revision, forMs }) => [escapeName(key), escapeName(value), revision, forMs]),
+  ]);
+}
+
+/** Reads the answer of the script. Throws if it is none. */
+export function decodeAnswer(reply: unknown): StoreAnswer {
+  if (!Array.isArray(reply)) throw new Error("the store's answer is not a list");
+  const parts: readonly unknown[] = reply;
+  let next = 0;
+  const text = () => textOf(parts[next++]);
+  const number = () => {
+    const value = Number(textOf(parts[next++]));
+    if (!Number.isFinite(value)) throw new Error("the store's answer has a part that is not a number");
+    return value;
+  };
+  const status = text();
+  if (status === "stale") return { status };
+  const epoch = text();
+  if (status === "rebuild") return { status, epoch };
+  if (status !== "ok") throw new Error("the store's answer has an unknown status");
+  const [processes, others, ledger, retryInMs] = [number(), number(), number(), number()];
+  const [quotaCount, wantCount, factCount] = [number(), number(), number()];
+  const quotas = listOf(quotaCount, () => ({ granted: number(), used: number(), held: number() }));
+  const served = listOf(wantCount, number);
+  const facts = listOf(
+    factCount,
+    (): StoreFact => ({
+      key: unescapeName(text().slice(1)),
+      value: unescapeName(text().slice(1)),
+      revision: number(),
+      forMs: number(),
+    }),
+  ).sort((a, b) => (a.key < b.key ? -1 : 1));
+  const knownLedger = ledger < 0 ? null : ledger;
+  return { status, epoch, processes, othersWait: others > 0, knownLedger, quotas, served, retryInMs, facts };
+}
+
+function tagOf(prefix: string, group: string): string {
+  return `${prefix}:{${escapeName(group)}}`;
+}
+
+function listOf<T>(length: number, item: () => T): T[] {
+  return Array.from({ length }, item);
+}
+
+/** Text of a part of an answer, also of bytes. */
+function textOf(part: unknown): string {
+  return part instanceof Uint8Array ? new TextDecoder().decode(part) : String(part);
+}
