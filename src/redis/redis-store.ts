@@ -5,7 +5,13 @@
 // Regimes: nothing is sent again here. A client may send a command late or twice, which the script bears.
 
 import { InvalidConfig } from "grate-limiter";
-import { type SharedStore, type StoreAnswer, type StoreContract, type StoreMessage, sharedStore } from "grate-limiter/store";
+import {
+  type SharedStore,
+  type StoreAnswer,
+  type StoreContract,
+  type StoreMessage,
+  sharedStore,
+} from "grate-limiter/store";
 import { type RedisClient, type RedisSubscriber, type RunScript, scriptRunner } from "./client.ts";
 import { channelOf, decodeAnswer, encodeMessage, keysOf } from "./encoding.ts";
 import { SCRIPT, SCRIPT_SHA } from "./script.ts";
