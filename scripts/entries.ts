@@ -28,7 +28,7 @@ export const ENTRIES: { readonly [name: string]: Entry } = {
   [CORE_ENTRY]: {
     source: "src/index.ts",
     program: 'export { GrateLimiter } from "grate-limiter";',
-    budgetBytes: 60_500,
+    budgetBytes: 61_500,
   },
   http: {
     source: "src/http/index.ts",

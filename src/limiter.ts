@@ -1,5 +1,4 @@
 import { Admission } from "./admission/admission.ts";
-import { connectStore } from "./admission/connect-store.ts";
 import { Reconfiguration } from "./admission/reconfiguration.ts";
 import type { MapResults, RunResult, TaskContext } from "./api/attempt.ts";
 import type { Decision } from "./api/decision.ts";
@@ -27,6 +26,7 @@ import { classic } from "./classic/classic-profile.ts";
 import { EngineTime } from "./clock/engine-time.ts";
 import { RealClock } from "./clock/real-clock.ts";
 import { Events } from "./events.ts";
+import type { FleetFactory } from "./fleet/fleet-link.ts";
 import { healthSettings } from "./health/health-settings.ts";
 import { forecastsOf, Inspector } from "./inspect.ts";
 import { newCounters } from "./metrics.ts";
@@ -42,7 +42,7 @@ import { isBuiltInWeightedScorer, strategyOf, WeightedScorer } from "./scoring/w
 import { requireObservedCost } from "./selection/cost-requirement.ts";
 import { observedProvider, requestedCapability, requireProvider } from "./selection/known-names.ts";
 import { requestSpecFor } from "./selection/request-spec.ts";
-import { select } from "./selection/select.ts";
+import { rank, select } from "./selection/select.ts";
 import type { SelectionContext } from "./selection/selection-context.ts";
 import type { Check } from "./validation/problems.ts";
 import * as checks from "./validation/schemas.ts";
@@ -51,11 +51,9 @@ const PROFILES: { readonly [name in NonNullable<GrateLimiterOptions["profile"]>]
 const OPTIONS: Check = checks.optionsFor(Object.keys(PROFILES));
 
 /**
- * Rate limiter that decides which provider gets the next request, and learns from what happened to it. Runs in process and
- * sets a timer only while a call waits. All times come from one clock, so that the same calls at the same instants give the
- * same answers.
- *
- * TypeScript infers the names of providers and capabilities from the options of the constructor and checks them.
+ * Rate limiter that decides which provider gets the next request, and learns from what happened to it. It sets a timer only
+ * while a call waits, or with a store. All times come from one clock. TypeScript infers and checks the names of providers and
+ * capabilities.
  */
 export class GrateLimiter<P extends string = string, Routes extends Record<string, P> = Record<string, P>> {
   readonly #context: SelectionContext;
@@ -97,13 +95,11 @@ export class GrateLimiter<P extends string = string, Routes extends Record<strin
     this.#calls = new Calls({ admission: this.#admission, time, random, maxWaiting, leaseTimeoutMs }, defaults);
     this.#inspector = new Inspector(this.#admission);
     this.#configuration.declare(options as GrateLimiterOptions, time.now);
-    if (options.store) connectStore(this.#admission, time, options as GrateLimiterOptions);
+    const connect = options.store?.connect as FleetFactory | undefined;
+    this.#admission.fleet = connect?.(this.#admission, time, rank, options as GrateLimiterOptions) ?? null;
   }
 
-  /**
-   * Adds a provider or replaces its configuration. Health stays; an unchanged quota keeps its usage, a changed one starts
-   * empty. Throws InvalidConfig.
-   */
+  /** Adds or replaces a provider. Health stays; an unchanged quota keeps its usage, a changed one starts empty. Throws InvalidConfig. */
   upsertProvider(config: ProviderConfig<P>): void {
     this.#validate(checks.provider, config, this.#context.registry.pools);
     this.#configuration.upsertProvider(config);
@@ -304,8 +300,8 @@ export class GrateLimiter<P extends string = string, Routes extends Record<strin
 
   /**
    * Rejects all queued and all later calls with code "closed". Leases, `observe`, queries and configuration keep working. With
-   * `drain` calls that have begun go on, and the promise resolves when nothing waits and no lease is open, or after
-   * `timeoutMs`. Throws InvalidConfig.
+   * `drain` calls that have begun go on, and the promise resolves when nothing waits and no lease is open, or after `timeoutMs`;
+   * with a store, when it has got back what was spare. Throws InvalidConfig.
    */
   close(options?: CloseOptions): Promise<void> {
     if (options !== undefined) this.#validate(checks.close, options);

@@ -25,7 +25,6 @@ import type { LeaseContext } from "./lease-context.ts";
 import { prospectOf } from "./prospect.ts";
 import type { AdmissionOptions, Reserver } from "./reserver.ts";
 import { isShutFor, isShutOut } from "./shut-out.ts";
-import { StoreAnswers } from "./store-answers.ts";
 import { trialsOutOfTurn } from "./trial-turn.ts";
 import { queueIn, type Verdict, WaitQueue } from "./wait-queue.ts";
 import { type Caller, type KeyQueue, type LaneGroup, Waiter, type WaitOptions } from "./waiter.ts";
@@ -37,7 +36,6 @@ export class QueueScheduler {
   readonly #claims: Claims;
   readonly #reserver: Reserver;
   readonly #shares: FairShares<KeyQueue>;
-  readonly #answers: StoreAnswers;
   readonly #queue: WaitQueue = new WaitQueue((waiter, group, now) => this.#evaluate(waiter, group, now));
   /** Capacity might have become available since the last pass. */
   #hasRoom = false;
@@ -61,7 +59,6 @@ export class QueueScheduler {
     this.#claims = claims;
     this.#reserver = reserver;
     this.#shares = new FairShares(parts.registry, options);
-    this.#answers = new StoreAnswers(context, parts);
   }
 
   /** True if nothing waits, and no claim is left of a former waiter. */
@@ -112,7 +109,8 @@ export class QueueScheduler {
           for (const [provider, waiter] of turns) this.#evaluate(waiter, null, now, provider);
         }
         if (!this.#queue.pass(now, true)) this.#evaluateAll(now);
-        for (const waiter of this.#answers.answered(now)) this.#giveUp(waiter, now, "refused");
+        const { fleet } = this.#context;
+        if (fleet) for (const waiter of fleet.answeredCalls(now)) this.#giveUp(waiter as Waiter, now, "refused");
       }
     } finally {
       this.#isServing = false;
@@ -157,7 +155,8 @@ export class QueueScheduler {
       this.#nextEvaluationAt = Infinity;
     }
     const { priority = 0, fairnessKey: key } = options;
-    const deadline = this.#answers.deadlineOf(capability, request, now + maxWaitMs, now);
+    const { fleet } = this.#context;
+    const deadline = fleet?.deadlineOf(capability, request, now + maxWaitMs, now) ?? now + maxWaitMs;
     const queue = this.#queue;
     const share = this.#shares.find(capability, priority, key);
     const waiting = queue.groupOf(capability.list, request);
@@ -203,7 +202,7 @@ export class QueueScheduler {
     }
     if (waiter.trialRank > 0) this.#ranked++;
     else waiter.load = load;
-    this.#answers.add(waiter, now + maxWaitMs);
+    fleet?.add(waiter, now + maxWaitMs);
     if (caller !== undefined) caller.withdraw = (error) => void this.#reject(waiter, error);
     const group = queue.add(waiter, capability.list);
     this.#reserver.reportWait(capability, request, now);
@@ -314,7 +313,7 @@ export class QueueScheduler {
       this.#shares.leave(waiter.share);
     }
     if (waiter.hasClaims) this.#hasRoom = true;
-    this.#answers.delete(waiter);
+    this.#context.fleet?.delete(waiter);
     waiter.unwatch();
   }
 }

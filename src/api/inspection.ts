@@ -1,6 +1,7 @@
 import type { Metrics } from "./metrics.ts";
 import type { QuotaForecast } from "./quota-forecast.ts";
 import type { RefusalReason } from "./refusal.ts";
+import type { StoreInspection } from "./store-inspection.ts";
 
 /** Current state of one provider. */
 export interface ProviderInspection<P extends string = string> {
@@ -31,18 +32,6 @@ export interface QueueInspection<P extends string = string> {
   readonly oldestMs: number | null;
   /** By capability: the reasons why the call that is served next waits. */
   readonly waitsFor: { readonly [capability: string]: readonly RefusalReason<P>[] };
-}
-
-/** Connection of a limiter to its store. */
-export interface StoreInspection {
-  /** "joining": the store has not answered yet, or this process has been forgotten and joins again. */
-  readonly state: "connected" | "down" | "joining";
-  /** Time since the store went down; 0: it is not down. */
-  readonly downMs: number;
-  /** Number of processes that share the limits, this one included, as far as the store has said; at least 1. */
-  readonly processes: number;
-  /** Time that the last answer took; null: there was none. */
-  readonly lastRoundTripMs: number | null;
 }
 
 /** State of a limiter as JSON-safe data. */

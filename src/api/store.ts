@@ -120,5 +120,5 @@ export interface StoreContract {
 /** A store through which several processes share limits, such as `memoryStore()`. Made by `sharedStore`. */
 export interface SharedStore {
   /** Connects a limiter; called by its constructor alone. */
-  readonly connect: (limiter: never, options: never) => unknown;
+  readonly connect: (...parts: never[]) => unknown;
 }

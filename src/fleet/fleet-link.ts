@@ -1,4 +1,6 @@
-import type { StoreInspection } from "../api/inspection.ts";
+import type { GrateLimiterOptions } from "../api/options.ts";
+import type { StoreInspection } from "../api/store-inspection.ts";
+import type { EngineTime } from "../clock/engine-time.ts";
 import type { Events } from "../events.ts";
 import type { Counters } from "../metrics.ts";
 import type { Capability } from "../provider/capability.ts";
@@ -6,6 +8,8 @@ import type { Registry } from "../provider/registry.ts";
 import type { Quota } from "../quota/quota.ts";
 import type { Ranking } from "../selection/ranking.ts";
 import type { RequestSpec } from "../selection/request-spec.ts";
+import type { rank } from "../selection/select.ts";
+import type { SelectionContext } from "../selection/selection-context.ts";
 
 /** A call that waits for a lease. */
 export interface FleetWaiter {
@@ -48,8 +52,13 @@ export interface FleetOptions {
 
 /** The limits of one limiter as far as they are shared. */
 export interface FleetLink {
-  /** Longest time (ms) until the store has answered a question that is asked now, or is down. */
-  readonly answerMs: number;
+  /** When such a call gives up at the latest: its deadline, or when the store has answered if that is later. */
+  deadlineOf(capability: Capability, request: RequestSpec, deadline: number, now: number): number;
+  /** A call waits of which the own patience ends at that instant. */
+  add(waiter: FleetWaiter, patienceEnd: number): void;
+  delete(waiter: FleetWaiter): void;
+  /** Returns the calls of which the patience is over and the answer has come. */
+  answeredCalls(now: number): FleetWaiter[];
   /** Called by every step, before anything is decided. */
   beginStep(now: number): void;
   /** Called by every step, after everything is decided. */
@@ -65,5 +74,19 @@ export interface FleetLink {
   inspect(now: number): StoreInspection;
 }
 
+/** Parts of the core that a store is given, so that it brings no copy of them. */
+export interface LimiterParts {
+  readonly selection: SelectionContext;
+  readonly waiters: Iterable<FleetWaiter>;
+  beginStep(): number;
+  endStep(): void;
+  capacityFreed(): void;
+}
+
 /** Connects a limiter to its store. */
-export type FleetFactory = (host: FleetHost, options: FleetOptions) => FleetLink;
+export type FleetFactory = (
+  limiter: LimiterParts,
+  time: EngineTime,
+  rankProviders: typeof rank,
+  options: GrateLimiterOptions,
+) => FleetLink;

@@ -4,17 +4,20 @@
 //
 // Regimes: nothing runs between steps except that timer. It keeps the process alive only while a call waits.
 
-import type { StoreInspection } from "../api/inspection.ts";
 import type { StoreAnswer, StoreContract, StoreFact, StoreMessage } from "../api/store.ts";
+import type { StoreInspection } from "../api/store-inspection.ts";
 import { TimerHeap } from "../clock/timer-heap.ts";
+import type { Capability } from "../provider/capability.ts";
 import type { Provider } from "../provider/provider.ts";
 import type { Quota } from "../quota/quota.ts";
+import type { RequestSpec } from "../selection/request-spec.ts";
 import { Allowance } from "./allowance.ts";
 import { FleetGroup } from "./fleet-group.ts";
-import type { FleetHost, FleetLink, FleetOptions } from "./fleet-link.ts";
+import type { FleetHost, FleetLink, FleetOptions, FleetWaiter } from "./fleet-link.ts";
 import type { GroupContext } from "./group-context.ts";
 import { type GroupMembers, groupsOf, quotasOf } from "./group-names.ts";
 import { SharedHealth } from "./shared-health.ts";
+import { StoreAnswers } from "./store-answers.ts";
 import { wantsOf } from "./wants.ts";
 
 /** Exchanges that a call waits for at most: the one on its way, and its own. */
@@ -27,6 +30,7 @@ export class Fleet implements FleetLink, GroupContext<FleetGroup> {
   readonly timeoutMs: number;
   readonly processId: string = newProcessId();
   readonly #store: StoreContract;
+  readonly #answers: StoreAnswers;
   readonly #groups = new Map<string, FleetGroup>();
   readonly #ofProvider = new Map<Provider, FleetGroup>();
   readonly #ofQuota = new Map<Quota, Allowance>();
@@ -50,6 +54,7 @@ export class Fleet implements FleetLink, GroupContext<FleetGroup> {
     this.options = options;
     this.#store = store;
     this.timeoutMs = store.timeoutMs ?? 500;
+    this.#answers = new StoreAnswers(host, EXCHANGES_AWAITED * this.timeoutMs);
     const noteHealth = ({ provider }: { readonly provider: string }) => {
       const health = this.#health.get(host.registry.providers.get(provider)!);
       if (health !== undefined) this.#active.add(health);
@@ -58,8 +63,20 @@ export class Fleet implements FleetLink, GroupContext<FleetGroup> {
       host.events.on(event, noteHealth);
   }
 
-  get answerMs(): number {
-    return EXCHANGES_AWAITED * this.timeoutMs;
+  deadlineOf(capability: Capability, request: RequestSpec, deadline: number, now: number): number {
+    return this.#answers.deadlineOf(capability, request, deadline, now);
+  }
+
+  add(waiter: FleetWaiter, patienceEnd: number): void {
+    this.#answers.add(waiter, patienceEnd);
+  }
+
+  delete(waiter: FleetWaiter): void {
+    this.#answers.delete(waiter);
+  }
+
+  answeredCalls(now: number): FleetWaiter[] {
+    return this.#answers.answered(now);
   }
 
   beginStep(now: number): void {

@@ -8,6 +8,8 @@ const NEWER: readonly string[] = [
   "unrecognizedOutcomes",
   "unmatchedReports",
   "listenerErrors",
+  "storeExchanges",
+  "storeFailures",
 ];
 
 function withoutZeros<T extends object>(fields: T): Partial<T> {
