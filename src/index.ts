@@ -4,7 +4,7 @@ export type { Alternative, Decision } from "./api/decision.ts";
 export { Dimension } from "./api/dimension.ts";
 export type { CallEvent, CallOutcome, LimiterEvents } from "./api/events.ts";
 export type { Explanation } from "./api/explanation.ts";
-export type { Inspection, ProviderInspection, QueueInspection } from "./api/inspection.ts";
+export type { Inspection, ProviderInspection, QueueInspection, StoreInspection } from "./api/inspection.ts";
 export type { KeptLease, Lease, Settlement } from "./api/lease.ts";
 export type { Metrics } from "./api/metrics.ts";
 export type { Observation, Outcome } from "./api/observation.ts";
@@ -35,6 +35,7 @@ export type {
 } from "./api/run-options.ts";
 export type { ProviderScoreContext, QuotaState, ScoreBreakdown, ScoringStrategy } from "./api/scoring-strategy.ts";
 export { StatusClass } from "./api/status-class.ts";
+export type { SharedStore } from "./api/store.ts";
 export type { ClientUsage, ReportedUsage, Usage } from "./api/usage.ts";
 export type { Verdict } from "./api/verdict.ts";
 export type { WindowSpec } from "./api/window.ts";

@@ -312,10 +312,7 @@ export class GrateLimiter<P extends string = string, Routes extends Record<strin
     return this.#admission.close(options);
   }
 
-  /**
-   * Sends all usage to the store and returns what is not in use. For the end of an invocation of a serverless function. It
-   * resolves when the store has answered, or has failed; without a store immediately.
-   */
+  /** Sends all usage to the store and returns what is not in use, for the end of a serverless invocation. Never rejects. */
   flush(): Promise<void> {
     return this.#admission.fleet?.flush() ?? Promise.resolve();
   }

@@ -16,11 +16,13 @@ import { booleanMembers, mentions, profileComparisons, readSource } from "../sup
 /** The folders and files in the order in which a request flows through the source. Imports point down only. */
 const ORDER = [
   "http",
+  "store",
   "index.ts",
   "limiter.ts",
   "inspect.ts",
   "run",
   "admission",
+  "fleet",
   "selection",
   "observation",
   "provider",
