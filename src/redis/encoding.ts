@@ -102,7 +102,7 @@ function listOf<T>(length: number, item: () => T): T[] {
   return Array.from({ length }, item);
 }
 
-/** Text of a part of an answer, also of bytes. */
+/** Text of a part of an answer, which is ASCII. Some clients return bytes. */
 function textOf(part: unknown): string {
-  return part instanceof Uint8Array ? new TextDecoder().decode(part) : String(part);
+  return part instanceof Uint8Array ? String.fromCharCode(...part) : String(part);
 }

@@ -6,7 +6,7 @@ import type { StoreAnswer, StoreFact, StoreMessage, StoreQuota } from "../../../
 export interface StoreStep {
   readonly waitMs: number;
   readonly process: number;
-  /** "next", or a message with the turn of the latest one or of the one before. */
+  /** A new message, the latest one again, or the one before it again. */
   readonly turn: "next" | "same" | "older";
   readonly epoch: "known" | "none" | "other";
   readonly isNewLedger: boolean;
@@ -82,16 +82,14 @@ export const storeStep: fc.Arbitrary<StoreStep> = fc.record({
 
 /** Turns steps into messages, for one store. */
 export class StoreHistory {
-  readonly #turns = new Map<number, number>();
   readonly #ledgers = new Map<number, number>();
-  readonly #sent = new Map<number, StoreMessage>();
+  readonly #sent = new Map<number, StoreMessage[]>();
   readonly #epochs: string[] = [];
 
   message(step: StoreStep): StoreMessage {
-    const latest = this.#sent.get(step.process);
-    if (step.turn === "same" && latest !== undefined) return latest;
-    const turn = (this.#turns.get(step.process) ?? 1) + (step.turn === "older" ? -1 : 1);
-    if (step.turn === "next") this.#turns.set(step.process, turn);
+    const sent = this.#sent.get(step.process) ?? [];
+    const repeated = step.turn === "next" ? undefined : sent.at(step.turn === "same" ? -1 : -2);
+    if (repeated !== undefined) return repeated;
     const ledger = (this.#ledgers.get(step.process) ?? 0) + (step.isNewLedger ? 1 : 0);
     this.#ledgers.set(step.process, ledger);
     const quotas = step.quotas.map(({ kind, spare, ...quota }, index): StoreQuota => {
@@ -111,7 +109,7 @@ export class StoreHistory {
     });
     const message: StoreMessage = {
       process: `process ${step.process}`,
-      turn,
+      turn: sent.length + 1,
       ledger,
       epoch: step.epoch === "none" ? null : step.epoch === "other" ? "lost" : (this.#epochs.at(-1) ?? null),
       ttlMs: 10_000,
@@ -127,7 +125,7 @@ export class StoreHistory {
             .filter(({ needs, count }) => needs.length > 0 && count > 0),
       facts: step.facts,
     };
-    this.#sent.set(step.process, message);
+    this.#sent.set(step.process, [...sent, message]);
     return message;
   }
 
