@@ -4,8 +4,14 @@
 //
 // Regimes: nothing is sent again here. A client may send a command late or twice, which the script bears.
 
-import { InvalidConfig, type Problem } from "grate-limiter";
-import { type SharedStore, type StoreAnswer, type StoreContract, type StoreMessage, sharedStore } from "grate-limiter/store";
+import { InvalidConfig } from "grate-limiter";
+import {
+  type SharedStore,
+  type StoreAnswer,
+  type StoreContract,
+  type StoreMessage,
+  sharedStore,
+} from "grate-limiter/store";
 import { type RedisClient, type RedisSubscriber, type RunScript, scriptRunner } from "./client.ts";
 import { channelOf, decodeAnswer, encodeMessage, keysOf } from "./encoding.ts";
 import { SCRIPT, SCRIPT_SHA } from "./script.ts";
@@ -31,7 +37,7 @@ export class RedisStore implements StoreContract {
 
   constructor(client: RedisClient, options: RedisStoreOptions = {}) {
     const { prefix = "grate", timeoutMs = 500, subscriber } = options;
-    const problems: Problem[] = [];
+    const problems: InvalidConfig["problems"][number][] = [];
     const run = scriptRunner(client);
     if (run === null) {
       const expected = "a client of ioredis, iovalkey, redis, @upstash/redis or Bun, or a function";

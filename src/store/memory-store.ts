@@ -122,7 +122,7 @@ export function memoryStore(clock: Clock = new RealClock()): SharedStore {
   return sharedStore(new MemoryStore(clock));
 }
 
-function expire(group: Group, { process, epoch, quotas, isLeaving }: StoreMessage, now: number): void {
+function expire(group: Group, { process: name, epoch, quotas, isLeaving }: StoreMessage, now: number): void {
   const dead = [...group.processes.values()]
     .filter(({ expiresAt }) => expiresAt <= now)
     .sort((a, b) => a.expiresAt - b.expiresAt || (a.id < b.id ? -1 : 1))
@@ -138,7 +138,7 @@ function expire(group: Group, { process, epoch, quotas, isLeaving }: StoreMessag
       if (state.windowMs > 0) state.inherited += amount;
     }
   }
-  if (group.processes.has(process)) return;
+  if (group.processes.has(name)) return;
   const isAlone = hasHeld && livingIn(group) === 0;
   const isReturning = !isLeaving && epoch !== null && quotas.some(({ held, used }) => held > 0 || used.length > 0);
   if (isAlone || isReturning) group.openAt = now + GRACE_MS;
@@ -208,7 +208,7 @@ function accept(group: Group, message: StoreMessage, now: number): { answer: Sto
     const amount = (isLeaving ? 0 : quota.held) + granted[i]!;
     if (amount > 0) held.set(quota.id, amount);
   }
-  const process: Process = {
+  const member: Process = {
     id,
     turn: message.turn,
     ledger: Math.max(message.ledger, knownLedger ?? 0),
@@ -218,8 +218,8 @@ function accept(group: Group, message: StoreMessage, now: number): { answer: Sto
     polls,
     answer: { served, granted, knownLedger, retryAt },
   };
-  group.processes.set(id, process);
-  return { answer: answerOf(group, message, process, now, others), hasReturned: isReturned && others.length > 0 };
+  group.processes.set(id, member);
+  return { answer: answerOf(group, message, member, now, others), hasReturned: isReturned && others.length > 0 };
 
   /** Instant by which the first call that was not served fits by time alone, as far as its scarcest quota is known. */
   function fitsAt(): number {

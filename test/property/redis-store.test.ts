@@ -10,7 +10,8 @@ import { StoreHistory, type StoreStep, storeStep } from "../support/redis/store-
 import { propertyRuns } from "../support/test-effort.ts";
 
 const PROGRAM = serverProgram();
-if (PROGRAM === null) console.warn("SKIPPED: redis-server is not installed, so the script is not compared with the model");
+if (PROGRAM === null)
+  console.warn("SKIPPED: redis-server is not installed, so the script is not compared with the model");
 
 describe.skipIf(PROGRAM === null)("the script and the store in memory", () => {
   let server: RedisServer;

@@ -11,7 +11,10 @@ export interface StoreStep {
   readonly epoch: "known" | "none" | "other";
   readonly isNewLedger: boolean;
   readonly isLeaving: boolean;
-  readonly quotas: readonly (Omit<StoreQuota, "id" | "kind" | "windowMs" | "spare"> & { kind: number; spare: number })[];
+  readonly quotas: readonly (Omit<StoreQuota, "id" | "kind" | "windowMs" | "spare"> & {
+    kind: number;
+    spare: number;
+  })[];
   readonly quotaFrom: number;
   readonly wants: readonly { readonly needs: readonly number[]; readonly count: number }[];
   readonly facts: readonly StoreFact[];
@@ -29,7 +32,10 @@ const amount = fc.oneof(
   { weight: 1, arbitrary: fc.integer({ min: 0, max: 2 ** 45 }) },
 );
 const age = fc.oneof(fc.integer({ min: 0, max: 50 }), fc.integer({ min: 0, max: 70_000 }));
-const usage = fc.tuple(age, fc.oneof({ weight: 4, arbitrary: amount }, { weight: 1, arbitrary: fc.integer({ min: -9, max: 0 }) }));
+const usage = fc.tuple(
+  age,
+  fc.oneof({ weight: 4, arbitrary: amount }, { weight: 1, arbitrary: fc.integer({ min: -9, max: 0 }) }),
+);
 const rarely = (weight: number) => fc.nat({ max: weight }).map((value) => value === weight);
 
 /** One step. */
@@ -66,9 +72,12 @@ export const storeStep: fc.Arbitrary<StoreStep> = fc.record({
     }),
     { minLength: 1, maxLength: 4 },
   ),
-  wants: fc.array(fc.record({ needs: fc.array(fc.nat({ max: 8 }), { minLength: 1, maxLength: 4 }), count: fc.nat({ max: 5 }) }), {
-    maxLength: 3,
-  }),
+  wants: fc.array(
+    fc.record({ needs: fc.array(fc.nat({ max: 8 }), { minLength: 1, maxLength: 4 }), count: fc.nat({ max: 5 }) }),
+    {
+      maxLength: 3,
+    },
+  ),
   facts: fc.array(
     fc.record({
       key: fc.constantFrom("dead a", "cooldown {b}", "é"),
@@ -119,7 +128,9 @@ export class StoreHistory {
         ? []
         : step.wants
             .map(({ needs, count }) => ({
-              needs: needs.flatMap((need, quota) => (need > 0 && quota < quotas.length ? [[quota, need] as const] : [])),
+              needs: needs.flatMap((need, quota) =>
+                need > 0 && quota < quotas.length ? [[quota, need] as const] : [],
+              ),
               count,
             }))
             .filter(({ needs, count }) => needs.length > 0 && count > 0),
