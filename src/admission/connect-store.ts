@@ -1,6 +1,7 @@
 import type { GrateLimiterOptions } from "../api/options.ts";
 import type { EngineTime } from "../clock/engine-time.ts";
 import type { FleetFactory, FleetHost } from "../fleet/fleet-link.ts";
+import { quotaSpecs } from "../quota/quota-spec.ts";
 import { rank } from "../selection/select.ts";
 import type { Admission } from "./admission.ts";
 
@@ -21,6 +22,7 @@ export function connectStore(
       return time.now;
     },
     wakeAt: (atMs, wake, isBackground) => time.wakeAt(atMs, wake, isBackground),
+    newPlace: (now) => selection.profile.createQuota(quotaSpecs({ concurrency: 1 }, [], null)[0]!, null, time, now),
     waiters: admission.waiters,
     rankingFor: (capability, request, now) => rank(capability, request, selection, now, true),
     beginStep: () => admission.beginStep(),

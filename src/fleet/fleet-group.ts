@@ -8,12 +8,12 @@
 // is down, "share" allows limit / processes by the own count, from the second failure on, and for some time after the store has
 // come back, so that every process has sent its usage before one of them is granted more.
 
-import type { StoreAnswer, StoreMessage } from "../api/store.ts";
+import type { StoreAnswer, StoreFact, StoreMessage } from "../api/store.ts";
 import type { Due } from "../clock/timer-heap.ts";
 import type { Allowance, AllowanceState } from "./allowance.ts";
 import { heartbeatMs, retryMs, usageDelayMs } from "./exchange-timing.ts";
-import type { FleetHost, FleetOptions } from "./fleet-link.ts";
-import type { Want } from "./wants.ts";
+import type { GroupContext } from "./group-context.ts";
+import { type Want, wantedAt } from "./wants.ts";
 
 /** Time for which "share" goes on after the store has come back: the longest pause of another process, and its exchange. */
 const RETURN_MS = 3_000;
@@ -27,22 +27,10 @@ interface Attempt {
   readonly timeoutAt: number;
   readonly wants: readonly Want[];
   readonly isLeaving: boolean;
+  readonly facts: readonly StoreFact[];
+  readonly allowances: readonly Allowance[];
   /** Calls of `flush` that wait for its end. */
   readonly flushes: readonly (() => void)[];
-}
-
-/** Parts of a fleet that its groups use. */
-export interface GroupContext {
-  readonly host: FleetHost;
-  readonly options: FleetOptions;
-  readonly timeoutMs: number;
-  readonly processId: string;
-  exchange(group: string, sent: StoreMessage): Promise<StoreAnswer>;
-  groupChanged(group: FleetGroup): void;
-  /** Looks at the wait queue again. */
-  collectWants(): void;
-  failed(group: FleetGroup, error: unknown): void;
-  answered(group: FleetGroup, tookMs: number): void;
 }
 
 /** What this process holds of the quotas of one group. */
@@ -56,7 +44,7 @@ export class FleetGroup implements Due, AllowanceState {
   /** Requests that wait for the store, as of the latest look at the wait queue. */
   wants: readonly Want[] = [];
   allowances: readonly Allowance[] = [];
-  readonly #context: GroupContext;
+  readonly #context: GroupContext<FleetGroup>;
   #attempt: Attempt | null = null;
   #turn = 0;
   #ledger = 0;
@@ -78,8 +66,10 @@ export class FleetGroup implements Due, AllowanceState {
   #shareUntil = -Infinity;
   #flushes: (() => void)[] = [];
   isClosed = false;
+  /** True if the store has to be told a fact. */
+  hasNews = false;
 
-  constructor(name: string, order: number, context: GroupContext) {
+  constructor(name: string, order: number, context: GroupContext<FleetGroup>) {
     this.name = name;
     this.order = order;
     this.#context = context;
@@ -153,7 +143,7 @@ export class FleetGroup implements Due, AllowanceState {
     if (!isBusy && !this.#isMember) for (const resolve of this.#flushes.splice(0)) resolve();
     if (this.#failures > 0) return isBusy ? this.#retryAt : Infinity;
     if (this.#retryAt === now) return now;
-    if (this.#flushes.length > 0) return now;
+    if (this.#flushes.length > 0 || this.hasNews) return now;
     const { aheadMs, processTtlMs } = this.#context.options;
     if (this.#isTold(now)) this.#usageSince = Infinity;
     else if (this.#usageSince === Infinity) this.#usageSince = now;
@@ -173,7 +163,9 @@ export class FleetGroup implements Due, AllowanceState {
 
   /** True if this process holds something, waits, or has used something within a window. */
   #isBusy(now: number): boolean {
-    return this.wants.length > 0 || this.allowances.some(({ held, log }) => held > 0 || log.used(now) > 0);
+    return (
+      this.wants.length > 0 || this.hasNews || this.allowances.some(({ held, log }) => held > 0 || log.used(now) > 0)
+    );
   }
 
   /** True if the store knows all usage, and all places that were freed. */
@@ -208,7 +200,16 @@ export class FleetGroup implements Due, AllowanceState {
     });
     const isLeaving = wants.length === 0 && !this.#isBusy(now) && quotas.every(({ ahead }) => ahead === 0);
     const flushes = this.#flushes.splice(0);
-    const attempt: Attempt = { sentAt: now, timeoutAt: now + timeoutMs, wants, isLeaving, flushes };
+    const facts = this.#context.factsOf(this, now);
+    const attempt: Attempt = {
+      sentAt: now,
+      timeoutAt: now + timeoutMs,
+      wants,
+      isLeaving,
+      facts,
+      allowances: this.allowances,
+      flushes,
+    };
     this.#attempt = attempt;
     this.#sentAt = now;
     this.#usageSince = Infinity;
@@ -224,7 +225,7 @@ export class FleetGroup implements Due, AllowanceState {
         needs: [...needs].map(([allowance, need]) => [this.allowances.indexOf(allowance), need]),
         count,
       })),
-      facts: [],
+      facts,
     };
     const step = (apply: (at: number) => void) => {
       if (this.#attempt !== attempt) return;
@@ -264,7 +265,6 @@ export class FleetGroup implements Due, AllowanceState {
       this.#accept(attempt, answer, now);
       this.#validUntil = attempt.isLeaving ? Infinity : attempt.sentAt + options.processTtlMs;
       this.#isMember = !attempt.isLeaving;
-      if (attempt.isLeaving) this.#epoch = null;
       this.#hasJoined = true;
       for (const resolve of attempt.flushes) resolve();
     } else {
@@ -282,16 +282,17 @@ export class FleetGroup implements Due, AllowanceState {
     host.capacityFreed();
   }
 
-  #accept({ wants }: Attempt, answer: Extract<StoreAnswer, { status: "ok" }>, now: number): void {
+  #accept({ wants, facts, allowances }: Attempt, answer: Extract<StoreAnswer, { status: "ok" }>, now: number): void {
     this.#epoch = answer.epoch;
     this.processes = Math.max(1, answer.processes);
+    this.#context.learn(this, facts, answer.facts, now);
     this.#isSealed = false;
     const { knownLedger } = answer;
     // A server that took over without the latest writes knows fewer batches, or not even this process.
     const isForgotten = this.#isMember && (knownLedger === null || knownLedger < this.#ledger - 1);
     if (this.#shareUntil === Infinity) this.#shareUntil = now + RETURN_MS;
     let isShort = false;
-    for (const [index, allowance] of this.allowances.entries()) {
+    for (const [index, allowance] of allowances.entries()) {
       const { granted, used, held } = answer.quotas[index]!;
       allowance.accept(granted, used, held, this.processes, now);
       isShort ||= allowance.spare < allowance.ahead(this.#context.options.aheadMs, now) / 2;
@@ -310,11 +311,4 @@ export class FleetGroup implements Due, AllowanceState {
       for (const [allowance, need] of scarce.length > 0 ? scarce : needs) allowance.refused(need, now + retryInMs);
     }
   }
-}
-
-/** When the store can be asked for it. */
-function wantedAt({ needs }: Want, now: number): number {
-  let at = now;
-  for (const [allowance, need] of needs) if (allowance.isRefused(need, now)) at = Math.max(at, allowance.refusedUntil);
-  return at;
 }

@@ -3,6 +3,7 @@ import type { Events } from "../events.ts";
 import type { Counters } from "../metrics.ts";
 import type { Capability } from "../provider/capability.ts";
 import type { Registry } from "../provider/registry.ts";
+import type { Quota } from "../quota/quota.ts";
 import type { Ranking } from "../selection/ranking.ts";
 import type { RequestSpec } from "../selection/request-spec.ts";
 
@@ -27,6 +28,8 @@ export interface FleetHost {
   readonly now: number;
   /** Calls `wake` at or after `atMs`; returns its cancel. A background timer does not keep the process alive. */
   wakeAt(atMs: number, wake: () => void, isBackground: boolean): () => void;
+  /** A quota of one place. */
+  newPlace(now: number): Quota;
   readonly waiters: Iterable<FleetWaiter>;
   /** The providers for the lease that a waiter waits for, best first. Valid until the next call. */
   rankingFor(capability: Capability, request: RequestSpec, now: number): Ranking;

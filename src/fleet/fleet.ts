@@ -5,21 +5,23 @@
 // Regimes: nothing runs between steps except that timer. It keeps the process alive only while a call waits.
 
 import type { StoreInspection } from "../api/inspection.ts";
-import type { StoreAnswer, StoreContract, StoreMessage } from "../api/store.ts";
+import type { StoreAnswer, StoreContract, StoreFact, StoreMessage } from "../api/store.ts";
 import { TimerHeap } from "../clock/timer-heap.ts";
 import type { Provider } from "../provider/provider.ts";
 import type { Quota } from "../quota/quota.ts";
 import { Allowance } from "./allowance.ts";
-import { FleetGroup, type GroupContext } from "./fleet-group.ts";
+import { FleetGroup } from "./fleet-group.ts";
 import type { FleetHost, FleetLink, FleetOptions } from "./fleet-link.ts";
+import type { GroupContext } from "./group-context.ts";
 import { type GroupMembers, groupsOf, quotasOf } from "./group-names.ts";
+import { SharedHealth } from "./shared-health.ts";
 import { wantsOf } from "./wants.ts";
 
 /** Exchanges that a call waits for at most: the one on its way, and its own. */
 const EXCHANGES_AWAITED = 2;
 
 /** Connection of one limiter to the other processes. */
-export class Fleet implements FleetLink, GroupContext {
+export class Fleet implements FleetLink, GroupContext<FleetGroup> {
   readonly host: FleetHost;
   readonly options: FleetOptions;
   readonly timeoutMs: number;
@@ -28,6 +30,9 @@ export class Fleet implements FleetLink, GroupContext {
   readonly #groups = new Map<string, FleetGroup>();
   readonly #ofProvider = new Map<Provider, FleetGroup>();
   readonly #ofQuota = new Map<Quota, Allowance>();
+  readonly #health = new Map<Provider, SharedHealth>();
+  /** Providers of which health has to be compared. */
+  readonly #active = new Set<SharedHealth>();
   readonly #changed = new Set<FleetGroup>();
   readonly #due = new TimerHeap<FleetGroup>();
   readonly #down = new Set<FleetGroup>();
@@ -45,6 +50,12 @@ export class Fleet implements FleetLink, GroupContext {
     this.options = options;
     this.#store = store;
     this.timeoutMs = store.timeoutMs ?? 500;
+    const noteHealth = ({ provider }: { readonly provider: string }) => {
+      const health = this.#health.get(host.registry.providers.get(provider)!);
+      if (health !== undefined) this.#active.add(health);
+    };
+    for (const event of ["cooldownStarted", "providerDead", "providerRevived"] as const)
+      host.events.on(event, noteHealth);
   }
 
   get answerMs(): number {
@@ -61,6 +72,7 @@ export class Fleet implements FleetLink, GroupContext {
   }
 
   endStep(now: number): void {
+    for (const health of this.#active) this.#compareHealth(health, now);
     if (this.#waits && this.#canAsk) this.collectWants();
     const changed = [...this.#changed];
     this.#changed.clear();
@@ -165,7 +177,16 @@ export class Fleet implements FleetLink, GroupContext {
       quota.changed();
       return allowance;
     });
-    for (const provider of members.providers) this.#ofProvider.set(provider, group);
+    for (const provider of members.providers) {
+      this.#ofProvider.set(provider, group);
+      let health = this.#health.get(provider);
+      if (health?.state !== group) {
+        health = new SharedHealth(provider, this.host, group);
+        this.#health.set(provider, health);
+        this.#active.add(health);
+      }
+      if (health.trial !== null) group.allowances = [...group.allowances, health.trial];
+    }
     this.#changed.add(group);
   }
 
@@ -180,7 +201,7 @@ export class Fleet implements FleetLink, GroupContext {
       this.host,
       (provider) => this.#ofProvider.get(provider),
       (quota) => this.#ofQuota.get(quota),
-      () => undefined,
+      (provider) => this.#health.get(provider)?.trial ?? undefined,
     );
     for (const group of this.#groups.values()) {
       const wanted = wants.get(group) ?? [];
@@ -188,6 +209,41 @@ export class Fleet implements FleetLink, GroupContext {
       group.wants = wanted;
       this.#changed.add(group);
     }
+  }
+
+  factsOf(group: FleetGroup, now: number): readonly StoreFact[] {
+    return this.#healthOf(group).flatMap((health) => health.facts(now));
+  }
+
+  learn(group: FleetGroup, sent: readonly StoreFact[], facts: readonly StoreFact[], now: number): void {
+    const healths = this.#healthOf(group);
+    const byKey = new Map(facts.map((fact) => [fact.key, fact]));
+    for (const health of healths) {
+      if (sent.length > 0) health.sent(sent);
+      for (const key of health.keys) {
+        const fact = byKey.get(key);
+        if (fact !== undefined && health.learn(fact, now, group.processes)) this.#active.add(health);
+      }
+    }
+    group.hasNews = healths.some(({ hasNews }) => hasNews);
+  }
+
+  #healthOf(group: FleetGroup): SharedHealth[] {
+    return [...this.#health].flatMap(([provider, health]) => (this.#ofProvider.get(provider) === group ? health : []));
+  }
+
+  #compareHealth(health: SharedHealth, now: number): void {
+    const group = this.#ofProvider.get(health.provider);
+    if (group !== undefined && health.compare(now, group.processes)) {
+      const isTrial = ({ id }: Allowance) => id === health.trialId;
+      group.allowances = group.allowances.filter((allowance) => !isTrial(allowance));
+      if (health.trial !== null) group.allowances = [...group.allowances, health.trial];
+    }
+    if (group !== undefined && health.hasNews && !group.hasNews) {
+      group.hasNews = true;
+      this.#changed.add(group);
+    }
+    if (!health.isActive) this.#active.delete(health);
   }
 
   #plan(group: FleetGroup, now: number): void {

@@ -130,3 +130,10 @@ function firstWaiters(waiters: Iterable<FleetWaiter>): FleetWaiter[] {
   }
   return first;
 }
+
+/** When the store can be asked for it. */
+export function wantedAt({ needs }: Want, now: number): number {
+  let at = now;
+  for (const [allowance, need] of needs) if (allowance.isRefused(need, now)) at = Math.max(at, allowance.refusedUntil);
+  return at;
+}

@@ -1,4 +1,5 @@
 import type { Price, ProviderConfig } from "../api/provider-config.ts";
+import type { StatusClass } from "../api/status-class.ts";
 import type { Events } from "../events.ts";
 import type { CooldownTerms, Health } from "../health/health.ts";
 import { Ramp } from "../health/ramp.ts";
@@ -79,6 +80,8 @@ export class Provider implements CooldownTerms {
   #newerLeases = 0;
   /** Number of those leases of which the task still runs although the call gave up. */
   abandonedTasks = 0;
+  /** Outcome that began the latest cooldown. */
+  cooldownStatus: StatusClass = "rate_limited";
   /** Instant from which the end of a cooldown must be emitted, by the next call that reads the provider. Infinity: never. */
   cooldownEndDueAt: number = Infinity;
 

@@ -55,13 +55,22 @@ export function walk(node: ts.Node, visit: (node: ts.Node) => void): void {
 }
 
 /** Returns `path: name` for every identifier and every string with one of these names. Comments do not count. */
-export function mentions({ path, tree }: SourceFile, names: readonly string[]): string[] {
+export function mentions({ path, tree }: SourceFile, names: readonly string[], isMemberAllowed = false): string[] {
   const found: string[] = [];
   walk(tree, (node) => {
     if (!ts.isIdentifier(node) && !ts.isStringLiteralLike(node)) return;
+    if (isMemberAllowed && isMemberName(node)) return;
     if (names.includes(node.text)) found.push(`${path}: ${node.text}`);
   });
   return found;
+}
+
+/** True for the name of a member: in a type, in an object, or after a dot. */
+function isMemberName(node: ts.Node): boolean {
+  const { parent } = node;
+  const isNamed =
+    ts.isPropertySignature(parent) || ts.isPropertyAssignment(parent) || ts.isPropertyAccessExpression(parent);
+  return isNamed && parent.name === node;
 }
 
 /** Returns the comparisons and `switch` statements over a value named `profile`. */
