@@ -76,12 +76,16 @@ async function oneServer(program: string): Promise<void> {
     "@upstash/redis": new upstash.Redis({ url: rest.url, token: "test" }),
     "a function": (command: string[]) => raw.send(command),
     "Bun's method": { send: (command: string, args: string[]) => raw.send([command, ...args]) },
-    "an ioredis with a prefix of its own": new Redis(server.port, "127.0.0.1", { keyPrefix: "app:", stringNumbers: true }),
+    "an ioredis with a prefix of its own": new Redis(server.port, "127.0.0.1", {
+      keyPrefix: "app:",
+      stringNumbers: true,
+    }),
   };
   await Promise.all([clients["node-redis"].connect(), clients["node-redis, RESP 3"].connect()]);
   for (const [name, client] of Object.entries(clients)) await passes(`${name} on ${program}`, client as RedisClient);
   await losses(raw);
-  for (const client of [clients.ioredis, clients.iovalkey, clients["an ioredis with a prefix of its own"]]) client.disconnect();
+  for (const client of [clients.ioredis, clients.iovalkey, clients["an ioredis with a prefix of its own"]])
+    client.disconnect();
   for (const client of [clients["node-redis"], clients["node-redis, RESP 3"]]) client.destroy();
   rest.stop();
   raw.close();
@@ -96,7 +100,9 @@ async function cluster(program: string): Promise<void> {
   }
   const servers: RedisServer[] = [];
   for (let i = 0; i < 3; i++) {
-    servers.push(await startServer(program, ["--cluster-enabled", "yes", "--cluster-node-timeout", "2000"], await freePort()));
+    servers.push(
+      await startServer(program, ["--cluster-enabled", "yes", "--cluster-node-timeout", "2000"], await freePort()),
+    );
   }
   const nodes = servers.map(({ port }) => ({ host: "127.0.0.1", port }));
   const create = ["--cluster", "create", ...nodes.map(({ port }) => `127.0.0.1:${port}`), "--cluster-yes"];
