@@ -78,7 +78,7 @@ function batchOf(used: readonly StoreUsage[]): readonly StoreUsage[] {
   return parts.filter(([, amount]) => amount !== 0);
 }
 
-/** Reads the answer of the script. Throws if it is none. */
+/** Reads the answer of the script. Throws for anything else. */
 export function decodeAnswer(reply: unknown): StoreAnswer {
   if (!Array.isArray(reply)) throw new Error("the store's answer is not a list");
   const parts: readonly unknown[] = reply;

@@ -11,5 +11,5 @@ export type {
 } from "../api/store.ts";
 export { sharedStore } from "../fleet/shared-store.ts";
 export type { CheckedStore } from "./check-process.ts";
-export { memoryStore } from "./memory-store.ts";
+export { MemoryStore, memoryStore } from "./memory-store.ts";
 export { type StoreCheck, storeChecks } from "./store-checks.ts";

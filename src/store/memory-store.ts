@@ -3,7 +3,7 @@
 //   one exchange, in this order
 //   1. now: never going back.  No group: create one that opens after the grace.  Other epoch: "rebuild".  Older turn:
 //      "stale".  Same turn: the same answer again
-//   2. expire dead processes, at most 20: what they held of windows becomes usage, their places are free
+//   2. expire dead processes, at most 20: their amounts of windows become usage, their places are free
 //   3. drop usage that no longer counts; add the batch, unless it was counted before
 //   4. held := as stated
 //   5. free = limit - used - held; during the grace 0.  The first calls of processes that have waited for longer are ahead.
@@ -15,7 +15,7 @@
 // Regimes: a process that was granted something and still waits goes to the end of the queue. Its place in the queue counts
 // until its next message is overdue by a second. A process that leaves is remembered for its TTL, so that a late double of a
 // message does not bring it back. Grace: a new group; an unknown process that knows the epoch and states usage or holds
-// something, or with which nobody but dead processes was there. A process that answers regularly needs no grace.
+// something, or one that finds only dead processes. A process that sends regularly needs no grace.
 
 import { type Clock, RealClock } from "grate-limiter";
 import type { SharedStore, StoreAnswer, StoreContract, StoreFact, StoreMessage } from "../api/store.ts";
@@ -51,7 +51,7 @@ interface Process {
   readonly held: ReadonlyMap<string, number>;
   /** Number of times in a row that nothing was granted to its waiting calls. */
   readonly polls: number;
-  /** Parts of the latest answer, for a repeated message. */
+  /** Parts of the latest answer, which a repeated message gets again. */
   readonly answer: Pick<Serving, "served" | "granted"> & { knownLedger: number | null; retryAt: number };
 }
 

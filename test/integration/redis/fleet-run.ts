@@ -91,7 +91,7 @@ export interface FleetRun {
 export interface FleetResult {
   readonly served: number;
   readonly refused: number;
-  /** Share of what the provider would have served in the measured time. */
+  /** Served requests divided by those that the limit allows in the measured time. */
   readonly utilisation: number;
   /** Jain's index of the served requests of the processes; 1: equal. */
   readonly jain: number;
