@@ -75,7 +75,7 @@ export class Allowance implements Share {
   }
 
   fitsAt(amount: number, mayBeReturned: boolean, now: number): number {
-    if (this.#state.isDown) {
+    if (this.#state.isDown || this.outageLimit !== null) {
       if (mayBeReturned) return NaN;
       return this.outageLimit === null ? Infinity : this.quota.tracker.releaseAt(amount, now);
     }
@@ -111,7 +111,7 @@ export class Allowance implements Share {
 
   /** Amount to have in hand for that time, at the rate of this process; 0 for places. */
   ahead(aheadMs: number, now: number): number {
-    if (this.isPlaces) return 0;
+    if (this.isPlaces || this.quota.reserved + this.log.used(now) === 0) return 0;
     // A rate never decays to 0.
     const amount = Math.max(0, Math.ceil((this.quota.burn.perSecond(now) * aheadMs) / 1_000 - LEAST_AHEAD));
     return Math.min(amount, Math.floor(this.quota.capacity / 2));
@@ -133,7 +133,8 @@ export class Allowance implements Share {
       limit: Math.max(0, capacity - (reported?.others(now) ?? 0)),
       windowMs: this.isPlaces ? 0 : Math.ceil(this.log.windowMs),
       resetInMs: isFixed ? Math.max(1, Math.ceil(resets.at - now)) : 0,
-      held: this.held,
+      // What "share" allows now or soon is given to no other process.
+      held: Math.max(this.held, this.outageLimit ?? 0),
       spare: this.#spare,
       used: this.log.batch(now),
       ahead,

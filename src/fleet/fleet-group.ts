@@ -58,6 +58,8 @@ export class FleetGroup implements Due, AllowanceState {
   #validUntil = -Infinity;
   #hasJoined = false;
   #isMember = false;
+  /** True if it has said goodbye, because it was idle. */
+  #hasLeft = false;
   /** Instant from which usage is to be sent. Infinity: there is none. */
   #usageSince = Infinity;
   #aheadFrom = -Infinity;
@@ -81,7 +83,7 @@ export class FleetGroup implements Due, AllowanceState {
 
   get state(): "connected" | "down" | "joining" {
     if (this.isDown) return "down";
-    return this.#isMember ? "connected" : "joining";
+    return this.#isMember || this.#hasLeft ? "connected" : "joining";
   }
 
   get isAsking(): boolean {
@@ -212,6 +214,7 @@ export class FleetGroup implements Due, AllowanceState {
     };
     this.#attempt = attempt;
     this.#sentAt = now;
+    this.#retryAt = -Infinity;
     this.#usageSince = Infinity;
     const sent: StoreMessage = {
       process: processId,
@@ -265,6 +268,7 @@ export class FleetGroup implements Due, AllowanceState {
       this.#accept(attempt, answer, now);
       this.#validUntil = attempt.isLeaving ? Infinity : attempt.sentAt + options.processTtlMs;
       this.#isMember = !attempt.isLeaving;
+      this.#hasLeft = attempt.isLeaving;
       this.#hasJoined = true;
       for (const resolve of attempt.flushes) resolve();
     } else {
