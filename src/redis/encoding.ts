@@ -38,9 +38,9 @@ export function channelOf(prefix: string, group: string): string {
 
 /** The message in JSON. */
 export function encodeMessage(message: StoreMessage): string {
-  const { process, turn, ledger, epoch, ttlMs, isLeaving, quotas, wants, facts } = message;
+  const { turn, ledger, epoch, ttlMs, isLeaving, quotas, wants, facts } = message;
   return JSON.stringify([
-    escapeName(process),
+    escapeName(message.process),
     turn,
     ledger,
     epoch ?? "",

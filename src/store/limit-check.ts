@@ -8,14 +8,14 @@ const STEPS = 150;
 
 /** One process of the history: amounts in hand, in flight, and used without having been sent. */
 class Worker {
-  readonly process: CheckProcess;
+  readonly sender: CheckProcess;
   spare = 0;
   spareOfPlaces = 0;
   inFlight = 0;
   unsent: number[] = [];
 
-  constructor(process: CheckProcess) {
-    this.process = process;
+  constructor(sender: CheckProcess) {
+    this.sender = sender;
   }
 }
 
@@ -42,7 +42,7 @@ export async function neverAboveLimit(join: () => CheckProcess, { now, passMs }:
     const sentAt = now();
     const { spare, spareOfPlaces, inFlight } = worker;
     const used = worker.unsent.map((at) => [Math.max(0, Math.floor(sentAt - at)), 1] as const);
-    const answer = await worker.process.accepted({
+    const answer = await worker.sender.accepted({
       quotas: [
         windowQuota({ limit: LIMIT, windowMs: WINDOW_MS, held: spare + inFlight, spare, used, ahead: 2 }),
         placesQuota({ limit: PLACES, held: spareOfPlaces + inFlight, spare: spareOfPlaces }),
