@@ -12,6 +12,7 @@ const config: ViteUserConfigFnObject = defineConfig(({ mode }) => ({
       { find: /^grate-limiter$/, replacement: fileURLToPath(new URL("./src/index.ts", import.meta.url)) },
       { find: /^grate-limiter\/http$/, replacement: fileURLToPath(new URL("./src/http/index.ts", import.meta.url)) },
       { find: /^grate-limiter\/store$/, replacement: fileURLToPath(new URL("./src/store/index.ts", import.meta.url)) },
+      { find: /^grate-limiter\/redis$/, replacement: fileURLToPath(new URL("./src/redis/index.ts", import.meta.url)) },
     ],
   },
   test: {

@@ -40,6 +40,11 @@ export const ENTRIES: { readonly [name: string]: Entry } = {
     program: 'export * from "grate-limiter/store";',
     budgetBytes: 12_000,
   },
+  redis: {
+    source: "src/redis/index.ts",
+    program: 'export * from "grate-limiter/redis";',
+    budgetBytes: 6_500,
+  },
 };
 
 /** Import specifier of an entry relative to the package, as in `exports`: "." for the core. */

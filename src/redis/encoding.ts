@@ -4,8 +4,9 @@
 // script, and so that a group is one hash tag. Clients return numbers as numbers or text, and some parse text that looks like
 // JSON, so texts of an answer begin with a letter or "=".
 
-import type { StoreAnswer, StoreFact, StoreMessage } from "grate-limiter/store";
+import type { StoreAnswer, StoreFact, StoreMessage, StoreUsage } from "grate-limiter/store";
 
+const MOST_PARTS = 64;
 const KINDS = { window: 0, fixed: 1, places: 2 } as const;
 
 /** Writes any text with letters, digits and "_.:/-" alone: a space as "+", another code unit as "%" and 4 hexadecimal digits. */
@@ -37,9 +38,9 @@ export function channelOf(prefix: string, group: string): string {
 
 /** The message in JSON. */
 export function encodeMessage(message: StoreMessage): string {
-  const { process, turn, ledger, epoch, ttlMs, isLeaving, quotas, wants, facts } = message;
+  const { turn, ledger, epoch, ttlMs, isLeaving, quotas, wants, facts } = message;
   return JSON.stringify([
-    escapeName(process),
+    escapeName(message.process),
     turn,
     ledger,
     epoch ?? "",
@@ -54,14 +55,30 @@ export function encodeMessage(message: StoreMessage): string {
       quota.held,
       quota.spare,
       quota.ahead,
-      quota.used.flat(),
+      batchOf(quota.used).flat(),
     ]),
     wants.map(({ count, needs }) => [count, ...needs.flatMap(([quota, amount]) => [quota + 1, amount])]),
     facts.map(({ key, value, revision, forMs }) => [escapeName(key), escapeName(value), revision, forMs]),
   ]);
 }
 
-/** Reads the answer of the script. Throws if it is none. */
+/**
+ * The usage in at most 64 parts, which bounds the time of the script. Amounts that follow each other are summed at the
+ * youngest age, so that nothing is forgotten too early: after a rebuild an amount can count for 1.6 % of a window too long.
+ */
+function batchOf(used: readonly StoreUsage[]): readonly StoreUsage[] {
+  if (used.length <= MOST_PARTS) return used;
+  const sorted = [...used].sort(([a], [b]) => b - a);
+  const size = Math.ceil(sorted.length / MOST_PARTS);
+  const parts: StoreUsage[] = [];
+  for (let i = 0; i < sorted.length; i += size) {
+    const part = sorted.slice(i, i + size);
+    parts.push([part.at(-1)![0], part.reduce((sum, [, amount]) => sum + amount, 0)]);
+  }
+  return parts.filter(([, amount]) => amount !== 0);
+}
+
+/** Reads the answer of the script. Throws for anything else. */
 export function decodeAnswer(reply: unknown): StoreAnswer {
   if (!Array.isArray(reply)) throw new Error("the store's answer is not a list");
   const parts: readonly unknown[] = reply;
@@ -102,7 +119,7 @@ function listOf<T>(length: number, item: () => T): T[] {
   return Array.from({ length }, item);
 }
 
-/** Text of a part of an answer, also of bytes. */
+/** Text of a part of an answer, which is ASCII. Some clients return bytes. */
 function textOf(part: unknown): string {
-  return part instanceof Uint8Array ? new TextDecoder().decode(part) : String(part);
+  return part instanceof Uint8Array ? String.fromCharCode(...part) : String(part);
 }

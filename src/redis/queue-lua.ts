@@ -65,7 +65,7 @@ local function fitsAt()
   end
   if not scarce then return nil end
   local kind, q = quotas[scarce][2], quotaOf(quotas[scarce][1])
-  if kind == 2 or amount > q[1] then return nil end
+  if kind == 2 or q[1] == 0 then return nil end
   if kind == 1 then return q[6] end
   local released, at = 0, nil
   for from = 0, 96, 32 do

@@ -37,23 +37,26 @@ export class RedisStore implements StoreContract {
 
   constructor(client: RedisClient, options: RedisStoreOptions = {}) {
     const { prefix = "grate", timeoutMs = 500, subscriber } = options;
-    const issues: { path: string; message: string }[] = [];
+    const problems: InvalidConfig["problems"][number][] = [];
     const run = scriptRunner(client);
     if (run === null) {
-      const expected = "expected a client of ioredis, iovalkey, redis, @upstash/redis or Bun, or a function";
-      issues.push({ path: "client", message: `${expected}, got ${kindOf(client)}` });
+      const expected = "a client of ioredis, iovalkey, redis, @upstash/redis or Bun, or a function";
+      problems.push({ path: "client", expected, got: kindOf(client) });
     }
     if (typeof prefix !== "string" || prefix === "" || /[{}]/.test(prefix)) {
       const got = typeof prefix === "string" ? JSON.stringify(prefix) : kindOf(prefix);
-      issues.push({ path: "prefix", message: `expected a text without braces, got ${got}` });
+      problems.push({ path: "prefix", expected: "a text without braces", got });
     }
     if (typeof timeoutMs !== "number" || !(timeoutMs > 0)) {
-      issues.push({ path: "timeoutMs", message: `expected a number above 0, got ${String(timeoutMs)}` });
+      problems.push({ path: "timeoutMs", expected: "a number above 0", got: String(timeoutMs) });
     }
     if (subscriber !== undefined && typeof subscriber?.subscribe !== "function") {
-      issues.push({ path: "subscriber", message: `expected a client with subscribe, got ${kindOf(subscriber)}` });
+      problems.push({ path: "subscriber", expected: "a client with subscribe", got: kindOf(subscriber) });
     }
-    if (issues.length > 0) throw new InvalidConfig(issues);
+    if (problems.length > 0) {
+      const lines = problems.map(({ path, expected, got }) => `${path}: expected ${expected}, got ${got}`);
+      throw new InvalidConfig(problems, lines);
+    }
     this.#run = run!;
     this.#prefix = prefix;
     this.timeoutMs = timeoutMs;

@@ -56,4 +56,4 @@ return answer({0, 0, 0, 0, 0, knownLedger, retryAt, served, grants}, others, liv
 export const SCRIPT: string = OPENING + USAGE + QUEUE + CLOSING;
 
 /** SHA-1 of the script, by which servers name it. */
-export const SCRIPT_SHA = "b1d3a595c1b129eca833672db42b914d1d4c05b9";
+export const SCRIPT_SHA = "015df659cea2b6c0d938f5885c7e5dad084579b6";

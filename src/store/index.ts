@@ -10,4 +10,6 @@ export type {
   StoreWant,
 } from "../api/store.ts";
 export { sharedStore } from "../fleet/shared-store.ts";
-export { memoryStore } from "./memory-store.ts";
+export type { CheckedStore } from "./check-process.ts";
+export { MemoryStore, memoryStore } from "./memory-store.ts";
+export { type StoreCheck, storeChecks } from "./store-checks.ts";

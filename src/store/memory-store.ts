@@ -3,7 +3,7 @@
 //   one exchange, in this order
 //   1. now: never going back.  No group: create one that opens after the grace.  Other epoch: "rebuild".  Older turn:
 //      "stale".  Same turn: the same answer again
-//   2. expire dead processes, at most 20: what they held of windows becomes usage, their places are free
+//   2. expire dead processes, at most 20: their amounts of windows become usage, their places are free
 //   3. drop usage that no longer counts; add the batch, unless it was counted before
 //   4. held := as stated
 //   5. free = limit - used - held; during the grace 0.  The first calls of processes that have waited for longer are ahead.
@@ -15,11 +15,12 @@
 // Regimes: a process that was granted something and still waits goes to the end of the queue. Its place in the queue counts
 // until its next message is overdue by a second. A process that leaves is remembered for its TTL, so that a late double of a
 // message does not bring it back. Grace: a new group; an unknown process that knows the epoch and states usage or holds
-// something, or with which nobody but dead processes was there. A process that answers regularly needs no grace.
+// something, or one that finds only dead processes. A process that sends regularly needs no grace.
 
 import { type Clock, RealClock } from "grate-limiter";
-import type { SharedStore, StoreAnswer, StoreContract, StoreFact, StoreMessage } from "../api/store.ts";
+import type { SharedStore, StoreAnswer, StoreContract, StoreMessage } from "../api/store.ts";
 import { sharedStore } from "../fleet/shared-store.ts";
+import { Facts } from "./facts.ts";
 import { type Serving, serve } from "./serving.ts";
 import { UsageBuckets } from "./usage-buckets.ts";
 
@@ -31,7 +32,6 @@ const MOST_AHEAD = 16;
 const SHORTEST_RETRY_MS = 10;
 const MOST_DOUBLINGS = 4;
 const LONGEST_RETRY_MS = 60_000;
-const MOST_FACTS = 256;
 
 /** Place of a process in the queue. */
 interface Waiting {
@@ -51,7 +51,7 @@ interface Process {
   readonly held: ReadonlyMap<string, number>;
   /** Number of times in a row that nothing was granted to its waiting calls. */
   readonly polls: number;
-  /** Parts of the latest answer, for a repeated message. */
+  /** Parts of the latest answer, which a repeated message gets again. */
   readonly answer: Pick<Serving, "served" | "granted"> & { knownLedger: number | null; retryAt: number };
 }
 
@@ -64,7 +64,7 @@ interface Group {
   readonly processes: Map<string, Process>;
   readonly queue: Map<string, Waiting>;
   readonly quotas: Map<string, UsageBuckets>;
-  readonly facts: Map<string, { readonly fact: StoreFact; readonly until: number }>;
+  readonly facts: Facts;
 }
 
 /** A store in memory. */
@@ -88,7 +88,7 @@ export class MemoryStore implements StoreContract {
     const now = Math.max(group?.now ?? 0, Math.floor(this.#clock.now()));
     if (group === undefined) {
       const epoch = `e${++this.#epochs}-${Math.random().toString(36).slice(2)}`;
-      const parts = { processes: new Map(), queue: new Map(), quotas: new Map(), facts: new Map() };
+      const parts = { processes: new Map(), queue: new Map(), quotas: new Map(), facts: new Facts() };
       group = { epoch, now, openAt: now + GRACE_MS, tickets: 0, ...parts };
       this.#groups.set(name, group);
     }
@@ -122,7 +122,8 @@ export function memoryStore(clock: Clock = new RealClock()): SharedStore {
   return sharedStore(new MemoryStore(clock));
 }
 
-function expire(group: Group, { process, epoch, quotas, isLeaving }: StoreMessage, now: number): void {
+function expire(group: Group, message: StoreMessage, now: number): void {
+  const { epoch, quotas, isLeaving } = message;
   const dead = [...group.processes.values()]
     .filter(({ expiresAt }) => expiresAt <= now)
     .sort((a, b) => a.expiresAt - b.expiresAt || (a.id < b.id ? -1 : 1))
@@ -138,14 +139,15 @@ function expire(group: Group, { process, epoch, quotas, isLeaving }: StoreMessag
       if (state.windowMs > 0) state.inherited += amount;
     }
   }
-  if (group.processes.has(process)) return;
+  if (group.processes.has(message.process)) return;
   const isAlone = hasHeld && livingIn(group) === 0;
   const isReturning = !isLeaving && epoch !== null && quotas.some(({ held, used }) => held > 0 || used.length > 0);
   if (isAlone || isReturning) group.openAt = now + GRACE_MS;
 }
 
 function accept(group: Group, message: StoreMessage, now: number): { answer: StoreAnswer; hasReturned: boolean } {
-  const { process: id, quotas, wants, isLeaving } = message;
+  const id = message.process;
+  const { quotas, wants, isLeaving } = message;
   const before = group.processes.get(id);
   const knownLedger = before?.ledger ?? null;
   const isNew = message.ledger > (knownLedger ?? 0);
@@ -166,7 +168,7 @@ function accept(group: Group, message: StoreMessage, now: number): { answer: Sto
     isReturned ||= held + Math.max(0, state.used - usedBefore) < heldBefore;
   }
   if (before !== undefined) for (const [quota, amount] of before.held) group.quotas.get(quota)!.held -= amount;
-  noteFacts(group, message.facts, now);
+  group.facts.note(message.facts, now);
 
   const others = othersInQueue(group, id, now);
   const ticket = group.queue.get(id)?.ticket ?? Infinity;
@@ -208,7 +210,7 @@ function accept(group: Group, message: StoreMessage, now: number): { answer: Sto
     const amount = (isLeaving ? 0 : quota.held) + granted[i]!;
     if (amount > 0) held.set(quota.id, amount);
   }
-  const process: Process = {
+  const member: Process = {
     id,
     turn: message.turn,
     ledger: Math.max(message.ledger, knownLedger ?? 0),
@@ -218,8 +220,8 @@ function accept(group: Group, message: StoreMessage, now: number): { answer: Sto
     polls,
     answer: { served, granted, knownLedger, retryAt },
   };
-  group.processes.set(id, process);
-  return { answer: answerOf(group, message, process, now, others), hasReturned: isReturned && others.length > 0 };
+  group.processes.set(id, member);
+  return { answer: answerOf(group, message, member, now, others), hasReturned: isReturned && others.length > 0 };
 
   /** Instant by which the first call that was not served fits by time alone, as far as its scarcest quota is known. */
   function fitsAt(): number {
@@ -239,28 +241,25 @@ function accept(group: Group, message: StoreMessage, now: number): { answer: Sto
 
 function answerOf(
   group: Group,
-  { process: id, quotas }: StoreMessage,
+  message: StoreMessage,
   { answer }: Process,
   now: number,
-  others: readonly Waiting[] = othersInQueue(group, id, now),
+  others: readonly Waiting[] = othersInQueue(group, message.process, now),
 ): StoreAnswer {
   const { served, granted, knownLedger, retryAt } = answer;
-  for (const [key, { until }] of group.facts) if (until <= now) group.facts.delete(key);
   return {
     status: "ok",
     epoch: group.epoch,
     processes: Math.max(1, livingIn(group)),
     othersWait: others.length > 0,
     knownLedger,
-    quotas: quotas.map((quota, i) => {
+    quotas: message.quotas.map((quota, i) => {
       const { used = 0, held = 0 } = group.quotas.get(quota.id) ?? {};
       return { granted: granted[i]!, used, held };
     }),
     served,
     retryInMs: retryAt === 0 ? 0 : Math.max(SHORTEST_RETRY_MS, retryAt - now),
-    facts: [...group.facts.values()]
-      .map(({ fact, until }) => ({ ...fact, forMs: until - now }))
-      .sort((a, b) => (a.key < b.key ? -1 : 1)),
+    facts: group.facts.at(now),
   };
 }
 
@@ -286,17 +285,4 @@ function livingIn({ processes }: Group): number {
   let living = 0;
   for (const { hasLeft } of processes.values()) if (!hasLeft) living++;
   return living;
-}
-
-function noteFacts(group: Group, facts: readonly StoreFact[], now: number): void {
-  for (const [key, { until }] of group.facts) if (until <= now) group.facts.delete(key);
-  for (const fact of facts) {
-    const before = group.facts.get(fact.key);
-    const until = now + Math.max(1, fact.forMs);
-    const isNewer =
-      before === undefined
-        ? group.facts.size < MOST_FACTS
-        : fact.revision > before.fact.revision || (fact.revision === before.fact.revision && until > before.until);
-    if (isNewer) group.facts.set(fact.key, { fact, until });
-  }
 }

@@ -61,12 +61,11 @@ export class UsageBuckets {
   }
 
   /**
-   * Instant by which at least `amount` no longer counts. NaN: that is more than all. The log is searched for 128 buckets. If
-   * that is not enough, the instant of the last one is returned.
+   * Instant by which at least `amount` no longer counts. NaN: nothing counts. The log is searched for 128 buckets. If that is
+   * not enough, because more is held or the log is longer, the instant of the last one is returned.
    */
   releaseAt(amount: number, { kind }: StoreQuota): number {
-    if (amount > this.used) return NaN;
-    if (kind === "fixed") return this.#resetBy;
+    if (kind === "fixed") return this.used > 0 ? this.#resetBy : NaN;
     let released = 0;
     let at = NaN;
     for (let i = 0; i < Math.min(MOST_WALKED, this.#buckets.length) && released < amount; i++) {

@@ -5,7 +5,7 @@ import { fileURLToPath } from "node:url";
 import ts from "typescript";
 import type { ImportEdge } from "./import-graph.ts";
 
-/** Name under which an entry imports the core. */
+/** Name under which an entry imports the core, and with a path another entry. */
 const OWN_NAME = "grate-limiter";
 const ROOT = fileURLToPath(new URL("../../src", import.meta.url));
 
@@ -34,7 +34,9 @@ export function parseSource(path: string, text: string): SourceFile {
       ? relative(ROOT, join(ROOT, dirname(path), specifier.text)).replaceAll("\\", "/")
       : specifier.text === OWN_NAME
         ? "index.ts"
-        : specifier.text;
+        : specifier.text.startsWith(`${OWN_NAME}/`)
+          ? `${specifier.text.slice(OWN_NAME.length + 1)}/index.ts`
+          : specifier.text;
     imports.push({ from: path, to, isType: isTypeImport(node) });
   });
   return { path, lines: text.trimEnd().split("\n").length, tree, imports };

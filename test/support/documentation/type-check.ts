@@ -35,6 +35,7 @@ export function compilerErrors(root: string, modules: readonly BlockModule[]): r
       "grate-limiter": [join(root, "src/index.ts")],
       "grate-limiter/http": [join(root, "src/http/index.ts")],
       "grate-limiter/store": [join(root, "src/store/index.ts")],
+      "grate-limiter/redis": [join(root, "src/redis/index.ts")],
     },
   };
   const host = ts.createCompilerHost(withPaths);
