@@ -28,7 +28,7 @@ export const ENTRIES: { readonly [name: string]: Entry } = {
   [CORE_ENTRY]: {
     source: "src/index.ts",
     program: 'export { GrateLimiter } from "grate-limiter";',
-    budgetBytes: 61_500,
+    budgetBytes: 63_500,
   },
   http: {
     source: "src/http/index.ts",
@@ -44,6 +44,12 @@ export const ENTRIES: { readonly [name: string]: Entry } = {
     source: "src/redis/index.ts",
     program: 'export * from "grate-limiter/redis";',
     budgetBytes: 6_500,
+  },
+  // The page with its chart library is 35 kB of it; `test/unit/monitor/size.test.ts` has the budget of the handler alone.
+  monitor: {
+    source: "src/monitor/index.ts",
+    program: 'export * from "grate-limiter/monitor";',
+    budgetBytes: 42_000,
   },
 };
 

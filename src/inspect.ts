@@ -71,29 +71,57 @@ export class Inspector {
     const { waiters, selection } = this.#admission;
     const byPriority = new Map<number, number>();
     const byKey = new Map<string | null, number>();
-    const next = new Map<string, Waiter>();
-    let oldestMs: number | null = null;
+    const byCapability = new Map<string, Map<string | null, Group>>();
     for (const waiter of waiters) {
       const { priority, capability, since } = waiter;
       const { key = null } = waiter.share;
       byPriority.set(priority, (byPriority.get(priority) ?? 0) + 1);
       byKey.set(key, (byKey.get(key) ?? 0) + 1);
-      oldestMs = Math.max(oldestMs ?? 0, now - since);
-      const first = next.get(capability);
-      if (first === undefined || waiter.isAheadOf(first)) next.set(capability, waiter);
+      let ofCapability = byCapability.get(capability);
+      if (ofCapability === undefined) {
+        ofCapability = new Map();
+        byCapability.set(capability, ofCapability);
+      }
+      const group = ofCapability.get(key);
+      if (group === undefined) ofCapability.set(key, { capability, key, waiting: 1, since, next: waiter });
+      else {
+        group.waiting++;
+        group.since = Math.min(group.since, since);
+        if (waiter.isAheadOf(group.next)) group.next = waiter;
+      }
     }
-    const waitsFor = [...next].map(([name, { request }]) => {
+    const reasons = ({ capability: name, request }: Waiter) => {
       const capability = selection.registry.capabilities.get(name);
-      return [name, capability ? refusalReasonsFor(capability, request, selection, now, true) : []] as const;
+      return capability ? refusalReasonsFor(capability, request, selection, now, true) : [];
+    };
+    const waitsFor = [...byCapability].map(([name, groups]) => {
+      const nexts = [...groups.values()].map(({ next }) => next);
+      return [name, reasons(nexts.reduce((first, next) => (next.isAheadOf(first) ? next : first)))] as const;
     });
     const keys = [...byKey].map(([key, waiting]) => ({ key, waiting }));
+    const groups = [...byCapability.values()].flatMap((ofCapability) => [...ofCapability.values()]);
+    groups.sort((a, b) => a.since - b.since);
     return {
       byPriority: Object.fromEntries(byPriority),
       byKey: keys.sort((a, b) => b.waiting - a.waiting).slice(0, MAX_KEYS),
-      oldestMs,
+      groups: groups.slice(0, MAX_KEYS).map(({ since, next, ...group }) => {
+        return { ...group, oldestMs: now - since, waitsFor: reasons(next) };
+      }),
+      oldestMs: groups.length === 0 ? null : now - groups[0]!.since,
       waitsFor: Object.fromEntries(waitsFor),
     };
   }
+}
+
+/** Waiters with one capability and one key. */
+interface Group {
+  readonly capability: string;
+  readonly key: string | null;
+  waiting: number;
+  /** Start of the longest wait. */
+  since: number;
+  /** The one that is served next. */
+  next: Waiter;
 }
 
 function inspectProvider(provider: Provider, minimumHealth: number, now: number): ProviderInspection {

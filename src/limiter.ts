@@ -34,6 +34,7 @@ import { applyObservation } from "./observation/apply-observation.ts";
 import { ObservationReader } from "./observation/observation-reader.ts";
 import { anticipatory } from "./profile/anticipatory.ts";
 import type { Profile } from "./profile/profile.ts";
+import { KeyLimits } from "./provider/key-limits.ts";
 import { Registry } from "./provider/registry.ts";
 import { Calls } from "./run/calls.ts";
 import { run } from "./run/run.ts";
@@ -76,10 +77,13 @@ export class GrateLimiter<P extends string = string, Routes extends Record<strin
     const { maxWaiting = 10_000, maxWaitingPerKey = Infinity } = options;
     const strategy = strategyOf(options.scoring);
     const health = healthSettings(options.health, profile.healthDefaults);
-    const registry = new Registry(profile, time, health, defaultCooldownSeconds, options.retryBudget);
+    const keyLimits = options.keyLimits === undefined ? null : new KeyLimits(options.keyLimits, profile, time);
+    const { hasSizes = false } = keyLimits ?? {};
+    const registry = new Registry(profile, time, health, defaultCooldownSeconds, options.retryBudget, hasSizes);
     const counters = newCounters();
     this.#context = {
       registry,
+      keyLimits,
       profile,
       strategy,
       weighted: isBuiltInWeightedScorer(strategy) ? strategy : null,

@@ -21,17 +21,18 @@ import type { RequestSpec } from "../selection/request-spec.ts";
 import type { SelectionContext } from "../selection/selection-context.ts";
 import { type Abortable, AbortSignals } from "./abort-signals.ts";
 import type { ActiveLease } from "./active-lease.ts";
+import { Arrivals } from "./arrivals.ts";
 import { Claims } from "./claims.ts";
 import type { LeaseContext } from "./lease-context.ts";
 import { OpenLeasesByName } from "./open-leases.ts";
 import { QueueScheduler } from "./queue-scheduler.ts";
 import { type AdmissionOptions, Reserver } from "./reserver.ts";
 import type { WaitQueue } from "./wait-queue.ts";
-import type { Caller, LeaseOptions, WaitOptions } from "./waiter.ts";
-import { waitersAhead } from "./waiters-ahead.ts";
+import type { Caller, LeaseOptions, QueuePosition, WaitOptions } from "./waiter.ts";
 
 const NO_TRY = "tryAcquire cannot ask a store; use acquire(..., { maxWaitMs: 0 }), which asks it at most once";
-const BEHIND_ALL: LeaseOptions = { priority: -Infinity };
+const BEHIND_ALL: QueuePosition = { priority: -Infinity, order: Infinity };
+const NO_OPTIONS: LeaseOptions = {};
 
 interface Alarm extends Due {
   ring(): void;
@@ -50,6 +51,7 @@ export class Admission implements LeaseContext {
   readonly #options: AdmissionOptions;
   readonly #reserver: Reserver;
   readonly #scheduler: QueueScheduler;
+  readonly #arrivals: Arrivals;
   readonly #alarms = new TimerHeap<Alarm>();
   readonly #signals = new AbortSignals();
   readonly #closedErrors = new WeakSet<object>();
@@ -70,6 +72,7 @@ export class Admission implements LeaseContext {
     const claims = new Claims();
     this.#reserver = new Reserver(this, parts, claims, options);
     this.#scheduler = new QueueScheduler(this, parts, claims, this.#reserver, options);
+    this.#arrivals = new Arrivals(this, parts, claims, this.#reserver, this.#scheduler);
   }
 
   get selection(): SelectionContext {
@@ -106,6 +109,10 @@ export class Admission implements LeaseContext {
 
   capacityFreed(): void {
     this.#scheduler.capacityFreed();
+  }
+
+  configurationChanged(): void {
+    this.#scheduler.configurationChanged();
   }
 
   /** The capability was given another list of providers, or was removed. */
@@ -153,12 +160,12 @@ export class Admission implements LeaseContext {
   tryAcquire(capability: Capability, request: RequestSpec): Lease | Refusal {
     this.requireOpen();
     if (this.fleet !== null) throw new GrateLimiterError("unsupported", NO_TRY);
-    requireCost(capability, request, this.#parts.registry);
+    requireCost(capability, request, this.#parts, this.#time.now);
     const now = this.beginStep();
     try {
-      const ranking = this.#scheduler.rank(capability, request, -Infinity, now);
-      const lease = this.#reserver.grant(capability, request, ranking, BEHIND_ALL, now, now);
-      const delayMs = lease === null ? this.#scheduler.delayMs(capability, request, now) : 0;
+      const ranking = this.#arrivals.rank(capability, request, BEHIND_ALL, now);
+      const lease = this.#reserver.grant(capability, request, ranking, BEHIND_ALL, NO_OPTIONS, now, now);
+      const delayMs = lease === null ? this.#arrivals.delayMs(capability, request, now) : 0;
       return lease ?? this.#reserver.refuse(capability, request, now, false, delayMs);
     } finally {
       this.endStep();
@@ -166,17 +173,11 @@ export class Admission implements LeaseContext {
   }
 
   /** What `acquire` would do now. Takes nothing. */
-  explain(capability: Capability, request: RequestSpec, { priority = 0 }: LeaseOptions): Explanation {
-    requireCost(capability, request, this.#parts.registry);
+  explain(capability: Capability, request: RequestSpec, options: LeaseOptions, maxWaitMs: number): Explanation {
+    requireCost(capability, request, this.#parts, this.#time.now);
     const now = this.beginStep();
     try {
-      const ranking = this.#scheduler.rank(capability, request, priority, now);
-      const first = this.#reserver.best(request, ranking, priority, now);
-      const best = this.#reserver.preferred(request, ranking, first, priority, now);
-      const usable = this.#parts.registry.listed(capability).filter(({ name }) => !request.excludes(name));
-      const ahead = waitersAhead(this.#scheduler.waiters, priority, usable, this.#parts.registry);
-      if (best >= 0) return { decision: ranking.decision(best), refusal: null, ahead };
-      return { decision: null, refusal: this.#reserver.refusal(capability, request, now), ahead };
+      return this.#arrivals.explain(capability, request, options, maxWaitMs, now);
     } finally {
       this.endStep();
     }
@@ -196,10 +197,10 @@ export class Admission implements LeaseContext {
     if (this.#isClosed || caller?.order === undefined) this.requireOpen();
     const signal = asked.signal as Abortable | undefined;
     if (signal?.aborted) throw signal.reason;
-    requireCost(capability, request, this.#parts.registry);
+    requireCost(capability, request, this.#parts, this.#time.now);
     const now = this.beginStep();
     try {
-      return this.#scheduler.begin(capability, request, asked, maxWaitMs, caller, now);
+      return this.#arrivals.begin(capability, request, asked, maxWaitMs, caller, now);
     } finally {
       this.endStep();
     }

@@ -89,7 +89,7 @@ export class Reconfiguration {
     const now = this.#admission.beginStep();
     const changed = change(now);
     this.#admission.fleet?.reconfigured(now);
-    this.#admission.capacityFreed();
+    this.#admission.configurationChanged();
     this.#admission.endStep();
     return changed;
   }

@@ -1,5 +1,5 @@
 import type { Clock } from "./clock.ts";
-import type { CapabilityProvider, PoolConfig, ProviderConfig } from "./provider-config.ts";
+import type { CapabilityProvider, KeyLimitsConfig, PoolConfig, ProviderConfig } from "./provider-config.ts";
 import type { RunDefaults } from "./run-options.ts";
 import type { ScoringStrategy } from "./scoring-strategy.ts";
 import type { SharedStore } from "./store.ts";
@@ -76,6 +76,11 @@ export interface GrateLimiterOptions<P extends string = string, Routes extends R
   skewCapMs?: number | undefined;
   /** Capacity of the wait queue; default 10_000. Items of `map` never fill it. */
   maxWaiting?: number | undefined;
+  /**
+   * Limits of each `fairnessKey` by itself, such as `{ rpm: 60, concurrency: 4 }`; default none. Calls without a key have none.
+   * What is kept of a key is dropped when nothing of it is counted, waits or is in flight.
+   */
+  keyLimits?: KeyLimitsConfig | undefined;
   /** Most calls of one fairness key in the wait queue; default no limit. */
   maxWaitingPerKey?: number | undefined;
   /**

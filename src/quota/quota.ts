@@ -13,6 +13,8 @@ import { longestMs } from "./window.ts";
 export class Quota extends Account {
   /** Name of the pool that it belongs to; null: the provider's own. */
   readonly pool: string | null;
+  /** Key whose calls it limits; null: it limits a provider or a pool. */
+  fairnessKey: string | null = null;
   readonly #horizonMs: number;
   readonly #horizonSeconds: number;
   /** True if a lease keeps its amount reserved until it ends, so that time alone never counts it. */

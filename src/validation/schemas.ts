@@ -91,6 +91,8 @@ const quota: Check = (value, problems) => {
 const limits = each(LIMIT_NAMES, fromZero);
 const draws = { limits: objectOf(limits), quotas: listOf(quota) };
 
+const keyLimits = { ...limits, quotas: listOf(quota) };
+
 const declaredPool: Check = (value, problems) => {
   name(value, problems);
   const { pools } = problems;
@@ -173,6 +175,7 @@ const optionsShape: Shape = {
   skewCapMs: fromZeroToInfinity,
   maxWaiting: wholeNumber,
   maxWaitingPerKey: wholeNumber,
+  keyLimits: objectOf({ ...keyLimits, capabilities: recordOf(objectOf(keyLimits)) }),
   retryBudget: (value, problems) => {
     if (value !== false) retryBudget(value, problems);
   },

@@ -18,6 +18,7 @@ const ORDER = [
   "http",
   "redis",
   "store",
+  "monitor",
   "index.ts",
   "limiter.ts",
   "inspect.ts",

@@ -36,6 +36,7 @@ export function compilerErrors(root: string, modules: readonly BlockModule[]): r
       "grate-limiter/http": [join(root, "src/http/index.ts")],
       "grate-limiter/store": [join(root, "src/store/index.ts")],
       "grate-limiter/redis": [join(root, "src/redis/index.ts")],
+      "grate-limiter/monitor": [join(root, "src/monitor/index.ts")],
     },
   };
   const host = ts.createCompilerHost(withPaths);

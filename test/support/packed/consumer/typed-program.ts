@@ -23,6 +23,7 @@ import {
   type Inspection,
   InvalidConfig,
   type KeptLease,
+  type KeyLimitsConfig,
   type Lease,
   type LimiterEvents,
   type Limits,
@@ -43,6 +44,7 @@ import {
   type ProviderPatch,
   type ProviderScoreContext,
   parseRetryAfter,
+  type QueueGroup,
   type QueueInspection,
   type QuotaConfig,
   type QuotaForecast,
@@ -137,6 +139,7 @@ const everyDimension: Dimension[] = Object.values(Dimension);
 const everyWindow: Window[] = [Window.Second, Window.Minute, Window.Hour, Window.Day];
 const price: Price = { usdPerRequest: 0.001, usdPerMillionInputTokens: 3, usdPerMillionOutputTokens: 15 };
 const provider: ProviderConfig<"a" | "b"> = { name: "a", limits, quotas, price, weight: 1, paused: false };
+const keyLimits: KeyLimitsConfig = { rpm: 60, concurrency: 4, capabilities: { chat: { tpm: 1_000 } } };
 const pool: PoolConfig = { name: "shared", limits: { rpm: 60 } };
 const listed: CapabilityProvider<"a" | "b"> = { provider: "b", priority: 3 };
 const capability: CapabilityConfig<"a" | "b"> & { name: "chat" } = { name: "chat", providers: ["a", listed] };
@@ -145,6 +148,7 @@ const weights: ScoringWeights = { quota: 0.5, latency: 0 };
 const options: GrateLimiterOptions<"a" | "b", { chat: "a" | "b" }> = {
   providers: [provider, { name: "b", cooldownSeconds: undefined }],
   health,
+  keyLimits,
   scoring: weights,
   profile: "anticipatory",
   random: () => 0.5,
@@ -291,7 +295,8 @@ const queue: QueueInspection<"left" | "right"> = leased.inspect().queue;
 const stored: StoreInspection | null = leased.inspect().store;
 const noStore: SharedStore | undefined = undefined;
 void [stored, noStore, leased.flush()];
-expect(queue.byKey.length === 0 && queue.oldestMs === null, "nothing that waits");
+const groups: readonly QueueGroup<"left" | "right">[] = queue.groups;
+expect(queue.byKey.length + groups.length === 0 && queue.oldestMs === null, "nothing that waits");
 const results: MapResults<number, number, "left" | "right"> = leased.map("ask", [1, 2], (item) => item, fair);
 const progress: MapProgress = results.progress;
 expect(progress.total === 2 && progress.completed === 0, "a batch that has not started");
