@@ -143,9 +143,8 @@ export class GrateLimiter<P extends string = string, Routes extends Record<strin
   }
 
   /**
-   * Ranks the providers of a capability for one request. Reserves nothing: the answer is advice. `waitMs` is not 0 if the
-   * best provider has no capacity now. Throws UnknownCapability, NoAvailableProviders, InvalidConfig, code "closed", and
-   * errors of a scoring strategy.
+   * Ranks the providers of a capability for one request. Reserves nothing. `waitMs` is not 0 if the best has no capacity now.
+   * Throws UnknownCapability, NoAvailableProviders, InvalidConfig, code "closed", and errors of a scoring strategy.
    */
   select<C extends keyof Routes & string>(capability: C, options?: SelectOptions<Routes[C]>): Decision<Routes[C]> {
     if (!this.#admission.isOpen) throw this.#admission.closedError();
@@ -303,9 +302,8 @@ export class GrateLimiter<P extends string = string, Routes extends Record<strin
   }
 
   /**
-   * Rejects all queued and all later calls with code "closed". Leases, `observe`, queries and configuration keep working. With
-   * `drain` calls that have begun go on, and the promise resolves when nothing waits and no lease is open, or after `timeoutMs`;
-   * with a store, when it has got back what was spare. Throws InvalidConfig.
+   * Rejects all queued and all later calls with code "closed"; with `drain` after those that have begun, or `timeoutMs`. Leases,
+   * `observe`, queries and configuration keep working. Returns to the store what is spare. Throws InvalidConfig.
    */
   close(options?: CloseOptions): Promise<void> {
     if (options !== undefined) this.#validate(checks.close, options);
