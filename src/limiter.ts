@@ -67,7 +67,6 @@ export class GrateLimiter<P extends string = string, Routes extends Record<strin
 
   /** Every option has a default. Throws InvalidConfig, which lists every problem. */
   constructor(options: GrateLimiterOptions<P, Routes> = {}) {
-    // The validation needs the vocabulary of a profile also if the profile itself is unknown, which it then reports.
     const { profile: name = "anticipatory" } = (options as GrateLimiterOptions | null) ?? {};
     const profile = Object.hasOwn(PROFILES, name) ? PROFILES[name] : anticipatory;
     checks.validate(OPTIONS, options, profile.vocabulary);
@@ -235,7 +234,7 @@ export class GrateLimiter<P extends string = string, Routes extends Record<strin
    */
   observe(observation: Observation<P>): void {
     const context = this.#context;
-    // A getter of the observation, or a scoring strategy that is called meanwhile, might observe, too.
+    // A getter or a scoring strategy might observe, too.
     const observed = this.#idleReader ?? new ObservationReader(context.profile.vocabulary);
     this.#idleReader = null;
     observed.read(observation);
