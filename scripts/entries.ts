@@ -28,7 +28,7 @@ export const ENTRIES: { readonly [name: string]: Entry } = {
   [CORE_ENTRY]: {
     source: "src/index.ts",
     program: 'export { GrateLimiter } from "grate-limiter";',
-    budgetBytes: 65_200,
+    budgetBytes: 67_000,
   },
   http: {
     source: "src/http/index.ts",
@@ -49,6 +49,16 @@ export const ENTRIES: { readonly [name: string]: Entry } = {
     source: "src/prometheus/index.ts",
     program: 'export * from "grate-limiter/prometheus";',
     budgetBytes: 4_000,
+  },
+  store: {
+    source: "src/store/index.ts",
+    program: 'export * from "grate-limiter/store";',
+    budgetBytes: 12_000,
+  },
+  redis: {
+    source: "src/redis/index.ts",
+    program: 'export * from "grate-limiter/redis";',
+    budgetBytes: 6_500,
   },
   // The page with its chart library is 35 kB of it; `test/unit/monitor/size.test.ts` has the budget of the handler alone.
   monitor: {

@@ -37,6 +37,8 @@ export type {
 export type { ProviderScoreContext, QuotaState, ScoreBreakdown, ScoringStrategy } from "./api/scoring-strategy.ts";
 export type { LimiterSnapshot } from "./api/snapshot.ts";
 export { StatusClass } from "./api/status-class.ts";
+export type { SharedStore } from "./api/store.ts";
+export type { StoreInspection } from "./api/store-inspection.ts";
 export type { ClientUsage, ReportedUsage, Usage } from "./api/usage.ts";
 export type { Verdict } from "./api/verdict.ts";
 export type { WindowSpec } from "./api/window.ts";

@@ -67,7 +67,8 @@ export class Inspector {
     const oldestLeaseMs = grants.length === 0 ? null : now - grants.reduce((a, b) => Math.min(a, b));
     const waiting = admission.waiters.counts;
     const queue = this.#inspectQueue(now);
-    const inspection = { providers, waiting, queue, oldestLeaseMs, metrics: { ...admission.counters } };
+    const store = admission.fleet?.inspect(now) ?? null;
+    const inspection = { providers, waiting, queue, oldestLeaseMs, store, metrics: { ...admission.counters } };
     admission.endStep();
     return inspection;
   }

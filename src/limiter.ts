@@ -27,6 +27,7 @@ import { classic } from "./classic/classic-profile.ts";
 import { EngineTime } from "./clock/engine-time.ts";
 import { RealClock } from "./clock/real-clock.ts";
 import { Events } from "./events.ts";
+import type { FleetFactory } from "./fleet/fleet-link.ts";
 import { healthSettings } from "./health/health-settings.ts";
 import { forecastsOf, Inspector } from "./inspect.ts";
 import { newCounters } from "./metrics.ts";
@@ -43,7 +44,7 @@ import { isBuiltInWeightedScorer, strategyOf, WeightedScorer } from "./scoring/w
 import { requireObservedCost } from "./selection/cost-requirement.ts";
 import { observedProvider, requestedCapability, requireProvider } from "./selection/known-names.ts";
 import { requestSpecFor } from "./selection/request-spec.ts";
-import { select } from "./selection/select.ts";
+import { rank, select } from "./selection/select.ts";
 import type { SelectionContext } from "./selection/selection-context.ts";
 import type { Check } from "./validation/problems.ts";
 import * as checks from "./validation/schemas.ts";
@@ -52,11 +53,9 @@ const PROFILES: { readonly [name in NonNullable<GrateLimiterOptions["profile"]>]
 const OPTIONS: Check = checks.optionsFor(Object.keys(PROFILES));
 
 /**
- * Rate limiter that decides which provider gets the next request, and learns from what happened to it. Runs in process and
- * sets a timer only while a call waits. All times come from one clock, so that the same calls at the same instants give the
- * same answers.
- *
- * TypeScript infers the names of providers and capabilities from the options of the constructor and checks them.
+ * Rate limiter that decides which provider gets the next request, and learns from what happened to it. It sets a timer only
+ * while a call waits, or with a store. All times come from one clock. TypeScript infers and checks the names of providers and
+ * capabilities.
  */
 export class GrateLimiter<P extends string = string, Routes extends Record<string, P> = Record<string, P>> {
   readonly #context: SelectionContext;
@@ -69,7 +68,6 @@ export class GrateLimiter<P extends string = string, Routes extends Record<strin
 
   /** Every option has a default. Throws InvalidConfig, which lists every problem. */
   constructor(options: GrateLimiterOptions<P, Routes> = {}) {
-    // The validation needs the vocabulary of a profile also if the profile itself is unknown, which it then reports.
     const { profile: name = "anticipatory" } = (options as GrateLimiterOptions | null) ?? {};
     const profile = Object.hasOwn(PROFILES, name) ? PROFILES[name] : anticipatory;
     checks.validate(OPTIONS, options, profile.vocabulary);
@@ -100,12 +98,11 @@ export class GrateLimiter<P extends string = string, Routes extends Record<strin
     this.#calls = new Calls({ admission: this.#admission, time, random, maxWaiting, leaseTimeoutMs }, options.defaults);
     this.#inspector = new Inspector(this.#admission, time);
     this.#configuration.declare(options as GrateLimiterOptions, time, admissionOptions);
+    const connect = options.store?.connect as FleetFactory | undefined;
+    this.#admission.fleet = connect?.(this.#admission, time, rank, options as GrateLimiterOptions) ?? null;
   }
 
-  /**
-   * Adds a provider or replaces its configuration. Health stays; an unchanged quota keeps its usage, a changed one starts
-   * empty. Throws InvalidConfig.
-   */
+  /** Adds or replaces a provider. Health stays; an unchanged quota keeps its usage, a changed one starts empty. Throws InvalidConfig. */
   upsertProvider(config: ProviderConfig<P>): void {
     this.#validate(checks.provider, config, this.#context.registry.pools);
     this.#configuration.upsertProvider(config);
@@ -145,9 +142,8 @@ export class GrateLimiter<P extends string = string, Routes extends Record<strin
   }
 
   /**
-   * Ranks the providers of a capability for one request. Reserves nothing: the answer is advice. `waitMs` is not 0 if the
-   * best provider has no capacity now. Throws UnknownCapability, NoAvailableProviders, InvalidConfig, code "closed", and
-   * errors of a scoring strategy.
+   * Ranks the providers of a capability for one request. Reserves nothing. `waitMs` is not 0 if the best has no capacity now.
+   * Throws UnknownCapability, NoAvailableProviders, InvalidConfig, code "closed", and errors of a scoring strategy.
    */
   select<C extends keyof Routes & string>(capability: C, options?: SelectOptions<Routes[C]>): Decision<Routes[C]> {
     if (!this.#admission.isOpen) throw this.#admission.closedError();
@@ -234,7 +230,7 @@ export class GrateLimiter<P extends string = string, Routes extends Record<strin
    */
   observe(observation: Observation<P>): void {
     const context = this.#context;
-    // A getter of the observation, or a scoring strategy that is called meanwhile, might observe, too.
+    // A getter or a scoring strategy might observe, too.
     const observed = this.#idleReader ?? new ObservationReader(context.profile.vocabulary);
     this.#idleReader = null;
     observed.read(observation);
@@ -303,13 +299,17 @@ export class GrateLimiter<P extends string = string, Routes extends Record<strin
   }
 
   /**
-   * Rejects all queued and all later calls with code "closed". Leases, `observe`, queries and configuration keep working. With
-   * `drain` calls that have begun go on, and the promise resolves when nothing waits and no lease is open, or after
-   * `timeoutMs`. Throws InvalidConfig.
+   * Rejects all queued and all later calls with code "closed"; with `drain` after those that have begun, or `timeoutMs`. Leases,
+   * `observe`, queries and configuration keep working. Returns to the store what is spare. Throws InvalidConfig.
    */
   close(options?: CloseOptions): Promise<void> {
     if (options !== undefined) this.#validate(checks.close, options);
     return this.#admission.close(options);
+  }
+
+  /** Sends all usage to the store and returns what is not in use, for the end of a serverless invocation. Never rejects. */
+  flush(): Promise<void> {
+    return this.#admission.fleet?.flush() ?? Promise.resolve();
   }
 
   #validate(check: Check, value: unknown, pools?: Registry["pools"]): void {

@@ -20,6 +20,8 @@ export function newCounters(): Counters {
     invalidUsages: 0,
     unrecognizedOutcomes: 0,
     unmatchedReports: 0,
+    storeExchanges: 0,
+    storeFailures: 0,
     listenerErrors: 0,
   };
 }

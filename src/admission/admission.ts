@@ -12,6 +12,7 @@ import type { CloseOptions } from "../api/run-options.ts";
 import type { EngineTime } from "../clock/engine-time.ts";
 import { type Due, TimerHeap } from "../clock/timer-heap.ts";
 import { GrateLimiterError } from "../errors.ts";
+import type { FleetLink } from "../fleet/fleet-link.ts";
 import type { Capability } from "../provider/capability.ts";
 import type { Provider } from "../provider/provider.ts";
 import type { Quota } from "../quota/quota.ts";
@@ -29,6 +30,7 @@ import { type AdmissionOptions, Reserver } from "./reserver.ts";
 import type { WaitQueue } from "./wait-queue.ts";
 import type { Caller, LeaseOptions, QueuePosition, WaitOptions } from "./waiter.ts";
 
+const NO_TRY = "tryAcquire cannot ask a store; use acquire(..., { maxWaitMs: 0 }), which asks it at most once";
 const BEHIND_ALL: QueuePosition = { priority: -Infinity, order: Infinity };
 const NO_OPTIONS: LeaseOptions = {};
 
@@ -43,6 +45,7 @@ export class Admission implements LeaseContext {
   /** Leases that change by themselves, by their next instants. */
   readonly leases: TimerHeap<ActiveLease> = new TimerHeap();
   readonly openLeases: OpenLeasesByName = new OpenLeasesByName();
+  fleet: FleetLink | null = null;
   readonly #parts: SelectionContext;
   readonly #time: EngineTime;
   readonly #options: AdmissionOptions;
@@ -135,6 +138,7 @@ export class Admission implements LeaseContext {
   /** Reads the clock once, and brings leases and wait queue up to date; returns the instant (ms). */
   beginStep(): number {
     const now = this.#time.read();
+    this.fleet?.beginStep(now);
     for (let due = this.leases.first; due !== undefined && due.dueAt <= now; due = this.leases.first) {
       due.onDue(due.dueAt);
     }
@@ -147,6 +151,7 @@ export class Admission implements LeaseContext {
     const { isIdle } = this.#scheduler;
     if (!isIdle) this.#scheduler.serve(this.#time.now);
     if (this.#parts.events.hasPending) this.#parts.events.flush();
+    this.fleet?.endStep(this.#time.now);
     if (this.#endDrain !== null && this.#isDrained) this.#endDrain();
     if (!isIdle || this.#alarms.first !== undefined || this.#timerAt < Infinity || this.#endDrain) this.#setTimer();
   }
@@ -154,6 +159,7 @@ export class Admission implements LeaseContext {
   /** Grants a lease now or returns a refusal; never waits, overtakes no waiter. */
   tryAcquire(capability: Capability, request: RequestSpec): Lease | Refusal {
     this.requireOpen();
+    if (this.fleet !== null) throw new GrateLimiterError("unsupported", NO_TRY);
     requireCost(capability, request, this.#parts, this.#time.now);
     const now = this.beginStep();
     try {
@@ -237,7 +243,7 @@ export class Admission implements LeaseContext {
   close({ drain = false, timeoutMs = Infinity }: CloseOptions = {}): Promise<void> {
     if (!drain || this.#isClosed) {
       this.#closeNow();
-      return Promise.resolve();
+      return this.fleet === null ? Promise.resolve() : this.fleet.close();
     }
     const now = this.beginStep();
     return new Promise((resolve) => {
@@ -246,7 +252,7 @@ export class Admission implements LeaseContext {
       this.#endDrain = () => {
         this.#endDrain = null;
         cancel();
-        resolve();
+        resolve(this.fleet?.close());
         if (others === null) this.#closeNow();
         else others();
       };

@@ -101,7 +101,8 @@ export class Arrivals {
     const scheduler = this.#scheduler;
     if (scheduler.isIdle) scheduler.reset();
     const { priority = 0, fairnessKey: key } = options;
-    const deadline = now + maxWaitMs;
+    const { fleet } = this.#context;
+    const deadline = fleet?.deadlineOf(capability, request, now + maxWaitMs, now) ?? now + maxWaitMs;
     const queue = scheduler.waiters;
     const share = this.#scheduler.shares.find(capability, priority, key);
     const waiting = queue.groupOf(capability.list, request);
@@ -149,6 +150,7 @@ export class Arrivals {
     }
     if (waiter.trialRank > 0) scheduler.addRanked();
     else waiter.load = load;
+    fleet?.add(waiter, now + maxWaitMs);
     if (caller !== undefined) caller.withdraw = (error) => void scheduler.reject(waiter, error);
     const group = queue.add(waiter, capability.list);
     this.#reserver.reportWait(capability, request, now);

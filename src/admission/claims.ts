@@ -43,7 +43,7 @@ export class Claims {
     if (this.#ahead(provider, priority) > 0) return true;
     return provider.quotas.some((quota) => {
       const claimed = demandFor(needs.amounts, quota.index) > 0 ? this.#ahead(quota, priority) : 0;
-      return claimed > 0 && earliestFit(quota, needs, now, { claimed }) > now;
+      return claimed > 0 && !(earliestFit(quota, needs, now, { claimed }) <= now);
     });
   }
 
@@ -66,8 +66,8 @@ export class Claims {
   }
 
   /**
-   * When the provider has room for the demand and for the claims ahead. Infinity: time alone makes no room. null: not
-   * before waiters ahead have gone.
+   * When the provider has room for the demand and for the claims ahead. Infinity: time alone makes no room. NaN: not known
+   * yet. null: not before waiters ahead have gone.
    */
   opensAt(provider: Provider, needs: Demand, priority: number, now: number): number | null {
     if (this.#ahead(provider, priority) === Infinity) return null;
@@ -94,8 +94,8 @@ export class Claims {
         const need = demandFor(needs.amounts, quota.index);
         if (need === 0) continue;
         const fitsAt = earliestFit(quota, needs, now, { claimed: this.#ahead(quota, priority) });
-        const isShort = fitsAt > now;
-        if (isShort) smallerAt = Math.min(smallerAt, fitsAt);
+        const isShort = !(fitsAt <= now);
+        if (fitsAt > now) smallerAt = Math.min(smallerAt, fitsAt);
         own.set(quota, Math.max(isShort ? Infinity : need, own.get(quota) ?? 0));
       }
     }

@@ -1,5 +1,6 @@
 import type { Decision } from "../api/decision.ts";
 import type { Due, TimerHeap } from "../clock/timer-heap.ts";
+import type { FleetLink } from "../fleet/fleet-link.ts";
 import type { ObservationContext } from "../observation/apply-observation.ts";
 import type { Capability } from "../provider/capability.ts";
 import type { KeyQuotas } from "../provider/key-limits.ts";
@@ -26,6 +27,8 @@ export interface LeaseContext extends ObservationContext {
   /** Leases that change by themselves, by their next instants. */
   readonly leases: TimerHeap<Due>;
   readonly openLeases: OpenLeasesByName;
+  /** Null: the limits are not shared. */
+  readonly fleet: FleetLink | null;
   /** Capacity might have become available. */
   capacityFreed(): void;
   beginStep(): number;

@@ -67,7 +67,7 @@ export function prospectOf(
       soonestAt = Math.min(soonestAt, opensAt < Infinity || keyAt === Infinity ? opensAt : nextDueAt);
     }
     if (gateMs === Infinity) evaluateAt = Math.min(evaluateAt, provider.gateOpensAt(state, now));
-    isReserved ||= fitsAt > now && provider.quotas.some((quota) => !quota.isHeldToEnd && quota.reserved > 0);
+    isReserved ||= !(fitsAt <= now) && provider.quotas.some((quota) => !quota.isHeldToEnd && quota.reserved > 0);
     // A call that its key holds back takes nothing from other keys.
     if (keyAt > now) {
       heldDemands.push(needs);

@@ -137,6 +137,8 @@ export class QueueScheduler {
           for (const [provider, waiter] of turns) this.#evaluate(waiter, null, now, provider);
         }
         if (!this.#queue.pass(now, true)) this.evaluateAll(now);
+        const { fleet } = this.#context;
+        if (fleet) for (const waiter of fleet.answeredCalls(now)) this.#giveUp(waiter as Waiter, now, "refused");
       }
     } finally {
       this.isServing = false;
@@ -210,6 +212,7 @@ export class QueueScheduler {
     }
     let evaluateAt = Math.min(prospect.evaluateAt, this.#claims.add(targets, priority, now));
     waiter.hasClaims = true;
+    this.#context.fleet?.callWaits();
     waiter.expectedAt = soonestAt;
     // A strategy of the caller has to be asked for each waiter.
     const canDefer =
@@ -267,6 +270,7 @@ export class QueueScheduler {
       this.shares.leave(waiter.share);
     }
     if (waiter.hasClaims) this.#hasRoom = true;
+    this.#context.fleet?.delete(waiter);
     waiter.unwatch();
   }
 }

@@ -91,7 +91,9 @@ export class Reconfiguration {
 
   /** Runs a change as a step. Any change might free capacity, or end the hope of a waiter. */
   #change<T>(change: (now: number) => T): T {
-    const changed = change(this.#admission.beginStep());
+    const now = this.#admission.beginStep();
+    const changed = change(now);
+    this.#admission.fleet?.reconfigured(now);
     this.#admission.configurationChanged();
     this.#admission.endStep();
     return changed;

@@ -254,8 +254,8 @@ function later(reason: RefusalReason, behindMs: number): RefusalReason {
 function mayFitBy(deadline: number, quotas: readonly Quota[], demand: Demand, now: number): boolean {
   return quotas.every((quota) => {
     const fitsAt = earliestFit(quota, demand, now, IF_LEASES_END);
-    // As in a refusal, the time is rounded up to whole ms.
-    return now + Math.ceil(fitsAt - now) < deadline + 1;
+    // As in a refusal, the time is rounded up to whole ms. There is hope as long as it is not known.
+    return !(now + Math.ceil(fitsAt - now) >= deadline + 1);
   });
 }
 

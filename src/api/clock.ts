@@ -7,6 +7,9 @@ export interface Clock {
   now(): number;
   /** Unix milliseconds; default Date.now. */
   epochNow?(): number;
-  /** Calls `wake` once, at or after `atMs` of this clock. Returns the function that cancels it. Default setTimeout. */
-  wakeAt?(atMs: number, wake: () => void): () => void;
+  /**
+   * Calls `wake` once, at or after `atMs` of this clock. Returns the function that cancels it. Default setTimeout.
+   * `isBackground`: it should not keep the process alive; only with a store.
+   */
+  wakeAt?(atMs: number, wake: () => void, isBackground?: boolean): () => void;
 }

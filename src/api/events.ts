@@ -102,6 +102,10 @@ export interface LimiterEvents<P extends string = string> {
   };
   /** 20 requests of the capability in a row were `unsuitable` for the provider, so it costs a round trip each time. */
   repeatedlyUnsuitable: { readonly provider: P; readonly capability: string; readonly count: number };
+  /** The store did not answer. `whenStoreIsDown` decides what is granted until `storeUp`. */
+  storeDown: { readonly error: unknown };
+  /** The store answers again after `downMs`. */
+  storeUp: { readonly downMs: number };
   /**
    * Listeners raised the next events 1,000 times in a row, so that the limiter dropped the rest. `event`: the first event that
    * was dropped.
@@ -128,5 +132,7 @@ export const EVENT_NAMES: readonly string[] = Object.keys({
   budgetExhausted: null,
   unrecognizedOutcome: null,
   repeatedlyUnsuitable: null,
+  storeDown: null,
+  storeUp: null,
   listenerError: null,
 } satisfies { [event in keyof LimiterEvents]: null });

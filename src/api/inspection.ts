@@ -1,6 +1,7 @@
 import type { Metrics } from "./metrics.ts";
 import type { QuotaForecast } from "./quota-forecast.ts";
 import type { RefusalReason } from "./refusal.ts";
+import type { StoreInspection } from "./store-inspection.ts";
 
 /** Current state of one provider. */
 export interface ProviderInspection<P extends string = string> {
@@ -56,5 +57,7 @@ export interface Inspection<P extends string = string> {
   readonly queue: QueueInspection<P>;
   /** Age of the oldest open lease; null: none is open. */
   readonly oldestLeaseMs: number | null;
+  /** Null: the limiter has no store. */
+  readonly store: StoreInspection | null;
   readonly metrics: Metrics;
 }

@@ -22,6 +22,10 @@ export interface Metrics {
   readonly unrecognizedOutcomes: number;
   /** Reported limits that belong to none of the provider's quotas, or to several equally. */
   readonly unmatchedReports: number;
+  /** Answers of the store. */
+  readonly storeExchanges: number;
+  /** Exchanges with the store that failed, or took longer than its `timeoutMs`. */
+  readonly storeFailures: number;
   /** Exceptions that listeners threw, and rejections of promises that they returned. */
   readonly listenerErrors: number;
 }

@@ -3,6 +3,7 @@ import type { CapabilityProvider, KeyLimitsConfig, PoolConfig, ProviderConfig } 
 import type { RunDefaults } from "./run-options.ts";
 import type { ScoringStrategy } from "./scoring-strategy.ts";
 import type { LimiterSnapshot } from "./snapshot.ts";
+import type { SharedStore } from "./store.ts";
 
 /** Weights of the four score parts, each from 0, with any sum. Defaults: 0.40, 0.35, 0.20, 0.05. */
 export interface ScoringWeights {
@@ -88,6 +89,17 @@ export interface GrateLimiterOptions<P extends string = string, Routes extends R
    * (default 10) + `ratio` (default 0.2) x requests. A call waits while the budget is empty. Infinity or false: no limit.
    */
   retryBudget?: { ratio?: number | undefined; perMinute?: number | undefined } | false | undefined;
+  /** Store through which processes share the limits, such as `redisStore(client)`. Default none: this process has them. */
+  store?: SharedStore | undefined;
+  /**
+   * What is granted while the store does not answer. "share" (default): each process uses limit / processes, as last known.
+   * "wait": only what it has in hand. A process that has never reached the store waits.
+   */
+  whenStoreIsDown?: "share" | "wait" | undefined;
+  /** Milliseconds of its own rate that a process asks for ahead of need; default 200. 0 for serverless functions. */
+  aheadMs?: number | undefined;
+  /** Milliseconds of silence after which a process counts as dead, and what it held is freed; default 10_000, at least 1_000. */
+  processTtlMs?: number | undefined;
   /** Defaults for `acquire`, `run`, `stream` and `map`. */
   defaults?: RunDefaults | undefined;
   /**

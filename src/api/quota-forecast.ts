@@ -18,6 +18,8 @@ export interface QuotaForecast {
   readonly inFlight: number;
   /** Amount that can be granted now: whole, at least 0. It can be more than `ceiling - used - inFlight` after a report. */
   readonly remaining: number;
+  /** With a store: the part of `remaining` that this process can grant without asking it. null: there is no store. */
+  readonly inHand: number | null;
   readonly burnPerSecond: number;
   /** Milliseconds until the burn rate fills the quota, releases included; null: it does not. */
   readonly exhaustedInMs: number | null;

@@ -22,6 +22,7 @@ export const classic: Profile = {
       ...["strategy", "burst", "resetEpochMs", "countsAtEnd", "cachedInput"],
       ...["recoveredHealth", "ewmaAlpha", "cooldownThreshold", "recheckDeadAfterMs"],
       ...["maxOutputTokens", "only", "exclude", "affinityKey", "reported", ...REPORTED_USAGE_FIELDS],
+      ...["store", "whenStoreIsDown", "aheadMs", "processTtlMs"],
     ],
     why: "in the classic profile",
   },

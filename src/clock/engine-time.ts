@@ -31,10 +31,13 @@ export class EngineTime {
     return this.#now;
   }
 
-  /** Calls `wake` at or after `atMs`, or earlier if a timer cannot wait that long. Returns the function that cancels it. */
-  wakeAt(atMs: number, wake: () => void): () => void {
+  /**
+   * Calls `wake` at or after `atMs`, or earlier if a timer cannot wait that long. Returns the function that cancels it.
+   * `isBackground`: it need not keep the process alive.
+   */
+  wakeAt(atMs: number, wake: () => void, isBackground?: boolean): () => void {
     const delayMs = Math.min(Math.max(0, atMs - this.#now), LONGEST_DELAY_MS);
-    if (this.#clock.wakeAt !== undefined) return this.#clock.wakeAt(this.#now + delayMs, wake);
+    if (this.#clock.wakeAt !== undefined) return this.#clock.wakeAt(this.#now + delayMs, wake, isBackground);
     const handle = runtime.setTimeout(wake, Math.ceil(delayMs));
     return () => runtime.clearTimeout(handle);
   }

@@ -25,12 +25,14 @@ export class RealClock implements Clock {
     return Date.now();
   }
 
-  wakeAt(atMs: number, wake: () => void): () => void {
+  wakeAt(atMs: number, wake: () => void, isBackground?: boolean): () => void {
     let handle: unknown;
     const arm = () => {
       const delayMs = Math.min(Math.max(0, Math.ceil(atMs - this.now())), LONGEST_DELAY_MS);
       // Timers can fire a little early, and the delay is capped, so the clock is read again.
       handle = runtime.setTimeout(() => (this.now() >= atMs ? wake() : arm()), delayMs);
+      // Timers of browsers are numbers and keep nothing alive.
+      if (isBackground) (handle as { unref?(): void }).unref?.();
     };
     arm();
     return () => runtime.clearTimeout(handle);

@@ -50,6 +50,12 @@ export interface Health {
   unchangedUntil(now: number): number;
   /** Updates health after a request that was granted at `grantedAt`. */
   observe(outcome: Outcome, grantedAt: number, terms: CooldownTerms, now: number): HealthChange;
+  // What other processes have found out; only for limiters with a store.
+  /** Starts a cooldown until that instant, or lengthens one. */
+  coolDown?(until: number, status: StatusClass, now: number): void;
+  /** Ends a cooldown, because a trial has succeeded. */
+  recover?(): void;
+  die?(now: number): void;
   /** Makes the provider healthy and available: ends a death and a cooldown. */
   revive(now: number): void;
   /** Ends a death and nothing else. Returns true if the provider was dead. */

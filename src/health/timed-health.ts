@@ -21,7 +21,9 @@
 // a minute. With them, p50 falls from 1.7 s to 0.33 s.
 
 import type { HealthSnapshot } from "../api/snapshot.ts";
+import type { StatusClass } from "../api/status-class.ts";
 import { firstInstant } from "../clock/first-instant.ts";
+import { cooldownLengthMs } from "./cooldown-length.ts";
 import {
   type CooldownTerms,
   HEALTH_EFFECTS,
@@ -41,9 +43,7 @@ const MOST_RECENT = 64;
 /** Most that the first latency counts. */
 const FIRST_LATENCY_MS = 60_000;
 const PROBE_AFTER_MS = 5_000;
-const MAX_SECONDS = 60;
 const EXHAUSTED_SECONDS = 60;
-const MAX_EXHAUSTED_SECONDS = 600;
 const NEVER = -Infinity;
 
 type Phase =
@@ -225,6 +225,21 @@ export class TimedHealth implements Health {
     for (const age of saved.successes.slice(-MOST_RECENT)) this.#successes[this.#successCount++] = savedAt - age;
   }
 
+  coolDown(until: number, status: StatusClass, now: number): void {
+    const isFailure = HEALTH_EFFECTS[status].kind === "failure";
+    if (until > this.cooldownUntil) this.#startCooldown(until, !isFailure, isFailure ? PROBE_AFTER_MS : Infinity, now);
+  }
+
+  recover(): void {
+    this.#score = Math.max(this.#score, this.#settings.recoveredHealth);
+    this.#healedAt = NaN;
+    this.#endCooldown();
+  }
+
+  die(now: number): void {
+    this.#die(this.#settings.recheckDeadAfterMs, now);
+  }
+
   #die(waitMs: number, now: number): void {
     this.#key = { kind: "dead", recheckAt: now + waitMs, waitMs };
   }
@@ -281,7 +296,7 @@ export class TimedHealth implements Health {
         ? Math.max(firstMs, EXHAUSTED_SECONDS * 1_000)
         : Math.min(firstMs, isRateLimit ? terms.maxLimitCooldownMs : Infinity);
       // A trial in the middle of a longer stated wait does not shorten it.
-      until = Math.max(now + this.#lengthMs(baseMs, isExhausted), cooldownUntil);
+      until = Math.max(now + cooldownLengthMs(baseMs, isExhausted, this.#failedTrials, this.#settings), cooldownUntil);
     }
     if (until <= now) {
       this.#phase = AVAILABLE;
@@ -299,15 +314,6 @@ export class TimedHealth implements Health {
     if (cooldownTriggerCount >= 0) return streak >= cooldownTriggerCount;
     if (isRateLimit) return true;
     return streak >= Math.max(STREAK, this.#successes.filter((at) => at > now - RECENT_MS).length);
-  }
-
-  /** Length of a cooldown (ms) without a stated wait. */
-  #lengthMs(baseMs: number, isExhausted: boolean): number {
-    const { cooldownMultiplier, maxCooldownSeconds } = this.#settings;
-    const growth = Math.min(Math.max(1, cooldownMultiplier) ** this.#failedTrials, Number.MAX_VALUE);
-    const byDefault = Math.max(baseMs, (isExhausted ? MAX_EXHAUSTED_SECONDS : MAX_SECONDS) * 1_000);
-    const maxMs = maxCooldownSeconds >= 0 ? maxCooldownSeconds * 1_000 : byDefault;
-    return Math.min(baseMs * growth, maxMs, Number.MAX_SAFE_INTEGER);
   }
 
   #startCooldown(until: number, isStated: boolean, probeAfterMs: number, now: number): void {

@@ -94,6 +94,7 @@ export function updateHealth(
       counters.cooldownsTriggered++;
       if (status === "rate_limited") provider.limited(now);
     }
+    provider.cooldownStatus = status;
     events.emit("cooldownStarted", { provider: name, status, durationMs: end - now });
   }
   if (health.isDead !== wasDead) events.emit(wasDead ? "providerRevived" : "providerDead", { provider: name });

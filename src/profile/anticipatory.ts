@@ -70,7 +70,8 @@ export const anticipatory: Profile = {
     for (const quota of quotas) {
       if (demandFor(demand.amounts, quota.index) > quota.capacity) return TOO_LARGE;
       const wait = fitsInMs(quota, demand, now, isExact ? AS_SCHEDULED : undefined);
-      if (wait > longest) longest = wait;
+      // Not known yet: no known time.
+      if (!(wait <= longest)) longest = wait >= 0 ? wait : Infinity;
     }
     return longest;
   },

@@ -1,4 +1,5 @@
 import type { Price, ProviderConfig } from "../api/provider-config.ts";
+import type { StatusClass } from "../api/status-class.ts";
 import type { Events } from "../events.ts";
 import type { CooldownTerms, Health } from "../health/health.ts";
 import { Ramp } from "../health/ramp.ts";
@@ -38,6 +39,13 @@ export interface Trial {
   readonly trialEndsAt: number;
 }
 
+/** Permission of the store for a trial. */
+export interface TrialGate {
+  readonly isOpen: boolean;
+  /** True if it is not open because the store has not answered yet. */
+  readonly isAwaited: boolean;
+}
+
 /** One provider: its settings, quotas and health. */
 export class Provider implements CooldownTerms {
   readonly name: string;
@@ -57,6 +65,8 @@ export class Provider implements CooldownTerms {
   unpricedQuota: Quota | null = null;
   readonly ramp: Ramp = new Ramp();
   #shortestWindowMs = Infinity;
+  /** Limit of one trial at a time for all processes that share limits; null: none is shared. */
+  trialGate: TrialGate | null = null;
   /** Lease in the trial; null: none, or the trial is decided. */
   trial: Trial | null = null;
   /** Grant of the latest request that succeeded. */
@@ -70,6 +80,8 @@ export class Provider implements CooldownTerms {
   #newerLeases = 0;
   /** Number of those leases of which the task still runs although the call gave up. */
   abandonedTasks = 0;
+  /** Outcome that began the latest cooldown. */
+  cooldownStatus: StatusClass = "rate_limited";
   /** Instant from which the end of a cooldown must be emitted, by the next call that reads the provider. Infinity: never. */
   cooldownEndDueAt: number = Infinity;
 
@@ -172,13 +184,15 @@ export class Provider implements CooldownTerms {
 
   /** Milliseconds until a trial or the ramp-up admits a lease. 0: now. Infinity: when a request in flight ends. */
   recoveryDelayMs(state: ProviderState, now: number): number {
-    if (state === "trial" || state === "cooldown") return this.trialEndsAt <= now ? 0 : Infinity;
+    if (state === "trial" || state === "cooldown")
+      return this.trialEndsAt <= now && this.trialGate?.isOpen !== false ? 0 : Infinity;
     return state === "ramping" ? this.ramp.waitMs(this.leases, this.#newerLeases, now) : 0;
   }
 
   /** Instant at which another trial or the ramp-up admits a lease although no request has ended. */
   gateOpensAt(state: ProviderState, now: number): number {
-    return state === "ramping" ? this.ramp.opensAt(this.leases, this.#newerLeases, now) : this.trialEndsAt;
+    if (state === "ramping") return this.ramp.opensAt(this.leases, this.#newerLeases, now);
+    return this.trialEndsAt > now ? this.trialEndsAt : Infinity;
   }
 
   /** Records that a lease was granted in a trial or during the ramp-up. */

@@ -2,6 +2,7 @@
 //
 //   excess = taken + claimed + amount + margin - capacity        fits at the first instant at which excess <= 0
 //   margin = min(safety margin, capacity - amount), whole, for an estimate (see safety-margin.ts); else 0
+//   with a share of the limit, it also needs      claimed + amount + margin <= amount in hand
 //
 // Regimes, by what becomes of the reservations:
 //   "stay":    only usage that is counted already is released.
@@ -18,9 +19,8 @@ import type { Tracker } from "./tracker.ts";
 import { type Demand, demandFor, varianceOf } from "./usage-vector.ts";
 
 /**
- * In place of an instant: it is not known yet whether and when the demand fits. No tracker in this process gives that answer;
- * one with shared state does until its store has replied. It is NaN, so that it passes through `Math.max` and is neither
- * before nor after any instant.
+ * In place of an instant: it is not known yet whether and when the demand fits, because the store has not been asked. It is
+ * NaN, so that it passes through `Math.max` and is neither before nor after any instant. Compare with `!(at <= now)`.
  */
 export const NOT_KNOWN_YET: number = NaN;
 
@@ -36,6 +36,25 @@ const STAY: FitOptions = {};
 
 /** The first instant at which the quota has room for the demand. */
 export function earliestFit(quota: Quota, demand: Demand, now: number, options: FitOptions = STAY): number {
+  const at = fitsHere(quota, demand, now, options);
+  const { share } = quota;
+  if (share === null || at === Infinity || demandFor(demand.amounts, quota.index) === 0) return at;
+  const { reservations, claimed = 0 } = options;
+  const missing = allowanceFor(quota, demand) + claimed - share.inHand(quota.ownTaken(now));
+  const mayEnd = reservations === "may-end";
+  if (missing <= (mayEnd ? refundable(quota) : 0)) return at;
+  return Math.max(at, share.fitsAt(missing, mayEnd, now));
+}
+
+/** Amount that has to be in hand of a shared limit for the demand, with its margin. */
+export function allowanceFor(quota: Quota, demand: Demand): number {
+  const need = demandFor(demand.amounts, quota.index);
+  const variance = need === 0 ? 0 : varianceOf(demand, quota.index);
+  return variance > 0 ? need + marginOf(quota, need, variance, quota.estimateVariance) : need;
+}
+
+/** The first instant at which the count of this process has room. */
+function fitsHere(quota: Quota, demand: Demand, now: number, options: FitOptions): number {
   const { reservations = "stay", claimed = 0 } = options;
   const need = demandFor(demand.amounts, quota.index);
   if (need === 0) return now;
@@ -79,7 +98,7 @@ function refundable({ openReserved, pinned, adjustable }: Quota): number {
 export function fitsInMs(quota: Quota, demand: Demand, now: number, options: FitOptions = STAY): number {
   const at = earliestFit(quota, demand, now, options);
   const need = demandFor(demand.amounts, quota.index);
-  const isExact = quota.reported !== null || quota.tracker.refillPerMs === 0;
+  const isExact = quota.reported !== null || quota.share !== null || quota.tracker.refillPerMs === 0;
   if (need === 0 || at === Infinity || isExact) return wholeMsUntil(at, now);
   const amount = need + (options.claimed ?? 0);
   const excess = excessOf(quota, amount, varianceOf(demand, quota.index), quota.estimateVariance, now);
@@ -99,12 +118,16 @@ export function releaseInMs(tracker: Tracker, amount: number, now: number): numb
 }
 
 function excessOf(quota: Quota, amount: number, variance: number, others: number, now: number): number {
-  // A single request always fits, whatever its margin.
-  const margin = Math.min(Math.ceil(safetyMargin(variance, others + variance)), quota.capacity - amount);
+  const margin = marginOf(quota, amount, variance, others);
   const taken = quota.taken(now);
   const excess = taken - quota.capacity + amount + (variance > 0 ? margin : 0);
   // A sum above the largest exact integer rounds, and more than everything is never released.
   return amount <= quota.capacity ? Math.min(excess, taken) : excess;
+}
+
+function marginOf(quota: Quota, amount: number, variance: number, others: number): number {
+  // A single request always fits, whatever its margin.
+  return Math.min(Math.ceil(safetyMargin(variance, others + variance)), quota.capacity - amount);
 }
 
 /**

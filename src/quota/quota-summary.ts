@@ -4,7 +4,7 @@ import type { Quota } from "./quota.ts";
 
 /** All that `forecast()` returns of a quota; times are null if none is known. */
 export function quotaForecast(quota: Quota, now: number): QuotaForecast {
-  const { spec, pool, tracker, reserved } = quota;
+  const { spec, pool, tracker, reserved, share } = quota;
   const used = tracker.used(now);
   const exhaustedInMs = quota.exhaustedInMs(now);
   const nextReleaseInMs = used > 0 ? releaseInMs(tracker, 1, now) : Infinity;
@@ -18,9 +18,10 @@ export function quotaForecast(quota: Quota, now: number): QuotaForecast {
     limit: spec.limit,
     ceiling: quota.capacity,
     ceilingSource: quota.capacity < spec.capacity ? "header" : "config",
-    used: used - places,
-    inFlight: reserved + places,
+    used: used - places + (share?.usedElsewhere ?? 0),
+    inFlight: reserved + places + (share?.heldElsewhere ?? 0),
     remaining: quota.remaining(now),
+    inHand: share && Math.min(quota.remaining(now), share.inHand(quota.ownTaken(now))),
     burnPerSecond: quota.burn.perSecond(now),
     exhaustedInMs: Number.isFinite(exhaustedInMs) ? exhaustedInMs : null,
     nextReleaseInMs: isReleased ? nextReleaseInMs : null,

@@ -64,7 +64,12 @@ export class Quota extends Account {
     const taken = this.taken(now);
     let validUntil = tracker.unchangedUntil;
     if (this.reported !== null) validUntil = Math.min(validUntil, this.reported.unchangedUntil(now));
-    const left = capacity > taken ? capacity - taken : 0;
+    let left = capacity > taken ? capacity - taken : 0;
+    let inHand = left;
+    if (this.share !== null) {
+      left = this.remaining(now);
+      inHand = Math.min(left, this.share.inHand(this.ownTaken(now)));
+    }
     this.#left = left;
     this.#calm = 1;
     // Rates only fall until the next amount, and time only releases: a quota without pressure stays without it.
@@ -76,9 +81,9 @@ export class Quota extends Account {
     const share = left > 0 ? (left / capacity) * this.#calm : 0;
     if (share < reading.quotaScore) reading.quotaScore = share;
     if (this.isOfRequests) {
-      if (left < reading.requestsLeft) reading.requestsLeft = left;
+      if (inHand < reading.requestsLeft) reading.requestsLeft = inHand;
     } else {
-      if (left < reading.sizeLeft) reading.sizeLeft = left;
+      if (inHand < reading.sizeLeft) reading.sizeLeft = inHand;
       if (capacity < reading.leastSize) reading.leastSize = capacity;
       if (this.estimateVariance > reading.openVariance) reading.openVariance = this.estimateVariance;
     }
@@ -110,7 +115,10 @@ export class Quota extends Account {
   get isFixedInTime(): boolean {
     const { strategy } = this.spec;
     return (
-      this.reserved === 0 && this.reported === null && (strategy === "sliding_window" || strategy === "concurrency")
+      this.reserved === 0 &&
+      this.reported === null &&
+      this.share === null &&
+      (strategy === "sliding_window" || strategy === "concurrency")
     );
   }
 
@@ -126,6 +134,19 @@ export class Quota extends Account {
     return exhaustedInMs(this.tracker, taken, this.burn.perSecond(now), now);
   }
 
+  /** Counts the usage of a request without a lease; true if that used up what had remained. `isCovered`: by a report. */
+  record(amount: number, now: number, isCovered = false): boolean {
+    if (amount <= 0) return false;
+    const before = this.tracker.capacity - this.taken(now);
+    this.tracker.record(Math.min(amount, this.largest), now);
+    this.reported?.counted(amount, isCovered, now);
+    // One report must not press on the score for longer than a window.
+    this.burn.count(Math.min(amount, this.capacity), now);
+    this.share?.count(Math.min(amount, this.largest), now);
+    this.changed();
+    return before > 0 && amount >= before;
+  }
+
   /** Changes the limit and keeps what is counted. */
   resize(spec: QuotaSpec, now: number): void {
     this.spec = spec;
@@ -137,7 +158,7 @@ export class Quota extends Account {
   applyReport(report: Report, mark: Mark | null, own: number, grantedAt: number, now: number): boolean {
     const { spec, tracker } = this;
     // A burst is neither the limit nor what a reset restores.
-    const hasResets = spec.strategy !== "concurrency" && spec.capacity === spec.limit;
+    const hasResets = spec.strategy !== "concurrency" && spec.capacity === spec.limit && this.share === null;
     this.reported ??= new ReportedLimits(tracker.used(now), this.reserved, longestMs(spec.window), hasResets);
     const { reported } = this;
     if (spec.capacity === spec.limit && reported.applyLimit(report, grantedAt)) this.#fitLimit(now);
@@ -147,7 +168,7 @@ export class Quota extends Account {
       mark ?? reported.earlierMark(this.ownTaken(now)),
       own,
       grantedAt,
-      this.capacity,
+      this.capacity - (this.share === null ? 0 : this.share.usedElsewhere + this.share.heldElsewhere),
       now,
     );
     this.changed();

@@ -12,13 +12,14 @@
 //   close(): the lease has ended, so that the amount is no estimate any more and no ending can lower it
 //
 // Only the handle changes the sums, so that they cannot disagree with the reservations. "Returned" and "became usage" are
-// separate steps because a shared store will confirm them separately.
+// separate steps because a share of a limit gets back only what was returned.
 
 import type { BurnMeter } from "./burn-rate.ts";
 import { REQUESTS } from "./dimension-index.ts";
 import type { QuotaSpec } from "./quota-spec.ts";
 import type { Mark, ReportedLimits } from "./reported-limits.ts";
 import { ReservationList } from "./reservation-list.ts";
+import type { Share } from "./share.ts";
 import type { Tracker } from "./tracker.ts";
 
 /** Usage and reservations of one quota. */
@@ -30,6 +31,8 @@ export class Account {
   readonly index: number;
   /** Limits that its provider reported; null: none so far. */
   reported: ReportedLimits | null = null;
+  /** Null: the limit is its own. */
+  share: Share | null = null;
   /** Providers that draw from it; each is invalidated when it changes. */
   readonly dependents: { invalidate(): void }[] = [];
   /** Reservations that are committed or released at a known instant if nothing more is heard, earliest first. */
@@ -67,7 +70,9 @@ export class Account {
   /** Amount that cannot be granted: used and reserved together, or less if reports prove that the provider has more left. */
   taken(now: number): number {
     const own = this.ownTaken(now);
-    return this.reported === null ? own : this.reported.taken(now, own);
+    if (this.reported === null) return own;
+    // A report says nothing about the requests of other processes, so that it creates no capacity for this one.
+    return this.share === null ? this.reported.taken(now, own) : own + this.reported.others(now);
   }
 
   /** Used and reserved together, by the own count. */
@@ -76,26 +81,17 @@ export class Account {
     return (now < tracker.unchangedUntil ? tracker.usedNow : tracker.used(now)) + this.reserved;
   }
 
+  /** Amount that is left, of a shared limit to all processes together. */
   remaining(now: number): number {
     const left = this.tracker.capacity - this.taken(now);
-    return left > 0 ? left : 0;
-  }
-
-  /** Counts the usage of a request without a lease; true if that used up what had remained. `isCovered`: by a report. */
-  record(amount: number, now: number, isCovered = false): boolean {
-    if (amount <= 0) return false;
-    const before = this.tracker.capacity - this.taken(now);
-    this.tracker.record(Math.min(amount, this.largest), now);
-    this.reported?.counted(amount, isCovered, now);
-    // One report must not press on the score for longer than a window.
-    this.burn.count(Math.min(amount, this.capacity), now);
-    this.changed();
-    return before > 0 && amount >= before;
+    if (left <= 0) return 0;
+    return this.share === null ? left : this.share.remaining(left, this.ownTaken(now));
   }
 
   /** Changes by `delta` what was counted from `countedFrom` on. */
   amend(delta: number, countedFrom: number, now: number, isInFlight = false): void {
     this.tracker.amend?.(delta, countedFrom, now);
+    this.share?.count(delta, countedFrom);
     if (isInFlight) this.reported?.changeInFlight(delta);
     else if (delta > 0) this.reported?.counted(delta, false, now);
     this.changed();
@@ -204,6 +200,7 @@ export class Reservation<Q extends Account = Account> {
     const { quota } = this;
     quota.tracker.record(this.#amount, at);
     this.#return();
+    quota.share?.commit(this.#amount, at);
     if (this.mark === null || !this.#isOpen) this.answered(at);
     this.#at = at;
     if (quota.index === REQUESTS) this.#floor = 1;
@@ -213,6 +210,7 @@ export class Reservation<Q extends Account = Account> {
   /** Returns the amount: the place is free again. */
   release(now: number): void {
     this.#return();
+    this.quota.share?.reserve(-this.#amount);
     this.answered(now);
   }
 
@@ -220,6 +218,7 @@ export class Reservation<Q extends Account = Account> {
   cancel(now: number): void {
     if (this.#amount > 0) this.quota.burn.count(-this.#amount, now, this.grantedAt);
     this.#return();
+    this.quota.share?.reserve(-this.#amount);
     this.quota.reported?.changeInFlight(-this.#amount);
     this.#isAnswered = true;
   }
@@ -286,6 +285,7 @@ export class Reservation<Q extends Account = Account> {
     const { quota } = this;
     quota.burn.count(Math.min(delta, quota.capacity), now, this.grantedAt);
     quota.reserved = Math.max(0, quota.reserved + delta);
+    quota.share?.reserve(delta);
     quota.reported?.changeInFlight(delta);
     quota.changed();
   }

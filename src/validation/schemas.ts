@@ -181,6 +181,10 @@ const optionsShape: Shape = {
   retryBudget: (value, problems) => {
     if (value !== false) retryBudget(value, problems);
   },
+  store: objectWith("connect", "a store such as redisStore(client)"),
+  whenStoreIsDown: oneOf(["share", "wait"]),
+  aheadMs: numberFrom(0, 60_000),
+  processTtlMs: numberFrom(1_000, 3_600_000),
   defaults: objectOf(waits),
   clock: objectWith("now"),
   random: anyFunction,

@@ -20,12 +20,15 @@ const ORDER = [
   "opentelemetry",
   "prometheus",
   "telemetry",
+  "redis",
+  "store",
   "monitor",
   "index.ts",
   "limiter.ts",
   "inspect.ts",
   "run",
   "admission",
+  "fleet",
   "selection",
   "observation",
   "snapshot",
@@ -129,7 +132,8 @@ describe("the two profiles", () => {
 describe("the source", () => {
   it("the source names no runtime", () => {
     const names = ["process", "Buffer", "require", "__dirname", "Deno", "Bun", "document"];
-    expect(FILES.flatMap((file) => mentions(file, names))).toEqual([]);
+    // A message to a store has a member `process`.
+    expect(FILES.flatMap((file) => mentions(file, names, true))).toEqual([]);
   });
 
   it("timers and clocks are used in the clock folder only", () => {

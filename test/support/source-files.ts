@@ -5,7 +5,7 @@ import { fileURLToPath } from "node:url";
 import ts from "typescript";
 import type { ImportEdge } from "./import-graph.ts";
 
-/** Name under which an entry imports the core. */
+/** Name under which an entry imports the core, and with a path another entry. */
 const OWN_NAME = "grate-limiter";
 const ROOT = fileURLToPath(new URL("../../src", import.meta.url));
 
@@ -34,7 +34,9 @@ export function parseSource(path: string, text: string): SourceFile {
       ? relative(ROOT, join(ROOT, dirname(path), specifier.text)).replaceAll("\\", "/")
       : specifier.text === OWN_NAME
         ? "index.ts"
-        : specifier.text;
+        : specifier.text.startsWith(`${OWN_NAME}/`)
+          ? `${specifier.text.slice(OWN_NAME.length + 1)}/index.ts`
+          : specifier.text;
     imports.push({ from: path, to, isType: isTypeImport(node) });
   });
   return { path, lines: text.trimEnd().split("\n").length, tree, imports };
@@ -55,13 +57,22 @@ export function walk(node: ts.Node, visit: (node: ts.Node) => void): void {
 }
 
 /** Returns `path: name` for every identifier and every string with one of these names. Comments do not count. */
-export function mentions({ path, tree }: SourceFile, names: readonly string[]): string[] {
+export function mentions({ path, tree }: SourceFile, names: readonly string[], isMemberAllowed = false): string[] {
   const found: string[] = [];
   walk(tree, (node) => {
     if (!ts.isIdentifier(node) && !ts.isStringLiteralLike(node)) return;
+    if (isMemberAllowed && isMemberName(node)) return;
     if (names.includes(node.text)) found.push(`${path}: ${node.text}`);
   });
   return found;
+}
+
+/** True for the name of a member: in a type, in an object, or after a dot. */
+function isMemberName(node: ts.Node): boolean {
+  const { parent } = node;
+  const isNamed =
+    ts.isPropertySignature(parent) || ts.isPropertyAssignment(parent) || ts.isPropertyAccessExpression(parent);
+  return isNamed && parent.name === node;
 }
 
 /** Returns the comparisons and `switch` statements over a value named `profile`. */

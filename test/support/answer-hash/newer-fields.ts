@@ -1,6 +1,6 @@
 // Fields that were added after the hashes of the classic profile were recorded. A field that is 0 is left out of the answers,
-// so that the hashes stay comparable, and one that is not 0 counts.
-import type { Inspection, Metrics } from "../../../src/index.ts";
+// so that the hashes stay comparable, and one that is not 0 counts. The same holds for null.
+import type { Inspection, Metrics, QuotaForecast } from "../../../src/index.ts";
 
 const NEWER: readonly string[] = [
   "tasksAbandoned",
@@ -8,10 +8,16 @@ const NEWER: readonly string[] = [
   "unrecognizedOutcomes",
   "unmatchedReports",
   "listenerErrors",
+  "storeExchanges",
+  "storeFailures",
+  "store",
+  "inHand",
 ];
 
 function withoutZeros<T extends object>(fields: T): Partial<T> {
-  const kept = Object.entries(fields).filter(([name, value]) => value !== 0 || !NEWER.includes(name));
+  const kept = Object.entries(fields).filter(
+    ([name, value]) => (value !== 0 && value !== null) || !NEWER.includes(name),
+  );
   return Object.fromEntries(kept) as Partial<T>;
 }
 
@@ -20,13 +26,21 @@ export function comparableMetrics(metrics: Metrics): unknown {
   return withoutZeros(metrics);
 }
 
+/** The forecasts as the hashes take them. */
+export function comparableForecasts(forecasts: readonly QuotaForecast[] | null): unknown {
+  return forecasts && forecasts.map(withoutZeros);
+}
+
 /** The inspection as the hashes take it. */
 export function comparableInspection(inspection: Inspection): unknown {
   return {
-    ...inspection,
+    ...withoutZeros(inspection),
     // It repeats what the answers contain: the calls, their waits, and the refusals.
     queue: undefined,
-    providers: inspection.providers.map(withoutZeros),
+    providers: inspection.providers.map((provider) => ({
+      ...withoutZeros(provider),
+      quotas: comparableForecasts(provider.quotas),
+    })),
     metrics: comparableMetrics(inspection.metrics),
   };
 }

@@ -1,6 +1,6 @@
 import { Dimension, type Lease } from "../../../src/index.ts";
 import { demand, settlement, status, usage } from "./demands.ts";
-import { comparableMetrics } from "./newer-fields.ts";
+import { comparableForecasts, comparableMetrics } from "./newer-fields.ts";
 import type { KnownLease, Operation, World } from "./world.ts";
 
 type Table = readonly (readonly [weight: number, operation: Operation])[];
@@ -93,7 +93,7 @@ const query = operation("query", (world) => {
   const dimension = random.pick(Object.values(Dimension));
   const window = dimension === "concurrency" ? undefined : random.maybe(40, () => random.pick(configs.windows));
   return [
-    limiter.forecast(name),
+    comparableForecasts(limiter.forecast(name)),
     limiter.providerHealth(name),
     limiter.providerInCooldown(name),
     limiter.providerQuotaRemaining(name, dimension, window),

@@ -64,7 +64,9 @@ import {
   type ScoringWeights,
   type SelectOptions,
   type Settlement,
+  type SharedStore,
   StatusClass,
+  type StoreInspection,
   type StreamOptions,
   type TaskContext,
   type TaskResult,
@@ -291,6 +293,9 @@ const fair: FairnessOptions = { fairnessKey: "tenant", fairnessWeight: 2 };
 const explained: Explanation<"left" | "right"> = leased.explain("ask", { ...fair, tokens: 1 });
 expect(explained.decision !== null && explained.refusal === null && explained.ahead === 0, "a free provider");
 const queue: QueueInspection<"left" | "right"> = leased.inspect().queue;
+const stored: StoreInspection | null = leased.inspect().store;
+const noStore: SharedStore | undefined = undefined;
+void [stored, noStore, leased.flush()];
 const groups: readonly QueueGroup<"left" | "right">[] = queue.groups;
 expect(queue.byKey.length + groups.length === 0 && queue.oldestMs === null, "nothing that waits");
 const results: MapResults<number, number, "left" | "right"> = leased.map("ask", [1, 2], (item) => item, fair);
