@@ -50,15 +50,16 @@ export const ENTRIES: { readonly [name: string]: Entry } = {
     program: 'export * from "grate-limiter/prometheus";',
     budgetBytes: 4_000,
   },
+  // It contains the fleet, which a limiter without a store does not, and the checks of stores.
   store: {
     source: "src/store/index.ts",
     program: 'export * from "grate-limiter/store";',
-    budgetBytes: 12_000,
+    budgetBytes: 14_500,
   },
   redis: {
     source: "src/redis/index.ts",
     program: 'export * from "grate-limiter/redis";',
-    budgetBytes: 6_500,
+    budgetBytes: 7_000,
   },
   // The page with its chart library is 35 kB of it; `test/unit/monitor/size.test.ts` has the budget of the handler alone.
   monitor: {

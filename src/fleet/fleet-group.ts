@@ -155,7 +155,7 @@ export class FleetGroup implements Due, AllowanceState {
     for (const want of isReturning ? [] : this.wants) at = Math.min(at, Math.max(wantedAt(want, now), this.#askFrom));
     for (const allowance of this.allowances) {
       if (allowance.hasReturned) at = Math.min(at, now);
-      if (aheadMs > 0 && !isReturning && !this.isClosed && allowance.spare < allowance.ahead(aheadMs, now) / 2) {
+      if (aheadMs > 0 && !isReturning && !this.isClosed && allowance.spare < allowance.ahead(aheadMs, now) / 3) {
         at = Math.min(at, Math.max(now, this.#aheadFrom, allowance.refusedUntil));
       }
     }

@@ -2,7 +2,11 @@
 //
 //   length = base x multiplier^(failed trials), at most the maximum
 //
-// Regimes: the maximum is maxCooldownSeconds if that is set; otherwise 60 s, 600 s after quota_exhausted, and never less than base.
+//     failure kind     base = cooldownSeconds                        maximum 60 s
+//     rate-limit kind  base = min(cooldownSeconds, shortest window)  maximum 60 s
+//     quota_exhausted  base = max(60 s, cooldownSeconds)             maximum 600 s
+//
+// Regimes: maxCooldownSeconds replaces the maximum. A maximum by default is never less than the base.
 
 import type { HealthSettings } from "./health-settings.ts";
 

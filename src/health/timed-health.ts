@@ -4,19 +4,17 @@
 //   failure:  score -= penalty, at least 0;   success: score += boost, at most 1
 //   start:    failure kind: streak >= max(3, successes of the last 500 ms).  rate-limit kind: the first.  Either kind: the
 //             score is below cooldownThreshold.  With cooldownTriggerCount: streak >= that number, for both kinds
-//   length:   the stated wait or known reset. Otherwise first x multiplier^(failed trials), at most the maximum:
-//               failure kind     first = cooldownSeconds                        maximum 60 s
-//               rate-limit kind  first = min(cooldownSeconds, shortest window)  maximum 60 s
-//               quota_exhausted  first = max(60 s, cooldownSeconds)             maximum 600 s
+//   length:   the stated wait or known reset; otherwise by cooldown-length.ts
 //   opens:    at its end; a stated wait of more than an hour after each hour.
 //             For a request without another eligible provider, max(5 s, cooldownSeconds) after the start of a cooldown of
 //             the failure kind without a stated wait.
 //
 // Regimes: (1) Available: outcomes change the score. Failures and rate limits have a streak each. A success ends both if its
-// request was granted after the first failure, because older requests do not show that a broken provider works again. (2) Cooldown: only the outcomes of requests that were granted after its start, which are trials, do more than change the
-// score. Of the others, a later stated wait lengthens the cooldown. (3) Trial: one request, scored as healthy. A success
-// raises the score to at least recoveredHealth. A failure starts the next cooldown. (4) Dead: after recheckDeadAfterMs one
-// request tries again, and each further failure doubles that time up to an hour. A success ends the death.
+// request was granted after the first failure, because older requests do not show that a broken provider works again.
+// (2) Cooldown: only trials, which are requests that were granted after its start, do more than change the score. Of the
+// others, a later stated wait lengthens the cooldown. (3) Trial: one request, scored as healthy. A success raises the score to
+// at least recoveredHealth. A failure starts the next cooldown. (4) Dead: after recheckDeadAfterMs one request tries again, and
+// each further failure doubles that time up to an hour. A success ends the death.
 // Source: simulation. Without the successes of the last 500 ms, 20 % random errors at the only provider cost 26 cooldowns
 // a minute. With them, p50 falls from 1.7 s to 0.33 s.
 

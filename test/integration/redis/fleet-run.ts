@@ -46,7 +46,11 @@ export class Worker {
 
   constructor(plan: WorkerPlan) {
     this.name = plan.name;
-    this.child = fork(BUNDLE, [JSON.stringify(plan)], { stdio: ["ignore", "ignore", "inherit", "ipc"] });
+    this.child = fork(BUNDLE, [JSON.stringify(plan)], {
+      stdio: ["ignore", "ignore", "inherit", "ipc"],
+      // The bundle needs no compiler.
+      execArgv: [],
+    });
     this.#ready = new Promise((resolve) => this.child.once("message", () => resolve()));
   }
 
