@@ -23,7 +23,11 @@ export interface RedisStoreOptions {
   prefix?: string | undefined;
   /** Milliseconds after which an exchange has failed, above 0; default 500. */
   timeoutMs?: number | undefined;
-  /** A second client, in subscriber mode, by which returned capacity wakes other processes. Default: none, they ask again. */
+  /**
+   * A second client, in subscriber mode, for `watch` of the contract. Limiters do not use it yet: processes that wait ask again.
+   *
+   * @experimental
+   */
   subscriber?: RedisSubscriber | undefined;
 }
 
