@@ -11,6 +11,10 @@ const config: ViteUserConfigFnObject = defineConfig(({ mode }) => ({
     alias: [
       { find: /^grate-limiter$/, replacement: fileURLToPath(new URL("./src/index.ts", import.meta.url)) },
       { find: /^grate-limiter\/http$/, replacement: fileURLToPath(new URL("./src/http/index.ts", import.meta.url)) },
+      {
+        find: /^grate-limiter\/ai-sdk$/,
+        replacement: fileURLToPath(new URL("./src/ai-sdk/index.ts", import.meta.url)),
+      },
     ],
   },
   test: {

@@ -5,8 +5,11 @@ import { fileURLToPath } from "node:url";
 import ts from "typescript";
 import type { ImportEdge } from "./import-graph.ts";
 
-/** Name under which an entry imports the core. */
-const OWN_NAME = "grate-limiter";
+/** Names under which entries import the core and each other. */
+const OWN_NAMES: { readonly [specifier: string]: string } = {
+  "grate-limiter": "index.ts",
+  "grate-limiter/http": "http/index.ts",
+};
 const ROOT = fileURLToPath(new URL("../../src", import.meta.url));
 
 export interface SourceImport extends ImportEdge {
@@ -32,9 +35,7 @@ export function parseSource(path: string, text: string): SourceFile {
     const isRelative = specifier.text.startsWith(".");
     const to = isRelative
       ? relative(ROOT, join(ROOT, dirname(path), specifier.text)).replaceAll("\\", "/")
-      : specifier.text === OWN_NAME
-        ? "index.ts"
-        : specifier.text;
+      : (OWN_NAMES[specifier.text] ?? specifier.text);
     imports.push({ from: path, to, isType: isTypeImport(node) });
   });
   return { path, lines: text.trimEnd().split("\n").length, tree, imports };
