@@ -42,8 +42,8 @@ export function routeModel<
   limiter: GrateLimiter<P, Routes>,
   capability: C,
   models: Models & { readonly [K in Exclude<keyof Models, Routes[C]>]: never },
-  options: RouteModelOptions<Routes[C], CallOptionsOf<Models[Routes[C]]>> = {},
-): RoutedModel<Models[Routes[C]]> {
+  options: RouteModelOptions<Routes[C], CallOptionsOf<Models[keyof Models]>> = {},
+): RoutedModel<Models[keyof Models]> {
   const known = { ...models } as unknown as { readonly [provider: string]: AnyModel };
   const any = limiter as unknown as AnyLimiter;
   const kind = commonKind(providersOf(any, capability), known);
@@ -85,9 +85,9 @@ export function routeModel<
     const { value, provider, attempts } = await any.run(capability, task, optionsOf(call));
     const served = { provider, attempts: attempts.length };
     // The AI SDK expects a list with the metadata of each image.
-    const images = kind === "image" && { images: Array.from(value["images"] as Json[], () => served) };
+    const images = kind === "image" && { images: Array.from((value?.["images"] ?? []) as Json[], () => served) };
     const metadata = { grateLimiter: { ...served, ...images } };
-    return { ...value, providerMetadata: { ...(value["providerMetadata"] as Json), ...metadata } };
+    return { ...value, providerMetadata: { ...(value?.["providerMetadata"] as Json), ...metadata } };
   };
 
   const doStream = async (call: Json) => {
@@ -113,7 +113,7 @@ export function routeModel<
   };
   // Getters stay getters.
   Object.defineProperties(routed, Object.getOwnPropertyDescriptors(commonLimits(kind, Object.values(known))));
-  return routed as unknown as RoutedModel<Models[Routes[C]]>;
+  return routed as unknown as RoutedModel<Models[keyof Models]>;
 }
 
 /** Names of the providers of a capability. Throws UnknownCapability. */
