@@ -1,7 +1,7 @@
 // Stream of a language model, in batches of parts. The first batch ends with the first content, so that a stream that fails
 // before it can be replaced by that of another provider.
 //
-//   held back   starts and ends of blocks, empty deltas, metadata, raw parts; pings are dropped
+//   held back   starts and ends of blocks, empty deltas, metadata, raw and custom parts; pings are dropped
 //   content     everything else, and the `finish` of an answer that is empty
 //   failed      before content: an error part, an end without `finish`, a `finish` for an error or without any reason and
 //               usage. The attempt has failed with an error
@@ -17,7 +17,7 @@ import type { Json } from "./model-types.ts";
 export type Part = Json;
 
 const MAX_HELD = 1_000;
-const HELD = /^(stream-start|response-metadata|raw|[a-z-]+-(start|end))$/;
+const HELD = /^(stream-start|response-metadata|raw|custom|[a-z-]+-(start|end))$/;
 const CLOCK = new RealClock();
 
 interface Reader {

@@ -62,6 +62,12 @@ describe("before content", () => {
       [{ type: "tool-input-start", id: "1", toolName: "t" }, brokenConnection()],
       "server_error",
     ],
+    // Anthropic's model of version 4 begins each stream with it.
+    [
+      "a custom part",
+      [...START, { type: "custom", kind: "anthropic.message_start" }, brokenConnection()],
+      "server_error",
+    ],
     [
       "an empty thought",
       [{ type: "reasoning-start", id: "1" }, { type: "reasoning-end", id: "1" }, brokenConnection()],
