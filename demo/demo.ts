@@ -2,11 +2,14 @@
 // prints the counts of the servers. Exits with code 1 if grate-limiter got a 429 or served less than the rival.
 //
 //   npm run demo [-- --seed <whole number>] [--seeds <number>] [--no-headers] [--svg docs/demo.svg] [--readme README.md]
+//     [--monitor]
 //
 // `--seeds` runs that many seeds from `--seed` on. `--no-headers`: the servers state no
-// limits. `--svg` draws both runs over time; `--readme` replaces the text between the `demo` marks of that file.
+// limits. `--svg` draws both runs over time; `--readme` replaces the text between the `demo` marks of that file. `--monitor`
+// prints the address of the live monitor, begins when a page has opened it, and ends with Ctrl-C.
 import { readFile, writeFile } from "node:fs/promises";
 import { parseArgs } from "node:util";
+import type { DemoMonitor } from "./monitor.ts";
 import { withProgress } from "./progress.ts";
 import { type Client, replay } from "./replay.ts";
 import { gain, legend, type Run, readmeLine, setup, table, totalOf } from "./report.ts";
@@ -25,7 +28,8 @@ const README_MARKS = /(<!-- demo -->).*?(<!-- \/demo -->)/s;
 type NewClient = (urls: UrlByServer) => Client;
 
 async function main(): Promise<void> {
-  const { seed, seeds, hasHeaders, svg, readme } = optionsOf(process.argv.slice(2));
+  const { seed, seeds, hasHeaders, svg, readme, hasMonitor } = optionsOf(process.argv.slice(2));
+  const monitor = hasMonitor ? await openMonitor() : undefined;
   const servers = await ServerProcess.launch();
   process.once("SIGINT", () => {
     servers.stop();
@@ -39,7 +43,9 @@ async function main(): Promise<void> {
       process.stdout.write(`${each === seed ? setup(arrivals, each, hasHeaders) : `\nSeed ${each}`}\n\n`);
       await warmUp(servers);
       const order = { servers, arrivals, seed: each, hasHeaders };
-      const ours = await run("grate-limiter", clientWithGrateLimiter, order);
+      const client = clientWithGrateLimiter(servers.urls, (limiter) => monitor?.watch(limiter));
+      await monitor?.opened;
+      const ours = await run("grate-limiter", () => client, order);
       const rivals = await run("rival", clientWithRoundRobin, order);
       pairs.push([ours, rivals]);
       process.stdout.write(`\n${table([ours, rivals])}\n`);
@@ -49,9 +55,25 @@ async function main(): Promise<void> {
     const [first] = pairs;
     if (svg !== undefined) await writeFile(svg, timelineSvg(first!.map(timelineOf)));
     if (readme !== undefined) await replaceLine(readme, readmeLine(pairs));
+    if (monitor !== undefined) await untilInterrupted();
   } finally {
     servers.stop();
   }
+}
+
+/** Starts the monitor. Its page is built first, so that the demo works without `npm run build`. */
+async function openMonitor(): Promise<DemoMonitor> {
+  const { writeMonitorPage } = await import("../scripts/monitor-page.ts");
+  writeMonitorPage();
+  const { DemoMonitor } = await import("./monitor.ts");
+  const monitor = await DemoMonitor.open();
+  process.stdout.write(`The demo begins when you open ${monitor.address}\n\n`);
+  return monitor;
+}
+
+async function untilInterrupted(): Promise<void> {
+  process.stdout.write("\nThe monitor stays open until Ctrl-C.\n");
+  await new Promise((resolve) => setTimeout(resolve, 2 ** 31 - 1));
 }
 
 /** Opens connections and lets both processes compile their code, so that the first burst measures only the limits. */
@@ -109,6 +131,7 @@ interface Options {
   readonly hasHeaders: boolean;
   readonly svg: string | undefined;
   readonly readme: string | undefined;
+  readonly hasMonitor: boolean;
 }
 
 function optionsOf(args: string[]): Options {
@@ -120,16 +143,17 @@ function optionsOf(args: string[]): Options {
       "no-headers": { type: "boolean", default: false },
       svg: { type: "string" },
       readme: { type: "string" },
+      monitor: { type: "boolean", default: false },
     },
   });
-  const { svg, readme } = values;
+  const { svg, readme, monitor: hasMonitor } = values;
   const whole = (name: "seed" | "seeds", least: number) => {
     const number = Number(values[name]);
     if (Number.isSafeInteger(number) && number >= least) return number;
     throw new Error(`--${name}: expected a whole number >= ${least}, got ${values[name]}`);
   };
   const seed = whole("seed", Number.MIN_SAFE_INTEGER);
-  return { seed, seeds: whole("seeds", 1), hasHeaders: !values["no-headers"], svg, readme };
+  return { seed, seeds: whole("seeds", 1), hasHeaders: !values["no-headers"], svg, readme, hasMonitor };
 }
 
 await main();

@@ -28,7 +28,7 @@ export const ENTRIES: { readonly [name: string]: Entry } = {
   [CORE_ENTRY]: {
     source: "src/index.ts",
     program: 'export { GrateLimiter } from "grate-limiter";',
-    budgetBytes: 60_500,
+    budgetBytes: 65_200,
   },
   http: {
     source: "src/http/index.ts",
@@ -39,6 +39,12 @@ export const ENTRIES: { readonly [name: string]: Entry } = {
     source: "src/ai-sdk/index.ts",
     program: 'export * from "grate-limiter/ai-sdk";',
     budgetBytes: 4_000,
+  },
+  // The page with its chart library is 35 kB of it; `test/unit/monitor/size.test.ts` has the budget of the handler alone.
+  monitor: {
+    source: "src/monitor/index.ts",
+    program: 'export * from "grate-limiter/monitor";',
+    budgetBytes: 42_000,
   },
 };
 

@@ -31,6 +31,7 @@ function shortageText({
   dimension,
   window,
   pool,
+  fairnessKey,
   limit,
   remaining,
   needed,
@@ -49,7 +50,8 @@ function shortageText({
       : reason === "concurrency"
         ? `: ${amount(limit - remaining)} of ${amount(limit)} places are ${holdersText(limit - remaining, heldForMs, abandoned)}`
         : ` ${isCost ? `cost: ${total} needed` : `needs ${total}`}, ${amount(remaining)} of ${amount(limit)} left`;
-  return pool === null ? problem : `${problem} in pool ${valueText(pool)}`;
+  const ofKey = fairnessKey === undefined ? problem : `${problem} for key ${valueText(fairnessKey)}`;
+  return pool === null ? ofKey : `${ofKey} in pool ${valueText(pool)}`;
 }
 
 function holdersText(held: number, heldForMs: number | undefined, abandoned = 0): string {

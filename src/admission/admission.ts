@@ -20,16 +20,17 @@ import type { RequestSpec } from "../selection/request-spec.ts";
 import type { SelectionContext } from "../selection/selection-context.ts";
 import { type Abortable, AbortSignals } from "./abort-signals.ts";
 import type { ActiveLease } from "./active-lease.ts";
+import { Arrivals } from "./arrivals.ts";
 import { Claims } from "./claims.ts";
 import type { LeaseContext } from "./lease-context.ts";
 import { OpenLeasesByName } from "./open-leases.ts";
 import { QueueScheduler } from "./queue-scheduler.ts";
 import { type AdmissionOptions, Reserver } from "./reserver.ts";
 import type { WaitQueue } from "./wait-queue.ts";
-import type { Caller, LeaseOptions, WaitOptions } from "./waiter.ts";
-import { waitersAhead } from "./waiters-ahead.ts";
+import type { Caller, LeaseOptions, QueuePosition, WaitOptions } from "./waiter.ts";
 
-const BEHIND_ALL: LeaseOptions = { priority: -Infinity };
+const BEHIND_ALL: QueuePosition = { priority: -Infinity, order: Infinity };
+const NO_OPTIONS: LeaseOptions = {};
 
 interface Alarm extends Due {
   ring(): void;
@@ -47,6 +48,7 @@ export class Admission implements LeaseContext {
   readonly #options: AdmissionOptions;
   readonly #reserver: Reserver;
   readonly #scheduler: QueueScheduler;
+  readonly #arrivals: Arrivals;
   readonly #alarms = new TimerHeap<Alarm>();
   readonly #signals = new AbortSignals();
   readonly #closedErrors = new WeakSet<object>();
@@ -67,6 +69,7 @@ export class Admission implements LeaseContext {
     const claims = new Claims();
     this.#reserver = new Reserver(this, parts, claims, options);
     this.#scheduler = new QueueScheduler(this, parts, claims, this.#reserver, options);
+    this.#arrivals = new Arrivals(this, parts, claims, this.#reserver, this.#scheduler);
   }
 
   get selection(): SelectionContext {
@@ -101,20 +104,12 @@ export class Admission implements LeaseContext {
     return this.#scheduler.waiters;
   }
 
-  /** Age (ms) of the oldest open lease; null: none is open. */
-  oldestLeaseMs(now: number): number | null {
-    let oldest = now;
-    let isOpen = false;
-    for (const lease of this.leases) {
-      if (lease.hasEnded) continue;
-      isOpen = true;
-      oldest = Math.min(oldest, lease.grantedAt);
-    }
-    return isOpen ? now - oldest : null;
-  }
-
   capacityFreed(): void {
     this.#scheduler.capacityFreed();
+  }
+
+  configurationChanged(): void {
+    this.#scheduler.configurationChanged();
   }
 
   /** The capability was given another list of providers, or was removed. */
@@ -159,12 +154,12 @@ export class Admission implements LeaseContext {
   /** Grants a lease now or returns a refusal; never waits, overtakes no waiter. */
   tryAcquire(capability: Capability, request: RequestSpec): Lease | Refusal {
     this.requireOpen();
-    requireCost(capability, request, this.#parts.registry);
+    requireCost(capability, request, this.#parts, this.#time.now);
     const now = this.beginStep();
     try {
-      const ranking = this.#scheduler.rank(capability, request, -Infinity, now);
-      const lease = this.#reserver.grant(capability, request, ranking, BEHIND_ALL, now, now);
-      const delayMs = lease === null ? this.#scheduler.delayMs(capability, request, now) : 0;
+      const ranking = this.#arrivals.rank(capability, request, BEHIND_ALL, now);
+      const lease = this.#reserver.grant(capability, request, ranking, BEHIND_ALL, NO_OPTIONS, now, now);
+      const delayMs = lease === null ? this.#arrivals.delayMs(capability, request, now) : 0;
       return lease ?? this.#reserver.refuse(capability, request, now, false, delayMs);
     } finally {
       this.endStep();
@@ -172,17 +167,11 @@ export class Admission implements LeaseContext {
   }
 
   /** What `acquire` would do now. Takes nothing. */
-  explain(capability: Capability, request: RequestSpec, { priority = 0 }: LeaseOptions): Explanation {
-    requireCost(capability, request, this.#parts.registry);
+  explain(capability: Capability, request: RequestSpec, options: LeaseOptions, maxWaitMs: number): Explanation {
+    requireCost(capability, request, this.#parts, this.#time.now);
     const now = this.beginStep();
     try {
-      const ranking = this.#scheduler.rank(capability, request, priority, now);
-      const first = this.#reserver.best(request, ranking, priority, now);
-      const best = this.#reserver.preferred(request, ranking, first, priority, now);
-      const usable = this.#parts.registry.listed(capability).filter(({ name }) => !request.excludes(name));
-      const ahead = waitersAhead(this.#scheduler.waiters, priority, usable, this.#parts.registry);
-      if (best >= 0) return { decision: ranking.decision(best), refusal: null, ahead };
-      return { decision: null, refusal: this.#reserver.refusal(capability, request, now), ahead };
+      return this.#arrivals.explain(capability, request, options, maxWaitMs, now);
     } finally {
       this.endStep();
     }
@@ -202,10 +191,10 @@ export class Admission implements LeaseContext {
     if (this.#isClosed || caller?.order === undefined) this.requireOpen();
     const signal = asked.signal as Abortable | undefined;
     if (signal?.aborted) throw signal.reason;
-    requireCost(capability, request, this.#parts.registry);
+    requireCost(capability, request, this.#parts, this.#time.now);
     const now = this.beginStep();
     try {
-      return this.#scheduler.begin(capability, request, asked, maxWaitMs, caller, now);
+      return this.#arrivals.begin(capability, request, asked, maxWaitMs, caller, now);
     } finally {
       this.endStep();
     }

@@ -1,7 +1,8 @@
 // When can a new call be served behind the waiters ahead of it, if everything goes well?
 //
 //   at the first instant t at which, in every dimension that the call needs,
-//   load of the waiters ahead + own load <= sum over its providers of the largest supply until t (see supply.ts)
+//   load of the waiters ahead + own load <= sum over its providers of the largest supply until t (see supply.ts),
+//   and the same holds of the waiters of its key and the limits of the key
 //
 // Regimes: the answer is a lower bound. Waiters ahead are those that the call cannot overtake: of its kind and list, of a higher
 // priority, or of its own priority and key. They neither abort nor time out. A waiter that is too large for one of the
@@ -16,11 +17,13 @@ import type { Quota } from "../quota/quota.ts";
 import { maxSupply } from "../quota/supply.ts";
 import { addTo, demandFor, emptyLoad, UNSPECIFIED, type UsageVector } from "../quota/usage-vector.ts";
 import type { RequestSpec } from "../selection/request-spec.ts";
+import type { SelectionContext } from "../selection/selection-context.ts";
 import type { Share } from "./fair-shares.ts";
 import type { KeyQueue, LaneGroup } from "./waiter.ts";
 
 // Instants beyond a year are not searched.
 const LONGEST_MS = 31_536_000_000;
+const NO_LOAD: UsageVector = emptyLoad();
 
 /** Least load of a request on the providers that can serve it, by dimension; null: one of them can never serve it. */
 export function loadOf(request: RequestSpec, capability: Capability, registry: Registry): UsageVector | null {
@@ -52,13 +55,20 @@ interface Newcomer {
 }
 
 /** Least time (ms) after which a new call can be served behind a group; 0 if it can be in time. Infinity: not within a year. */
-export function waitBehind(group: LaneGroup, call: Newcomer, registry: Registry, now: number): number {
+export function waitBehind(group: LaneGroup, call: Newcomer, parts: SelectionContext, now: number): number {
+  const { registry, keyLimits } = parts;
   const { request, capability, load, maxWaitMs } = call;
+  const keyQuotas = keyLimits?.of(request.fairnessKey, capability.name, now)?.quotas ?? [];
+  const ofKey = keyQuotas.length === 0 ? NO_LOAD : loadAhead(group, call, true);
   const providers = registry.listed(capability).flatMap(({ name, provider }) => {
     return provider === null || request.excludes(name) ? [] : provider;
   });
   const isServable = (ahead: UsageVector, ms: number) =>
-    load.every((need, index) => need === 0 || need + ahead[index]! <= supplyOf(providers, index, now + ms, now));
+    load.every((need, index) => need === 0 || need + ahead[index]! <= supplyOf(providers, index, now + ms, now)) &&
+    keyQuotas.every((quota) => {
+      const need = load[quota.index]!;
+      return need === 0 || need + ofKey[quota.index]! <= maxSupply(quota, now + ms, now);
+    });
   // A waiter that has become too large for a provider can be overtaken.
   if (!providers.every((provider) => fits(group.largest, provider))) return 0;
   // The times of refusals are rounded up. The load of the whole group is known, that of the waiters ahead must be added up.
@@ -83,18 +93,18 @@ export function waitBehind(group: LaneGroup, call: Newcomer, registry: Registry,
 export function delayBehind(
   group: LaneGroup | undefined,
   call: Pick<Newcomer, "capability" | "request" | "priority" | "share">,
-  registry: Registry,
+  parts: SelectionContext,
   now: number,
 ): number {
-  const load = group === undefined ? null : loadOf(call.request, call.capability, registry);
-  return load === null ? 0 : waitBehind(group!, { ...call, load, maxWaitMs: 0 }, registry, now);
+  const load = group === undefined ? null : loadOf(call.request, call.capability, parts.registry);
+  return load === null ? 0 : waitBehind(group!, { ...call, load, maxWaitMs: 0 }, parts, now);
 }
 
-/** Load of the waiters that the call cannot overtake. */
-function loadAhead({ lanes }: LaneGroup, { priority, share }: Newcomer): UsageVector {
+/** Load of the waiters that the call cannot overtake; `isOfKey`: of those with its priority and key. */
+function loadAhead({ lanes }: LaneGroup, { priority, share }: Newcomer, isOfKey = false): UsageVector {
   const load = emptyLoad();
   for (const lane of lanes.values()) {
-    if (lane.priority > priority) addTo(load, lane.load);
+    if (lane.priority > priority && !isOfKey) addTo(load, lane.load);
     const own = lane.priority === priority && share !== undefined ? lane.queues.get(share) : undefined;
     if (own !== undefined) addTo(load, own.load);
   }

@@ -2,6 +2,7 @@ import type { Decision } from "../api/decision.ts";
 import type { Due, TimerHeap } from "../clock/timer-heap.ts";
 import type { ObservationContext } from "../observation/apply-observation.ts";
 import type { Capability } from "../provider/capability.ts";
+import type { KeyQuotas } from "../provider/key-limits.ts";
 import type { Provider, ProviderState } from "../provider/provider.ts";
 import type { Demand } from "../quota/usage-vector.ts";
 import type { RequestSpec } from "../selection/request-spec.ts";
@@ -15,6 +16,8 @@ export interface Candidate {
   readonly needs: Demand;
   readonly decision: Decision;
   readonly request: RequestSpec;
+  /** Limits of the key of the request; null: none. */
+  readonly keyQuotas: KeyQuotas | null;
 }
 
 /** The parts of a limiter that its leases and its wait queue use. */

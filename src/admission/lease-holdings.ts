@@ -38,14 +38,16 @@ export class LeaseHoldings {
     return this.#reservations.some(({ quota }) => quotas.has(quota));
   }
 
-  /** Largest amount / limit over the quotas, at most 1, because one report must not starve its key; 1 without quotas, 0 if the request was never sent. */
+  /**
+   * Largest amount / limit over the quotas of the provider, at most 1, because one report must not starve its key. 1: it has no
+   * quotas. 0: the request was never sent.
+   */
   get charge(): number {
     if (this.#isCancelled) return 0;
-    if (this.#reservations.length === 0) return 1;
-    return Math.min(
-      1,
-      Math.max(...this.#reservations.map(({ quota, amount }) => (amount > 0 ? amount / quota.spec.limit : 0))),
-    );
+    const shares = this.#reservations
+      .filter(({ quota }) => quota.fairnessKey === null)
+      .map(({ quota, amount }) => (amount > 0 ? amount / quota.spec.limit : 0));
+    return shares.length === 0 ? 1 : Math.min(1, Math.max(...shares));
   }
 
   reserve(quota: Quota, state: LeaseState, now: number): void {
@@ -59,7 +61,7 @@ export class LeaseHoldings {
       if (!canStillEnd(quota, state)) reservation.close(now);
       reservation.isAbandoned = quota.isHeldToEnd && hasOutlasted(state);
     }
-    if (remaining > 0 && amount >= remaining) raiseLimitReached(this.#events, this.#provider, quota);
+    if (remaining > 0 && amount >= remaining) this.#raiseLimitReached(quota);
   }
 
   /** Takes part in those of the quotas that are new, so that they count it as the ones before did. */
@@ -92,7 +94,7 @@ export class LeaseHoldings {
     for (const reservation of this.#reservations) {
       const { quota, amount: before } = reservation;
       const amount = this.#amountOn(quota);
-      if (reservation.adjust(amount, now)) raiseLimitReached(this.#events, this.#provider, quota);
+      if (reservation.adjust(amount, now)) this.#raiseLimitReached(quota);
       isFreed ||= amount < before;
     }
     return isFreed;
@@ -148,6 +150,11 @@ export class LeaseHoldings {
   /** The task of the abandoned request still holds places. */
   markAbandoned(): void {
     for (const reservation of this.#reservations) reservation.isAbandoned = reservation.quota.isHeldToEnd;
+  }
+
+  /** The event is about limits of providers. */
+  #raiseLimitReached(quota: Quota): void {
+    if (quota.fairnessKey === null) raiseLimitReached(this.#events, this.#provider, quota);
   }
 
   #amountOn({ index, spec }: Quota): number {

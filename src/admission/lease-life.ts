@@ -58,7 +58,7 @@ export abstract class LeaseLife implements Due, LeaseTerms {
   #readAt = -Infinity;
 
   constructor(context: LeaseContext, candidate: Candidate, order: number, now: number, timeoutMs: number) {
-    const { provider, needs, state } = candidate;
+    const { provider, needs, state, keyQuotas } = candidate;
     this.grantedAt = now;
     this.order = order;
     this.context = context;
@@ -74,6 +74,10 @@ export abstract class LeaseLife implements Due, LeaseTerms {
     provider.takeRecoverySlot(state, needs.amounts[REQUESTS]!, this, now);
     const { quotas } = provider;
     for (let i = 0; i < quotas.length; i++) this.holdings.reserve(quotas[i]!, this.state, now);
+    if (keyQuotas !== null) {
+      keyQuotas.leaseGranted();
+      for (const quota of keyQuotas.quotas) this.holdings.reserve(quota, this.state, now);
+    }
     context.leases.put(this);
   }
 
@@ -225,8 +229,9 @@ export abstract class LeaseLife implements Due, LeaseTerms {
 
   /** Nothing of the lease is open any more, however it ended. */
   #close(state: LeaseState, now: number): void {
-    const { provider, capability } = this.candidate;
+    const { provider, capability, keyQuotas } = this.candidate;
     if (provider.trial === this) provider.trial = null;
+    keyQuotas?.leaseEnded();
     this.#openLeases.remove(capability.learning);
     if (!provider.isRegistered) this.context.openLeases.dropIfUnused(provider.name);
     this.holdings.close(state, now);

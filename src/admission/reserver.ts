@@ -10,8 +10,10 @@
 import type { Refusal, RefusalReason } from "../api/refusal.ts";
 import { NoAvailableProviders } from "../errors.ts";
 import type { Capability } from "../provider/capability.ts";
+import type { KeyQuotas } from "../provider/key-limits.ts";
 import type { Provider } from "../provider/provider.ts";
 import { earliestFit, type FitOptions } from "../quota/availability.ts";
+import type { Quota } from "../quota/quota.ts";
 import { type Demand, demandFor } from "../quota/usage-vector.ts";
 import { affineRank } from "../selection/affinity.ts";
 import type { Ranking } from "../selection/ranking.ts";
@@ -23,7 +25,7 @@ import { ActiveLease } from "./active-lease.ts";
 import type { Claims } from "./claims.ts";
 import type { DemandBounds } from "./demand-bounds.ts";
 import type { LeaseContext } from "./lease-context.ts";
-import type { Caller, LeaseOptions } from "./waiter.ts";
+import type { Caller, LeaseOptions, QueuePosition } from "./waiter.ts";
 
 /** How the leases of a limiter are granted. */
 export interface AdmissionOptions {
@@ -59,13 +61,13 @@ export class Reserver {
   }
 
   /** Rank of the provider to be granted, one that the request avoids only if there is no other; -1: none. */
-  best(request: RequestSpec, ranking: Ranking, priority: number, now: number, only?: Provider): number {
+  best(request: RequestSpec, ranking: Ranking, position: QueuePosition, now: number, only?: Provider): number {
     let best = -1;
     // Providers with capacity come first.
     for (let rank = 0; rank < ranking.size && ranking.waitMs(rank) === 0; rank++) {
       if (only !== undefined && ranking.provider(rank) !== only) continue;
       const isAvoided = request.avoids(ranking.entry(rank).name);
-      if ((isAvoided && best >= 0) || !this.#isFree(ranking, rank, priority, now)) continue;
+      if ((isAvoided && best >= 0) || !this.#isFree(request, ranking, rank, position, now)) continue;
       best = rank;
       if (!isAvoided) break;
     }
@@ -73,8 +75,8 @@ export class Reserver {
   }
 
   /** Rank that the affinity key of the request prefers to the best one. */
-  preferred(request: RequestSpec, ranking: Ranking, best: number, priority: number, now: number): number {
-    return affineRank(request, ranking, best, (rank) => this.#isFree(ranking, rank, priority, now));
+  preferred(request: RequestSpec, ranking: Ranking, best: number, position: QueuePosition, now: number): number {
+    return affineRank(request, ranking, best, (rank) => this.#isFree(request, ranking, rank, position, now));
   }
 
   /** Grants a lease to a call that waits since `since`; null: no provider can be granted. `only`: at no other provider. */
@@ -82,17 +84,18 @@ export class Reserver {
     capability: Capability,
     request: RequestSpec,
     ranking: Ranking,
-    { priority = 0, leaseTimeoutMs }: LeaseOptions,
+    position: QueuePosition,
+    { leaseTimeoutMs }: LeaseOptions,
     since: number,
     now: number,
     only?: Provider,
   ): ActiveLease | null {
-    let best = this.best(request, ranking, priority, now, only);
+    let best = this.best(request, ranking, position, now, only);
     if (best < 0) return null;
-    if (only === undefined) best = this.preferred(request, ranking, best, priority, now);
+    if (only === undefined) best = this.preferred(request, ranking, best, position, now);
     const { counters, events, minimumHealth } = this.#parts;
     if (this.#options.spread === "headroom" && only === undefined && request.affinityKey === undefined)
-      best = this.#drawn(request, ranking, best, priority, now);
+      best = this.#drawn(request, ranking, best, position, now);
     const provider = ranking.provider(best);
     const state = provider.state(now, minimumHealth);
     const candidate = {
@@ -103,6 +106,7 @@ export class Reserver {
       needs: ranking.demand(best),
       decision: ranking.decision(best),
       request,
+      keyQuotas: this.#keyQuotas(capability, request, now),
     };
     const timeoutMs = leaseTimeoutMs ?? this.#options.leaseTimeoutMs;
     const lease = new ActiveLease(this.#context, candidate, this.#orders++, now, timeoutMs);
@@ -111,21 +115,34 @@ export class Reserver {
     return lease;
   }
 
-  /** True if a provider with capacity lets the request through, and no waiter ahead has claimed that capacity. */
-  #isFree(ranking: Ranking, rank: number, priority: number, now: number): boolean {
+  /**
+   * True if a provider with capacity lets the request through, its key has capacity, and no waiter ahead has claimed any of
+   * that.
+   */
+  #isFree(request: RequestSpec, ranking: Ranking, rank: number, position: QueuePosition, now: number): boolean {
     const provider = ranking.provider(rank);
     if (provider.recoveryDelayMs(provider.state(now, this.#parts.minimumHealth), now) > 0) return false;
-    return this.#claims.isEmpty || !this.#claims.isBehind(provider, ranking.demand(rank), priority, now);
+    const demand = ranking.demand(rank);
+    const keyQuotas = this.#keyQuotas(ranking.capability, request, now);
+    if (keyQuotas?.isOpenFor(demand, position, now) === false) return false;
+    return this.#claims.isEmpty || !this.#claims.isBehind(provider, demand, position.priority, now);
+  }
+
+  #keyQuotas(capability: Capability, { fairnessKey }: RequestSpec, now: number): KeyQuotas | null {
+    return this.#parts.keyLimits?.of(fairnessKey, capability.name, now) ?? null;
   }
 
   /** Draws one of the providers within a quarter of the best. */
-  #drawn(request: RequestSpec, ranking: Ranking, best: number, priority: number, now: number): number {
+  #drawn(request: RequestSpec, ranking: Ranking, best: number, position: QueuePosition, now: number): number {
     const least = ranking.score(best) - Math.abs(ranking.score(best)) * (1 - BAND);
     const isAvoided = request.avoids(ranking.entry(best).name);
     const near: { readonly rank: number; readonly headroom: number }[] = [];
     let all = 0;
     for (let rank = best; rank < ranking.size && ranking.waitMs(rank) === 0 && ranking.score(rank) >= least; rank++) {
-      if (request.avoids(ranking.entry(rank).name) !== isAvoided || !this.#isFree(ranking, rank, priority, now))
+      if (
+        request.avoids(ranking.entry(rank).name) !== isAvoided ||
+        !this.#isFree(request, ranking, rank, position, now)
+      )
         continue;
       const headroom = headroomOf(ranking.provider(rank), ranking.demand(rank), now);
       all += headroom;
@@ -144,8 +161,7 @@ export class Reserver {
    * ahead leave nothing.
    */
   refuse(capability: Capability, request: RequestSpec, now: number, asksAgain = false, behindMs = 0): Refusal {
-    let refusal = this.refusal(capability, request, now);
-    if (behindMs > 0) refusal = refusalOf(refusal.reasons.map((reason) => later(reason, behindMs)));
+    const refusal = this.refusal(capability, request, now, behindMs);
     if (asksAgain) return refusal;
     this.#parts.counters.refusals++;
     this.#emitBudgets(capability, refusal);
@@ -181,9 +197,10 @@ export class Reserver {
     return new NoAvailableProviders(capability.name, refusal, { kind });
   }
 
-  /** The refusal of the request as of now, which nothing counts. */
-  refusal(capability: Capability, request: RequestSpec, now: number): Refusal {
-    return refusalOf(refusalReasonsFor(capability, request, this.#parts, now, true));
+  /** The refusal of the request as of now, which nothing counts. `behindMs` as in `refuse`. */
+  refusal(capability: Capability, request: RequestSpec, now: number, behindMs = 0): Refusal {
+    const reasons = refusalReasonsFor(capability, request, this.#parts, now, true);
+    return refusalOf(behindMs > 0 ? reasons.map((reason) => later(reason, behindMs)) : reasons);
   }
 
   /** True if a known release, or the end of a request in flight, can make room by the deadline. */
@@ -211,7 +228,8 @@ export class Reserver {
       if (gateMs < Infinity && now + gateMs > deadline) return false;
       // The sizes that are learned until then might be smaller.
       if (!request.isFullySpecified && provider.hasSizes && open.teach(capability.learning)) return true;
-      return mayFitBy(deadline, provider, request.demandOn(capability, entry, true), now);
+      const quotas = [...provider.quotas, ...(this.#keyQuotas(capability, request, now)?.quotas ?? [])];
+      return mayFitBy(deadline, quotas, request.demandOn(capability, entry, true), now);
     });
   }
 
@@ -221,7 +239,7 @@ export class Reserver {
     const demand = bounds.on(provider);
     const gateMs = provider.recoveryDelayMs(provider.state(now, this.#parts.minimumHealth), now);
     if (demand === undefined || deadline <= now || (gateMs < Infinity && now + gateMs > deadline)) return false;
-    return mayFitBy(deadline, provider, demand, now);
+    return mayFitBy(deadline, provider.quotas, demand, now);
   }
 }
 
@@ -233,7 +251,7 @@ function later(reason: RefusalReason, behindMs: number): RefusalReason {
 }
 
 /** True if known releases and the ends of leases might make room by the deadline. */
-function mayFitBy(deadline: number, { quotas }: Provider, demand: Demand, now: number): boolean {
+function mayFitBy(deadline: number, quotas: readonly Quota[], demand: Demand, now: number): boolean {
   return quotas.every((quota) => {
     const fitsAt = earliestFit(quota, demand, now, IF_LEASES_END);
     // As in a refusal, the time is rounded up to whole ms.

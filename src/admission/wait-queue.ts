@@ -12,16 +12,19 @@
 // granted anything that the other claims leave. If a waiter is too large for one of the providers, the next smaller one of
 // its key might fit there and is evaluated.
 
+import type { KeyQuotas } from "../provider/key-limits.ts";
 import type { ProviderList } from "../provider/provider-list.ts";
+import type { Demand } from "../quota/usage-vector.ts";
 import type { RequestSpec } from "../selection/request-spec.ts";
 import type { Share } from "./fair-shares.ts";
+import { HeldQueues } from "./held-queues.ts";
 import { KeyQueue, Lane, LaneGroup, LaneGroups, type Waiter } from "./waiter.ts";
 
 /**
- * Result of the evaluation of a waiter: it left the queue, or it stays alone, with its lane, or with its
- * group; or it could be served before deferred lanes, so that the pass must begin again and defer none.
+ * Result of the evaluation of a waiter: it left the queue, or it stays alone, with those of its key, with its lane, or with
+ * its group; or it could be served before deferred lanes, so that the pass must begin again and defer none.
  */
-export type Verdict = "gone" | "stays" | "lane stays" | "group stays" | "restart";
+export type Verdict = "gone" | "stays" | "key stays" | "lane stays" | "group stays" | "restart";
 
 /** Evaluates a waiter at an instant: serves it, rejects it, or claims capacity for it. */
 type Evaluate = (waiter: Waiter, group: LaneGroup, now: number) => Verdict;
@@ -31,10 +34,12 @@ export class WaitQueue {
   readonly #groups = new Map<ProviderList | null, Map<string, LaneGroup>>();
   readonly #open = new LaneGroups();
   readonly #counts = new Map<string, number>();
+  readonly #held: HeldQueues;
   size = 0;
   /** Number of passes so far. */
   passes = 0;
   readonly #evaluate: Evaluate;
+  readonly #isShut: (group: LaneGroup, now: number) => boolean;
   #isInPass = false;
   /** The groups that the last pass has not finished. */
   readonly #deferred = new Set<LaneGroup>();
@@ -43,7 +48,13 @@ export class WaitQueue {
   /** Lanes that the last pass has finished, and queues of which it has evaluated the first waiter. */
   #finished: (Lane | KeyQueue)[] = [];
 
-  constructor(evaluate: Evaluate) {
+  /**
+   * `isShut`: true if a pass need not evaluate a group. `onFreed` is called when a waiter must be evaluated that the limits of
+   * its key held back.
+   */
+  constructor(evaluate: Evaluate, isShut: (group: LaneGroup, now: number) => boolean, onFreed: () => void) {
+    this.#isShut = isShut;
+    this.#held = new HeldQueues(onFreed);
     this.#evaluate = evaluate;
   }
 
@@ -91,6 +102,7 @@ export class WaitQueue {
     }
     queue.add(waiter);
     if (queue.first === waiter) {
+      this.#held.free(queue);
       // The call that added it evaluates the new first waiter, or the next pass does.
       if (this.#isInPass || this.#deferred.size > 0) this.#finished.push(queue);
       else {
@@ -107,12 +119,29 @@ export class WaitQueue {
   remove(waiter: Waiter): void {
     const { queue, capability } = waiter;
     if (queue === null) return;
+    const isFirst = queue.first === waiter;
     queue.remove(waiter);
+    if (isFirst) this.#held.free(queue);
     if (queue.first === null) this.#drop(queue);
     this.size--;
     const count = this.#counts.get(capability)! - 1;
     if (count === 0) this.#counts.delete(capability);
     else this.#counts.set(capability, count);
+  }
+
+  /** Leaves the queue of a first waiter out of the passes until its key might take one of the demands. */
+  hold(waiter: Waiter, keyQuotas: KeyQuotas, demands: readonly Demand[], until: number, now: number): void {
+    const queue = waiter.queue!;
+    if (queue.first === waiter) this.#held.hold(queue, keyQuotas, demands, until, now);
+  }
+
+  /** Instant from which a pass might evaluate a held queue. `nextDueAt`: when the next lease changes by itself. */
+  heldUntil(nextDueAt: number): number {
+    return this.#held.nextAt(nextDueAt);
+  }
+
+  freeHeld(): void {
+    this.#held.freeAll();
   }
 
   /** Moves the waiters of a capability that was given another list; null: it was removed. */
@@ -128,15 +157,18 @@ export class WaitQueue {
   /** Evaluates the waiters in order, in lanes that can be deferred or not. False: it must be repeated without. */
   pass(now: number, canDefer: boolean): boolean {
     this.reopen();
+    this.#held.freeDue(now);
     this.passes++;
     this.#isInPass = true;
     this.#hasRestarted = !canDefer;
     const open = this.#open;
     try {
       for (let group = open.first; group !== undefined; group = open.first) {
-        const verdict = this.#step(group.first!.first!, now);
-        if (verdict === "restart") return false;
-        if (verdict !== "group stays" || !canDefer || group.first === undefined) continue;
+        if (!canDefer || !this.#isShut(group, now)) {
+          const verdict = this.#step(group.first!.first!, now);
+          if (verdict === "restart") return false;
+          if (verdict !== "group stays" || !canDefer || group.first === undefined) continue;
+        }
         group.block(true);
         this.#deferred.add(group);
       }
@@ -173,14 +205,14 @@ export class WaitQueue {
     const { next } = waiter;
     const verdict = this.#evaluate(waiter, lane.group, now);
     if (verdict === "gone" || verdict === "restart") return verdict;
-    if (verdict === "stays") {
-      let cursor = next;
+    if (verdict === "stays" || verdict === "key stays") {
+      let cursor = verdict === "stays" ? next : null;
       // A waiter that needs at least as much of everything cannot be served either.
       while (cursor?.request.isAtLeast(waiter.request)) cursor = cursor.next;
       // It might have removed the next one, too.
       queue.cursor = cursor?.queue === queue ? cursor : null;
       queue.update();
-      this.#finished.push(queue);
+      if (!this.#held.has(queue)) this.#finished.push(queue);
     } else {
       lane.block(true);
       this.#finished.push(lane);

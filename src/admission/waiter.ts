@@ -14,6 +14,13 @@ export interface LeaseOptions extends FairnessOptions {
   readonly leaseTimeoutMs?: number | undefined;
 }
 
+/** Position of a call in the order of service, as far as calls of one key are concerned. */
+export interface QueuePosition {
+  readonly priority: number;
+  /** Order of arrival. Infinity: behind all. */
+  readonly order: number;
+}
+
 /** How one `acquire` waits. */
 export interface WaitOptions extends LeaseOptions {
   readonly signal?: AbortSignal | undefined;
@@ -36,7 +43,7 @@ export interface Caller {
 }
 
 /** One `acquire` that waits. */
-export class Waiter {
+export class Waiter implements QueuePosition {
   // The queue of its key that it is in, and its neighbours there.
   queue: KeyQueue | null = null;
   next: Waiter | null = null;

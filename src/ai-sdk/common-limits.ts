@@ -50,7 +50,7 @@ function combined<T>(values: readonly unknown[], combine: (values: readonly unkn
   return isLater ? Promise.all(values).then(combine, () => failed) : combine(values);
 }
 
-/** Smallest number; undefined: there is none. */
+/** Smallest number; undefined: no value is a number. */
 function least(values: readonly unknown[]): number | undefined {
   const numbers = values.filter((value) => typeof value === "number");
   return numbers.length > 0 ? Math.min(...numbers) : undefined;

@@ -45,7 +45,7 @@ export function commonKind(
   return names.length > 0 ? kindOf(models[names[0]!]!) : undefined;
 }
 
-/** What a value is, without its contents. */
+/** Description of a value, without its contents. */
 function nameOf(value: unknown): string {
   if (typeof value === "string") return `the text ${JSON.stringify(value.slice(0, 100))}`;
   return value === null ? "null" : typeof value;

@@ -52,7 +52,7 @@ export type CallOptionsOf<M> = M extends { doEmbed(options: infer Options): unkn
 /** Any object of the AI SDK. */
 export type Json = { readonly [key: string]: unknown };
 
-/** A model whose members are not known to the compiler. */
+/** A model with members that the compiler does not know. */
 export type AnyModel = Json & {
   readonly [method in "doGenerate" | "doStream" | "doEmbed"]?: (options: Json) => PromiseLike<Json>;
 };

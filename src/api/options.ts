@@ -1,7 +1,8 @@
 import type { Clock } from "./clock.ts";
-import type { CapabilityProvider, PoolConfig, ProviderConfig } from "./provider-config.ts";
+import type { CapabilityProvider, KeyLimitsConfig, PoolConfig, ProviderConfig } from "./provider-config.ts";
 import type { RunDefaults } from "./run-options.ts";
 import type { ScoringStrategy } from "./scoring-strategy.ts";
+import type { LimiterSnapshot } from "./snapshot.ts";
 
 /** Weights of the four score parts, each from 0, with any sum. Defaults: 0.40, 0.35, 0.20, 0.05. */
 export interface ScoringWeights {
@@ -75,6 +76,11 @@ export interface GrateLimiterOptions<P extends string = string, Routes extends R
   skewCapMs?: number | undefined;
   /** Capacity of the wait queue; default 10_000. Items of `map` never fill it. */
   maxWaiting?: number | undefined;
+  /**
+   * Limits of each `fairnessKey` by itself, such as `{ rpm: 60, concurrency: 4 }`; default none. Calls without a key have none.
+   * What is kept of a key is dropped when nothing of it is counted, waits or is in flight.
+   */
+  keyLimits?: KeyLimitsConfig | undefined;
   /** Most calls of one fairness key in the wait queue; default no limit. */
   maxWaitingPerKey?: number | undefined;
   /**
@@ -84,6 +90,11 @@ export interface GrateLimiterOptions<P extends string = string, Routes extends R
   retryBudget?: { ratio?: number | undefined; perMinute?: number | undefined } | false | undefined;
   /** Defaults for `acquire`, `run`, `stream` and `map`. */
   defaults?: RunDefaults | undefined;
+  /**
+   * State of an earlier process, from `limiter.snapshot()`; null or undefined: none. Parts for which the configuration has no
+   * place are ignored.
+   */
+  snapshot?: LimiterSnapshot | null | undefined;
   /** Source of time; default `new RealClock()`. */
   clock?: Clock | undefined;
   /** Random numbers, uniform in [0, 1), for backoff and spread; default Math.random. */

@@ -72,6 +72,13 @@ export interface PoolConfig {
   quotas?: readonly QuotaConfig[] | undefined;
 }
 
+/** Limits of each fairness key by itself, over all providers together. */
+export interface KeyLimitsConfig extends Limits {
+  quotas?: readonly QuotaConfig[] | undefined;
+  /** Further limits of each key, for the calls of one capability. */
+  capabilities?: { readonly [capability: string]: Omit<KeyLimitsConfig, "capabilities"> | undefined } | undefined;
+}
+
 /** One upstream with its own limits: one account, key or model if limits differ between them. */
 export interface ProviderConfig<P extends string = string> {
   name: P;

@@ -9,6 +9,8 @@ export type RefusalReason<P extends string = string> =
       readonly dimension: Dimension;
       readonly window: WindowSpec | null;
       readonly pool: string | null;
+      /** Key of the request, if the limit is that of the key; else missing. */
+      readonly fairnessKey?: string;
       readonly limit: number;
       readonly remaining: number;
       readonly needed: number;

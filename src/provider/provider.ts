@@ -49,7 +49,7 @@ export class Provider implements CooldownTerms {
   #pools: readonly Pool[] = [];
   /** Its own quotas first, then those of its pools. */
   quotas: readonly Quota[] = [];
-  /** True if one of its quotas counts amounts that depend on the size of a request. */
+  /** True if one of its quotas, or of those of the keys, counts amounts that depend on the size of a request. */
   hasSizes = false;
   /** True if it has a cost quota, and a price from which the cost of a request follows. */
   isPriced = false;
@@ -102,14 +102,14 @@ export class Provider implements CooldownTerms {
     return this.#pools;
   }
 
-  /** Replaces its own quotas and its pools. A pool that is named twice counts once. */
-  attach(ownQuotas: readonly Quota[], pools: readonly Pool[]): void {
+  /** Replaces its own quotas and its pools. A pool that is named twice counts once. `areKeysSized`: limits of keys need sizes. */
+  attach(ownQuotas: readonly Quota[], pools: readonly Pool[], areKeysSized = false): void {
     this.detach();
     this.#ownQuotas = ownQuotas;
     this.#pools = [...new Set(pools)];
     this.quotas = [...ownQuotas, ...this.#pools.flatMap((pool) => pool.quotas)];
     const specs = this.quotas.map((quota) => quota.spec);
-    this.hasSizes = specs.some((spec) => SIZE_DIMENSIONS.includes(spec.index));
+    this.hasSizes = areKeysSized || specs.some((spec) => SIZE_DIMENSIONS.includes(spec.index));
     const costQuota = this.quotas.find(({ index }) => index === COST_USD) ?? null;
     this.isPriced = this.settings.price !== null && costQuota !== null;
     this.unpricedQuota = this.isPriced ? null : costQuota;

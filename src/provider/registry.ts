@@ -31,6 +31,7 @@ export class Registry {
   readonly #health: HealthSettings;
   readonly #defaultCooldownSeconds: number;
   readonly #retryBudget: GrateLimiterOptions["retryBudget"];
+  readonly #areKeysSized: boolean;
   readonly #lists = new ProviderLists();
 
   constructor(
@@ -39,12 +40,14 @@ export class Registry {
     health: HealthSettings,
     defaultCooldownSeconds: number,
     retryBudget: GrateLimiterOptions["retryBudget"],
+    areKeysSized: boolean,
   ) {
     this.#profile = profile;
     this.#time = time;
     this.#health = health;
     this.#defaultCooldownSeconds = defaultCooldownSeconds;
     this.#retryBudget = retryBudget;
+    this.#areKeysSized = areKeysSized;
   }
 
   /** Adds or replaces a provider. A replaced provider keeps its health and those quotas that the profile keeps. */
@@ -133,7 +136,7 @@ export class Registry {
   }
 
   #attach(provider: Provider, quotas: readonly Quota[], pools: readonly Pool[]): void {
-    provider.attach(quotas, pools);
+    provider.attach(quotas, pools, this.#areKeysSized);
     if (this.#profile.vocabulary.without.includes("price")) provider.unpricedQuota = null;
     if (provider.unpricedQuota === null) this.unpricedProviders.delete(provider);
     else this.unpricedProviders.add(provider);

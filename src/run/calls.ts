@@ -56,7 +56,8 @@ export class Calls {
     const { admission } = this.#parts;
     admission.requireOpen();
     const capability = this.#check(checks.acquire, name, options);
-    return admission.explain(capability, requestSpecFor(options), options ?? NO_OPTIONS);
+    const maxWaitMs = options?.maxWaitMs ?? this.#parts.defaults.maxWaitMs ?? MAX_WAIT_MS;
+    return admission.explain(capability, requestSpecFor(options), options ?? NO_OPTIONS, maxWaitMs);
   }
 
   /** Starts `run` or `stream`. Rejects also if an argument is invalid. */

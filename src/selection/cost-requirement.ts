@@ -6,17 +6,24 @@ import { dollarsText, periodText, valueText } from "../message-text.ts";
 import type { ObservationReader } from "../observation/observation-reader.ts";
 import type { Capability } from "../provider/capability.ts";
 import type { Provider } from "../provider/provider.ts";
-import type { Registry } from "../provider/registry.ts";
 import { COST_USD, REQUESTS } from "../quota/dimension-index.ts";
 import type { Quota } from "../quota/quota.ts";
 import { UNSPECIFIED } from "../quota/usage-vector.ts";
 import type { RequestSpec } from "./request-spec.ts";
+import type { SelectionContext } from "./selection-context.ts";
 
 /** Throws InvalidConfig if the request states no cost and could go to a provider that needs it. */
-export function requireCost(capability: Capability, request: RequestSpec, registry: Registry): void {
-  if (registry.unpricedProviders.size === 0 || request.statesCost) return;
+export function requireCost(
+  capability: Capability,
+  request: RequestSpec,
+  { registry, keyLimits }: SelectionContext,
+  now: number,
+): void {
+  const quotas = keyLimits?.of(request.fairnessKey, capability.name, now)?.quotas;
+  const keyQuota = quotas?.find(({ index }) => index === COST_USD);
+  if ((registry.unpricedProviders.size === 0 && keyQuota === undefined) || request.statesCost) return;
   for (const { name, provider } of registry.listed(capability)) {
-    const quota = provider?.unpricedQuota;
+    const quota = provider?.unpricedQuota ?? (provider?.settings.price === null ? keyQuota : undefined);
     if (quota && !request.excludes(name)) throw missingCost(name, quota, "costMicroUsd");
   }
 }
@@ -33,9 +40,10 @@ export function requireObservedCost(
   if (amounts[COST_USD] === UNSPECIFIED) throw missingCost(name, unpricedQuota, "usage.costMicroUsd");
 }
 
-function missingCost(provider: string, { spec, pool }: Quota, path: string): InvalidConfig {
+function missingCost(provider: string, { spec, pool, fairnessKey }: Quota, path: string): InvalidConfig {
   const expected = "a cost in micro-USD";
-  const shared = pool === null ? "its limit" : `the limit of pool ${valueText(pool)}`;
+  const owner = fairnessKey === null ? "its limit" : `the limit of key ${valueText(fairnessKey)}`;
+  const shared = pool === null ? owner : `the limit of pool ${valueText(pool)}`;
   const limit = `${shared} of ${dollarsText(spec.limit)} per ${periodText(spec.window!)}`;
   const problem = `provider ${valueText(provider)} has no price, so ${limit} needs the cost of each request, got undefined`;
   const line = `${path}: ${problem}: set the price of the provider, or pass costMicroUsd`;

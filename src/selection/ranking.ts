@@ -65,6 +65,11 @@ export class Ranking {
     this.#unregisteredPriority = unregisteredPriority;
   }
 
+  /** The capability of the latest request. */
+  get capability(): Capability {
+    return this.#capability!;
+  }
+
   entry(rank: number): ListedProvider {
     return this.#order[rank]!.listed;
   }

@@ -1,6 +1,7 @@
 import type { RefusalReason } from "../api/refusal.ts";
 import { type Profile, TOO_LARGE } from "../profile/profile.ts";
 import type { Capability } from "../provider/capability.ts";
+import type { KeyLimits } from "../provider/key-limits.ts";
 import type { ListedProvider } from "../provider/provider-list.ts";
 import type { Registry } from "../provider/registry.ts";
 import type { Quota } from "../quota/quota.ts";
@@ -10,6 +11,7 @@ import type { RequestSpec } from "./request-spec.ts";
 /** Parts of a limiter that are needed to find refusal reasons. */
 export interface RefusalContext {
   readonly registry: Registry;
+  readonly keyLimits: KeyLimits | null;
   readonly profile: Profile;
   readonly minimumHealth: number;
 }
@@ -47,7 +49,7 @@ function refusalReasonFor(
   capability: Capability,
   entry: ListedProvider,
   request: RequestSpec,
-  { profile, minimumHealth }: RefusalContext,
+  { profile, keyLimits, minimumHealth }: RefusalContext,
   now: number,
   isLease: boolean,
   isOnlyChoice: boolean,
@@ -62,12 +64,11 @@ function refusalReasonFor(
   if (request.excludes(name)) return plainReason("excluded", NaN);
   let state = provider.state(now, minimumHealth);
   if (provider.isOpenForTrial(state, isOnlyChoice, now)) state = "trial";
-  if (state === "dead") return plainReason(state, NaN);
-  if (state === "paused") return plainReason(state, Math.ceil(provider.settings.pausedUntil - now));
   const demand = request.demandOn(capability, entry, isLease);
-  const { quotas } = provider;
+  const keyQuotas = keyLimits?.of(request.fairnessKey, capability.name, now)?.quotas;
+  const quotas = keyQuotas === undefined ? provider.quotas : [...provider.quotas, ...keyQuotas];
   const waitsMs = quotas.map((quota) => profile.waitMs([quota], demand, now, true));
-  const tooLargeIndex = waitsMs.indexOf(TOO_LARGE);
+  const tooSmall = quotas.filter((_, index) => waitsMs[index] === TOO_LARGE);
   const fitsInMs = Math.max(0, ...waitsMs);
   let waitMs = isLease ? fitsInMs : 0;
   const quotaReason = (reason: QuotaReason, quota: Quota): RefusalReason => ({
@@ -76,13 +77,19 @@ function refusalReasonFor(
     dimension: quota.spec.dimension,
     window: quota.spec.window,
     pool: quota.pool,
+    ...(quota.fairnessKey !== null && { fairnessKey: quota.fairnessKey }),
     limit: quota.tracker.capacity,
     remaining: quota.remaining(now),
     needed: demandFor(demand.amounts, quota.index),
     ...(reason === "concurrency" && isLease && heldFor(quota, now)),
     retryAfterMs: reason !== "too_large" && Number.isFinite(waitMs) ? waitMs : null,
   });
-  if (tooLargeIndex >= 0) return quotaReason("too_large", quotas[tooLargeIndex]!);
+  // The limits of a key never change, while those of a provider can until its pause ends.
+  const tooSmallForKey = tooSmall.find(({ fairnessKey }) => fairnessKey !== null);
+  if (tooSmallForKey !== undefined) return quotaReason("too_large", tooSmallForKey);
+  if (state === "dead") return plainReason(state, NaN);
+  if (state === "paused") return plainReason(state, Math.ceil(provider.settings.pausedUntil - now));
+  if (tooSmall.length > 0) return quotaReason("too_large", tooSmall[0]!);
   if (state === "cooldown" || state === "unhealthy") {
     const { health } = provider;
     const healsInMs = state === "cooldown" ? health.opensAt(isOnlyChoice) - now : health.healsInMs(minimumHealth, now);

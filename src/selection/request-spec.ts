@@ -1,5 +1,5 @@
 import type { Price } from "../api/provider-config.ts";
-import type { SelectOptions } from "../api/run-options.ts";
+import type { FairnessOptions, SelectOptions } from "../api/run-options.ts";
 import type { Capability } from "../provider/capability.ts";
 import type { Provider } from "../provider/provider.ts";
 import type { ListedProvider } from "../provider/provider-list.ts";
@@ -34,6 +34,8 @@ export class RequestSpec {
   readonly #stated: Demand;
   /** True if all numbers of tokens are specified, or follow from the specified ones. */
   readonly isFullySpecified: boolean;
+  /** True if it counts on no quota of requests. */
+  readonly needsNoRequest: boolean;
   /** Largest specified demand on a quota of requests or concurrency. */
   readonly maxRequests: number;
   /** True if any amount is specified that counts on other quotas. */
@@ -48,11 +50,13 @@ export class RequestSpec {
   readonly #avoid: ReadonlySet<string> | undefined;
   /** Key of which the requests prefer one provider. */
   readonly affinityKey: string | undefined;
+  /** Key that has limits of its own. */
+  readonly fairnessKey: string | undefined;
   #kind: string | undefined;
   #key: string | undefined;
 
   /** `options` must be valid. Providers in `avoid` serve the request only if no other provider has capacity. */
-  constructor(options: SelectOptions, avoid?: ReadonlySet<string>) {
+  constructor(options: SelectOptions & FairnessOptions, avoid?: ReadonlySet<string>) {
     this.#specified = unspecifiedUsage();
     readUsageFields(options, this.#specified);
     const amounts = this.#specified.slice();
@@ -62,6 +66,7 @@ export class RequestSpec {
       amounts[INPUT_TOKENS] !== UNSPECIFIED &&
       amounts[OUTPUT_TOKENS] !== UNSPECIFIED;
     this.#stated = { amounts, variance: 0, costPerToken: 0 };
+    this.needsNoRequest = amounts[REQUESTS] === 0 || amounts[CONCURRENCY] === 0;
     this.maxRequests = Math.max(amounts[REQUESTS]!, amounts[CONCURRENCY]!);
     const sizes = [BYTES, ...SIZE_DIMENSIONS];
     this.statesSize = sizes.some((index) => this.#specified[index] !== UNSPECIFIED);
@@ -74,6 +79,7 @@ export class RequestSpec {
     this.isRestricted = this.#only !== undefined || this.#exclude !== undefined;
     this.#avoid = avoid;
     this.affinityKey = options.affinityKey;
+    this.fairnessKey = options.fairnessKey;
   }
 
   /** Key that is equal for requests that specify the same dimensions and the same providers, with any amounts. */
@@ -232,11 +238,11 @@ function shortestWindowMs(quotas: readonly Quota[], index: number): number {
 const ANY_REQUEST: RequestSpec = new RequestSpec({});
 
 /** Returns the request of a call. All calls that specify nothing share one object. */
-export function requestSpecFor(options: SelectOptions | undefined): RequestSpec {
+export function requestSpecFor(options: (SelectOptions & FairnessOptions) | undefined): RequestSpec {
   if (options === undefined) return ANY_REQUEST;
   const { requests, tokens, inputTokens, outputTokens, costMicroUsd, bytes } = options;
   const amount = requests ?? tokens ?? inputTokens ?? outputTokens ?? costMicroUsd ?? bytes;
-  const isAny =
-    (amount ?? options.maxOutputTokens ?? options.only ?? options.exclude ?? options.affinityKey) === undefined;
+  const key = options.affinityKey ?? options.fairnessKey;
+  const isAny = (amount ?? options.maxOutputTokens ?? options.only ?? options.exclude ?? key) === undefined;
   return isAny ? ANY_REQUEST : new RequestSpec(options);
 }

@@ -17,6 +17,7 @@ import { booleanMembers, mentions, profileComparisons, readSource } from "../sup
 const ORDER = [
   "ai-sdk",
   "http",
+  "monitor",
   "index.ts",
   "limiter.ts",
   "inspect.ts",
@@ -24,6 +25,7 @@ const ORDER = [
   "admission",
   "selection",
   "observation",
+  "snapshot",
   "provider",
   "classic",
   "profile",

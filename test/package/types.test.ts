@@ -160,9 +160,21 @@ const DUE_VALUES = [
 ];
 const DUE_TYPES = [
   ...["Alternative", "Attempt", "CapabilityConfig", "CapabilityProvider", "Clock", "Decision", "GrateLimiterOptions"],
-  ...["HealthOptions", "Inspection", "LimiterEvents", "Limits", "Metrics", "Observation", "Outcome", "PoolConfig"],
+  ...[
+    "HealthOptions",
+    "Inspection",
+    "KeyLimitsConfig",
+    "LimiterEvents",
+    "LimiterSnapshot",
+    "Limits",
+    "Metrics",
+    "Observation",
+    "Outcome",
+    "PoolConfig",
+  ],
   ...["Price", "ProviderConfig", "ProviderInspection", "ProviderPatch", "ProviderScoreContext", "QuotaConfig"],
   ...[
+    "QueueGroup",
     "QueueInspection",
     "QuotaForecast",
     "QuotaState",

@@ -121,6 +121,7 @@ const world: fc.Arbitrary<Scenario> = fc.record({
   pool: fc.oneof(fc.constant([]), shapes),
   a: shapes,
   b: shapes,
+  key: fc.oneof(fc.constant([]), shapes),
 });
 
 it("a limiter behaves like the model under any interleaving of calls", { timeout: 120_000 }, async () => {

@@ -49,14 +49,30 @@ export class LeaseExpectations {
     return ahead.find((waiter) => this.#isFree(waiter, now)) ?? null;
   }
 
+  #quotasOfKey({ fairnessKey }: Waiter): readonly ModelQuota[] {
+    return this.#model.quotasOf(fairnessKey);
+  }
+
+  #isKeyShort(waiter: Waiter, now: number): boolean {
+    return this.#quotasOfKey(waiter).some((quota) => !quota.hasRoom(waiter.needs[quota.dimension], now));
+  }
+
+  /** True if the limits of its key hold the waiter back, or a waiter ahead of the same key. */
+  #isHeldByKey(waiter: Waiter, now: number): boolean {
+    const isBehind = (other: Waiter) =>
+      other.fairnessKey === waiter.fairnessKey && this.#mayBeAhead(other, waiter) && this.#isKeyShort(other, now);
+    return this.#isKeyShort(waiter, now) || (waiter.fairnessKey !== undefined && this.#inOrder().some(isBehind));
+  }
+
   #isFree(waiter: Waiter, now: number): boolean {
+    if (this.#isHeldByKey(waiter, now)) return false;
     const claimed = new Set<ModelQuota | ModelProvider>();
     // If a quota has capacity for all waiters ahead, their claims are exactly their demands.
     const reserved = new Map<ModelQuota, number>();
     const isShort = (quota: ModelQuota, need: number) =>
       claimed.has(quota) || !quota.hasRoom(need + (reserved.get(quota) ?? 0), now);
     for (const other of this.#inOrder()) {
-      if (!this.#mayBeAhead(other, waiter)) continue;
+      if (!this.#mayBeAhead(other, waiter) || this.#isHeldByKey(other, now)) continue;
       for (const what of this.#claims(other)) {
         const need = "dimension" in what ? other.needs[what.dimension] : 0;
         if (!("dimension" in what) || isShort(what, need)) claimed.add(what);
@@ -88,6 +104,10 @@ export class LeaseExpectations {
     if (!this.#candidates(wish).includes(lease.provider)) throw new Error(`granted on ${describe()}, no candidate`);
     const obstacles = this.#model.obstacles(lease.provider, needs, at).filter((obstacle) => obstacle !== "ramp");
     if (obstacles.length > 0) throw new Error(`granted on ${describe()} against ${obstacles}`);
+    const ofKey = waiter === null ? [] : this.#quotasOfKey(waiter);
+    if (ofKey.some((quota) => !quota.hasRoom(needs[quota.dimension], at))) {
+      throw new Error(`granted on ${describe()} against the limits of ${waiter?.fairnessKey}`);
+    }
     if (waiter !== null && waiter.deadline < at) throw new Error("granted after the deadline");
     const passed = this.passedOver(at, waiter);
     if (passed !== null && passed !== waiter) throw new Error(`${describe()} overtook ${JSON.stringify(passed.wish)}`);
@@ -96,6 +116,12 @@ export class LeaseExpectations {
     const waiting = this.#inOrder();
     for (const ahead of waiting) {
       if (waiter !== null && !this.#isAhead(ahead, waiter)) continue;
+      if (waiter !== null && ahead.fairnessKey === waiter.fairnessKey && this.#isKeyShort(ahead, at)) {
+        const short = this.#quotasOfKey(ahead).filter((quota) => !quota.hasRoom(ahead.needs[quota.dimension], at));
+        if (short.some((quota) => needs[quota.dimension] > 0))
+          throw new Error(`${describe()} took what ${JSON.stringify(ahead.wish)} of its key waits for`);
+      }
+      if (this.#isHeldByKey(ahead, at)) continue;
       const isFirst = !waiting.some((other) => this.#mayBeAhead(other, ahead));
       for (const name of this.#candidates(ahead.wish)) {
         const against = this.#model.obstacles(name, ahead.needs, at);
@@ -133,9 +159,14 @@ export class LeaseExpectations {
         .filter((other) => other !== waiter && (waiter === null || other.priority >= waiter.priority))
         .flatMap((other) => this.#claims(other)),
     );
+    const ofKey = waiter === null ? [] : this.#quotasOfKey(waiter);
+    const isKeyAhead = this.#inOrder().some(
+      (other) => other !== waiter && other.fairnessKey === waiter?.fairnessKey && this.#isKeyShort(other, now),
+    );
     for (const reason of reasons) {
       const { provider: name } = reason;
-      const obstacles = this.#model.obstacles(name, needs, now);
+      const obstacles = this.#model.obstacles(name, needs, now, ofKey);
+      if (waiter?.fairnessKey !== undefined && isKeyAhead) obstacles.push("waiters_ahead");
       if (wish.exclude.includes(name)) obstacles.push("excluded");
       const provider = this.#model.providers.get(name);
       if (provider?.quotas.some((quota) => needs[quota.dimension] > 0 && ahead.has(quota)))
@@ -156,10 +187,13 @@ export class LeaseExpectations {
     needs: Demand,
     now: number,
   ): void {
-    const { provider, dimension, window, pool, limit, remaining, needed } = reason;
+    const { provider, dimension, window, pool, fairnessKey, limit, remaining, needed } = reason;
     const windowMs = window === null ? null : (window as { seconds: number }).seconds * 1_000;
-    const from = pool === null ? this.#model.providers.get(provider)!.own : this.#pool.quotas;
-    const quota = from.find((one) => one.dimension === dimension && one.windowMs === windowMs);
+    const own =
+      fairnessKey === undefined ? this.#model.providers.get(provider)!.own : this.#model.quotasOf(fairnessKey);
+    const quota = (pool === null ? own : this.#pool.quotas).find(
+      (one) => one.dimension === dimension && one.windowMs === windowMs,
+    );
     if (quota === undefined) throw new Error(`no such quota: ${JSON.stringify(reason)}`);
     const left = Math.max(0, quota.limit - quota.used(now) - quota.inFlight());
     const need = needs[quota.dimension];
@@ -169,9 +203,11 @@ export class LeaseExpectations {
   }
 
   /** True if time alone, or the best endings of requests in flight, can free capacity by `deadline`. */
-  mayCome(wish: RequestedAmounts, deadline: number, now: number, isLenient = false): boolean {
+  mayCome(waiter: Waiter, deadline: number, now: number, isLenient = false): boolean {
+    const { wish, needs } = waiter;
     if (deadline <= now) return false;
-    const needs = needsOf(wish);
+    const ofKey = this.#quotasOfKey(waiter);
+    if (ofKey.some((quota) => needs[quota.dimension] > quota.limit)) return false;
     return this.#candidates(wish).some((name) => {
       const provider = this.#model.providers.get(name);
       if (provider === undefined || provider.dead) return false;
@@ -179,7 +215,7 @@ export class LeaseExpectations {
       if (provider.cooldownUntil > deadline) return false;
       if (provider.quotas.some((quota) => needs[quota.dimension] > quota.limit)) return false;
       if (this.#model.mayRamp(provider, deadline)) return isLenient;
-      return provider.quotas.every((quota) => {
+      return [...provider.quotas, ...ofKey].every((quota) => {
         const need = needs[quota.dimension];
         if (need === 0) return true;
         return this.#staying(quota, deadline) + need <= quota.limit;
@@ -200,15 +236,21 @@ export class LeaseExpectations {
     return DIMENSIONS.every((dimension) => {
       const load = [...ahead, waiter].reduce((sum, { needs }) => sum + needs[dimension], 0);
       if (waiter.needs[dimension] === 0) return true;
+      const supply = (quota: ModelQuota) => {
+        const windows = Math.floor((deadline - now) / quota.windowMs!);
+        const at = deadline - windows * quota.windowMs!;
+        return windows * quota.limit + Math.max(0, quota.limit - this.#staying(quota, at));
+      };
+      const loadOfKey = [...ahead, waiter].reduce(
+        (sum, { needs, fairnessKey }) => sum + (fairnessKey === waiter.fairnessKey ? needs[dimension] : 0),
+        0,
+      );
+      const isRolling = (quota: ModelQuota) => quota.dimension === dimension && quota.windowMs !== null;
+      if (this.#quotasOfKey(waiter).some((quota) => isRolling(quota) && loadOfKey > supply(quota))) return false;
       const supplies = new Map<ModelQuota, number>();
       for (const { quotas } of providers) {
-        const limiting = quotas.filter((quota) => quota.dimension === dimension && quota.windowMs !== null);
+        const limiting = quotas.filter(isRolling);
         if (limiting.length === 0) return true;
-        const supply = (quota: ModelQuota) => {
-          const windows = Math.floor((deadline - now) / quota.windowMs!);
-          const at = deadline - windows * quota.windowMs!;
-          return windows * quota.limit + Math.max(0, quota.limit - this.#staying(quota, at));
-        };
         const [scarcest] = limiting.sort((x, y) => supply(x) - supply(y));
         supplies.set(scarcest!, supply(scarcest!));
       }

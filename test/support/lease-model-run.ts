@@ -36,7 +36,8 @@ export class LeaseModelRun {
 
   constructor(scenario: Scenario) {
     this.#scenario = scenario;
-    this.model = new Model(scenario.skewCapMs);
+    const { key = [] } = scenario;
+    this.model = new Model(scenario.skewCapMs, () => key.map(modelQuota));
     this.limiter = new GrateLimiter({
       clock: this.clock,
       ...{ skewCapMs: scenario.skewCapMs, leaseTimeoutMs: scenario.leaseTimeoutMs, maxWaiting: scenario.maxWaiting },
@@ -50,6 +51,7 @@ export class LeaseModelRun {
       pools: { org: { quotas: quotasOf(scenario.pool) } },
       providers: [this.#config("a", scenario.a), this.#config("b", scenario.b)],
       capabilities: { chat: ["a", "b"], mail: ["b"], solo: ["a"] },
+      ...(key.length > 0 && { keyLimits: { quotas: quotasOf(key) } }),
     });
     this.#pool = { quotas: scenario.pool.map(modelQuota) };
     this.#expectations = new LeaseExpectations(this.model, this.waiters, this.#pool);
@@ -303,13 +305,13 @@ export class LeaseModelRun {
         if (wasWaiting < this.#scenario.maxWaiting) throw new Error(`queue_full with ${wasWaiting} waiting`);
       } else if (kind === "refused") {
         const latest = waiter.deadline - 1;
-        const mayCome = this.#expectations.mayCome(wish, latest, now);
+        const mayCome = this.#expectations.mayCome(waiter, latest, now);
         if (mayCome && this.#expectations.mayServeBehind(waiter, latest, now))
           throw new Error(`refused immediately, although capacity can come by ${waiter.deadline}`);
       } else if (maxWaitMs > 0) throw new Error(`rejected immediately with ${kind}`);
     } else if (waiter.lease === null && waiter.error === null) {
       if (maxWaitMs === 0) throw new Error("waits, though it must not");
-      if (!this.#expectations.mayCome(wish, waiter.deadline + 1, now, LENIENT))
+      if (!this.#expectations.mayCome(waiter, waiter.deadline + 1, now, LENIENT))
         throw new Error(`waits until ${waiter.deadline} without a chance`);
     }
     await this.#replay();
@@ -346,7 +348,8 @@ export class LeaseModelRun {
     this.model.read(at);
     this.#expectations.checkGrant(lease, wish, waiter ?? null, at);
     const provider = this.model.providers.get(lease.provider)!;
-    const model = this.model.grant(provider, needsOf(wish), at, this.#scenario.leaseTimeoutMs);
+    const ofKey = this.model.quotasOf(waiter?.fairnessKey);
+    const model = this.model.grant(provider, needsOf(wish), at, this.#scenario.leaseTimeoutMs, ofKey);
     this.leases.push({ lease, model });
     if (waiter !== undefined) this.waiters.splice(this.waiters.indexOf(waiter), 1);
   }
@@ -362,7 +365,7 @@ export class LeaseModelRun {
       `${kind} at ${at}, deadline ${waiter.deadline}: ${JSON.stringify([waiter.wish, reasons])}`;
     if (kind === "refused" ? at >= waiter.deadline : kind !== "timed_out" || at < waiter.deadline)
       throw new Error(description());
-    if (kind === "refused" && at < waiter.deadline && this.#expectations.mayCome(waiter.wish, waiter.deadline - 1, at))
+    if (kind === "refused" && at < waiter.deadline && this.#expectations.mayCome(waiter, waiter.deadline - 1, at))
       throw new Error(`capacity is announced for: ${description()}`);
   }
 

@@ -161,8 +161,13 @@ export class ModelProvider {
     }
     const isOld = grantedAt <= this.#cooldownSince || now < this.cooldownUntil;
     if (status === "success") {
-      const weight = Number.isNaN(this.#latencyMs) ? 1 : 0.3;
-      if (latencyMs !== null) this.#latencyMs = weight * latencyMs + (1 - weight) * (this.#latencyMs || 0);
+      const before = this.#latencyMs;
+      if (latencyMs !== null) {
+        // A single latency counts for at most a minute, or for little more than four times the mean.
+        const isFirst = Number.isNaN(before);
+        const next = 0.7 * before + 0.3 * Math.min(latencyMs, 4 * before + 1_000);
+        this.#latencyMs = isFirst ? Math.min(latencyMs, 60_000) : next;
+      }
       if (isOld) return;
       if (this.trialDue) {
         this.rampFrom = now;
@@ -250,7 +255,14 @@ export class ModelLease {
   /** `limits` of the provider at the grant. */
   readonly limits: number;
 
-  constructor(provider: ModelProvider, needs: Demand, now: number, skewCapMs: number, timeoutMs: number) {
+  constructor(
+    provider: ModelProvider,
+    needs: Demand,
+    now: number,
+    skewCapMs: number,
+    timeoutMs: number,
+    ofKey: readonly ModelQuota[],
+  ) {
     this.provider = provider;
     this.needs = { ...needs };
     this.grantedAt = now;
@@ -258,7 +270,7 @@ export class ModelLease {
     this.stampDueAt = now + skewCapMs;
     this.trialEndsAt = now + Math.min(timeoutMs, provider.hungAfterMs);
     this.limits = provider.limits;
-    for (const quota of provider.quotas) this.hold(quota);
+    for (const quota of [...provider.quotas, ...ofKey]) this.hold(quota);
   }
 
   get isOpen(): boolean {
@@ -278,9 +290,20 @@ export class Model {
   readonly leases: ModelLease[] = [];
   readonly providers: Map<string, ModelProvider> = new Map();
   expired = 0;
+  readonly #keyQuotas: () => ModelQuota[];
+  readonly #keys = new Map<string, readonly ModelQuota[]>();
 
-  constructor(skewCapMs: number) {
+  constructor(skewCapMs: number, keyQuotas: () => ModelQuota[]) {
     this.skewCapMs = skewCapMs;
+    this.#keyQuotas = keyQuotas;
+  }
+
+  /** The limits of a key, which are kept for ever. */
+  quotasOf(key: string | undefined): readonly ModelQuota[] {
+    if (key === undefined) return [];
+    const quotas = this.#keys.get(key) ?? this.#keyQuotas();
+    this.#keys.set(key, quotas);
+    return quotas;
   }
 
   /** Applies everything that is due, in order of instant, and grants of one instant in their order. */
@@ -307,8 +330,14 @@ export class Model {
     }
   }
 
-  grant(provider: ModelProvider, needs: Demand, now: number, timeoutMs: number): ModelLease {
-    const lease = new ModelLease(provider, needs, now, this.skewCapMs, timeoutMs);
+  grant(
+    provider: ModelProvider,
+    needs: Demand,
+    now: number,
+    timeoutMs: number,
+    ofKey: readonly ModelQuota[],
+  ): ModelLease {
+    const lease = new ModelLease(provider, needs, now, this.skewCapMs, timeoutMs, ofKey);
     const spacingMs = this.#rampSpacingMs(provider);
     if (spacingMs > 0) provider.rampUntil = Math.max(provider.rampUntil, now) + spacingMs * needs.requests;
     this.leases.push(lease);
@@ -414,7 +443,7 @@ export class Model {
   }
 
   /** The reasons against the provider: capacity and recovery, without the queue. Empty: none. "ramp": possible only. */
-  obstacles(name: string, needs: Demand, now: number): string[] {
+  obstacles(name: string, needs: Demand, now: number, ofKey: readonly ModelQuota[] = []): string[] {
     const provider = this.providers.get(name);
     if (provider === undefined) return ["not_registered"];
     const found: string[] = [];
@@ -424,7 +453,7 @@ export class Model {
     if (!provider.dead && now >= provider.cooldownUntil && this.trialIsTaken(provider, now)) found.push("trial");
     if (!provider.trialDue && this.#isNarrow(provider, now)) found.push("trial");
     if (this.mayRamp(provider, now)) found.push("ramp");
-    for (const quota of provider.quotas) {
+    for (const quota of [...provider.quotas, ...ofKey]) {
       const need = needs[quota.dimension];
       if (need > quota.limit) found.push("too_large");
       else if (!quota.hasRoom(need, now)) found.push(quota.dimension === "concurrency" ? "concurrency" : "quota");

@@ -52,6 +52,8 @@ export interface Scenario {
   readonly pool: readonly QuotaShape[];
   readonly a: readonly QuotaShape[];
   readonly b: readonly QuotaShape[];
+  /** Limits of each fairness key; default none. */
+  readonly key?: readonly QuotaShape[];
 }
 
 /** The providers of each capability. */

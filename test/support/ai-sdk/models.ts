@@ -25,7 +25,7 @@ export function apiError(statusCode: number, responseHeaders: Result = {}, data:
   return Object.assign(error, { name: "AI_APICallError", statusCode, responseHeaders, data });
 }
 
-/** Error of a `fetch` whose connection broke. */
+/** Error of a `fetch` with a broken connection. */
 export function brokenConnection(): Error {
   const cause = Object.assign(new Error("other side closed"), { code: "UND_ERR_SOCKET" });
   return new TypeError("terminated", { cause });
@@ -90,7 +90,7 @@ export const ANSWER: Result = {
 
 const LIMITS: Limits = { itpm: 1_000_000, otpm: 1_000_000, concurrency: 2_000 };
 
-/** Limiter whose first provider is preferred, and the endings of its leases in order. */
+/** Limiter that prefers its first provider, and the endings of its leases in order. */
 export function modelFixture(
   names: readonly string[] = ["a", "b"],
   options: Partial<GrateLimiterOptions> & { readonly limits?: Limits } = {},

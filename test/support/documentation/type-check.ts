@@ -35,6 +35,7 @@ export function compilerErrors(root: string, modules: readonly BlockModule[]): r
       "grate-limiter": [join(root, "src/index.ts")],
       "grate-limiter/http": [join(root, "src/http/index.ts")],
       "grate-limiter/ai-sdk": [join(root, "src/ai-sdk/index.ts")],
+      "grate-limiter/monitor": [join(root, "src/monitor/index.ts")],
     },
   };
   const host = ts.createCompilerHost(withPaths);

@@ -30,7 +30,7 @@ describe("claims", () => {
   beforeEach(() => {
     claims = new Claims();
     const health = healthSettings(undefined, anticipatory.healthDefaults);
-    const registry = new Registry(anticipatory, new EngineTime(new MockClock()), health, 60, undefined);
+    const registry = new Registry(anticipatory, new EngineTime(new MockClock()), health, 60, undefined, false);
     registry.upsertPool({ name: "key", limits: { tpm: 100 } }, 0);
     model = registry.upsertProvider({ name: "model", limits: { rpm: 5 }, pools: ["key"] }, 0);
     sibling = registry.upsertProvider({ name: "sibling", limits: { rpm: 5 }, pools: ["key"] }, 0);

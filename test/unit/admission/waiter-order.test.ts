@@ -22,12 +22,17 @@ class QueueFixture {
   #orders = 0;
 
   constructor() {
-    this.queue = new WaitQueue((waiter) => {
+    const evaluate = (waiter: Waiter) => {
       this.evaluated.push(waiter.order);
       const verdict = this.verdict(waiter);
       if (verdict === "gone") this.queue.remove(waiter);
       return verdict;
-    });
+    };
+    this.queue = new WaitQueue(
+      evaluate,
+      () => false,
+      () => {},
+    );
   }
 
   add(capability: string, options: { priority?: number; tokens?: number; fairnessKey?: string } = {}): Waiter {

@@ -230,7 +230,7 @@ describe("amounts", () => {
 });
 
 describe("supports", () => {
-  it("leaves out providers by what the call needs", async () => {
+  it("leaves out the providers that cannot serve the call", async () => {
     const { limiter } = modelFixture();
     const a = languageModel("a", () => ANSWER);
     const b = languageModel("b", () => ANSWER);

@@ -1,4 +1,4 @@
-// The kinds of models: what a routed model allows, and the errors for models that do not fit together.
+// Kinds of models: the common limits of a routed model, and the errors for models that do not fit together.
 import { describe, expect, it } from "vitest";
 import { routeModel } from "../../../src/ai-sdk/index.ts";
 import { GrateLimiter } from "../../../src/index.ts";

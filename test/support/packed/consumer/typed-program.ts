@@ -23,8 +23,10 @@ import {
   type Inspection,
   InvalidConfig,
   type KeptLease,
+  type KeyLimitsConfig,
   type Lease,
   type LimiterEvents,
+  type LimiterSnapshot,
   type Limits,
   type MapOptions,
   type MapProgress,
@@ -43,6 +45,7 @@ import {
   type ProviderPatch,
   type ProviderScoreContext,
   parseRetryAfter,
+  type QueueGroup,
   type QueueInspection,
   type QuotaConfig,
   type QuotaForecast,
@@ -135,6 +138,7 @@ const everyDimension: Dimension[] = Object.values(Dimension);
 const everyWindow: Window[] = [Window.Second, Window.Minute, Window.Hour, Window.Day];
 const price: Price = { usdPerRequest: 0.001, usdPerMillionInputTokens: 3, usdPerMillionOutputTokens: 15 };
 const provider: ProviderConfig<"a" | "b"> = { name: "a", limits, quotas, price, weight: 1, paused: false };
+const keyLimits: KeyLimitsConfig = { rpm: 60, concurrency: 4, capabilities: { chat: { tpm: 1_000 } } };
 const pool: PoolConfig = { name: "shared", limits: { rpm: 60 } };
 const listed: CapabilityProvider<"a" | "b"> = { provider: "b", priority: 3 };
 const capability: CapabilityConfig<"a" | "b"> & { name: "chat" } = { name: "chat", providers: ["a", listed] };
@@ -143,6 +147,7 @@ const weights: ScoringWeights = { quota: 0.5, latency: 0 };
 const options: GrateLimiterOptions<"a" | "b", { chat: "a" | "b" }> = {
   providers: [provider, { name: "b", cooldownSeconds: undefined }],
   health,
+  keyLimits,
   scoring: weights,
   profile: "anticipatory",
   random: () => 0.5,
@@ -286,7 +291,8 @@ const fair: FairnessOptions = { fairnessKey: "tenant", fairnessWeight: 2 };
 const explained: Explanation<"left" | "right"> = leased.explain("ask", { ...fair, tokens: 1 });
 expect(explained.decision !== null && explained.refusal === null && explained.ahead === 0, "a free provider");
 const queue: QueueInspection<"left" | "right"> = leased.inspect().queue;
-expect(queue.byKey.length === 0 && queue.oldestMs === null, "nothing that waits");
+const groups: readonly QueueGroup<"left" | "right">[] = queue.groups;
+expect(queue.byKey.length + groups.length === 0 && queue.oldestMs === null, "nothing that waits");
 const results: MapResults<number, number, "left" | "right"> = leased.map("ask", [1, 2], (item) => item, fair);
 const progress: MapProgress = results.progress;
 expect(progress.total === 2 && progress.completed === 0, "a batch that has not started");
@@ -306,6 +312,9 @@ const quotaState: QuotaState = {
   inFlight: 0,
 };
 expect(quotaState.remaining === 5, "the state of a quota");
+const saved: LimiterSnapshot = leased.snapshot();
+const restored = new GrateLimiter({ providers: [{ name: "left" }], snapshot: saved });
+expect(restored.snapshot().version === 1, "a snapshot");
 const closing: CloseOptions = { drain: true, timeoutMs: 1_000 };
 keeping.then(async ({ value }) => {
   const kept: KeptLease = value;
