@@ -50,13 +50,14 @@ export function routeModel<
   const names = Object.keys(known);
   const { needs, supports, chunkTimeoutMs, ...shared } = options as unknown as RouteModelOptions<string, Json>;
 
-  const optionsOf = (call: Json) => ({
-    ...shared,
-    ...demandOf(call),
-    ...needs?.(call),
-    only: names.filter((provider) => isTrue(supports?.(provider, call) ?? true)),
-    signal: call["abortSignal"] as AbortSignal | undefined,
-  });
+  const optionsOf = (call: Json) => {
+    const { only = names, ...stated } = needs?.(call) ?? {};
+    return {
+      ...{ ...shared, ...demandOf(call), ...stated },
+      only: names.filter((name) => only.includes(name) && isTrue(supports?.(name, call) ?? true)),
+      signal: call["abortSignal"] as AbortSignal | undefined,
+    };
+  };
 
   /** Calls the model of the provider, and reports the limits in the headers of its response or its error. */
   const attempt = async (method: "doGenerate" | "doStream" | "doEmbed", call: Json, context: TaskContext) => {

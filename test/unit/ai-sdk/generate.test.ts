@@ -7,6 +7,7 @@ import { eventually } from "../../support/http/fetch-fixture.ts";
 
 const prompt = [{ role: "user", content: [{ type: "text", text: "x".repeat(400) }] }];
 const call = (more: object = {}) => ({ prompt, ...more }) as never;
+type Model = ReturnType<typeof languageModel>;
 const rejection = (promise: PromiseLike<unknown>) =>
   promise.then(
     () => expect.fail("it resolved"),
@@ -204,6 +205,24 @@ describe("amounts", () => {
     await routeModel(limiter, "chat", { a }, { needs }).doGenerate(call({ maxOutputTokens: 50 }));
     expect(reserved).toMatchObject({ inputTokens: 5, outputTokens: 50 });
     expect(labels).toEqual(["mine"]);
+  });
+
+  it("needs can leave out providers, together with supports", async () => {
+    const { limiter } = modelFixture(["a", "b", "c"]);
+    const [a, b, c] = ["a", "b", "c"].map((name) => languageModel(name, () => ANSWER)) as [Model, Model, Model];
+    const only = ({ one }: { one?: unknown }) => (one === true ? ["b"] : undefined);
+    const needs = (options: object) => ({ only: only(options) });
+    const model = routeModel(limiter, "chat", { a, b, c }, { needs, supports: (provider) => provider !== "a" });
+    await model.doGenerate(call({ one: true }));
+    await model.doGenerate(call());
+    expect([a, b, c].map(({ calls }) => calls.length)).toEqual([0, 2, 0]);
+    const none = routeModel(
+      limiter,
+      "chat",
+      { a, b, c },
+      { needs: () => ({ only: ["b"] }), supports: (p) => p !== "b" },
+    );
+    expect(NoAvailableProviders.is(await rejection(none.doGenerate(call())))).toBe(true);
   });
 
   it.each([
