@@ -14,14 +14,9 @@ const config: ViteUserConfigFnObject = defineConfig(({ mode }) => ({
   resolve: {
     alias: [
       { find: /^grate-limiter$/, replacement: fileURLToPath(new URL("./src/index.ts", import.meta.url)) },
-      { find: /^grate-limiter\/http$/, replacement: fileURLToPath(new URL("./src/http/index.ts", import.meta.url)) },
       {
-        find: /^grate-limiter\/ai-sdk$/,
-        replacement: fileURLToPath(new URL("./src/ai-sdk/index.ts", import.meta.url)),
-      },
-      {
-        find: /^grate-limiter\/monitor$/,
-        replacement: fileURLToPath(new URL("./src/monitor/index.ts", import.meta.url)),
+        find: /^grate-limiter\/([\w-]+)$/,
+        replacement: fileURLToPath(new URL("./src/$1/index.ts", import.meta.url)),
       },
     ],
   },

@@ -15,11 +15,17 @@ interface Registration {
 /** Events of one limiter: collects them during a call and delivers them, in order, when the state of that call is complete. */
 export class Events {
   readonly #registrations = new Map<keyof LimiterEvents, Set<Registration>>();
+  /** The same as lists, which a change of the registrations drops. A delivery goes on with the list that it began with. */
+  readonly #lists = new Map<keyof LimiterEvents, readonly Registration[]>();
   readonly #pending: { readonly name: keyof LimiterEvents; readonly event: unknown }[] = [];
   /** True if there are events to deliver. */
   hasPending = false;
   #isDelivering = false;
   readonly #counters: Counts;
+
+  readonly #fail = (): void => {
+    this.#counters.listenerErrors++;
+  };
 
   constructor(counters: Counts) {
     this.#counters = counters;
@@ -30,8 +36,10 @@ export class Events {
     const registration: Registration = { listener };
     const registrations = this.#registrations.get(name) ?? new Set();
     this.#registrations.set(name, registrations.add(registration));
+    this.#lists.delete(name);
     return () => {
       registrations.delete(registration);
+      this.#lists.delete(name);
       if (registrations.size === 0 && this.#registrations.get(name) === registrations) this.#registrations.delete(name);
     };
   }
@@ -76,20 +84,22 @@ export class Events {
   }
 
   #deliver(name: keyof LimiterEvents, event: unknown): void {
-    // A copy: listeners can be added and removed by listeners, which takes effect with the next event.
-    for (const { listener } of [...(this.#registrations.get(name) ?? [])]) this.#call(listener, event as never);
+    let list = this.#lists.get(name);
+    if (list === undefined) {
+      list = [...(this.#registrations.get(name) ?? [])];
+      this.#lists.set(name, list);
+    }
+    // Listeners can be added and removed by listeners, which takes effect with the next event.
+    for (const { listener } of list) this.#call(listener, event as never);
   }
 
   /** Calls a listener. Counts what it throws, and the rejection of a promise that it returns. */
   #call(listener: Listener, event: never): void {
-    const fail = () => {
-      this.#counters.listenerErrors++;
-    };
     try {
       const result = listener(event) as { readonly then?: unknown } | null | undefined;
-      if (typeof result?.then === "function") Promise.resolve(result).catch(fail);
+      if (typeof result?.then === "function") Promise.resolve(result).catch(this.#fail);
     } catch {
-      fail();
+      this.#fail();
     }
   }
 }

@@ -17,6 +17,10 @@ import { booleanMembers, mentions, profileComparisons, readSource } from "../sup
 const ORDER = [
   "ai-sdk",
   "http",
+  "logging",
+  "opentelemetry",
+  "prometheus",
+  "telemetry",
   "monitor",
   "index.ts",
   "limiter.ts",

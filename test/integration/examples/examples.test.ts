@@ -38,8 +38,10 @@ async function run(...program: ConstructorParameters<typeof Program>): Promise<P
 }
 
 describe("the example programs", () => {
-  it("there are exactly these six examples, and examples/README.md names each of them", () => {
-    expect(NAMES.sort()).toEqual(["embeddings", "http-handler", "key-pool", "sms", "two-providers", "unit-test"]);
+  it("there are exactly these examples, and examples/README.md names each of them", () => {
+    expect(NAMES.sort()).toEqual([
+      ...["embeddings", "express-app", "http-handler", "key-pool", "sms", "two-providers", "unit-test"],
+    ]);
     const readme = readFileSync(join(ROOT, "examples/README.md"), "utf8");
     for (const name of NAMES) expect(readme).toContain(`[${name}.ts](${name}.ts)`);
   });
@@ -282,5 +284,21 @@ describe("the example with a unit test", () => {
     expect(program.stdout).toMatch(/(#|ℹ) fail 0/);
     const [, ms] = /(?:#|ℹ) duration_ms ([\d.]+)/.exec(program.stdout)!;
     expect(Number(ms)).toBeLessThan(10_000);
+  });
+});
+
+describe("the example with Express", () => {
+  it("it answers, and shows the failover in the metrics, the log and the monitor", async () => {
+    const one = await upstream(() => ({ status: 503 }));
+    const two = await upstream(({ body }) => ({ status: 200, body: `you said ${body}` }));
+    const program = start("express-app", [], { FIRST_URL: one.url, SECOND_URL: two.url, PORT: "0" });
+    const [, port] = await program.printed(/listening on port (\d+)/);
+    const get = async (path: string) => (await fetch(`http://127.0.0.1:${port}${path}`)).text();
+    expect(await get("/ask?q=hello")).toBe("you said hello");
+    expect(await get("/metrics")).toContain(
+      'grate_limiter_alternatives_used_total{limiter="default",from="first",to="second",capability="answer"} 1',
+    );
+    expect(await get("/monitor")).toContain("<!doctype html>");
+    await program.printed(/"msg":".*second/);
   });
 });
