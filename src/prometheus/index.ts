@@ -1,12 +1,16 @@
-import { EventCounts, type ObservedLimiter } from "../telemetry/event-counts.ts";
+import type { GrateLimiter } from "grate-limiter";
+import { EventCounts } from "../telemetry/event-counts.ts";
 import { type Reading, readGauges } from "../telemetry/gauge-readings.ts";
 import { INSTRUMENTS, type InstrumentName } from "../telemetry/instruments.ts";
 import { Durations } from "./durations.ts";
 import { LimiterMetric, type Source, type Value } from "./limiter-metric.ts";
 import type { PrometheusRegistry } from "./registry.ts";
 
-export type { ObservedLimiter } from "../telemetry/event-counts.ts";
 export type { PrometheusRegistry } from "./registry.ts";
+
+// Declared here and not imported, so that the declarations of two entries share no file.
+/** Members of a limiter that this entry reads. */
+export type ObservedLimiter = Pick<GrateLimiter, "inspect" | "on">;
 
 /** Options of `instrument` for prom-client. */
 export interface PrometheusOptions {

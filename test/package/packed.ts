@@ -25,6 +25,7 @@ const PUBLISHED = [
   ...filesIn("docs", ".md"),
   ...filesIn("docs", ".svg"),
   ...filesIn("examples", ""),
+  ...filesIn("dashboards", ".json"),
   ...ENTRY_NAMES.flatMap((name) => EXTENSIONS.map((extension) => `dist/${name}.${extension}`)),
 ];
 
