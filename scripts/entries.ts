@@ -35,6 +35,11 @@ export const ENTRIES: { readonly [name: string]: Entry } = {
     program: 'export * from "grate-limiter/http";',
     budgetBytes: 12_000,
   },
+  "ai-sdk": {
+    source: "src/ai-sdk/index.ts",
+    program: 'export * from "grate-limiter/ai-sdk";',
+    budgetBytes: 4_000,
+  },
   logging: {
     source: "src/logging/index.ts",
     program: 'export * from "grate-limiter/logging";',

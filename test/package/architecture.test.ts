@@ -15,6 +15,7 @@ import { booleanMembers, mentions, profileComparisons, readSource } from "../sup
 
 /** The folders and files in the order in which a request flows through the source. Imports point down only. */
 const ORDER = [
+  "ai-sdk",
   "http",
   "logging",
   "opentelemetry",

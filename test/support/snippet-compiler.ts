@@ -16,6 +16,7 @@ const OPTIONS: ts.CompilerOptions = {
     "grate-limiter/http": [fileURLToPath(new URL("../../src/http/index.ts", import.meta.url))],
     "grate-limiter/store": [fileURLToPath(new URL("../../src/store/index.ts", import.meta.url))],
     "grate-limiter/redis": [fileURLToPath(new URL("../../src/redis/index.ts", import.meta.url))],
+    "grate-limiter/ai-sdk": [fileURLToPath(new URL("../../src/ai-sdk/index.ts", import.meta.url))],
     "grate-limiter/monitor": [fileURLToPath(new URL("../../src/monitor/index.ts", import.meta.url))],
   },
   strict: true,
