@@ -98,6 +98,7 @@ export class Inspector {
 function inspectProvider(provider: Provider, minimumHealth: number, now: number): ProviderInspection {
   return {
     name: provider.name,
+    dialect: provider.settings.dialect,
     state: provider.state(now, minimumHealth),
     health: provider.health.score(now),
     latencyMs: provider.health.latencyMs,

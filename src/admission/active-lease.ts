@@ -1,4 +1,5 @@
 import type { Decision } from "../api/decision.ts";
+import type { DialectName } from "../api/dialect-name.ts";
 import type { KeptLease, Settlement } from "../api/lease.ts";
 import type { ResponseReport } from "../api/reported-quota.ts";
 import type { StatusClass } from "../api/status-class.ts";
@@ -38,6 +39,10 @@ export class ActiveLease extends LeaseLife implements KeptLease {
   /** True once the usage was reported. */
   get hasReported(): boolean {
     return this.reported !== null;
+  }
+
+  get dialect(): DialectName | null {
+    return this.candidate.provider.settings.dialect;
   }
 
   get decision(): Decision {

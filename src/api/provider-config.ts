@@ -1,3 +1,4 @@
+import type { DialectName } from "./dialect-name.ts";
 import type { Dimension } from "./dimension.ts";
 import type { WindowSpec } from "./window.ts";
 
@@ -52,9 +53,9 @@ export type QuotaConfig =
       burst?: number | undefined;
       /** Any one reset of a fixed window, in Unix ms. */
       resetEpochMs?: number | undefined;
-      /** true: the provider counts this amount when the response ends instead of when the request arrives. Default false. */
+      /** true: the provider counts this amount when the response ends instead of when the request arrives. Default: of the dialect, else false. */
       countsAtEnd?: boolean | undefined;
-      /** "excluded": reported `cachedInputTokens` count nothing here. For tokens and input tokens. Default "included". */
+      /** "excluded": reported `cachedInputTokens` count nothing here. For tokens and input tokens. Default: of the dialect, else "included". */
       cachedInput?: "included" | "excluded" | undefined;
     };
 
@@ -84,6 +85,11 @@ export interface ProviderConfig<P extends string = string> {
   name: P;
   limits?: Limits | undefined;
   quotas?: readonly QuotaConfig[] | undefined;
+  /**
+   * Vendor, or "generic" for any other: decides how its own quotas count `maxOutputTokens`, cached input, output and unsuitable
+   * requests, and how `grate-limiter/http` reads its headers. Holds no limits. Default: none; headers are detected.
+   */
+  dialect?: DialectName | undefined;
   /** Names of pools that the provider shares. */
   pools?: readonly string[] | undefined;
   price?: Price | undefined;
@@ -103,7 +109,10 @@ export interface ProviderConfig<P extends string = string> {
  * Changes to a provider, which keep its usage and health. A limit of `null` is removed. An entry of `quotas` replaces the
  * quota of the same dimension and window, or adds one.
  */
-export type ProviderPatch = Omit<{ [K in keyof ProviderConfig]?: ProviderConfig[K] | undefined }, "name" | "limits"> & {
+export type ProviderPatch = Omit<
+  { [K in keyof ProviderConfig]?: ProviderConfig[K] | undefined },
+  "name" | "limits" | "dialect"
+> & {
   limits?: { [K in keyof Limits]: number | null | undefined } | undefined;
 };
 

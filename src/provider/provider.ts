@@ -1,7 +1,9 @@
+import type { DialectName } from "../api/dialect-name.ts";
 import type { Price, ProviderConfig } from "../api/provider-config.ts";
 import type { Events } from "../events.ts";
 import type { CooldownTerms, Health } from "../health/health.ts";
 import { Ramp } from "../health/ramp.ts";
+import type { DialectTerms } from "../quota/dialect-terms.ts";
 import { COST_USD, REQUESTS } from "../quota/dimension-index.ts";
 import type { Quota } from "../quota/quota.ts";
 import { SIZE_DIMENSIONS } from "../quota/usage-vector.ts";
@@ -17,6 +19,9 @@ export interface ProviderSettings {
   readonly pausedUntil: number;
   readonly price: Price | null;
   readonly cooldownSeconds: number;
+  /** null: none is declared. */
+  readonly dialect: DialectName | null;
+  readonly terms: DialectTerms;
 }
 
 /** Priority of a provider that declares none. */

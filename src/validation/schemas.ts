@@ -1,3 +1,4 @@
+import { DIALECT_NAMES } from "../api/dialect-name.ts";
 import { DIMENSIONS } from "../api/dimension.ts";
 import { EVENT_NAMES } from "../api/events.ts";
 import type { HealthOptions } from "../api/options.ts";
@@ -117,7 +118,7 @@ const uniqueName: Check = (value, problems) => {
   names.add(value);
 };
 
-export const provider: Check = objectOf({ name: uniqueName, ...providerShape }, "name");
+export const provider: Check = objectOf({ name: uniqueName, ...providerShape, dialect: oneOf(DIALECT_NAMES) }, "name");
 
 const listedObject = objectOf({ provider: name, priority: fromZero }, "provider");
 const listedName = nameOf("a provider's name or { provider, priority }");

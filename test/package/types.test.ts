@@ -173,6 +173,7 @@ const DUE_TYPES = [
   ],
   ...["Price", "ProviderConfig", "ProviderInspection", "ProviderPatch", "ProviderScoreContext", "QuotaConfig"],
   ...[
+    "DialectName",
     "QueueInspection",
     "QuotaForecast",
     "QuotaState",

@@ -1,5 +1,5 @@
-// Fields that were added after the hashes of the classic profile were recorded. A field that is 0 is left out of the answers,
-// so that the hashes stay comparable, and one that is not 0 counts.
+// Fields that were added after the hashes of the classic profile were recorded. A field that is 0 or null is left out of the answers,
+// so that the hashes stay comparable, and one that is neither counts.
 import type { Inspection, Metrics } from "../../../src/index.ts";
 
 const NEWER: readonly string[] = [
@@ -8,10 +8,13 @@ const NEWER: readonly string[] = [
   "unrecognizedOutcomes",
   "unmatchedReports",
   "listenerErrors",
+  "dialect",
 ];
 
 function withoutZeros<T extends object>(fields: T): Partial<T> {
-  const kept = Object.entries(fields).filter(([name, value]) => value !== 0 || !NEWER.includes(name));
+  const kept = Object.entries(fields).filter(
+    ([name, value]) => (value !== 0 && value !== null) || !NEWER.includes(name),
+  );
   return Object.fromEntries(kept) as Partial<T>;
 }
 
