@@ -1,4 +1,5 @@
 import type { Decision } from "../api/decision.ts";
+import type { StatusClass } from "../api/status-class.ts";
 import type { Due, TimerHeap } from "../clock/timer-heap.ts";
 import type { ObservationContext } from "../observation/apply-observation.ts";
 import type { Capability } from "../provider/capability.ts";
@@ -26,6 +27,8 @@ export interface LeaseContext extends ObservationContext {
   /** Leases that change by themselves, by their next instants. */
   readonly leases: TimerHeap<Due>;
   readonly openLeases: OpenLeasesByName;
+  /** Gives the provider the limits that a response has shown. `status`: null while the request goes on. */
+  discoverLimits(provider: Provider, reported: unknown, status: StatusClass | null, now: number): void;
   /** Capacity might have become available. */
   capacityFreed(): void;
   beginStep(): number;

@@ -83,7 +83,11 @@ export interface KeyLimitsConfig extends Limits {
 /** One upstream with its own limits: one account, key or model if limits differ between them. */
 export interface ProviderConfig<P extends string = string> {
   name: P;
-  limits?: Limits | undefined;
+  /**
+   * "headers": those that the responses report (`reported`, or the headers that `grate-limiter/http` reads). Until the first
+   * report one request at a time is sent; if the first success reports none, there are no limits (event `limitsUnknown`).
+   */
+  limits?: Limits | "headers" | undefined;
   quotas?: readonly QuotaConfig[] | undefined;
   /**
    * Vendor, or "generic" for any other: decides how its own quotas count `maxOutputTokens`, cached input, output and unsuitable

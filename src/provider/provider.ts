@@ -7,6 +7,7 @@ import type { DialectTerms } from "../quota/dialect-terms.ts";
 import { COST_USD, REQUESTS } from "../quota/dimension-index.ts";
 import type { Quota } from "../quota/quota.ts";
 import { SIZE_DIMENSIONS } from "../quota/usage-vector.ts";
+import type { LimitDiscovery } from "./limit-discovery.ts";
 import type { Pool } from "./pool.ts";
 import { ProviderRow } from "./provider-row.ts";
 import type { RetryBudget } from "./retry-budget.ts";
@@ -60,6 +61,8 @@ export class Provider implements CooldownTerms {
   isPriced = false;
   /** Cost quota of a provider without a price: every request must state its cost. null: none. */
   unpricedQuota: Quota | null = null;
+  /** null: it declares its limits. */
+  discovery: LimitDiscovery | null = null;
   readonly ramp: Ramp = new Ramp();
   #shortestWindowMs = Infinity;
   /** Lease in the trial; null: none, or the trial is decided. */

@@ -14,6 +14,7 @@ import { LIMIT_WORDS } from "../quota/limit-words.ts";
 import type { Quota } from "../quota/quota.ts";
 import { isResizable, type QuotaSpec, quotaKey, quotaSpecs } from "../quota/quota-spec.ts";
 import { Capability } from "./capability.ts";
+import { LimitDiscovery } from "./limit-discovery.ts";
 import type { Pool } from "./pool.ts";
 import { DEFAULT_PRIORITY, Provider, type ProviderSettings, priceOf } from "./provider.ts";
 import { type ListedProvider, ProviderLists } from "./provider-list.ts";
@@ -57,19 +58,32 @@ export class Registry {
     const previous = this.providers.get(name);
     // All new parts are created before anything is changed, so that an error changes nothing.
     const settings = this.#settings(config, now);
-    const specs = this.#specs(config, settings.terms);
+    const { limits, quotas: declared } = config;
+    const isKept = previous?.discovery != null && previous.settings.dialect === settings.dialect;
+    const discovery = limits !== "headers" ? null : isKept ? previous.discovery : new LimitDiscovery(settings.terms);
+    const stated = this.#specs({ limits: limits === "headers" ? undefined : limits, quotas: declared }, settings.terms);
+    const specs = [...stated, ...discoveredSpecs(discovery, stated)];
     const pools = this.#poolsOf(config.pools ?? []);
     const create = (spec: QuotaSpec) => this.#quota(spec, null, now);
     const quotas = this.#profile.upsertQuotas(specs, previous?.ownQuotas ?? [], create);
     const health = this.#profile.createHealth(this.#health, now);
     const provider = previous ?? new Provider(name, settings, health, new RetryBudget(this.#retryBudget));
     provider.settings = settings;
+    provider.discovery = discovery;
     this.#attach(provider, quotas, pools);
     if (previous === undefined) {
       this.providers.set(name, provider);
       this.#lists.providerChanged(name);
     }
     return provider;
+  }
+
+  /** Gives a provider the quotas that its responses have shown. */
+  applyDiscovery(provider: Provider, now: number): void {
+    const { discovery, ownQuotas, pools } = provider;
+    const stated = ownQuotas.map(({ spec }) => spec).filter((spec) => !discovery?.hasMade(spec));
+    const specs = [...stated, ...discoveredSpecs(discovery, stated)];
+    this.#attach(provider, this.#migratedQuotas(specs, ownQuotas, null, now), pools);
   }
 
   updateProvider(provider: Provider, patch: ProviderPatch, now: number): void {
@@ -216,4 +230,10 @@ export class Registry {
     });
     return [...patched, ...replacements.filter((replacement) => !placed.has(replacement.spec.key))];
   }
+}
+
+/** Specs that the discovery adds to the stated ones, which come first. */
+function discoveredSpecs(discovery: LimitDiscovery | null, stated: readonly QuotaSpec[]): readonly QuotaSpec[] {
+  const keys = new Set(stated.map(({ key }) => key));
+  return discovery?.specs.filter(({ key }) => !discovery.isKnown || !keys.has(key)) ?? [];
 }

@@ -6,7 +6,7 @@
 //   at end      output counts when it is generated, so the amount counts for one window from the end
 //
 // Regimes: each fact that is not verified has the safe value, which is the one that counts more. Responses with limits in their
-// headers prove the rest: what a vendor gives back shows in the next report.
+// headers show an amount that a vendor gives back.
 // Sources, read in November 2026: OpenAI, developers.openai.com/api/docs/guides/rate-limits (the larger of max_tokens and the
 // estimated tokens; unsuccessful requests count; cached tokens count). Azure, learn.microsoft.com quota pages of 2026-05-06
 // (prompt + max_tokens; unsuccessful requests count). Anthropic, platform.claude.com/docs/en/api/rate-limits (max_tokens does

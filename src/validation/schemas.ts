@@ -101,8 +101,17 @@ const declaredPool: Check = (value, problems) => {
   problems.add("a declared pool", value, `unknown pool ${valueText(value)}${meantOf(value, pools.keys())}`);
 };
 
+const statedLimits = objectOf(limits);
+const limitsOrHeaders: Check = (value, problems) => {
+  const { without, why } = problems.vocabulary!;
+  if (typeof value !== "string") statedLimits(value, problems);
+  else if (value !== "headers") problems.add('an object or "headers"', value);
+  else if (without.includes("reported")) nothing(why)(value, problems);
+};
+
 const providerShape = {
   ...draws,
+  limits: limitsOrHeaders,
   ...each(["priority", "weight", "cooldownSeconds"], fromZero),
   pools: listOf(declaredPool),
   price: objectOf(each(["usdPerRequest", "usdPerMillionInputTokens", "usdPerMillionOutputTokens"], fromZero)),
