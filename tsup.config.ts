@@ -1,5 +1,9 @@
 import { defineConfig } from "tsup";
 import { ENTRIES, OWN_IMPORTS } from "./scripts/entries.ts";
+import { writeMonitorPage } from "./scripts/monitor-page.ts";
+
+// A module of the source.
+writeMonitorPage();
 
 export default defineConfig({
   entry: Object.fromEntries(Object.entries(ENTRIES).map(([name, { source }]) => [name, source])),

@@ -1,5 +1,9 @@
 import { fileURLToPath } from "node:url";
 import { defineConfig, type ViteUserConfigFnObject } from "vitest/config";
+import { writeMonitorPage } from "./scripts/monitor-page.ts";
+
+// A module of the source, which the build makes.
+writeMonitorPage();
 
 const REAL_TIME = ["test/integration/http/**/*.test.ts", "test/integration/examples/**/*.test.ts"];
 /** Servers with real limits, saturated for almost a minute each. */
@@ -11,6 +15,10 @@ const config: ViteUserConfigFnObject = defineConfig(({ mode }) => ({
     alias: [
       { find: /^grate-limiter$/, replacement: fileURLToPath(new URL("./src/index.ts", import.meta.url)) },
       { find: /^grate-limiter\/http$/, replacement: fileURLToPath(new URL("./src/http/index.ts", import.meta.url)) },
+      {
+        find: /^grate-limiter\/monitor$/,
+        replacement: fileURLToPath(new URL("./src/monitor/index.ts", import.meta.url)),
+      },
     ],
   },
   test: {

@@ -2,11 +2,14 @@
 // packages that queue requests, and prints the counts of the servers. Exits with code 1 if grate-limiter got a 429 or served less than the rival.
 //
 //   npm run demo [-- --seed <whole number>] [--seeds <number>] [--no-headers] [--svg docs/demo.svg] [--readme README.md]
+//     [--monitor]
 //
 // `--seeds` runs that many seeds from `--seed` on. `--no-headers`: the servers state no
-// limits. `--svg` draws the first two runs over time; `--readme` replaces the text between the `demo` marks of that file.
+// limits. `--svg` draws the first two runs over time; `--readme` replaces the text between the `demo` marks of that file. `--monitor`
+// prints the address of the live monitor, begins when a page has opened it, and ends with Ctrl-C.
 import { readFile, writeFile } from "node:fs/promises";
 import { parseArgs } from "node:util";
+import type { DemoMonitor } from "./monitor.ts";
 import { withProgress } from "./progress.ts";
 import { type Client, replay } from "./replay.ts";
 import { gain, legend, type Run, readmeLine, setup, table, totalOf } from "./report.ts";
@@ -23,16 +26,16 @@ import { type Arrival, workload } from "./workload.ts";
 const CONNECTIONS_PER_SERVER = 50;
 const README_MARKS = /(<!-- demo -->).*?(<!-- \/demo -->)/s;
 
-/** Clients by their names in the table. The first one is judged against the second. */
-const CLIENTS: readonly (readonly [name: string, newClient: (urls: UrlByServer) => Client])[] = [
-  ["grate-limiter", clientWithGrateLimiter],
+/** The other clients by their names in the table. grate-limiter is judged against the first one. */
+const RIVALS: readonly (readonly [name: string, newClient: (urls: UrlByServer) => Client])[] = [
   ["rival", clientWithRoundRobin],
   ["bottleneck", clientWithBottleneck],
   ["p-queue", clientWithPQueue],
 ];
 
 async function main(): Promise<void> {
-  const { seed, seeds, hasHeaders, svg, readme } = optionsOf(process.argv.slice(2));
+  const { seed, seeds, hasHeaders, svg, readme, hasMonitor } = optionsOf(process.argv.slice(2));
+  const monitor = hasMonitor ? await openMonitor() : undefined;
   const servers = await ServerProcess.launch();
   process.once("SIGINT", () => {
     servers.stop();
@@ -47,7 +50,10 @@ async function main(): Promise<void> {
       await warmUp(servers);
       const order = { servers, arrivals, seed: each, hasHeaders };
       const runs: Run[] = [];
-      for (const [name, newClient] of CLIENTS) runs.push(await run(name, newClient(servers.urls), order));
+      const ours = clientWithGrateLimiter(servers.urls, (limiter) => monitor?.watch(limiter));
+      await monitor?.opened;
+      runs.push(await run("grate-limiter", ours, order));
+      for (const [name, newClient] of RIVALS) runs.push(await run(name, newClient(servers.urls), order));
       bySeed.push(runs);
       process.stdout.write(`\n${table(runs)}\n`);
       judge(runs[0]!, runs[1]!);
@@ -55,9 +61,25 @@ async function main(): Promise<void> {
     process.stdout.write(`${legend()}\n${gain(bySeed)}\n`);
     if (svg !== undefined) await writeFile(svg, timelineSvg(bySeed[0]!.slice(0, 2).map(timelineOf)));
     if (readme !== undefined) await replaceLine(readme, readmeLine(bySeed));
+    if (monitor !== undefined) await untilInterrupted();
   } finally {
     servers.stop();
   }
+}
+
+/** Starts the monitor. Its page is built first, so that the demo works without `npm run build`. */
+async function openMonitor(): Promise<DemoMonitor> {
+  const { writeMonitorPage } = await import("../scripts/monitor-page.ts");
+  writeMonitorPage();
+  const { DemoMonitor } = await import("./monitor.ts");
+  const monitor = await DemoMonitor.open();
+  process.stdout.write(`The demo begins when you open ${monitor.address}\n\n`);
+  return monitor;
+}
+
+async function untilInterrupted(): Promise<void> {
+  process.stdout.write("\nThe monitor stays open until Ctrl-C.\n");
+  await new Promise((resolve) => setTimeout(resolve, 2 ** 31 - 1));
 }
 
 /** Opens connections and lets both processes compile their code, so that the first burst measures only the limits. */
@@ -115,6 +137,7 @@ interface Options {
   readonly hasHeaders: boolean;
   readonly svg: string | undefined;
   readonly readme: string | undefined;
+  readonly hasMonitor: boolean;
 }
 
 function optionsOf(args: string[]): Options {
@@ -126,16 +149,17 @@ function optionsOf(args: string[]): Options {
       "no-headers": { type: "boolean", default: false },
       svg: { type: "string" },
       readme: { type: "string" },
+      monitor: { type: "boolean", default: false },
     },
   });
-  const { svg, readme } = values;
+  const { svg, readme, monitor: hasMonitor } = values;
   const whole = (name: "seed" | "seeds", least: number) => {
     const number = Number(values[name]);
     if (Number.isSafeInteger(number) && number >= least) return number;
     throw new Error(`--${name}: expected a whole number >= ${least}, got ${values[name]}`);
   };
   const seed = whole("seed", Number.MIN_SAFE_INTEGER);
-  return { seed, seeds: whole("seeds", 1), hasHeaders: !values["no-headers"], svg, readme };
+  return { seed, seeds: whole("seeds", 1), hasHeaders: !values["no-headers"], svg, readme, hasMonitor };
 }
 
 await main();

@@ -6,8 +6,8 @@ import { COOLDOWN, type EnforcedLimit, SERVER_NAMES, SERVERS } from "./scenario.
 import { send } from "./send.ts";
 import type { UrlByServer } from "./server-messages.ts";
 
-/** A client that calls `run` for every request as soon as it arrives, however many are in flight. */
-export function clientWithGrateLimiter(urls: UrlByServer): Client {
+/** A client that calls `run` for every request as soon as it arrives, however many are in flight. `watch` gets its limiter. */
+export function clientWithGrateLimiter(urls: UrlByServer, watch?: (limiter: GrateLimiter) => void): Client {
   const limiter = new GrateLimiter({
     providers: SERVER_NAMES.map((name) => ({ name, quotas: SERVERS[name].map(declared) })),
     capabilities: { chat: SERVER_NAMES },
@@ -18,6 +18,8 @@ export function clientWithGrateLimiter(urls: UrlByServer): Client {
     // Reads the limits in the headers of the responses.
     defaults: { classify: classifyHttp },
   });
+
+  watch?.(limiter as GrateLimiter);
 
   return async ({ id, tokens }, deadline) => {
     const maxWaitMs = Math.max(0, deadline - performance.now());

@@ -28,12 +28,18 @@ export const ENTRIES: { readonly [name: string]: Entry } = {
   [CORE_ENTRY]: {
     source: "src/index.ts",
     program: 'export { GrateLimiter } from "grate-limiter";',
-    budgetBytes: 62_500,
+    budgetBytes: 65_200,
   },
   http: {
     source: "src/http/index.ts",
     program: 'export * from "grate-limiter/http";',
     budgetBytes: 12_000,
+  },
+  // The page with its chart library is 35 kB of it; `test/unit/monitor/size.test.ts` has the budget of the handler alone.
+  monitor: {
+    source: "src/monitor/index.ts",
+    program: 'export * from "grate-limiter/monitor";',
+    budgetBytes: 42_000,
   },
 };
 

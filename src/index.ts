@@ -5,7 +5,7 @@ export type { DialectName } from "./api/dialect-name.ts";
 export { Dimension } from "./api/dimension.ts";
 export type { CallEvent, CallOutcome, LimiterEvents } from "./api/events.ts";
 export type { Explanation } from "./api/explanation.ts";
-export type { Inspection, ProviderInspection, QueueInspection } from "./api/inspection.ts";
+export type { Inspection, ProviderInspection, QueueGroup, QueueInspection } from "./api/inspection.ts";
 export type { KeptLease, Lease, Settlement } from "./api/lease.ts";
 export type { Metrics } from "./api/metrics.ts";
 export type { Observation, Outcome } from "./api/observation.ts";
@@ -36,6 +36,7 @@ export type {
   TaskResult,
 } from "./api/run-options.ts";
 export type { ProviderScoreContext, QuotaState, ScoreBreakdown, ScoringStrategy } from "./api/scoring-strategy.ts";
+export type { LimiterSnapshot } from "./api/snapshot.ts";
 export { StatusClass } from "./api/status-class.ts";
 export type { ClientUsage, ReportedUsage, Usage } from "./api/usage.ts";
 export type { Verdict } from "./api/verdict.ts";

@@ -4,20 +4,26 @@ import type { Dimension } from "./api/dimension.ts";
 import type { Inspection, ProviderInspection, QueueInspection } from "./api/inspection.ts";
 import type { Metrics } from "./api/metrics.ts";
 import type { QuotaForecast } from "./api/quota-forecast.ts";
+import type { LimiterSnapshot } from "./api/snapshot.ts";
 import type { WindowSpec } from "./api/window.ts";
+import type { EngineTime } from "./clock/engine-time.ts";
 import type { Provider } from "./provider/provider.ts";
 import { quotaKey } from "./quota/quota-spec.ts";
 import { quotaForecast } from "./quota/quota-summary.ts";
 import { refusalReasonsFor } from "./selection/refusal-reason.ts";
+import { saveSnapshot } from "./snapshot/save-snapshot.ts";
+import { snapshotCall, validate } from "./validation/schemas.ts";
 
 const MAX_KEYS = 20;
 
 /** Queries about the state of one limiter. */
 export class Inspector {
   readonly #admission: Admission;
+  readonly #time: EngineTime;
 
-  constructor(admission: Admission) {
+  constructor(admission: Admission, time: EngineTime) {
     this.#admission = admission;
+    this.#time = time;
   }
 
   /** Answer of `query` about the current state of a provider; null: no such provider. */
@@ -66,33 +72,70 @@ export class Inspector {
     return inspection;
   }
 
+  /** State for a later process. Throws InvalidConfig in a profile without snapshots. */
+  snapshot(): LimiterSnapshot {
+    const { registry, profile } = this.#admission.selection;
+    validate(snapshotCall, null, profile.vocabulary);
+    const snapshot = saveSnapshot(registry, this.#time, this.#admission.beginStep());
+    this.#admission.endStep();
+    return snapshot;
+  }
+
   #inspectQueue(now: number): QueueInspection {
     const { waiters, selection } = this.#admission;
     const byPriority = new Map<number, number>();
     const byKey = new Map<string | null, number>();
-    const next = new Map<string, Waiter>();
-    let oldestMs: number | null = null;
+    const byCapability = new Map<string, Map<string | null, Group>>();
     for (const waiter of waiters) {
       const { priority, capability, since } = waiter;
       const { key = null } = waiter.share;
       byPriority.set(priority, (byPriority.get(priority) ?? 0) + 1);
       byKey.set(key, (byKey.get(key) ?? 0) + 1);
-      oldestMs = Math.max(oldestMs ?? 0, now - since);
-      const first = next.get(capability);
-      if (first === undefined || waiter.isAheadOf(first)) next.set(capability, waiter);
+      let ofCapability = byCapability.get(capability);
+      if (ofCapability === undefined) {
+        ofCapability = new Map();
+        byCapability.set(capability, ofCapability);
+      }
+      const group = ofCapability.get(key);
+      if (group === undefined) ofCapability.set(key, { capability, key, waiting: 1, since, next: waiter });
+      else {
+        group.waiting++;
+        group.since = Math.min(group.since, since);
+        if (waiter.isAheadOf(group.next)) group.next = waiter;
+      }
     }
-    const waitsFor = [...next].map(([name, { request }]) => {
+    const reasons = ({ capability: name, request }: Waiter) => {
       const capability = selection.registry.capabilities.get(name);
-      return [name, capability ? refusalReasonsFor(capability, request, selection, now, true) : []] as const;
+      return capability ? refusalReasonsFor(capability, request, selection, now, true) : [];
+    };
+    const waitsFor = [...byCapability].map(([name, groups]) => {
+      const nexts = [...groups.values()].map(({ next }) => next);
+      return [name, reasons(nexts.reduce((first, next) => (next.isAheadOf(first) ? next : first)))] as const;
     });
     const keys = [...byKey].map(([key, waiting]) => ({ key, waiting }));
+    const groups = [...byCapability.values()].flatMap((ofCapability) => [...ofCapability.values()]);
+    groups.sort((a, b) => a.since - b.since);
     return {
       byPriority: Object.fromEntries(byPriority),
       byKey: keys.sort((a, b) => b.waiting - a.waiting).slice(0, MAX_KEYS),
-      oldestMs,
+      groups: groups.slice(0, MAX_KEYS).map(({ since, next, ...group }) => {
+        return { ...group, oldestMs: now - since, waitsFor: reasons(next) };
+      }),
+      oldestMs: groups.length === 0 ? null : now - groups[0]!.since,
       waitsFor: Object.fromEntries(waitsFor),
     };
   }
+}
+
+/** Waiters with one capability and one key. */
+interface Group {
+  readonly capability: string;
+  readonly key: string | null;
+  waiting: number;
+  /** Start of the longest wait. */
+  since: number;
+  /** The one that is served next. */
+  next: Waiter;
 }
 
 function inspectProvider(provider: Provider, minimumHealth: number, now: number): ProviderInspection {

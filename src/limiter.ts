@@ -21,6 +21,7 @@ import type {
   SelectOptions,
   StreamOptions,
 } from "./api/run-options.ts";
+import type { LimiterSnapshot } from "./api/snapshot.ts";
 import type { WindowSpec } from "./api/window.ts";
 import { classic } from "./classic/classic-profile.ts";
 import { EngineTime } from "./clock/engine-time.ts";
@@ -96,10 +97,9 @@ export class GrateLimiter<P extends string = string, Routes extends Record<strin
     const admissionOptions = { skewCapMs, leaseTimeoutMs, maxWaiting, maxWaitingPerKey, spread, random };
     this.#admission = new Admission(this.#context, time, admissionOptions);
     this.#configuration = new Reconfiguration(registry, this.#admission);
-    const { defaults } = options;
-    this.#calls = new Calls({ admission: this.#admission, time, random, maxWaiting, leaseTimeoutMs }, defaults);
-    this.#inspector = new Inspector(this.#admission);
-    this.#configuration.declare(options as GrateLimiterOptions, time.now);
+    this.#calls = new Calls({ admission: this.#admission, time, random, maxWaiting, leaseTimeoutMs }, options.defaults);
+    this.#inspector = new Inspector(this.#admission, time);
+    this.#configuration.declare(options as GrateLimiterOptions, time, admissionOptions);
   }
 
   /**
@@ -152,18 +152,14 @@ export class GrateLimiter<P extends string = string, Routes extends Record<strin
   select<C extends keyof Routes & string>(capability: C, options?: SelectOptions<Routes[C]>): Decision<Routes[C]> {
     if (!this.#admission.isOpen) throw this.#admission.closedError();
     const known = requestedCapability(checks.select, capability, options, this.#context);
-    const request = requestSpecFor(options);
     try {
-      return select(known, request, this.#context, this.#admission.beginStep()) as Decision<Routes[C]>;
+      return select(known, requestSpecFor(options), this.#context, this.#admission.beginStep()) as Decision<Routes[C]>;
     } finally {
       this.#admission.endStep();
     }
   }
 
-  /**
-   * What would happen to such an `acquire` now: the provider that it would get, or why it would wait, and behind how many
-   * calls. Takes nothing. Throws as `tryAcquire`.
-   */
+  /** The provider that such an `acquire` would get now, or why and behind how many calls it would wait. Takes nothing. Throws as `tryAcquire`. */
   explain<C extends keyof Routes & string>(capability: C, options?: AcquireOptions<Routes[C]>): Explanation<Routes[C]> {
     return this.#calls.explain(capability, options) as Explanation<Routes[C]>;
   }
@@ -295,10 +291,12 @@ export class GrateLimiter<P extends string = string, Routes extends Record<strin
     return this.#inspector.inspect() as Inspection<P>;
   }
 
-  /**
-   * Calls `listener` after each such event. Returns the function that removes it. Errors of listeners are ignored. Throws
-   * InvalidConfig.
-   */
+  /** State as JSON for the option `snapshot` of a later process. Open leases count as used. Classic: throws InvalidConfig. */
+  snapshot(): LimiterSnapshot {
+    return this.#inspector.snapshot();
+  }
+
+  /** Calls `listener` after each such event; its errors are ignored. Returns its removal. Throws InvalidConfig. */
   on<E extends keyof LimiterEvents>(event: E, listener: (event: LimiterEvents<P>[E]) => void): () => void {
     this.#validate(checks.listener, { event, listener });
     return this.#context.events.on(event, listener);

@@ -25,6 +25,8 @@ export interface ClaimTarget {
 export class Claims {
   /** Claimed amounts by priority. Infinity: everything. */
   readonly #amounts = new Map<Quota | Provider, Map<number, number>>();
+  /** Providers that are claimed as a whole, or of which a quota of requests or places is. */
+  readonly #shut = new Set<object>();
 
   get isEmpty(): boolean {
     return this.#amounts.size === 0;
@@ -32,6 +34,7 @@ export class Claims {
 
   clear(): void {
     this.#amounts.clear();
+    this.#shut.clear();
   }
 
   /** True if a request of that priority, for which the provider has room, would take claimed capacity. */
@@ -42,6 +45,11 @@ export class Claims {
       const claimed = demandFor(needs.amounts, quota.index) > 0 ? this.#ahead(quota, priority) : 0;
       return claimed > 0 && earliestFit(quota, needs, now, { claimed }) > now;
     });
+  }
+
+  /** True if at all of these providers every waiter that comes after the present claims is behind, unless it needs no request. */
+  areShut(listed: readonly { readonly provider: Provider | null }[]): boolean {
+    return this.#shut.size > 0 && listed.every(({ provider }) => provider === null || this.#shut.has(provider));
   }
 
   /**
@@ -99,6 +107,9 @@ export class Claims {
         this.#amounts.set(target, byPriority);
       }
       byPriority.set(priority, amount + (byPriority.get(priority) ?? 0));
+      if (amount < Infinity) continue;
+      if (!("isOfRequests" in target)) this.#shut.add(target);
+      else if (target.isOfRequests) for (const provider of target.dependents) this.#shut.add(provider);
     }
     return smallerAt;
   }

@@ -9,6 +9,7 @@
 import { NoAvailableProviders } from "../errors.ts";
 import type { Capability } from "../provider/capability.ts";
 import type { Provider } from "../provider/provider.ts";
+import type { Quota } from "../quota/quota.ts";
 import type { Ranking } from "../selection/ranking.ts";
 import { refusalOf } from "../selection/refusal.ts";
 import { rank } from "../selection/select.ts";
@@ -34,6 +35,7 @@ export class QueueScheduler {
   readonly shares: FairShares<KeyQueue>;
   readonly #queue: WaitQueue = new WaitQueue(
     (waiter, group, now) => this.#evaluate(waiter, group, now),
+    (group, now) => this.#isShut(group, now),
     () => this.requestPass(),
   );
   /** Capacity might have become available since the last pass. */
@@ -150,6 +152,25 @@ export class QueueScheduler {
     this.#queue.pass(now, false);
   }
 
+  /** True if the claims of waiters ahead leave a group nothing, and none of its waiters has lost hope. */
+  #isShut(group: LaneGroup, now: number): boolean {
+    const { list } = group;
+    const { registry, weighted } = this.#parts;
+    const waiter = group.first!.first!.cursor!;
+    if (weighted === null || list === null || waiter.request.needsNoRequest) return false;
+    const listed = list.resolved(registry.providers);
+    if (!this.#claims.areShut(listed)) return false;
+    const isHopeful = isWithinBounds(group, registry, this.#queue.passes, (bounds) =>
+      listed.some(({ provider }) => provider !== null && this.#reserver.isHopeful(provider, bounds, now)),
+    );
+    // Once a reservation was counted, there might be no hope any more.
+    if (!isHopeful) return false;
+    if (listed.some(({ provider }) => provider?.quotas.some(isCountedLater))) this.requestPassBy(this.nextDueAt());
+    waiter.expectedAt = Infinity;
+    waiter.hasClaims = true;
+    return true;
+  }
+
   /** Serves, rejects, or keeps a waiter. With `only` it is served by that provider, or its turn comes later. */
   #evaluate(waiter: Waiter, group: LaneGroup | null, now: number, only?: Provider): Verdict {
     const { request, deadline } = waiter;
@@ -248,4 +269,9 @@ export class QueueScheduler {
     if (waiter.hasClaims) this.#hasRoom = true;
     waiter.unwatch();
   }
+}
+
+/** True if reservations of the quota will be committed by themselves. */
+function isCountedLater({ isHeldToEnd, reserved }: Quota): boolean {
+  return !isHeldToEnd && reserved > 0;
 }

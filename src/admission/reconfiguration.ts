@@ -1,7 +1,9 @@
 import type { GrateLimiterOptions } from "../api/options.ts";
 import type { CapabilityConfig, PoolConfig, ProviderConfig, ProviderPatch } from "../api/provider-config.ts";
+import type { EngineTime } from "../clock/engine-time.ts";
 import type { Provider } from "../provider/provider.ts";
 import type { Registry } from "../provider/registry.ts";
+import { type OpenTimes, restoreSnapshot } from "../snapshot/restore-snapshot.ts";
 import type { Admission } from "./admission.ts";
 
 /** Changes the configuration of a running limiter; its arguments are valid. */
@@ -14,12 +16,15 @@ export class Reconfiguration {
     this.#admission = admission;
   }
 
-  /** Registers what the options of the constructor declare. */
-  declare({ pools = {}, providers = [], capabilities = {} }: GrateLimiterOptions, now: number): void {
+  /** Registers what the options of the constructor declare, with the state of an earlier process. */
+  declare(options: GrateLimiterOptions, time: EngineTime, times: OpenTimes): void {
+    const { pools = {}, providers = [], capabilities = {}, snapshot } = options;
     const registry = this.#registry;
+    const { now } = time;
     for (const [name, pool] of Object.entries(pools)) registry.upsertPool({ ...pool, name }, now);
     for (const provider of providers) registry.upsertProvider(provider, now);
     for (const [name, listed] of Object.entries(capabilities)) registry.upsertCapability({ name, providers: listed });
+    if (snapshot) restoreSnapshot(snapshot, registry, time, times);
   }
 
   upsertProvider(config: ProviderConfig): void {

@@ -39,6 +39,7 @@ export class WaitQueue {
   /** Number of passes so far. */
   passes = 0;
   readonly #evaluate: Evaluate;
+  readonly #isShut: (group: LaneGroup, now: number) => boolean;
   #isInPass = false;
   /** The groups that the last pass has not finished. */
   readonly #deferred = new Set<LaneGroup>();
@@ -47,8 +48,12 @@ export class WaitQueue {
   /** Lanes that the last pass has finished, and queues of which it has evaluated the first waiter. */
   #finished: (Lane | KeyQueue)[] = [];
 
-  /** `onFreed` is called when a waiter must be evaluated that the limits of its key held back. */
-  constructor(evaluate: Evaluate, onFreed: () => void) {
+  /**
+   * `isShut`: true if a pass need not evaluate a group. `onFreed` is called when a waiter must be evaluated that the limits of
+   * its key held back.
+   */
+  constructor(evaluate: Evaluate, isShut: (group: LaneGroup, now: number) => boolean, onFreed: () => void) {
+    this.#isShut = isShut;
     this.#held = new HeldQueues(onFreed);
     this.#evaluate = evaluate;
   }
@@ -159,9 +164,11 @@ export class WaitQueue {
     const open = this.#open;
     try {
       for (let group = open.first; group !== undefined; group = open.first) {
-        const verdict = this.#step(group.first!.first!, now);
-        if (verdict === "restart") return false;
-        if (verdict !== "group stays" || !canDefer || group.first === undefined) continue;
+        if (!canDefer || !this.#isShut(group, now)) {
+          const verdict = this.#step(group.first!.first!, now);
+          if (verdict === "restart") return false;
+          if (verdict !== "group stays" || !canDefer || group.first === undefined) continue;
+        }
         group.block(true);
         this.#deferred.add(group);
       }

@@ -24,12 +24,27 @@ export interface ProviderInspection<P extends string = string> {
   readonly quotas: readonly QuotaForecast[];
 }
 
+/** Queued calls with one capability and one fairness key. */
+export interface QueueGroup<P extends string = string> {
+  readonly capability: string;
+  /** null: calls without a key. */
+  readonly key: string | null;
+  /** Number of its calls. */
+  readonly waiting: number;
+  /** Wait so far of its call that waits longest. */
+  readonly oldestMs: number;
+  /** Reasons why its call that is served next waits. */
+  readonly waitsFor: readonly RefusalReason<P>[];
+}
+
 /** State of the wait queue. */
 export interface QueueInspection<P extends string = string> {
   /** Number of queued calls by priority. */
   readonly byPriority: { readonly [priority: string]: number };
   /** The 20 fairness keys with the most queued calls; null: calls without a key. */
   readonly byKey: readonly { readonly key: string | null; readonly waiting: number }[];
+  /** The 20 groups of which a call waits longest, the longest wait first. */
+  readonly groups: readonly QueueGroup<P>[];
   /** Wait so far of the call that waits longest; null: no call waits. */
   readonly oldestMs: number | null;
   /** By capability: the reasons why the call that is served next waits. */

@@ -2,6 +2,7 @@ import type { Clock } from "./clock.ts";
 import type { CapabilityProvider, KeyLimitsConfig, PoolConfig, ProviderConfig } from "./provider-config.ts";
 import type { RunDefaults } from "./run-options.ts";
 import type { ScoringStrategy } from "./scoring-strategy.ts";
+import type { LimiterSnapshot } from "./snapshot.ts";
 
 /** Weights of the four score parts, each from 0, with any sum. Defaults: 0.40, 0.35, 0.20, 0.05. */
 export interface ScoringWeights {
@@ -89,6 +90,11 @@ export interface GrateLimiterOptions<P extends string = string, Routes extends R
   retryBudget?: { ratio?: number | undefined; perMinute?: number | undefined } | false | undefined;
   /** Defaults for `acquire`, `run`, `stream` and `map`. */
   defaults?: RunDefaults | undefined;
+  /**
+   * State of an earlier process, from `limiter.snapshot()`; null or undefined: none. Parts for which the configuration has no
+   * place are ignored.
+   */
+  snapshot?: LimiterSnapshot | null | undefined;
   /** Source of time; default `new RealClock()`. */
   clock?: Clock | undefined;
   /** Random numbers, uniform in [0, 1), for backoff and spread; default Math.random. */

@@ -1,3 +1,4 @@
+import type { HealthSnapshot } from "../api/snapshot.ts";
 import type { StatusClass } from "../api/status-class.ts";
 import type { HealthSettings } from "./health-settings.ts";
 
@@ -53,6 +54,10 @@ export interface Health {
   revive(now: number): void;
   /** Ends a death and nothing else. Returns true if the provider was dead. */
   clearDead(): boolean;
+  /** State for a snapshot; a profile without snapshots has none. */
+  save?(now: number): HealthSnapshot;
+  /** Sets the state of a new health that was saved at the instant `savedAt`. */
+  restore?(saved: HealthSnapshot, savedAt: number): void;
 }
 
 /** Effect of a status class: its streak, and the health option with its penalty. */

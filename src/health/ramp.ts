@@ -129,6 +129,29 @@ export class Ramp {
     this.#nextAt = Math.max(this.#nextAt, now) + requests / (this.#ratePerMs * share);
   }
 
+  /** The ramp-up for a snapshot, with ages instead of instants; null: none. */
+  save(now: number): (number | null)[] | null {
+    if (!this.isOn(now)) return null;
+    const age = (at: number) => (at === -Infinity ? null : Math.max(0, now - at));
+    return [
+      ...[this.#startedAt, this.#limitedAt, this.#changedAt].map(age),
+      Math.max(0, this.#nextAt - now),
+      ...(this.isNarrow ? [this.#width, this.#peak, this.#successes] : [null]),
+    ];
+  }
+
+  restore(saved: readonly (number | null)[], savedAt: number): void {
+    const before = (age: number | null | undefined) => (age === null || age === undefined ? -Infinity : savedAt - age);
+    this.#startedAt = before(saved[0]);
+    this.#endsAt = this.#startedAt + this.#stepMs * SHARES.length;
+    this.#limitedAt = before(saved[1]);
+    this.#changedAt = before(saved[2]);
+    this.#nextAt = savedAt + (saved[3] ?? 0);
+    this.#width = Math.max(1, saved[4] ?? Infinity);
+    this.#peak = saved[5] ?? 0;
+    this.#successes = saved[6] ?? 0;
+  }
+
   stop(): void {
     this.#startedAt = -Infinity;
     this.#endsAt = -Infinity;

@@ -20,6 +20,7 @@
 // Source: simulation. Without the successes of the last 500 ms, 20 % random errors at the only provider cost 26 cooldowns
 // a minute. With them, p50 falls from 1.7 s to 0.33 s.
 
+import type { HealthSnapshot } from "../api/snapshot.ts";
 import { firstInstant } from "../clock/first-instant.ts";
 import {
   type CooldownTerms,
@@ -183,6 +184,45 @@ export class TimedHealth implements Health {
     const wasDead = this.isDead;
     this.#key = ACCEPTED;
     return wasDead;
+  }
+
+  save(now: number): HealthSnapshot {
+    const age = (at: number) => (at === NEVER ? null : Math.max(0, now - at));
+    const ahead = (at: number) => Math.max(0, at - now);
+    const phase = this.#phase;
+    const key = this.#key;
+    return {
+      score: this.#score,
+      scoreMs: Math.max(0, now - this.#scoredAt),
+      latencyMs: this.latencyMs,
+      streaks: [this.#rateLimits, this.#failures, this.#failedTrials],
+      since: [age(this.#streakSince), age(this.#cooldownSince)],
+      cooldown: phase.kind === "available" ? null : [phase.until, phase.trialAt, phase.probeAt].map(ahead),
+      statedMs: this.#statedUntil === NEVER ? null : ahead(this.#statedUntil),
+      // JSON has no Infinity.
+      dead:
+        key.kind === "accepted" ? null : [ahead(key.recheckAt), key.waitMs].map((ms) => (ms < Infinity ? ms : null)),
+      successes: this.#successes.filter((at) => at > now - RECENT_MS).map((at) => now - at),
+    };
+  }
+
+  restore(saved: HealthSnapshot, savedAt: number): void {
+    const { cooldown, dead } = saved;
+    const before = (age: number | null | undefined) => (age === null || age === undefined ? NEVER : savedAt - age);
+    const after = (ms: number | null | undefined) => savedAt + (ms ?? Infinity);
+    this.#score = Math.min(1, saved.score);
+    this.#scoredAt = savedAt - saved.scoreMs;
+    this.#latencyMs = saved.latencyMs ?? NaN;
+    [this.#rateLimits = 0, this.#failures = 0, this.#failedTrials = 0] = saved.streaks;
+    this.#streakSince = before(saved.since[0]);
+    this.#cooldownSince = before(saved.since[1]);
+    if (cooldown !== null) {
+      const [until = 0, trialMs = until, probeMs = trialMs] = cooldown;
+      this.#phase = { kind: "cooldown", until: after(until), trialAt: after(trialMs), probeAt: after(probeMs) };
+    }
+    if (saved.statedMs !== null) this.#statedUntil = after(saved.statedMs);
+    if (dead !== null) this.#key = { kind: "dead", recheckAt: after(dead[0]), waitMs: dead[1] ?? Infinity };
+    for (const age of saved.successes.slice(-MOST_RECENT)) this.#successes[this.#successCount++] = savedAt - age;
   }
 
   #die(waitMs: number, now: number): void {

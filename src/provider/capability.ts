@@ -35,6 +35,11 @@ export class Capability {
     }
   }
 
+  /** The sizes that were learned, by provider name. */
+  get sizes(): ReadonlyMap<string, SizeEstimate> {
+    return this.#sizes;
+  }
+
   /** Estimate of the size of the capability's requests on one provider. */
   sizeOn(provider: string): SizeEstimate {
     let size = this.#sizes.get(provider);

@@ -24,6 +24,20 @@ export class RobustMean {
   #variance = 0;
   #addedAt = 0;
 
+  /** Its state as numbers >= 0; empty: no sample. */
+  save(now: number): number[] {
+    if (this.samples === 0) return [];
+    return [this.value, this.samples, this.#variance, Math.max(0, now - this.#addedAt), ...this.#first];
+  }
+
+  restore([value = 0, samples = 0, variance = 0, ageMs = 0, ...first]: readonly number[], savedAt: number): void {
+    this.value = value;
+    this.samples = Math.min(samples, MOST_SAMPLES);
+    this.#variance = variance;
+    this.#addedAt = savedAt - ageMs;
+    this.#first.push(...first.slice(0, FIRST_SAMPLES));
+  }
+
   add(amount: number, now: number): void {
     const first = this.#first;
     if (first.length < FIRST_SAMPLES) {

@@ -18,6 +18,10 @@ const WARM_UP_MS = 5_000;
 
 /** Measures how fast a quota is used. It has no clock: callers pass the instant (ms). */
 export interface BurnMeter {
+  /** Rates and sums as numbers >= 0, with ages instead of instants. */
+  save?(now: number): number[];
+  /** Sets what was saved at `savedAt`. */
+  restore?(saved: readonly number[], savedAt: number): void;
   /** Upper bound of `perSecond` at every instant until the next `count`. */
   readonly bound: number;
   count(amount: number, now: number, at?: number): void;
@@ -66,8 +70,30 @@ export class BurnRate implements BurnMeter {
     // A correction is not an arrival. Otherwise one amount and its correction would make a rate of their small remainder.
     if (amount > 0 && at >= now) this.#amounts++;
     if (this.#ratedAt - this.#firstAt < WARM_UP_MS) this.#warmUp(amount);
-    // Both rates only fall until the next amount, so this is an upper bound.
-    else this.bound = this.#amounts < 2 ? 0 : (this.#fast + this.#slow) / 2;
+    else this.#setBound();
+  }
+
+  save(now: number): number[] {
+    if (this.#amounts === 0) return [];
+    const ages = [now - this.#ratedAt, now - this.#firstAt].map((age) => Math.max(0, age));
+    return [this.#fast, this.#slow, this.#total, this.#amounts, ...ages];
+  }
+
+  restore(saved: readonly number[], savedAt: number): void {
+    const [fast = 0, slow = 0, total = 0, amounts = 0, ratedMs = 0, firstMs = 0] = saved;
+    this.#fast = fast;
+    this.#slow = slow;
+    this.#total = total;
+    this.#amounts = amounts;
+    this.#ratedAt = savedAt - ratedMs;
+    this.#firstAt = savedAt - firstMs;
+    if (this.#ratedAt - this.#firstAt < WARM_UP_MS) this.#warmUp(0);
+    else this.#setBound();
+  }
+
+  /** Both rates only fall until the next amount, so this is an upper bound. */
+  #setBound(): void {
+    this.bound = this.#amounts < 2 ? 0 : (this.#fast + this.#slow) / 2;
   }
 
   /** Amount per second at `now`; 0 before a second amount arrived. */

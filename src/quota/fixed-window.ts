@@ -6,7 +6,7 @@
 // Without them the first window starts at the declaration, and a server with another phase might see up to twice the limit.
 // The resets come from a schedule with its own time line (see clock/reset-schedule.ts).
 
-import type { ResetSchedule } from "../clock/reset-schedule.ts";
+import { everyWindow, type ResetSchedule } from "../clock/reset-schedule.ts";
 import type { Resets, Tracker } from "./tracker.ts";
 
 /** Tracker for servers with known resets; constant memory, O(1). */
@@ -15,7 +15,7 @@ export class FixedWindow implements Tracker {
   readonly refillPerMs = 0;
   usedNow = 0;
   unchangedUntil: number = -Infinity;
-  readonly #schedule: ResetSchedule;
+  #schedule: ResetSchedule;
   /** The latest instant that a caller passed. */
   #latest: number;
   /** Instant of the last reset. */
@@ -84,6 +84,31 @@ export class FixedWindow implements Tracker {
     this.#roll(now);
     const nextAt = this.#nextResetAt + (this.#schedule.resetAfter(this.#nextReset) - this.#nextReset);
     return { at: this.#nextResetAt, nextAt, isKnown: this.#schedule.isKnown, reviewMs: this.#schedule.reviewMs };
+  }
+
+  /** The usage, and the time until the reset. */
+  save(now: number): number[] {
+    this.#roll(now);
+    return [this.usedNow, Math.max(0, this.#nextResetAt - this.#latest)];
+  }
+
+  restore(
+    [used = 0, resetMs = 0]: readonly number[],
+    open: number,
+    openAt: number,
+    savedAt: number,
+    now: number,
+  ): void {
+    const { isKnown, longestMs } = this.#schedule;
+    if (!isKnown) this.#schedule = everyWindow(savedAt + (resetMs % longestMs), longestMs);
+    const schedule = this.#schedule;
+    const position = schedule.positionAt(now);
+    const isOfWindow = (at: number) => schedule.resetAfter(schedule.positionAt(at)) > position;
+    this.#nextReset = schedule.resetAfter(position);
+    this.unchangedUntil = -Infinity;
+    const counted = (isOfWindow(savedAt) ? Math.ceil(used) : 0) + (isOfWindow(openAt) ? open : 0);
+    this.usedNow = Math.min(counted, Number.MAX_SAFE_INTEGER);
+    this.#roll(now);
   }
 
   #roll(now: number): void {

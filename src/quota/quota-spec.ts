@@ -90,6 +90,11 @@ export function isResizable(a: QuotaSpec, b: QuotaSpec): boolean {
   return fields.every((field) => a[field] === b[field]);
 }
 
+/** Text that is equal for quotas that differ in their limit at most. */
+export function kindOf({ key, strategy, resetEpochMs, countsAtEnd, isUncached }: QuotaSpec): string {
+  return JSON.stringify([key, strategy, resetEpochMs, countsAtEnd, isUncached]);
+}
+
 /** True if the two declare the same quota. */
 export function sameSpec(a: QuotaSpec, b: QuotaSpec): boolean {
   return isResizable(a, b) && a.limit === b.limit && a.capacity === b.capacity;

@@ -1,9 +1,10 @@
+import type { QuotaSnapshot } from "../api/snapshot.ts";
 import type { BurnMeter } from "./burn-rate.ts";
 import { CONCURRENCY, REQUESTS } from "./dimension-index.ts";
 import { exhaustedInMs } from "./exhaustion.ts";
 import { CALM_SHARE, horizonMs, pressureOf } from "./pressure.ts";
 import type { QuotaReading } from "./quota-reading.ts";
-import type { QuotaSpec } from "./quota-spec.ts";
+import { kindOf, type QuotaSpec } from "./quota-spec.ts";
 import { type Mark, type Report, ReportedLimits } from "./reported-limits.ts";
 import { Account, Reservation } from "./reservation.ts";
 import type { Tracker } from "./tracker.ts";
@@ -165,6 +166,35 @@ export class Quota extends Account {
     const most = this.reported?.limit ?? Infinity;
     this.tracker.resize(Math.min(limit, most), Math.min(capacity, most), now);
     if (this.reported !== null) this.reported.ratePerMs = Math.min(limit, most) / (windowMs ?? Infinity);
+  }
+
+  /** Its usage, burn rate and reported limits for a snapshot. Reserved amounts are saved as open. */
+  save(now: number): QuotaSnapshot {
+    const { key, windowMs } = this.spec;
+    const [usage, burn] = [this.tracker.save?.(now) ?? [], this.burn.save?.(now) ?? []];
+    const { reserved: open, reported } = this;
+    const used = Math.min(this.tracker.used(now) + open, Number.MAX_SAFE_INTEGER);
+    return {
+      key,
+      kind: kindOf(this.spec),
+      windowMs,
+      used,
+      open,
+      usage,
+      burn,
+      reported: reported?.save(now) ?? null,
+    };
+  }
+
+  /** Restores a snapshot of the same kind of quota into a new one. `openAt`: see `Tracker.restore`. */
+  restore(saved: QuotaSnapshot, openAt: number, savedAt: number, now: number): void {
+    this.tracker.restore?.(saved.usage, Math.ceil(saved.open), openAt, savedAt, now);
+    this.burn.restore?.(saved.burn, savedAt);
+    if (saved.reported === null) return;
+    const hasResets = this.spec.strategy !== "concurrency" && this.spec.capacity === this.spec.limit;
+    this.reported = new ReportedLimits(this.tracker.used(now), 0, longestMs(this.spec.window), hasResets);
+    this.reported.restore(saved.reported, savedAt);
+    this.#fitLimit(now);
   }
 
   /** Counts the usage of another quota as if it had been recorded now. */

@@ -46,8 +46,7 @@ const LATE = 0.1;
 /** Factor for the variation of other users' amounts, and the share of them that can arrive after the report. */
 const VARIATION = 1.05;
 const ARRIVING = 0.02;
-/** Largest share of the window that a usable reset can be rounded by. */
-const COARSE = 0.05;
+const COARSE = 0.05; // Largest share of the window that a usable reset can be rounded by.
 /** Least time for which a reported limit lasts. One that is too low for every request would last for ever. */
 const LIMIT_LASTS_MS = 600_000;
 
@@ -189,6 +188,20 @@ export class ReportedLimits {
     if (this.#kind === null || rest < 0 || this.ratePerMs === 0) return Infinity;
     const at = Math.max(now, this.#debtAt + (this.#debt - rest) / this.ratePerMs);
     return firstInstant(at, (instant) => this.#takenByReset(instant) - this.#inFlight <= rest);
+  }
+
+  /** The limit and the amounts of other users, with ages. The next report states again what the provider has left. */
+  save(now: number): (number | null)[] {
+    const age = (at: number) => (at === -Infinity ? null : Math.max(0, now - at));
+    const limits = [this.limit === Infinity ? null : this.limit, age(this.#limitAt)];
+    return [...limits, Math.max(0, this.#others), Math.max(0, this.#othersBefore), age(this.#othersFrom)];
+  }
+
+  restore([limit, limitMs, others, before, fromMs]: readonly (number | null)[], savedAt: number): void {
+    this.limit = limit ?? Infinity;
+    this.#limitAt = savedAt - (limitMs ?? Infinity);
+    [this.#others, this.#othersBefore] = [others ?? 0, before ?? 0];
+    this.#othersFrom = savedAt - (fromMs ?? Infinity);
   }
 
   /** Time alone changes nothing before this instant. -Infinity: it changes at every instant. */

@@ -134,6 +134,27 @@ export class SlidingWindow implements Tracker {
     return copy;
   }
 
+  /** Age of the newest entry's first amount, then age and amount of each entry. Ages are whole, so that none is released early. */
+  save(now: number): number[] {
+    this.#expire(now);
+    const saved = [this.#length === 0 ? 0 : Math.floor(this.#latest - this.#openedAt)];
+    for (let i = 0; i < this.#length; i++) saved.push(Math.floor(this.#latest - this.#lastOf(i)), this.#amountOf(i));
+    return saved;
+  }
+
+  restore(saved: readonly number[], open: number, openAt: number, savedAt: number): void {
+    for (let i = 1; i + 1 < saved.length; i += 2) {
+      const at = Math.max(this.#latest, savedAt - saved[i]!);
+      // The bound of the memory. Ages that are out of order count as the latest one.
+      this.#openedAt = i < 2 * RESOLUTION ? -Infinity : at;
+      this.#latest = at;
+      if (saved[i + 1]! > 0) this.#add(Math.ceil(saved[i + 1]!), at);
+    }
+    if (saved.length > 1) this.#openedAt = Math.min(this.#latest, savedAt - saved[0]!);
+    this.#latest = Math.max(this.#latest, savedAt);
+    this.record(open, openAt);
+  }
+
   /** Number of entries; for tests of the bound. */
   get entries(): number {
     return this.#length;

@@ -94,6 +94,17 @@ export class TokenBucket implements Tracker {
     return copy;
   }
 
+  /** The debt as an amount. */
+  save(now: number): number[] {
+    return [this.#uncappedDebt(now) / this.#window];
+  }
+
+  restore([debt = 0]: readonly number[], open: number, openAt: number, savedAt: number): void {
+    this.#latest = savedAt;
+    this.#setDebt(Math.min(ceilWithTolerance(debt * this.#window, 4), this.#maxDebt()));
+    this.record(open, openAt);
+  }
+
   #debtNow(now: number): number {
     if (now > this.#latest) this.#latest = now;
     return this.#debtAt(this.#latest);

@@ -34,6 +34,13 @@ export interface Tracker {
   amend?(delta: number, countedAt: number, now: number): void;
   /** Returns an independent tracker with the same usage; for forecasts. */
   copy?(): Tracker;
+  /** Usage as numbers >= 0 for a snapshot, with ages instead of instants. */
+  save?(now: number): number[];
+  /**
+   * Sets the usage of a new tracker: `saved` at the instant `savedAt`, and the amount `open` at `openAt`. Any numbers >= 0 are
+   * safe.
+   */
+  restore?(saved: readonly number[], open: number, openAt: number, savedAt: number, now: number): void;
   /** Returns the next two resets; only for a tracker that releases everything simultaneously. */
   resets?(now: number): Resets;
 }

@@ -34,6 +34,8 @@ export class RequestSpec {
   readonly #stated: Demand;
   /** True if all numbers of tokens are specified, or follow from the specified ones. */
   readonly isFullySpecified: boolean;
+  /** True if it counts on no quota of requests. */
+  readonly needsNoRequest: boolean;
   /** Largest specified demand on a quota of requests or concurrency. */
   readonly maxRequests: number;
   /** True if any amount is specified that counts on other quotas. */
@@ -64,6 +66,7 @@ export class RequestSpec {
       amounts[INPUT_TOKENS] !== UNSPECIFIED &&
       amounts[OUTPUT_TOKENS] !== UNSPECIFIED;
     this.#stated = { amounts, variance: 0, costPerToken: 0 };
+    this.needsNoRequest = amounts[REQUESTS] === 0 || amounts[CONCURRENCY] === 0;
     this.maxRequests = Math.max(amounts[REQUESTS]!, amounts[CONCURRENCY]!);
     const sizes = [BYTES, ...SIZE_DIMENSIONS];
     this.statesSize = sizes.some((index) => this.#specified[index] !== UNSPECIFIED);

@@ -10,6 +10,7 @@ import { valueText } from "../message-text.ts";
 import {
   allowed,
   anyFunction,
+  anything,
   checkOf,
   each,
   listOf,
@@ -28,6 +29,7 @@ import {
   wholeNumberFrom,
 } from "./check.ts";
 import { type Check, isRecord, meantOf, type Names, Problems } from "./problems.ts";
+import { snapshot } from "./snapshot-schema.ts";
 import type { Vocabulary } from "./vocabulary.ts";
 
 const fromZero = numberFrom(0);
@@ -192,6 +194,7 @@ const optionsShape: Shape = {
   defaults: objectOf(waits),
   clock: objectWith("now"),
   random: anyFunction,
+  snapshot,
 };
 
 const needs: Shape = {
@@ -245,6 +248,9 @@ export const patch: Check = objectOf({ ...providerShape, limits: objectOf(each(L
 const poolShape = objectOf({ name, ...draws }, "name");
 /** A profile without pools rejects it under the name of the option `pools`. */
 export const pool: Check = (value, problems) => checkOf({ pools: poolShape }, "pools", problems)(value, problems);
+/** Rejects the call in a profile without snapshots. */
+export const snapshotCall: Check = (_, problems) =>
+  problems.at("snapshot", checkOf({ snapshot: anything }, "snapshot", problems), null);
 export const capability: Check = objectOf({ name, providers: listed }, "name", "providers");
 export const select: Check = objectOf(needs);
 export const itemNeeds: Check = objectOf({ ...needs, ...fairness, label: name });

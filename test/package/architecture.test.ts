@@ -16,6 +16,7 @@ import { booleanMembers, mentions, profileComparisons, readSource } from "../sup
 /** The folders and files in the order in which a request flows through the source. Imports point down only. */
 const ORDER = [
   "http",
+  "monitor",
   "index.ts",
   "limiter.ts",
   "inspect.ts",
@@ -23,6 +24,7 @@ const ORDER = [
   "admission",
   "selection",
   "observation",
+  "snapshot",
   "provider",
   "classic",
   "profile",

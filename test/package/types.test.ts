@@ -165,6 +165,7 @@ const DUE_TYPES = [
     "Inspection",
     "KeyLimitsConfig",
     "LimiterEvents",
+    "LimiterSnapshot",
     "Limits",
     "Metrics",
     "Observation",
@@ -174,6 +175,7 @@ const DUE_TYPES = [
   ...["Price", "ProviderConfig", "ProviderInspection", "ProviderPatch", "ProviderScoreContext", "QuotaConfig"],
   ...[
     "DialectName",
+    "QueueGroup",
     "QueueInspection",
     "QuotaForecast",
     "QuotaState",

@@ -14,6 +14,7 @@ const OPTIONS: ts.CompilerOptions = {
   paths: {
     "grate-limiter": [fileURLToPath(new URL("../../src/index.ts", import.meta.url))],
     "grate-limiter/http": [fileURLToPath(new URL("../../src/http/index.ts", import.meta.url))],
+    "grate-limiter/monitor": [fileURLToPath(new URL("../../src/monitor/index.ts", import.meta.url))],
   },
   strict: true,
   exactOptionalPropertyTypes: true,

@@ -31,7 +31,11 @@ export function compilerErrors(root: string, modules: readonly BlockModule[]): r
   const texts = new Map(modules.map(({ text }, index) => [paths[index], text]));
   const withPaths = {
     ...options,
-    paths: { "grate-limiter": [join(root, "src/index.ts")], "grate-limiter/http": [join(root, "src/http/index.ts")] },
+    paths: {
+      "grate-limiter": [join(root, "src/index.ts")],
+      "grate-limiter/http": [join(root, "src/http/index.ts")],
+      "grate-limiter/monitor": [join(root, "src/monitor/index.ts")],
+    },
   };
   const host = ts.createCompilerHost(withPaths);
   const { getSourceFile, fileExists, readFile } = host;

@@ -232,7 +232,13 @@ describe("inspect().queue", () => {
       capabilities: { chat: ["a"], mail: ["a"] },
     });
     fixture.grant().settle();
-    expect(fixture.limiter.inspect().queue).toEqual({ byPriority: {}, byKey: [], oldestMs: null, waitsFor: {} });
+    expect(fixture.limiter.inspect().queue).toEqual({
+      byPriority: {},
+      byKey: [],
+      groups: [],
+      oldestMs: null,
+      waitsFor: {},
+    });
     fixture.acquire({ maxWaitMs: 1e9, fairnessKey: "x", priority: 1 });
     await fixture.advance(1_000);
     for (const fairnessKey of ["y", "y", undefined]) fixture.acquire({ maxWaitMs: 1e9, fairnessKey }, "mail");
@@ -246,6 +252,64 @@ describe("inspect().queue", () => {
     expect(oldestMs).toBe(1_000);
     expect(Object.keys(waitsFor)).toEqual(["chat", "mail"]);
     expect(waitsFor["mail"]).toMatchObject([{ provider: "a", reason: "quota", retryAfterMs: 59_000 }]);
+    fixture.limiter.close();
+    await flushPromises();
+  });
+
+  it("groups the waiting calls by capability and key, the longest wait first", async () => {
+    const fixture = new LimiterFixture({
+      providers: [
+        { name: "a", limits: { rpm: 1 } },
+        { name: "b", limits: { concurrency: 1 } },
+      ],
+      capabilities: { chat: ["a"], mail: ["b"] },
+    });
+    fixture.grant().settle();
+    fixture.grant(undefined, "mail");
+    fixture.acquire({ maxWaitMs: 1e9, fairnessKey: "x" });
+    await fixture.advance(1_000);
+    fixture.acquire({ maxWaitMs: 1e9, fairnessKey: "x" }, "mail");
+    fixture.acquire({ maxWaitMs: 1e9, fairnessKey: "x" });
+    await fixture.advance(1_000);
+    fixture.acquire({ maxWaitMs: 1e9 }, "mail");
+    const { groups } = fixture.limiter.inspect().queue;
+    expect(groups).toMatchObject([
+      { capability: "chat", key: "x", waiting: 2, oldestMs: 2_000, waitsFor: [{ provider: "a", reason: "quota" }] },
+      {
+        capability: "mail",
+        key: "x",
+        waiting: 1,
+        oldestMs: 1_000,
+        waitsFor: [{ provider: "b", reason: "concurrency" }],
+      },
+      { capability: "mail", key: null, waiting: 1, oldestMs: 0, waitsFor: [{ provider: "b", reason: "concurrency" }] },
+    ]);
+    fixture.limiter.close();
+    await flushPromises();
+  });
+
+  it("a group waits for what its next call needs, not its oldest one", async () => {
+    const fixture = chatFixture({ limits: { rpm: 1, tpm: 10 } });
+    fixture.grant().settle();
+    fixture.acquire({ ...LONG_WAIT, fairnessKey: "x", tokens: 1 });
+    await fixture.advance(10);
+    fixture.acquire({ ...LONG_WAIT, fairnessKey: "x", tokens: 9, priority: 1 });
+    const [group] = fixture.limiter.inspect().queue.groups;
+    expect(group).toMatchObject({ waiting: 2, oldestMs: 10 });
+    expect(group!.waitsFor).toEqual(fixture.limiter.inspect().queue.waitsFor["chat"]);
+    fixture.limiter.close();
+    await flushPromises();
+  });
+
+  it("lists the 20 groups with the longest waits", async () => {
+    const fixture = chatFixture({ limits: { concurrency: 1 } });
+    fixture.grant();
+    for (let i = 0; i < 40; i++) {
+      fixture.acquire({ ...LONG_WAIT, fairnessKey: `${39 - i}` });
+      await fixture.advance(1);
+    }
+    const { groups } = fixture.limiter.inspect().queue;
+    expect(groups.map(({ key }) => key)).toEqual(Array.from({ length: 20 }, (_, i) => `${39 - i}`));
     fixture.limiter.close();
     await flushPromises();
   });

@@ -28,7 +28,11 @@ class QueueFixture {
       if (verdict === "gone") this.queue.remove(waiter);
       return verdict;
     };
-    this.queue = new WaitQueue(evaluate, () => {});
+    this.queue = new WaitQueue(
+      evaluate,
+      () => false,
+      () => {},
+    );
   }
 
   add(capability: string, options: { priority?: number; tokens?: number; fairnessKey?: string } = {}): Waiter {

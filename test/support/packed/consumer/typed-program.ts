@@ -27,6 +27,7 @@ import {
   type KeyLimitsConfig,
   type Lease,
   type LimiterEvents,
+  type LimiterSnapshot,
   type Limits,
   type MapOptions,
   type MapProgress,
@@ -45,6 +46,7 @@ import {
   type ProviderPatch,
   type ProviderScoreContext,
   parseRetryAfter,
+  type QueueGroup,
   type QueueInspection,
   type QuotaConfig,
   type QuotaForecast,
@@ -292,7 +294,8 @@ const fair: FairnessOptions = { fairnessKey: "tenant", fairnessWeight: 2 };
 const explained: Explanation<"left" | "right"> = leased.explain("ask", { ...fair, tokens: 1 });
 expect(explained.decision !== null && explained.refusal === null && explained.ahead === 0, "a free provider");
 const queue: QueueInspection<"left" | "right"> = leased.inspect().queue;
-expect(queue.byKey.length === 0 && queue.oldestMs === null, "nothing that waits");
+const groups: readonly QueueGroup<"left" | "right">[] = queue.groups;
+expect(queue.byKey.length + groups.length === 0 && queue.oldestMs === null, "nothing that waits");
 const results: MapResults<number, number, "left" | "right"> = leased.map("ask", [1, 2], (item) => item, fair);
 const progress: MapProgress = results.progress;
 expect(progress.total === 2 && progress.completed === 0, "a batch that has not started");
@@ -312,6 +315,9 @@ const quotaState: QuotaState = {
   inFlight: 0,
 };
 expect(quotaState.remaining === 5, "the state of a quota");
+const saved: LimiterSnapshot = leased.snapshot();
+const restored = new GrateLimiter({ providers: [{ name: "left" }], snapshot: saved });
+expect(restored.snapshot().version === 1, "a snapshot");
 const closing: CloseOptions = { drain: true, timeoutMs: 1_000 };
 keeping.then(async ({ value }) => {
   const kept: KeptLease = value;

@@ -1,0 +1,1 @@
+export { type MonitorOptions, monitorHandler } from "./monitor-handler.ts";
