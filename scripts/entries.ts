@@ -28,7 +28,7 @@ export const ENTRIES: { readonly [name: string]: Entry } = {
   [CORE_ENTRY]: {
     source: "src/index.ts",
     program: 'export { GrateLimiter } from "grate-limiter";',
-    budgetBytes: 65_200,
+    budgetBytes: 66_900,
   },
   http: {
     source: "src/http/index.ts",
