@@ -1,11 +1,11 @@
-// Sends one seeded workload twice to four rate-limited HTTP servers, through grate-limiter and through a fair rival, and
-// prints the counts of the servers. Exits with code 1 if grate-limiter got a 429 or served less than the rival.
+// Sends one seeded workload to four rate-limited HTTP servers through grate-limiter, through a fair rival, and through two
+// packages that queue requests, and prints the counts of the servers. Exits with code 1 if grate-limiter got a 429 or served less than the rival.
 //
 //   npm run demo [-- --seed <whole number>] [--seeds <number>] [--no-headers] [--svg docs/demo.svg] [--readme README.md]
 //     [--monitor]
 //
 // `--seeds` runs that many seeds from `--seed` on. `--no-headers`: the servers state no
-// limits. `--svg` draws both runs over time; `--readme` replaces the text between the `demo` marks of that file. `--monitor`
+// limits. `--svg` draws the first two runs over time; `--readme` replaces the text between the `demo` marks of that file. `--monitor`
 // prints the address of the live monitor, begins when a page has opened it, and ends with Ctrl-C.
 import { readFile, writeFile } from "node:fs/promises";
 import { parseArgs } from "node:util";
@@ -19,13 +19,19 @@ import type { UrlByServer } from "./server-messages.ts";
 import { ServerProcess } from "./server-process.ts";
 import { timelineSvg } from "./timeline.ts";
 import { clientWithGrateLimiter } from "./with-grate-limiter.ts";
+import { clientWithBottleneck, clientWithPQueue } from "./with-queues.ts";
 import { clientWithRoundRobin } from "./with-round-robin.ts";
 import { type Arrival, workload } from "./workload.ts";
 
 const CONNECTIONS_PER_SERVER = 50;
 const README_MARKS = /(<!-- demo -->).*?(<!-- \/demo -->)/s;
 
-type NewClient = (urls: UrlByServer) => Client;
+/** The other clients by their names in the table. grate-limiter is judged against the first one. */
+const RIVALS: readonly (readonly [name: string, newClient: (urls: UrlByServer) => Client])[] = [
+  ["rival", clientWithRoundRobin],
+  ["bottleneck", clientWithBottleneck],
+  ["p-queue", clientWithPQueue],
+];
 
 async function main(): Promise<void> {
   const { seed, seeds, hasHeaders, svg, readme, hasMonitor } = optionsOf(process.argv.slice(2));
@@ -36,25 +42,25 @@ async function main(): Promise<void> {
     process.stdout.write("\n");
     process.exit(130);
   });
-  const pairs: (readonly [ours: Run, rivals: Run])[] = [];
+  const bySeed: (readonly Run[])[] = [];
   try {
     for (let each = seed; each < seed + seeds; each++) {
       const arrivals = workload(each);
       process.stdout.write(`${each === seed ? setup(arrivals, each, hasHeaders) : `\nSeed ${each}`}\n\n`);
       await warmUp(servers);
       const order = { servers, arrivals, seed: each, hasHeaders };
-      const client = clientWithGrateLimiter(servers.urls, (limiter) => monitor?.watch(limiter));
+      const runs: Run[] = [];
+      const ours = clientWithGrateLimiter(servers.urls, (limiter) => monitor?.watch(limiter));
       await monitor?.opened;
-      const ours = await run("grate-limiter", () => client, order);
-      const rivals = await run("rival", clientWithRoundRobin, order);
-      pairs.push([ours, rivals]);
-      process.stdout.write(`\n${table([ours, rivals])}\n`);
-      judge(ours, rivals);
+      runs.push(await run("grate-limiter", ours, order));
+      for (const [name, newClient] of RIVALS) runs.push(await run(name, newClient(servers.urls), order));
+      bySeed.push(runs);
+      process.stdout.write(`\n${table(runs)}\n`);
+      judge(runs[0]!, runs[1]!);
     }
-    process.stdout.write(`${legend()}\n${gain(pairs)}\n`);
-    const [first] = pairs;
-    if (svg !== undefined) await writeFile(svg, timelineSvg(first!.map(timelineOf)));
-    if (readme !== undefined) await replaceLine(readme, readmeLine(pairs));
+    process.stdout.write(`${legend()}\n${gain(bySeed)}\n`);
+    if (svg !== undefined) await writeFile(svg, timelineSvg(bySeed[0]!.slice(0, 2).map(timelineOf)));
+    if (readme !== undefined) await replaceLine(readme, readmeLine(bySeed));
     if (monitor !== undefined) await untilInterrupted();
   } finally {
     servers.stop();
@@ -92,18 +98,18 @@ interface RunOrder {
   readonly hasHeaders: boolean;
 }
 
-async function run(client: string, newClient: NewClient, order: RunOrder): Promise<Run> {
+async function run(name: string, client: Client, order: RunOrder): Promise<Run> {
   const { servers, arrivals, seed, hasHeaders } = order;
   const outcome = { arrived: 0, failures: 0, successes: [] };
   await servers.start(seed, hasHeaders);
-  const task = replay(arrivals, newClient(servers.urls), outcome);
-  const samples = await withProgress(client, servers, outcome, arrivals.length, task);
+  const task = replay(arrivals, client, outcome);
+  const samples = await withProgress(name, servers, outcome, arrivals.length, task);
   const counts = await servers.counts();
   const { served } = totalOf(counts);
   if (served !== outcome.successes.length) {
-    throw new Error(`${client}: the servers served ${served}, the client got ${outcome.successes.length}`);
+    throw new Error(`${name}: the servers served ${served}, the client got ${outcome.successes.length}`);
   }
-  return { client, counts, outcome, samples };
+  return { client: name, counts, outcome, samples };
 }
 
 function judge(ours: Run, rivals: Run): void {

@@ -35,7 +35,7 @@ export function totalOf(counts: CountsByServer): Counts {
   return total;
 }
 
-/** Limits, load and rules of the two runs, as text. */
+/** Limits, load and rules of the runs, as text. */
 export function setup(arrivals: readonly Arrival[], seed: number, hasHeaders: boolean): string {
   const { answerMs, jitterMs, failureMs, refusalMs } = SERVICE;
   const servers = SERVER_NAMES.map((name) => {
@@ -61,7 +61,9 @@ export function setup(arrivals: readonly Arrival[], seed: number, hasHeaders: bo
       "              count them, and reads their headers. skewCapMs is Infinity, so that a pause of this machine causes no 429. After a cooldown",
       "              a server gets one trial request, then half and three quarters of its rate, each for a twelfth of its window",
       "rival         round-robin; after a 429 it tries the next server immediately, and Retry-After is a cooldown to the ms",
-      `both          after a 500 they try another server immediately; ${COOLDOWN.failures} failures in a row start a cooldown of ${COOLDOWN.seconds} s`,
+      "bottleneck    a limiter with a reservoir for each limit; the shortest queue gets a request; after a 429 it waits for Retry-After",
+      "p-queue       intervalCap and interval (strict) for each server; likewise. It cannot count tokens",
+      `all           after a 500 they try another server immediately; ${COOLDOWN.failures} failures in a row start a cooldown of ${COOLDOWN.seconds} s`,
     ],
   });
 }
@@ -92,31 +94,35 @@ export function legend(): string {
   ].join("\n");
 }
 
-type Pair = readonly [ours: Run, rivals: Run];
+type RunsBySeed = readonly (readonly Run[])[];
 
-function medianP95(pairs: readonly Pair[], which: 0 | 1): string {
-  const sorted = pairs.map((pair) => percentile(pair[which].outcome.successes, 0.95)).sort((a, b) => a - b);
+function medianP95(bySeed: RunsBySeed, client: number): string {
+  const sorted = bySeed.map((runs) => percentile(runs[client]!.outcome.successes, 0.95)).sort((a, b) => a - b);
   return ((sorted[(sorted.length - 1) >> 1]! + sorted[sorted.length >> 1]!) / 2).toFixed(0);
 }
 
-function refusedIn(pairs: readonly Pair[], which: 0 | 1): number {
-  return pairs.reduce((sum, pair) => sum + totalOf(pair[which].counts).refused, 0);
+function refusedIn(bySeed: RunsBySeed, client: number): number {
+  return bySeed.reduce((sum, runs) => sum + totalOf(runs[client]!.counts).refused, 0);
 }
 
-/** Sentence about the gain of a user. */
-export function gain(pairs: readonly Pair[]): string {
-  const over = pairs.length === 1 ? "" : ` (median over ${pairs.length} seeds)`;
-  return `gain: ${refusedIn(pairs, 0)} instead of ${refusedIn(pairs, 1)} 429s, with a p95 of ${medianP95(pairs, 0)} instead of ${medianP95(pairs, 1)} ms${over}`;
+/** Sentence about the gain of a user, from the runs of each seed in one order of clients, the own one first. */
+export function gain(bySeed: RunsBySeed): string {
+  const over = bySeed.length === 1 ? "" : ` (p95: median over ${bySeed.length} seeds)`;
+  const others = bySeed[0]!.map(({ client }, index) => {
+    return `${refusedIn(bySeed, index)} 429s and a p95 of ${medianP95(bySeed, index)} ms with ${client}`;
+  });
+  return `gain: ${others.join(", ")}${over}`;
 }
 
 /** Summary of all runs for the README. */
-export function readmeLine(pairs: readonly Pair[]): string {
-  const part = (which: 0 | 1): string => {
-    const served = pairs.reduce((sum, pair) => sum + totalOf(pair[which].counts).served, 0);
-    return `${served} requests served, ${refusedIn(pairs, which)} 429s, p95 latency ${medianP95(pairs, which)} ms`;
+export function readmeLine(bySeed: RunsBySeed): string {
+  const part = (client: number): string => {
+    const served = bySeed.reduce((sum, runs) => sum + totalOf(runs[client]!.counts).served, 0);
+    return `${served} requests served, ${refusedIn(bySeed, client)} 429s, p95 latency ${medianP95(bySeed, client)} ms`;
   };
-  const over = pairs.length === 1 ? "" : `; the p95 is the median over ${pairs.length} seeds`;
-  return `with grate-limiter ${part(0)}; with round-robin and retries ${part(1)}${over}`;
+  const names = bySeed[0]!.map(({ client }) => (client === "rival" ? "round-robin and retries" : client));
+  const over = bySeed.length === 1 ? "" : `; the p95 is the median over ${bySeed.length} seeds`;
+  return `${names.map((name, client) => `with ${name} ${part(client)}`).join("; ")}${over}`;
 }
 
 /** One row a run. */

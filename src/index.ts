@@ -1,6 +1,7 @@
 export type { Attempt, MapProgress, MapResult, MapResults, RunResult, TaskContext } from "./api/attempt.ts";
 export type { Clock } from "./api/clock.ts";
 export type { Alternative, Decision } from "./api/decision.ts";
+export type { DialectName } from "./api/dialect-name.ts";
 export { Dimension } from "./api/dimension.ts";
 export type { CallEvent, CallOutcome, LimiterEvents } from "./api/events.ts";
 export type { Explanation } from "./api/explanation.ts";

@@ -142,6 +142,7 @@ interface Group {
 function inspectProvider(provider: Provider, minimumHealth: number, now: number): ProviderInspection {
   return {
     name: provider.name,
+    dialect: provider.settings.dialect,
     state: provider.state(now, minimumHealth),
     health: provider.health.score(now),
     latencyMs: provider.health.latencyMs,

@@ -223,10 +223,9 @@ export class GrateLimiter<P extends string = string, Routes extends Record<strin
   }
 
   /**
-   * Records the end of a request without a lease. Amounts given to `select` are not remembered. A request can be observed in
-   * two parts: its amounts when it is sent, as "cancelled", and its outcome with `requests: 0`. Throws UnknownProvider, and
-   * InvalidConfig for an invalid status, an unknown key, or a success without the cost that a dollar quota needs. Invalid
-   * amounts and times are ignored, and counted in `metrics.invalidUsages`.
+   * Records the end of a request without a lease. A request can be observed in two parts: its amounts when it is sent, as
+   * "cancelled", and its outcome with `requests: 0`. Throws UnknownProvider, and InvalidConfig for an invalid status, an unknown
+   * key, or a success without the cost that a dollar quota needs. Invalid amounts and times count in `metrics.invalidUsages`.
    */
   observe(observation: Observation<P>): void {
     const context = this.#context;
@@ -238,7 +237,8 @@ export class GrateLimiter<P extends string = string, Routes extends Record<strin
     try {
       const provider = observedProvider(context, observation.provider);
       requireObservedCost(provider, observed);
-      if (now >= provider.cooldownEndDueAt) provider.emitEndedCooldown(context.events, now);
+      provider.emitEndedCooldown(context.events, now);
+      this.#admission.discoverLimits(provider, observed.reported, observed.status, now);
       applyObservation(provider, observed, context.registry.sizeOf(observation.capability, provider), context, now);
       this.#admission.capacityFreed();
     } finally {

@@ -1,4 +1,5 @@
 import type { Decision } from "../api/decision.ts";
+import type { DialectName } from "../api/dialect-name.ts";
 import type { KeptLease, Settlement } from "../api/lease.ts";
 import type { ResponseReport } from "../api/reported-quota.ts";
 import type { StatusClass } from "../api/status-class.ts";
@@ -40,6 +41,10 @@ export class ActiveLease extends LeaseLife implements KeptLease {
     return this.reported !== null;
   }
 
+  get dialect(): DialectName | null {
+    return this.candidate.provider.settings.dialect;
+  }
+
   get decision(): Decision {
     return this.candidate.decision;
   }
@@ -65,7 +70,7 @@ export class ActiveLease extends LeaseLife implements KeptLease {
   headersReceived(report?: ResponseReport): void {
     const now = this.context.beginStep();
     if (isOpen(this.state)) {
-      if (report !== undefined) this.#applyReports(safeGet(report, "reported"), now);
+      if (report !== undefined) this.#applyReports(safeGet(report, "reported"), null, now);
       this.apply("headers", now);
       this.context.capacityFreed();
     }
@@ -124,11 +129,13 @@ export class ActiveLease extends LeaseLife implements KeptLease {
     return ending;
   }
 
-  #applyReports(reported: unknown, now: number): void {
+  #applyReports(reported: unknown, status: StatusClass | null, now: number): void {
+    const { provider } = this.candidate;
+    if (provider.discovery !== null) this.context.discoverLimits(provider, reported, status, now);
     if (reported === undefined) return;
     const { counters, profile } = this.context;
     const apply = (quota: Quota, report: Report) => this.holdings.applyReport(quota, report, now);
-    readReports(reported, this.candidate.provider.quotas, counters, profile.vocabulary, apply);
+    readReports(reported, provider.quotas, counters, profile.vocabulary, apply);
   }
 
   #settle(ending: Ending, now: number): void {
@@ -143,7 +150,7 @@ export class ActiveLease extends LeaseLife implements KeptLease {
       provider.invalidate();
     }
     this.adjust(status, now, knownUsage(status, this.candidate, this, this.reported));
-    this.#applyReports(ending.reported, now);
+    this.#applyReports(ending.reported, status, now);
     this.apply(status === "timeout" || status === "cancelled" ? "abandon" : "settle", now);
     if (status !== "cancelled" && provider.isRegistered) {
       capability.countUnsuitable(this.provider, status === "unsuitable", context.events);

@@ -9,6 +9,7 @@ import type { Explanation } from "../api/explanation.ts";
 import type { Lease } from "../api/lease.ts";
 import type { Refusal } from "../api/refusal.ts";
 import type { CloseOptions } from "../api/run-options.ts";
+import type { StatusClass } from "../api/status-class.ts";
 import type { EngineTime } from "../clock/engine-time.ts";
 import { type Due, TimerHeap } from "../clock/timer-heap.ts";
 import { GrateLimiterError } from "../errors.ts";
@@ -118,6 +119,16 @@ export class Admission implements LeaseContext {
   /** The capability was given another list of providers, or was removed. */
   capabilityChanged(name: string): void {
     this.#scheduler.capabilityChanged(name);
+  }
+
+  discoverLimits(provider: Provider, reported: unknown, status: StatusClass | null, now: number): void {
+    const { discovery, isRegistered } = provider;
+    const wasKnown = discovery?.isKnown;
+    if (!isRegistered || !discovery?.learn(reported, status, this.profile.vocabulary)) return;
+    this.#parts.registry.applyDiscovery(provider, now);
+    this.migrateLeases([provider], provider.quotas, [], now);
+    this.configurationChanged();
+    if (!wasKnown && discovery.specs.length === 0) this.events.emit("limitsUnknown", { provider: provider.name });
   }
 
   /** Migrates leases to `quotas`: those of these providers, and those that take part in the quotas that were replaced. */

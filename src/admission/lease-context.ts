@@ -1,4 +1,5 @@
 import type { Decision } from "../api/decision.ts";
+import type { StatusClass } from "../api/status-class.ts";
 import type { Due, TimerHeap } from "../clock/timer-heap.ts";
 import type { FleetLink } from "../fleet/fleet-link.ts";
 import type { ObservationContext } from "../observation/apply-observation.ts";
@@ -29,6 +30,8 @@ export interface LeaseContext extends ObservationContext {
   readonly openLeases: OpenLeasesByName;
   /** Null: the limits are not shared. */
   readonly fleet: FleetLink | null;
+  /** Gives the provider the limits that a response has shown. `status`: null while the request goes on. */
+  discoverLimits(provider: Provider, reported: unknown, status: StatusClass | null, now: number): void;
   /** Capacity might have become available. */
   capacityFreed(): void;
   beginStep(): number;

@@ -193,8 +193,7 @@ export abstract class LeaseLife implements Due, LeaseTerms {
 
   /** Adjusts the amounts to an ending with that status. `known`: amounts of the parts that were not reported. */
   protected adjust(status: StatusClass, now: number, known: UsageVector): void {
-    const { price } = this.candidate.provider.settings;
-    const amounts = finalUsage(status, this.reported, known, price);
+    const amounts = finalUsage(status, this.reported, known, this.candidate);
     if (this.holdings.adjust(amounts, now)) this.context.capacityFreed();
     this.onUsage?.();
   }

@@ -1,3 +1,4 @@
+import type { DialectName } from "./dialect-name.ts";
 import type { KeptLease, Lease } from "./lease.ts";
 import type { StatusClass } from "./status-class.ts";
 
@@ -59,6 +60,8 @@ export interface RunResult<T, P extends string = string> {
 /** Context of one attempt, which its task receives. */
 export interface TaskContext<P extends string = string> {
   readonly provider: P;
+  /** Dialect in the configuration of the provider; null: none. */
+  readonly dialect: DialectName | null;
   /** Number of the attempt, from 1. */
   readonly attempt: number;
   /** Signal for the client that sends the request. Aborts with the caller's signal and at the time-outs of attempt and call. */

@@ -100,6 +100,8 @@ export interface LimiterEvents<P extends string = string> {
     /** Name of the constructor. */
     readonly className: string | null;
   };
+  /** The provider has `limits: "headers"`, and its first success reported none: it has no limits until a response reports one. */
+  limitsUnknown: { readonly provider: P };
   /** 20 requests of the capability in a row were `unsuitable` for the provider, so it costs a round trip each time. */
   repeatedlyUnsuitable: { readonly provider: P; readonly capability: string; readonly count: number };
   /** The store did not answer. `whenStoreIsDown` decides what is granted until `storeUp`. */
@@ -131,6 +133,7 @@ export const EVENT_NAMES: readonly string[] = Object.keys({
   limitReached: null,
   budgetExhausted: null,
   unrecognizedOutcome: null,
+  limitsUnknown: null,
   repeatedlyUnsuitable: null,
   storeDown: null,
   storeUp: null,

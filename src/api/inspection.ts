@@ -1,3 +1,4 @@
+import type { DialectName } from "./dialect-name.ts";
 import type { Metrics } from "./metrics.ts";
 import type { QuotaForecast } from "./quota-forecast.ts";
 import type { RefusalReason } from "./refusal.ts";
@@ -6,6 +7,8 @@ import type { StoreInspection } from "./store-inspection.ts";
 /** Current state of one provider. */
 export interface ProviderInspection<P extends string = string> {
   readonly name: P;
+  /** Dialect in its configuration; null: none. */
+  readonly dialect: DialectName | null;
   /** First that applies of dead, paused, cooldown, trial, unhealthy, ramping, available. */
   readonly state: "available" | "cooldown" | "trial" | "ramping" | "unhealthy" | "dead" | "paused";
   /** Health from 0 to 1. */

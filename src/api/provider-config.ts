@@ -1,3 +1,4 @@
+import type { DialectName } from "./dialect-name.ts";
 import type { Dimension } from "./dimension.ts";
 import type { WindowSpec } from "./window.ts";
 
@@ -52,9 +53,9 @@ export type QuotaConfig =
       burst?: number | undefined;
       /** Any one reset of a fixed window, in Unix ms. */
       resetEpochMs?: number | undefined;
-      /** true: the provider counts this amount when the response ends instead of when the request arrives. Default false. */
+      /** true: the provider counts this amount when the response ends instead of when the request arrives. Default: of the dialect, else false. */
       countsAtEnd?: boolean | undefined;
-      /** "excluded": reported `cachedInputTokens` count nothing here. For tokens and input tokens. Default "included". */
+      /** "excluded": reported `cachedInputTokens` count nothing here. For tokens and input tokens. Default: of the dialect, else "included". */
       cachedInput?: "included" | "excluded" | undefined;
     };
 
@@ -82,8 +83,17 @@ export interface KeyLimitsConfig extends Limits {
 /** One upstream with its own limits: one account, key or model if limits differ between them. */
 export interface ProviderConfig<P extends string = string> {
   name: P;
-  limits?: Limits | undefined;
+  /**
+   * "headers": those that the responses report (`reported`, or the headers that `grate-limiter/http` reads). Until the first
+   * report one request at a time is sent; if the first success reports none, there are no limits (event `limitsUnknown`).
+   */
+  limits?: Limits | "headers" | undefined;
   quotas?: readonly QuotaConfig[] | undefined;
+  /**
+   * Vendor, or "generic" for any other: decides how its own quotas count `maxOutputTokens`, cached input, output and unsuitable
+   * requests, and how `grate-limiter/http` reads its headers. Holds no limits. Default: none; headers are detected.
+   */
+  dialect?: DialectName | undefined;
   /** Names of pools that the provider shares. */
   pools?: readonly string[] | undefined;
   price?: Price | undefined;
@@ -103,7 +113,10 @@ export interface ProviderConfig<P extends string = string> {
  * Changes to a provider, which keep its usage and health. A limit of `null` is removed. An entry of `quotas` replaces the
  * quota of the same dimension and window, or adds one.
  */
-export type ProviderPatch = Omit<{ [K in keyof ProviderConfig]?: ProviderConfig[K] | undefined }, "name" | "limits"> & {
+export type ProviderPatch = Omit<
+  { [K in keyof ProviderConfig]?: ProviderConfig[K] | undefined },
+  "name" | "limits" | "dialect"
+> & {
   limits?: { [K in keyof Limits]: number | null | undefined } | undefined;
 };
 

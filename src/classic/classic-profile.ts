@@ -18,7 +18,7 @@ export const classic: Profile = {
     windows: ["named"],
     windowByDefault: "minute",
     without: [
-      ...["pools", "snapshot", "keyLimits", "spread", "price", "paused", "pausedUntil", "itpm", "otpm"],
+      ...["pools", "snapshot", "keyLimits", "spread", "price", "paused", "pausedUntil", "dialect", "itpm", "otpm"],
       ...["strategy", "burst", "resetEpochMs", "countsAtEnd", "cachedInput"],
       ...["recoveredHealth", "ewmaAlpha", "cooldownThreshold", "recheckDeadAfterMs"],
       ...["maxOutputTokens", "only", "exclude", "affinityKey", "reported", ...REPORTED_USAGE_FIELDS],

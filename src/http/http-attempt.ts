@@ -70,7 +70,10 @@ export async function attemptHttp(context: TaskContext, attempt: HttpAttempt): P
   }
   const { headers, status } = response;
   const header = (name: string) => headers.get(name);
-  const reported = dialectOf(attempt.dialect, header, attempt.host).reported(header, clock.epochNow());
+  const reported = dialectOf(attempt.dialect ?? context.dialect ?? undefined, header, attempt.host).reported(
+    header,
+    clock.epochNow(),
+  );
   lease.headersReceived(reported.length > 0 ? { reported } : undefined);
   if (status >= 400) {
     const failure = await failedResponse(response, clock, signal);

@@ -73,7 +73,7 @@ export function fetchThrough(
       let last = error;
       if (NoAvailableProviders.is(error) && !caller?.aborted) {
         if (error.attempts.length === 0) {
-          return refusalIn(calls.dialect, request.host, error);
+          return refusalIn(calls.dialect ?? dialectIn(limiter, only), request.host, error);
         }
         last = error.cause;
       }
@@ -81,6 +81,15 @@ export function fetchThrough(
       throw last;
     }
   };
+}
+
+/** Dialect that all these providers declare; undefined: none, or several. */
+function dialectIn(limiter: AnyLimiter, providers: readonly string[]): string | undefined {
+  const declared = new Set(
+    limiter.inspect().providers.flatMap(({ name, dialect }) => (providers.includes(name) ? [dialect] : [])),
+  );
+  const [dialect] = declared;
+  return declared.size === 1 ? (dialect ?? undefined) : undefined;
 }
 
 /** Names of the providers of a capability. Throws UnknownCapability. */

@@ -1,5 +1,5 @@
+export type { DialectName } from "grate-limiter";
 export type { Dialect, HeaderReader } from "./dialect.ts";
-export type { DialectName } from "./dialects/dialects.ts";
 export { type LimitedFetchOptions, limitedFetch } from "./limited-fetch.ts";
 export type { HttpNeeds, HttpRequest } from "./outgoing-request.ts";
 export { type Refused, refusalResponse } from "./refusal-response.ts";

@@ -1,5 +1,4 @@
-import type { GrateLimiter } from "grate-limiter";
-import type { DialectName } from "./dialects/dialects.ts";
+import type { DialectName, GrateLimiter } from "grate-limiter";
 import { type AnyLimiter, fetchThrough, providersOf } from "./http-call.ts";
 import type { HttpOptions, OutgoingRequest } from "./outgoing-request.ts";
 import type { Fetch } from "./web.ts";
@@ -8,7 +7,7 @@ import type { Fetch } from "./web.ts";
 export interface LimitedFetchOptions<C extends string = string, P extends string = string> extends HttpOptions {
   readonly capability: C;
   readonly provider: P;
-  /** Name of the vendor's dialect. Default: detected by the headers and the host. */
+  /** Name of the vendor's dialect. Default: that of the provider, else detected by the headers and the host. */
   readonly dialect?: DialectName | undefined;
 }
 

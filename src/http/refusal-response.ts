@@ -1,4 +1,4 @@
-import type { DialectName } from "./dialects/dialects.ts";
+import type { DialectName } from "grate-limiter";
 import { dialectOf } from "./dialects/dialects.ts";
 import { web } from "./web.ts";
 

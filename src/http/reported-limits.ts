@@ -1,5 +1,4 @@
-import { RealClock, type ReportedQuota, type Settlement, type TaskResult } from "grate-limiter";
-import type { DialectName } from "./dialects/dialects.ts";
+import { type DialectName, RealClock, type ReportedQuota, type Settlement, type TaskResult } from "grate-limiter";
 import { dialectOf } from "./dialects/dialects.ts";
 import { readerOf } from "./header-values.ts";
 

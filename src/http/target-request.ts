@@ -21,7 +21,7 @@ export interface RoutedTarget {
   readonly model?: string | undefined;
   /** Headers to set; null: to remove. */
   readonly headers?: { readonly [name: string]: string | null } | undefined;
-  /** Name of the vendor's dialect. Default: detected by the headers and the host. */
+  /** Name of the vendor's dialect. Default: that of the provider, else detected by the headers and the host. */
   readonly dialect?: string | undefined;
 }
 

@@ -38,8 +38,8 @@ export function applyObservation(
 
 function countUsage(provider: Provider, observed: ObservationReader, context: ObservationContext, now: number): void {
   const { amounts, status } = observed;
-  const { price } = provider.settings;
-  if (status === "unsuitable" && amounts[REQUESTS] === UNSPECIFIED) amounts[REQUESTS] = 0;
+  const { price, terms } = provider.settings;
+  if (status === "unsuitable" && !terms.countsUnsuitable && amounts[REQUESTS] === UNSPECIFIED) amounts[REQUESTS] = 0;
   // A request that was rejected before any work costs nothing.
   context.profile.countObserved(amounts, price !== null && UNSERVED.includes(status) ? null : price);
   const { quotas } = provider;

@@ -1,11 +1,14 @@
+import type { DialectName } from "../api/dialect-name.ts";
 import type { Price, ProviderConfig } from "../api/provider-config.ts";
 import type { StatusClass } from "../api/status-class.ts";
 import type { Events } from "../events.ts";
 import type { CooldownTerms, Health } from "../health/health.ts";
 import { Ramp } from "../health/ramp.ts";
+import type { DialectTerms } from "../quota/dialect-terms.ts";
 import { COST_USD, REQUESTS } from "../quota/dimension-index.ts";
 import type { Quota } from "../quota/quota.ts";
 import { SIZE_DIMENSIONS } from "../quota/usage-vector.ts";
+import type { LimitDiscovery } from "./limit-discovery.ts";
 import type { Pool } from "./pool.ts";
 import { ProviderRow } from "./provider-row.ts";
 import type { RetryBudget } from "./retry-budget.ts";
@@ -18,6 +21,9 @@ export interface ProviderSettings {
   readonly pausedUntil: number;
   readonly price: Price | null;
   readonly cooldownSeconds: number;
+  /** null: none is declared. */
+  readonly dialect: DialectName | null;
+  readonly terms: DialectTerms;
 }
 
 /** Priority of a provider that declares none. */
@@ -63,6 +69,8 @@ export class Provider implements CooldownTerms {
   isPriced = false;
   /** Cost quota of a provider without a price: every request must state its cost. null: none. */
   unpricedQuota: Quota | null = null;
+  /** null: it declares its limits. */
+  discovery: LimitDiscovery | null = null;
   readonly ramp: Ramp = new Ramp();
   #shortestWindowMs = Infinity;
   /** Limit of one trial at a time for all processes that share limits; null: none is shared. */

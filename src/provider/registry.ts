@@ -9,10 +9,12 @@ import {
 import type { EngineTime } from "../clock/engine-time.ts";
 import type { HealthSettings } from "../health/health-settings.ts";
 import type { Profile } from "../profile/profile.ts";
+import { type DialectTerms, dialectTerms } from "../quota/dialect-terms.ts";
 import { LIMIT_WORDS } from "../quota/limit-words.ts";
 import type { Quota } from "../quota/quota.ts";
 import { isResizable, type QuotaSpec, quotaKey, quotaSpecs } from "../quota/quota-spec.ts";
 import { Capability } from "./capability.ts";
+import { LimitDiscovery } from "./limit-discovery.ts";
 import type { Pool } from "./pool.ts";
 import { DEFAULT_PRIORITY, Provider, type ProviderSettings, priceOf } from "./provider.ts";
 import { type ListedProvider, ProviderLists } from "./provider-list.ts";
@@ -56,13 +58,18 @@ export class Registry {
     const previous = this.providers.get(name);
     // All new parts are created before anything is changed, so that an error changes nothing.
     const settings = this.#settings(config, now);
-    const specs = this.#specs(config);
+    const { limits, quotas: declared } = config;
+    const isKept = previous?.discovery != null && previous.settings.dialect === settings.dialect;
+    const discovery = limits !== "headers" ? null : isKept ? previous.discovery : new LimitDiscovery(settings.terms);
+    const stated = this.#specs({ limits: limits === "headers" ? undefined : limits, quotas: declared }, settings.terms);
+    const specs = [...stated, ...discoveredSpecs(discovery, stated)];
     const pools = this.#poolsOf(config.pools ?? []);
     const create = (spec: QuotaSpec) => this.#quota(spec, null, now);
     const quotas = this.#profile.upsertQuotas(specs, previous?.ownQuotas ?? [], create);
     const health = this.#profile.createHealth(this.#health, now);
     const provider = previous ?? new Provider(name, settings, health, new RetryBudget(this.#retryBudget));
     provider.settings = settings;
+    provider.discovery = discovery;
     this.#attach(provider, quotas, pools);
     if (previous === undefined) {
       this.providers.set(name, provider);
@@ -71,9 +78,18 @@ export class Registry {
     return provider;
   }
 
+  /** Gives a provider the quotas that its responses have shown. */
+  applyDiscovery(provider: Provider, now: number): void {
+    const { discovery, ownQuotas, pools } = provider;
+    const stated = ownQuotas.map(({ spec }) => spec).filter((spec) => !discovery?.hasMade(spec));
+    const specs = [...stated, ...discoveredSpecs(discovery, stated)];
+    this.#attach(provider, this.#migratedQuotas(specs, ownQuotas, null, now), pools);
+  }
+
   updateProvider(provider: Provider, patch: ProviderPatch, now: number): void {
     const { settings } = provider;
     const changed = {
+      ...settings,
       priority: patch.priority ?? settings.priority,
       weight: patch.weight === undefined ? settings.weight : this.#profile.weight(patch.weight),
       pausedUntil: this.#pauseEnd(patch, now) ?? settings.pausedUntil,
@@ -81,7 +97,7 @@ export class Registry {
       cooldownSeconds: patch.cooldownSeconds ?? settings.cooldownSeconds,
     };
     const pools = patch.pools === undefined ? provider.pools : this.#poolsOf(patch.pools);
-    const quotas = this.#patchedQuotas(provider.ownQuotas, patch, now);
+    const quotas = this.#patchedQuotas(provider, patch, now);
     provider.settings = changed;
     this.#attach(provider, quotas, pools);
   }
@@ -156,11 +172,13 @@ export class Registry {
       pausedUntil: this.#pauseEnd(config, now) ?? -Infinity,
       price: priceOf(config),
       cooldownSeconds: this.#profile.cooldownSeconds(config.cooldownSeconds, this.#defaultCooldownSeconds),
+      dialect: config.dialect ?? null,
+      terms: dialectTerms(config.dialect),
     };
   }
 
-  #specs(config: Pick<ProviderConfig, "limits" | "quotas">): QuotaSpec[] {
-    return quotaSpecs(config.limits, config.quotas, this.#profile.vocabulary.windowByDefault);
+  #specs({ limits, quotas }: Pick<ProviderPatch, "limits" | "quotas">, terms?: DialectTerms): QuotaSpec[] {
+    return quotaSpecs(limits, quotas, this.#profile.vocabulary.windowByDefault, terms);
   }
 
   #poolsOf(names: readonly string[]): Pool[] {
@@ -195,8 +213,8 @@ export class Registry {
   }
 
   /** Replaces the quotas of every (dimension, window) in the patch at its first index. New ones are appended. */
-  #patchedQuotas(previous: readonly Quota[], patch: ProviderPatch, now: number): Quota[] {
-    const specs = quotaSpecs(patch.limits, patch.quotas, this.#profile.vocabulary.windowByDefault);
+  #patchedQuotas({ ownQuotas: previous, settings }: Provider, patch: ProviderPatch, now: number): Quota[] {
+    const specs = this.#specs(patch, settings.terms);
     const named = new Set(specs.map((spec) => spec.key));
     for (const word of LIMIT_NAMES) {
       if (patch.limits?.[word] === null) named.add(quotaKey(...LIMIT_WORDS[word]));
@@ -212,4 +230,10 @@ export class Registry {
     });
     return [...patched, ...replacements.filter((replacement) => !placed.has(replacement.spec.key))];
   }
+}
+
+/** Specs that the discovery adds to the stated ones, which come first. */
+function discoveredSpecs(discovery: LimitDiscovery | null, stated: readonly QuotaSpec[]): readonly QuotaSpec[] {
+  const keys = new Set(stated.map(({ key }) => key));
+  return discovery?.specs.filter(({ key }) => !discovery.isKnown || !keys.has(key)) ?? [];
 }

@@ -1,6 +1,7 @@
 import { DIMENSIONS, type Dimension } from "../api/dimension.ts";
 import { LIMIT_NAMES, type Limits, type QuotaConfig } from "../api/provider-config.ts";
 import type { WindowSpec } from "../api/window.ts";
+import { type DialectTerms, PLAIN_TERMS } from "./dialect-terms.ts";
 import { quotaOfWord } from "./limit-words.ts";
 import { ownWindow, rollingWindowMs, windowKey } from "./window.ts";
 
@@ -29,22 +30,24 @@ export interface QuotaSpec {
   readonly key: string;
 }
 
-/** Returns the quotas that `limits` and `quotas` declare together, `limits` first. Both must be valid. */
+/** Returns the quotas that `limits` and `quotas` declare together, `limits` first. Both must be valid. `terms`: of the vendor. */
 export function quotaSpecs(
   limits: { readonly [K in keyof Limits]?: number | null | undefined } | undefined,
   quotas: readonly QuotaConfig[] | undefined,
   windowByDefault: WindowSpec | null,
+  terms: DialectTerms = PLAIN_TERMS,
 ): QuotaSpec[] {
   const specs: QuotaSpec[] = [];
   for (const word of LIMIT_NAMES) {
     const amount = limits?.[word];
-    if (amount !== undefined && amount !== null) specs.push(quotaSpec(quotaOfWord(word, amount), windowByDefault));
+    if (amount !== undefined && amount !== null)
+      specs.push(quotaSpec(quotaOfWord(word, amount), windowByDefault, terms));
   }
-  for (const quota of quotas ?? []) specs.push(quotaSpec(quota, windowByDefault));
+  for (const quota of quotas ?? []) specs.push(quotaSpec(quota, windowByDefault, terms));
   return specs;
 }
 
-function quotaSpec(quota: QuotaConfig, windowByDefault: WindowSpec | null): QuotaSpec {
+function quotaSpec(quota: QuotaConfig, windowByDefault: WindowSpec | null, terms: DialectTerms): QuotaSpec {
   const { dimension } = quota;
   const limit = wholeLimit(quota.limit);
   // The validator accepts a window on a concurrency quota, but it has no meaning there.
@@ -68,8 +71,8 @@ function quotaSpec(quota: QuotaConfig, windowByDefault: WindowSpec | null): Quot
     strategy: strategy ?? defaultStrategy,
     capacity: burst === undefined ? limit : wholeLimit(burst),
     resetEpochMs: resetEpochMs ?? null,
-    countsAtEnd: countsAtEnd ?? false,
-    isUncached: cachedInput === "excluded",
+    countsAtEnd: countsAtEnd ?? terms.atEnd.includes(dimension),
+    isUncached: cachedInput === undefined ? terms.uncached.includes(dimension) : cachedInput === "excluded",
     key: quotaKey(dimension, window),
   };
 }

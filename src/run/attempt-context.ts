@@ -1,5 +1,6 @@
 import type { ActiveLease } from "../admission/active-lease.ts";
 import type { TaskContext } from "../api/attempt.ts";
+import type { DialectName } from "../api/dialect-name.ts";
 import type { TaskResult } from "../api/run-options.ts";
 import type { Verdict } from "../api/verdict.ts";
 import { type Controller, newController } from "./abort-controller.ts";
@@ -29,6 +30,10 @@ export class AttemptContext implements TaskContext {
     this.attempt = attempt;
     this.lease = lease;
     this.startedAt = startedAt;
+  }
+
+  get dialect(): DialectName | null {
+    return this.lease.dialect;
   }
 
   // Created on the first read, because most tasks of short calls never read it.

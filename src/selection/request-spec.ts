@@ -118,6 +118,16 @@ export class RequestSpec {
     ]);
   }
 
+  /** True if the caller states the most output, and not the output itself. */
+  get limitsOutput(): boolean {
+    return this.#maxOutputTokens !== undefined && !this.isFullySpecified;
+  }
+
+  /** The most output, if the provider charges it on arrival; UNSPECIFIED: the output is stated or estimated. */
+  #chargedOutput({ settings }: Provider): number {
+    return settings.terms.chargesMaxOutput && this.limitsOutput ? Math.ceil(this.#maxOutputTokens!) : UNSPECIFIED;
+  }
+
   /** True if the caller states the cost. */
   get statesCost(): boolean {
     return this.#specified[COST_USD] !== UNSPECIFIED;
@@ -135,14 +145,15 @@ export class RequestSpec {
    * Upper bound of the demand on every quota of a provider except those of requests and concurrency. It includes the safety
    * margin of an estimate. Infinity: unknown, only `demandOn` can compute the demand.
    */
-  maxSizeOn({ hasSizes, isPriced, row }: Provider, size: SizeEstimate, isLease: boolean): number {
+  maxSizeOn(provider: Provider, size: SizeEstimate, isLease: boolean): number {
+    const { hasSizes, isPriced, row } = provider;
     if (!hasSizes) return this.maxSize;
     if (isPriced) return Infinity;
     if (this.isFullySpecified) return this.maxSize;
     const max = this.#maxOutputTokens;
     if (!size.isKnown) return max === undefined && !isLease ? this.maxSize : Infinity;
     const input = this.#specified[INPUT_TOKENS]!;
-    const output = this.#specified[OUTPUT_TOKENS]!;
+    const output = Math.max(this.#specified[OUTPUT_TOKENS]!, this.#chargedOutput(provider));
     return Math.max(this.maxSize, size.upperBound(input, output, max ?? Infinity, row.openVariance));
   }
 
@@ -154,6 +165,7 @@ export class RequestSpec {
     if (settings.price === null && !isLease && this.#maxOutputTokens === undefined && !size.isKnown)
       return this.#stated;
     const amounts = this.#specified.slice();
+    if (amounts[OUTPUT_TOKENS] === UNSPECIFIED) amounts[OUTPUT_TOKENS] = this.#chargedOutput(provider!);
     const isLearned = size.estimateMissing(amounts, this.#maxOutputTokens);
     const isEstimated = isLearned || this.#maxOutputTokens !== undefined;
     completeUsage(amounts, settings.price);

@@ -1,3 +1,4 @@
+import { DIALECT_NAMES } from "../api/dialect-name.ts";
 import { DIMENSIONS } from "../api/dimension.ts";
 import { EVENT_NAMES } from "../api/events.ts";
 import type { HealthOptions } from "../api/options.ts";
@@ -102,8 +103,17 @@ const declaredPool: Check = (value, problems) => {
   problems.add("a declared pool", value, `unknown pool ${valueText(value)}${meantOf(value, pools.keys())}`);
 };
 
+const statedLimits = objectOf(limits);
+const limitsOrHeaders: Check = (value, problems) => {
+  const { without, why } = problems.vocabulary!;
+  if (typeof value !== "string") statedLimits(value, problems);
+  else if (value !== "headers") problems.add('an object or "headers"', value);
+  else if (without.includes("reported")) nothing(why)(value, problems);
+};
+
 const providerShape = {
   ...draws,
+  limits: limitsOrHeaders,
   ...each(["priority", "weight", "cooldownSeconds"], fromZero),
   pools: listOf(declaredPool),
   price: objectOf(each(["usdPerRequest", "usdPerMillionInputTokens", "usdPerMillionOutputTokens"], fromZero)),
@@ -119,7 +129,7 @@ const uniqueName: Check = (value, problems) => {
   names.add(value);
 };
 
-export const provider: Check = objectOf({ name: uniqueName, ...providerShape }, "name");
+export const provider: Check = objectOf({ name: uniqueName, ...providerShape, dialect: oneOf(DIALECT_NAMES) }, "name");
 
 const listedObject = objectOf({ provider: name, priority: fromZero }, "provider");
 const listedName = nameOf("a provider's name or { provider, priority }");

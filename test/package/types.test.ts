@@ -174,6 +174,7 @@ const DUE_TYPES = [
   ],
   ...["Price", "ProviderConfig", "ProviderInspection", "ProviderPatch", "ProviderScoreContext", "QuotaConfig"],
   ...[
+    "DialectName",
     "QueueGroup",
     "QueueInspection",
     "QuotaForecast",

@@ -42,28 +42,6 @@ const DIALECTS: readonly Dialect[] = [
   generic,
 ];
 
-/** Names of the dialects. */
-export type DialectName =
-  | "anthropic"
-  | "azure"
-  | "cerebras"
-  | "cohere"
-  | "deepseek"
-  | "fireworks"
-  | "gemini"
-  | "generic"
-  | "github"
-  | "groq"
-  | "ietf"
-  | "mistral"
-  | "openai"
-  | "openrouter"
-  | "shopify"
-  | "stripe"
-  | "together"
-  | "twilio"
-  | "xai";
-
 /**
  * The dialect of that name. Without a name, or with an unknown one: that of the host, else the first that knows the headers.
  * `host` is "" if it is unknown.

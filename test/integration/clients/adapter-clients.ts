@@ -1,9 +1,9 @@
 // Real clients that send their requests with limitedFetch.
 import { DIALECTS, type Dialect } from "./adapter-dialects.ts";
+import { isChosen, load } from "./chosen-clients.ts";
 
 // biome-ignore lint/suspicious/noExplicitAny: the packages are installed on demand, so their types are not there.
 type Package = any;
-const load = (name: string): Promise<Package> => import(name);
 
 /** How one client is configured for a test. */
 export interface Setting {
@@ -26,9 +26,20 @@ export interface AdaptedClient {
   readonly settles: { readonly [name: string]: string };
   /** True if its caller does not see an error event. */
   readonly hidesErrorEvents?: boolean;
+  /** True if its own retries wait for a minute after a billing error, so that only calls without retries are made. */
+  readonly waitsMinutes?: boolean;
   ask(setting: Setting): Promise<unknown>;
   /** Opens a stream; null: the client has none. */
   stream: ((setting: Setting) => Promise<AsyncIterable<unknown>>) | null;
+}
+
+/** AI SDK with the provider of OpenAI. */
+async function aiSdk({ url, fetch, retries, timeoutMs, signal }: Setting): Promise<[Package, object]> {
+  const [ai, { createOpenAI }] = await Promise.all([load("ai"), load("@ai-sdk/openai")]);
+  const model = createOpenAI({ apiKey: "k", baseURL: url, fetch }).chat("m");
+  const abortSignal = timeoutMs === undefined ? signal : AbortSignal.timeout(timeoutMs);
+  const options = { model, prompt: "hi", maxRetries: retries ? undefined : 0, abortSignal };
+  return [ai, given(options)];
 }
 
 const messages = [{ role: "user", content: "hi" }];
@@ -93,6 +104,14 @@ const requireOk = (response: Response): Response => {
   return response;
 };
 
+/** Texts of the stream of the AI SDK, which states an error as a part. Its first parts come before the request. */
+async function* partsOf({ fullStream }: Package): AsyncGenerator<unknown> {
+  for await (const part of fullStream) {
+    if (part.type === "error") throw part.error;
+    if (part.type === "text-delta") yield part;
+  }
+}
+
 const FETCH: AdaptedClient = {
   ...{ name: "fetch", dialect: DIALECTS.openai, tries: 1, settles: {}, hidesErrorEvents: true },
   ask: async (setting) => requireOk(await plain(setting)).json(),
@@ -102,7 +121,7 @@ const FETCH: AdaptedClient = {
 // These clients abort without a reason when their time is over.
 const PLAIN_ABORT = { "client time-out": "cancelled" };
 
-export const CLIENTS: readonly AdaptedClient[] = [
+const ALL: readonly AdaptedClient[] = [
   stainless("openai", DIALECTS.openai, (client) => client.chat.completions.create.bind(client.chat.completions)),
   stainless("groq-sdk", DIALECTS.openai, (client) => client.chat.completions.create.bind(client.chat.completions)),
   stainless("@anthropic-ai/sdk", DIALECTS.anthropic, (client) => client.messages.create.bind(client.messages)),
@@ -165,4 +184,20 @@ export const CLIENTS: readonly AdaptedClient[] = [
   },
   FETCH,
   { ...FETCH, name: "undici", inner: async () => (await load("undici")).fetch },
+  {
+    ...{ name: "ai-sdk", dialect: DIALECTS.openai, tries: 3, waitsMinutes: true },
+    // It does not cancel the body when it is left, so the lease ends with the body.
+    settles: { "left early": "success" },
+    ask: async (setting) => {
+      const [ai, options] = await aiSdk(setting);
+      return ai.generateText(options);
+    },
+    stream: async (setting) => {
+      const [ai, options] = await aiSdk(setting);
+      return partsOf(ai.streamText({ ...options, onError: () => {} }));
+    },
+  },
 ];
+
+/** Clients of this run. */
+export const CLIENTS: readonly AdaptedClient[] = ALL.filter(({ name }) => isChosen(name));

@@ -2,6 +2,7 @@
 import http2 from "node:http2";
 import type { AddressInfo } from "node:net";
 import { BODIES, type Body } from "./cases.ts";
+import { isChosen, load } from "./chosen-clients.ts";
 
 export const TIMEOUT_MS = 300;
 
@@ -15,7 +16,6 @@ export interface Client {
   ask(url: string): Promise<unknown>;
 }
 
-const load = (name: string): Promise<Package> => import(name);
 const messages = [{ role: "user", content: "hi" }];
 const signal = () => AbortSignal.timeout(TIMEOUT_MS);
 const client = (name: string, body: Body, ask: Client["ask"]): Client => ({ name, body, ask });
@@ -24,7 +24,7 @@ const rewriting = (http: Package, url: string) => ({
   request: (options: object) => http.request({ ...options, uri: `${url}/messages` }),
 });
 
-export const CLIENTS: readonly Client[] = [
+const ALL: readonly Client[] = [
   client("fetch, returned", BODIES.openai, (url) => fetch(url, { signal: signal() })),
   client("openai", BODIES.openai, async (url) => {
     const { default: OpenAI } = await load("openai");
@@ -134,6 +134,9 @@ export const CLIENTS: readonly Client[] = [
     return request({ url, timeout: TIMEOUT_MS, retry: false });
   }),
 ];
+
+/** Clients of this run. */
+export const CLIENTS: readonly Client[] = ALL.filter(({ name }) => isChosen(name));
 
 async function bedrock(url: string, handler: string): Promise<unknown> {
   const { BedrockRuntimeClient, ConverseCommand } = await load("@aws-sdk/client-bedrock-runtime");

@@ -12,6 +12,7 @@ const NEWER: readonly string[] = [
   "storeFailures",
   "store",
   "inHand",
+  "dialect",
 ];
 
 function withoutZeros<T extends object>(fields: T): Partial<T> {

@@ -13,6 +13,7 @@ import {
   type CloseOptions,
   classifyResult,
   type Decision,
+  type DialectName,
   Dimension,
   type Explanation,
   type FairnessOptions,
@@ -179,6 +180,8 @@ const off: () => void = limiter.on("cooldownStarted", listener);
 limiter.observe(observation);
 off();
 expect(seen.join() === "local rate_limited 2000" && limiter.providerInCooldown("local") === true, "one event");
+const dialect: DialectName | null | undefined = limiter.inspect().providers[0]?.dialect;
+expect(dialect === null, "no dialect");
 const forecast: readonly QuotaForecast[] | null = limiter.forecast("openai");
 const used: number | undefined = forecast?.[0]?.used;
 expect(used === 1, "a forecast");
