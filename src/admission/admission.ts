@@ -47,9 +47,9 @@ export class Admission implements LeaseContext {
   readonly leases: TimerHeap<ActiveLease> = new TimerHeap();
   readonly openLeases: OpenLeasesByName = new OpenLeasesByName();
   fleet: FleetLink | null = null;
-  readonly #parts: SelectionContext;
+  readonly selection: SelectionContext;
   readonly #time: EngineTime;
-  readonly #options: AdmissionOptions;
+  readonly skewCapMs: number;
   readonly #reserver: Reserver;
   readonly #scheduler: QueueScheduler;
   readonly #arrivals: Arrivals;
@@ -67,17 +67,13 @@ export class Admission implements LeaseContext {
   #cancelTimer: (() => void) | null = null;
 
   constructor(parts: SelectionContext, time: EngineTime, options: AdmissionOptions) {
-    this.#parts = parts;
+    this.selection = parts;
     this.#time = time;
-    this.#options = options;
+    this.skewCapMs = options.skewCapMs;
     const claims = new Claims();
     this.#reserver = new Reserver(this, parts, claims, options);
     this.#scheduler = new QueueScheduler(this, parts, claims, this.#reserver, options);
     this.#arrivals = new Arrivals(this, parts, claims, this.#reserver, this.#scheduler);
-  }
-
-  get selection(): SelectionContext {
-    return this.#parts;
   }
 
   get isOpen(): boolean {
@@ -89,19 +85,15 @@ export class Admission implements LeaseContext {
   }
 
   get profile(): SelectionContext["profile"] {
-    return this.#parts.profile;
+    return this.selection.profile;
   }
 
   get counters(): SelectionContext["counters"] {
-    return this.#parts.counters;
+    return this.selection.counters;
   }
 
   get events(): SelectionContext["events"] {
-    return this.#parts.events;
-  }
-
-  get skewCapMs(): number {
-    return this.#options.skewCapMs;
+    return this.selection.events;
   }
 
   get waiters(): WaitQueue {
@@ -125,7 +117,7 @@ export class Admission implements LeaseContext {
     const { discovery, isRegistered } = provider;
     const wasKnown = discovery?.isKnown;
     if (!isRegistered || !discovery?.learn(reported, status, this.profile.vocabulary)) return;
-    this.#parts.registry.applyDiscovery(provider, now);
+    this.selection.registry.applyDiscovery(provider, now);
     this.migrateLeases([provider], provider.quotas, [], now);
     this.configurationChanged();
     if (!wasKnown && discovery.specs.length === 0) this.events.emit("limitsUnknown", { provider: provider.name });
@@ -161,7 +153,7 @@ export class Admission implements LeaseContext {
   endStep(): void {
     const { isIdle } = this.#scheduler;
     if (!isIdle) this.#scheduler.serve(this.#time.now);
-    if (this.#parts.events.hasPending) this.#parts.events.flush();
+    if (this.selection.events.hasPending) this.selection.events.flush();
     this.fleet?.endStep(this.#time.now);
     if (this.#endDrain !== null && this.#isDrained) this.#endDrain();
     if (!isIdle || this.#alarms.first !== undefined || this.#timerAt < Infinity || this.#endDrain) this.#setTimer();
@@ -171,7 +163,7 @@ export class Admission implements LeaseContext {
   tryAcquire(capability: Capability, request: RequestSpec): Lease | Refusal {
     this.requireOpen();
     if (this.fleet !== null) throw new GrateLimiterError("unsupported", NO_TRY);
-    requireCost(capability, request, this.#parts, this.#time.now);
+    requireCost(capability, request, this.selection, this.#time.now);
     const now = this.beginStep();
     try {
       const ranking = this.#arrivals.rank(capability, request, BEHIND_ALL, now);
@@ -185,7 +177,7 @@ export class Admission implements LeaseContext {
 
   /** What `acquire` would do now. Takes nothing. */
   explain(capability: Capability, request: RequestSpec, options: LeaseOptions, maxWaitMs: number): Explanation {
-    requireCost(capability, request, this.#parts, this.#time.now);
+    requireCost(capability, request, this.selection, this.#time.now);
     const now = this.beginStep();
     try {
       return this.#arrivals.explain(capability, request, options, maxWaitMs, now);
@@ -208,7 +200,7 @@ export class Admission implements LeaseContext {
     if (this.#isClosed || caller?.order === undefined) this.requireOpen();
     const signal = asked.signal as Abortable | undefined;
     if (signal?.aborted) throw signal.reason;
-    requireCost(capability, request, this.#parts, this.#time.now);
+    requireCost(capability, request, this.selection, this.#time.now);
     const now = this.beginStep();
     try {
       return this.#arrivals.begin(capability, request, asked, maxWaitMs, caller, now);
@@ -288,7 +280,7 @@ export class Admission implements LeaseContext {
 
   /** Throws if nothing is granted any more, or ever. */
   requireOpen(): void {
-    this.#parts.profile.requireLeases();
+    this.selection.profile.requireLeases();
     if (!this.isOpen) throw this.closedError();
   }
 
