@@ -6,7 +6,6 @@ import { TIMEOUT, UNKNOWN } from "./classification/classify.ts";
 import { closeIterator, pullFrom } from "./close-iterator.ts";
 import type { FailoverLoop } from "./failover-loop.ts";
 import { timeoutError } from "./timeout-error.ts";
-import { SECOND_MS } from "./timeout-verdict.ts";
 
 const DONE = { done: true, value: undefined } as const;
 
@@ -127,10 +126,8 @@ export class ChunkStream<Chunk> implements AsyncIterableIterator<Chunk> {
     let cancel: (() => void) | undefined;
     if (this.#chunkTimeoutMs < Infinity) {
       const atMs = admission.beginStep() + this.#chunkTimeoutMs;
-      // A shorter limit that the caller chose proves nothing about the provider.
-      const { settlement } = this.#chunkTimeoutMs < SECOND_MS ? UNKNOWN : TIMEOUT;
       cancel = admission.watch(undefined, atMs, () =>
-        this.#abort(settlement, timeoutError("a chunk", this.#chunkTimeoutMs, "chunkTimeoutMs")),
+        this.#abort(TIMEOUT.settlement, timeoutError("a chunk", this.#chunkTimeoutMs, "chunkTimeoutMs")),
       );
       admission.endStep();
     }

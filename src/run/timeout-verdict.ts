@@ -2,7 +2,7 @@ import type { Verdict } from "../api/verdict.ts";
 import { TIMEOUT, UNKNOWN } from "./classification/classify.ts";
 
 /** Shortest time (ms) that says anything about a provider. */
-export const SECOND_MS = 1_000;
+const SECOND_MS = 1_000;
 
 /** An attempt that was ended by a time limit. */
 interface TimedOutAttempt {

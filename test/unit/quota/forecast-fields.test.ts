@@ -96,7 +96,7 @@ const CASES: readonly Case[] = [
 
 const FIELDS = [
   ...["dimension", "window", "pool", "limit", "ceiling", "ceilingSource", "used", "inFlight", "remaining"],
-  ...["burnPerSecond", "exhaustedInMs", "nextReleaseInMs", "nextReleaseAmount"],
+  ...["burnPerSecond", "exhaustedInMs", "nextReleaseInMs", "nextReleaseAmount", "inHand"],
 ];
 
 /**

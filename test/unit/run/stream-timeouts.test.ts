@@ -47,23 +47,6 @@ describe("time-outs and classification after the first chunk", () => {
     expectIdle(fixture);
   });
 
-  it.each([
-    [999, "cancelled"],
-    [1_000, "timeout"],
-  ])("chunkTimeoutMs of %s ms settles a stall as %s", async (chunkTimeoutMs, status) => {
-    const fixture = runFixture();
-    const source = new Source(fixture, 10, "x", 5_000, "never");
-    const opening = watch(streamed(fixture, [source], { chunkTimeoutMs }));
-    await fixture.clock.advanceMsAsync(10);
-    const { value } = opening.value!;
-    const consumed = watch(Promise.all([value.next(), value.next()]));
-    await fixture.clock.advanceMsAsync(chunkTimeoutMs);
-    expect(consumed.error).toMatchObject({ name: "TimeoutError" });
-    expect(settledStatuses(fixture)).toEqual([status]);
-    await fixture.clock.advanceMsAsync(60_000);
-    expectIdle(fixture);
-  });
-
   /** The pending timers of the limiter. */
   function outstandingOf({ clock }: RunFixture): ReadonlySet<() => void> {
     const outstanding = new Set<() => void>();
