@@ -7,6 +7,7 @@ import { afterEach, describe, expect, it } from "vitest";
 import { compilerErrors } from "../../support/documentation/type-check.ts";
 import { Program, ROOT } from "../../support/examples/example-program.ts";
 import { type Answer, type Handler, Upstream } from "../../support/examples/local-upstream.ts";
+import { serverProgram, startServer } from "../../support/redis/redis-server.ts";
 
 const NAMES = readdirSync(join(ROOT, "examples"))
   .filter((file) => file.endsWith(".ts"))
@@ -40,7 +41,8 @@ async function run(...program: ConstructorParameters<typeof Program>): Promise<P
 describe("the example programs", () => {
   it("there are exactly these examples, and examples/README.md names each of them", () => {
     expect(NAMES.sort()).toEqual([
-      ...["embeddings", "express-app", "http-handler", "key-pool", "sms", "two-providers", "unit-test"],
+      ...["bullmq-worker", "embeddings", "express-app", "http-handler", "key-pool", "serverless", "sms"],
+      ...["two-providers", "unit-test"],
     ]);
     const readme = readFileSync(join(ROOT, "examples/README.md"), "utf8");
     for (const name of NAMES) expect(readme).toContain(`[${name}.ts](${name}.ts)`);
@@ -300,5 +302,50 @@ describe("the example with Express", () => {
     );
     expect(await get("/monitor")).toContain("<!doctype html>");
     await program.printed(/"msg":".*second/);
+  });
+});
+
+const redis = serverProgram();
+if (redis === null) console.warn("SKIPPED: redis-server is not installed, so the examples with Redis were not run");
+
+describe.skipIf(redis === null)("the examples with Redis", () => {
+  it("instances of the function share the limit, and the next one is told when to come back", async () => {
+    const server = await startServer(redis!);
+    closing.push(() => void server.stop());
+    const api = await upstream(({ body }) => ({ status: 200, body: `you said ${body}` }));
+    const env = { API_URL: api.url, REDIS_URL: `redis://127.0.0.1:${server.port}` };
+    const answers: string[] = [];
+    for (let instance = 0; instance < 4; instance++) {
+      const program = await run("serverless", [`question ${instance}`], env);
+      answers.push(program.stdout.slice(0, 3));
+    }
+    expect(answers).toEqual(["200", "200", "200", "429"]);
+    expect(api.seen).toHaveLength(3);
+  });
+
+  it("two workers answer all jobs, and keep the limit together", async () => {
+    const server = await startServer(redis!);
+    closing.push(() => void server.stop());
+    const arrivals: number[] = [];
+    const api = await upstream(({ body }) => {
+      arrivals.push(performance.now());
+      return { status: 200, body: `you said ${body}` };
+    });
+    const env = { API_URL: api.url, REDIS_PORT: `${server.port}` };
+    const workers = [start("bullmq-worker", [], env), start("bullmq-worker", [], env)];
+    for (const worker of workers) await worker.printed(/ready/);
+    const { Queue, QueueEvents } = await import("bullmq");
+    const connection = { host: "127.0.0.1", port: server.port };
+    const [queue, events] = [new Queue("questions", { connection }), new QueueEvents("questions", { connection })];
+    await events.waitUntilReady();
+    const jobs = await queue.addBulk(
+      Array.from({ length: 30 }, (_, index) => ({ name: "ask", data: { question: `${index}` } })),
+    );
+    const answers = await Promise.all(jobs.map((job) => job.waitUntilFinished(events, 30_000)));
+    await Promise.all([queue.close(), events.close()]);
+    expect(answers).toEqual(jobs.map((_, index) => `you said ${index}`));
+    // No 11 requests within a second, less the time that the way to the server can take.
+    arrivals.sort((a, b) => a - b);
+    for (let i = 10; i < arrivals.length; i++) expect(arrivals[i]! - arrivals[i - 10]!).toBeGreaterThan(800);
   });
 });
