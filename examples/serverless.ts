@@ -17,7 +17,7 @@ const limiter = new GrateLimiter({
   defaults: { maxWaitMs: 2_000 },
 });
 
-/** What the platform calls with each request. */
+/** Answers one question. The platform calls it with each request. */
 export async function handler(question: string): Promise<Response> {
   try {
     const { value } = await limiter.run("ask", ({ signal }) => fetch(url, { method: "POST", body: question, signal }));

@@ -36,9 +36,9 @@ export type {
   TaskResult,
 } from "./api/run-options.ts";
 export type { ProviderScoreContext, QuotaState, ScoreBreakdown, ScoringStrategy } from "./api/scoring-strategy.ts";
+export type { SharedStore } from "./api/shared-store.ts";
 export type { LimiterSnapshot } from "./api/snapshot.ts";
 export { StatusClass } from "./api/status-class.ts";
-export type { SharedStore } from "./api/store.ts";
 export type { StoreInspection } from "./api/store-inspection.ts";
 export type { ClientUsage, ReportedUsage, Usage } from "./api/usage.ts";
 export type { Verdict } from "./api/verdict.ts";

@@ -2,8 +2,8 @@ import type { Clock } from "./clock.ts";
 import type { CapabilityProvider, KeyLimitsConfig, PoolConfig, ProviderConfig } from "./provider-config.ts";
 import type { RunDefaults } from "./run-options.ts";
 import type { ScoringStrategy } from "./scoring-strategy.ts";
+import type { SharedStore } from "./shared-store.ts";
 import type { LimiterSnapshot } from "./snapshot.ts";
-import type { SharedStore } from "./store.ts";
 
 /** Weights of the four score parts, each from 0, with any sum. Defaults: 0.40, 0.35, 0.20, 0.05. */
 export interface ScoringWeights {

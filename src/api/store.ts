@@ -116,9 +116,3 @@ export interface StoreContract {
   /** Calls `changed` when something was returned to the group while calls wait; returns its cancel. Optional. */
   watch?(group: string, changed: () => void): () => void;
 }
-
-/** A store through which several processes share limits, such as `memoryStore()`. Made by `sharedStore`. */
-export interface SharedStore {
-  /** Connects a limiter; called by its constructor alone. */
-  readonly connect: (...parts: never[]) => unknown;
-}

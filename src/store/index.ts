@@ -1,5 +1,5 @@
+export type { SharedStore } from "grate-limiter";
 export type {
-  SharedStore,
   StoreAnswer,
   StoreContract,
   StoreFact,
@@ -9,7 +9,7 @@ export type {
   StoreUsage,
   StoreWant,
 } from "../api/store.ts";
-export { sharedStore } from "../fleet/shared-store.ts";
 export type { CheckedStore } from "./check-process.ts";
 export { MemoryStore, memoryStore } from "./memory-store.ts";
+export { sharedStore } from "./shared-store.ts";
 export { type StoreCheck, storeChecks } from "./store-checks.ts";

@@ -17,11 +17,12 @@
 // message does not bring it back. Grace: a new group; an unknown process that knows the epoch and states usage or holds
 // something, or one that finds only dead processes. A process that sends regularly needs no grace.
 
+import type { SharedStore } from "grate-limiter";
 import { type Clock, RealClock } from "grate-limiter";
-import type { SharedStore, StoreAnswer, StoreContract, StoreMessage } from "../api/store.ts";
-import { sharedStore } from "../fleet/shared-store.ts";
+import type { StoreAnswer, StoreContract, StoreMessage } from "../api/store.ts";
 import { Facts } from "./facts.ts";
 import { type Serving, serve } from "./serving.ts";
+import { sharedStore } from "./shared-store.ts";
 import { UsageBuckets } from "./usage-buckets.ts";
 
 const GRACE_MS = 500;

@@ -1,7 +1,7 @@
 // Several limiters with one store, a mock clock for the world, and a provider that enforces its limits.
 import type { StoreContract } from "../../../src/api/store.ts";
-import { sharedStore } from "../../../src/fleet/shared-store.ts";
 import { GrateLimiter, type GrateLimiterOptions, MockClock, NoAvailableProviders } from "../../../src/index.ts";
+import { sharedStore } from "../../../src/store/shared-store.ts";
 import { type Fault, FaultyStore, NO_FAULT } from "./faulty-store.ts";
 import type { LimitServer } from "./limit-server.ts";
 import { ProcessClock } from "./process-clock.ts";

@@ -1,8 +1,8 @@
 // Several limiters with one store: grants, exchanges, outages, and what is left of processes that end.
 import { describe, expect, it } from "vitest";
-import { sharedStore } from "../../../src/fleet/shared-store.ts";
 import { GrateLimiter, GrateLimiterError, InvalidConfig, MockClock } from "../../../src/index.ts";
 import { MemoryStore } from "../../../src/store/memory-store.ts";
+import { sharedStore } from "../../../src/store/shared-store.ts";
 import { type Fault, NO_FAULT } from "../../support/fleet/faulty-store.ts";
 import { type FleetProcess, FleetWorld } from "../../support/fleet/fleet-world.ts";
 import { LimitServer } from "../../support/fleet/limit-server.ts";

@@ -1,7 +1,8 @@
-import type { SharedStore, StoreContract } from "../api/store.ts";
-import { Fleet } from "./fleet.ts";
-import type { FleetFactory } from "./fleet-link.ts";
-import { fleetOptions, hostOf } from "./limiter-host.ts";
+import type { SharedStore } from "grate-limiter";
+import type { StoreContract } from "../api/store.ts";
+import { Fleet } from "../fleet/fleet.ts";
+import type { FleetFactory } from "../fleet/fleet-link.ts";
+import { fleetOptions, hostOf } from "../fleet/limiter-host.ts";
 
 /**
  * Makes the value of the option `store` from an engine of your own. The engine has the state of all processes; the limiters
