@@ -29,7 +29,7 @@ export function comparableMetrics(metrics: Metrics): unknown {
 
 /** The forecasts as the hashes take them. */
 export function comparableForecasts(forecasts: readonly QuotaForecast[] | null): unknown {
-  return forecasts && forecasts.map(withoutZeros);
+  return forecasts?.map(withoutZeros) ?? null;
 }
 
 /** The inspection as the hashes take it. */
