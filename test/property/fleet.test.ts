@@ -130,7 +130,7 @@ function abortAfter(world: FleetWorld, ms: number): AbortSignal {
 
 describe("several processes with one store", () => {
   it('with "wait" no history exceeds a limit, leaves a call waiting, or makes an amount negative', async () => {
-    const runs = Number(process.env["RUNS"] ?? effort(300, 40));
+    const runs = Number(process.env["RUNS"] ?? effort(80, 40));
     let served = 0;
     for (let run = 0; run < runs; run++) {
       const seed = SEED + run;
