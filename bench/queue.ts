@@ -53,7 +53,13 @@ async function refusingProviders(n: number): Promise<number> {
     capabilities: { chat: names },
   });
   const before = process.cpuUsage();
-  await limiter.run("chat", () => ({ status: 503 }), { maxAttempts: n, maxWaitMs: 0 }).catch(() => {});
+  let attempts = 0;
+  const task = () => {
+    attempts++;
+    throw Object.assign(new Error("busy"), { status: 503 });
+  };
+  await limiter.run("chat", task, { maxAttempts: n, maxWaitMs: 0 }).catch(() => {});
+  if (attempts !== n) throw new Error(`${attempts} attempts of ${n}`);
   return usedMs(before);
 }
 
