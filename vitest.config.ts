@@ -9,7 +9,7 @@ const REAL_TIME = ["test/integration/http/**/*.test.ts", "test/integration/examp
 /** Servers with real limits, saturated for almost a minute each. */
 const LONG = ["test/integration/http/saturation.test.ts", "test/integration/http/mixed-endings.test.ts"];
 
-/** `vitest run` has the short version of every expensive test; `vitest run --mode full` (`npm run test:full`) has the full ones. */
+/** `vitest run` has the short version of every expensive test; `vitest run --mode full` (`npm run test:full`) has all. */
 const config: ViteUserConfigFnObject = defineConfig(({ mode }) => ({
   resolve: {
     alias: [
@@ -49,8 +49,7 @@ const config: ViteUserConfigFnObject = defineConfig(({ mode }) => ({
         // Runs after the unit project, because measurements in real time must not wait for a processor.
         test: {
           name: "real time",
-          // The others have no longer version, and have run in `npm test`.
-          include: mode === "full" ? LONG : REAL_TIME,
+          include: REAL_TIME,
           exclude: mode === "full" ? [] : LONG,
           env: { TEST_EFFORT: mode },
           sequence: { groupOrder: 1 },
